@@ -1,0 +1,161 @@
+"""The catalogue of failures: the same codes in exit statuses, `status.failure`, Events, metrics and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+
+class Category(StrEnum):
+    """Who can mend it: the author of the YAML, nobody right now, the photos, or the platform."""
+
+    VALIDATION = "Validation"
+    STATE = "State"
+    MODEL = "Model"
+    RESOURCE = "Resource"
+
+
+class ExitCode(IntEnum):
+    """Exit status of the worker and of `recon run`; the operator's podFailurePolicy is built on it."""
+
+    DONE = 0
+    INVALID_INPUT = 2
+    MODEL_FAILURE = 3
+    RESOURCE = 4
+    RESUMABLE_STOP = 5
+    CANCELLED = 6
+    INTERNAL = 70
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One entry of the catalogue."""
+
+    code: str
+    category: Category
+    retryable: bool
+    meaning: str
+    suggestion: str
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.code == "InternalError":
+            return ExitCode.INTERNAL
+        if self.code == "Preempted":
+            return ExitCode.RESUMABLE_STOP
+        return {
+            Category.VALIDATION: ExitCode.INVALID_INPUT,
+            Category.STATE: ExitCode.INVALID_INPUT,
+            Category.MODEL: ExitCode.MODEL_FAILURE,
+            Category.RESOURCE: ExitCode.RESOURCE,
+        }[self.category]
+
+
+_V, _S, _M, _R = Category.VALIDATION, Category.STATE, Category.MODEL, Category.RESOURCE
+
+_KINDS = (
+    ErrorKind("InvalidSpec", _V, False, "The job's spec has a mistake.",
+              "Correct the field named in the message; `recon validate job.yaml` checks a file without a cluster."),
+    ErrorKind("SourceNotFound", _V, False, "The photos are not where spec.source points.",
+              "Check the address, claim or folder in spec.source, and that it holds photos."),
+    ErrorKind("SourceAccessDenied", _V, False, "The storage refused the credentials for spec.source.",
+              "Check the secret named in spec.source and its permission to list and read."),
+    ErrorKind("UnsafeArchive", _V, False, "The archive holds entries that must not be unpacked.",
+              "Pack the photos again as plain files: no links, no absolute or '..' paths, no nested archives."),
+    ErrorKind("UnsupportedFormat", _V, False, "A file is not an image of a supported format.",
+              "Use JPEG, PNG, WebP or TIFF; convert or remove the file named in the message."),
+    ErrorKind("ImageCorrupt", _V, False, "An image can't be decoded to its end.",
+              "Copy or export the photo named in the message again."),
+    ErrorKind("FileTooLarge", _V, False, "A file, or the whole set, exceeds the limit.",
+              "Scale the photos down, or ask for a profile with a higher limit."),
+    ErrorKind("ImageCountOutOfRange", _V, False, "The number of usable photos is outside the engine's bounds.",
+              "Add or remove photos, or choose an engine whose bounds fit."),
+    ErrorKind("InvalidPoses", _V, False, "The provided camera poses can't be used.",
+              "Correct the entry named in the message, or set spec.poses.method to StructureFromMotion."),
+    ErrorKind("DepthInvalid", _V, False, "A depth map does not fit its photo.",
+              "Provide one depth map a photo, of the same size, in metres or with its scale."),
+    ErrorKind("SpecImmutable", _V, False, "spec.source and spec.engine can't change after creation.",
+              "Create another job with the new source or engine."),
+    ErrorKind("CancelNotRequested", _S, False, "The cancellation was confirmed before it was requested.",
+              "Set spec.cancellation to Requested first, then to Confirmed within an hour."),
+    ErrorKind("AlreadyTerminal", _S, False, "The job has ended.", "Create a new job, or change its spec to run again."),
+    ErrorKind("ArtifactsNotReady", _S, False, "The job has no artifacts yet.",
+              "Wait for condition Exported; `kubectl get recon` shows the progress."),
+    ErrorKind("CheckpointIncompatible", _S, False, "The checkpoint belongs to other settings or is damaged.",
+              "Start the training again in a new workspace."),
+    ErrorKind("DependencyNotReady", _S, True, "The job named in spec.source.jobRef has not finished that stage.",
+              "Wait for the other job; this one continues by itself."),
+    ErrorKind("PoseEstimationFailed", _M, False, "No camera positions could be estimated from the photos.",
+              "Take photos that overlap by two thirds, with texture, in focus and without moving objects."),
+    ErrorKind("LowRegistration", _M, False, "Too few photos could be placed in the scene.",
+              "Add photos between those named in the message, so that neighbours overlap by two thirds."),
+    ErrorKind("TrainingDiverged", _M, False, "Training produced values that are not finite, twice.",
+              "Check the poses; then lower the learning rate by raising spec.training.steps, or report the data set."),
+    ErrorKind("QualityBelowThreshold", _M, False, "The held-out views are below the job's quality bar.",
+              "Look at the worst views in the report; add photos there, raise training.steps, or lower spec.quality."),
+    ErrorKind("EmptyMesh", _M, False, "No surface was found in the trained field.",
+              "Check that the object fills the photos; raise training.steps or check the poses."),
+    ErrorKind("ExportFailed", _M, False, "A written file did not pass its check.",
+              "Remove that format from spec.exports, or report the file."),
+    ErrorKind("EngineUnavailable", _V, False, "The engine is unknown here, or the profile does not allow it.",
+              "Choose one of the engines named in the message, or ask the platform team to add it to the profile."),
+    ErrorKind("WeightsUnavailable", _R, False, "The engine's weights are missing or do not match their checksum.",
+              "Ask the platform team to fill the weight cache."),
+    ErrorKind("LicenseNotAccepted", _V, False, "The engine's licence has not been accepted.",
+              "Ask the platform team to accept the licence by name in the profile, or choose another engine."),
+    ErrorKind("GPUUnavailable", _R, True, "No usable GPU was found.",
+              "Set spec.training.device to CPU or Auto, or use a profile with GPU nodes."),
+    ErrorKind("GPUOutOfMemory", _R, True, "The GPU's memory was exhausted.",
+              "Lower spec.images.maxSidePixels, or use a profile with a larger GPU."),
+    ErrorKind("HostOutOfMemory", _R, True, "The pod exceeded its memory limit.",
+              "Lower spec.images.maxSidePixels, or use a profile with more memory."),
+    ErrorKind("DiskFull", _R, True, "The workspace is full.", "Use a profile with a larger workspace."),
+    ErrorKind("DeadlineExceeded", _R, False, "The job ran longer than allowed.",
+              "Raise spec.activeDeadlineSeconds, lower training.steps, or use faster hardware."),
+    ErrorKind("Preempted", _R, True, "The pod was stopped to make room; it resumes from its checkpoint.",
+              "Nothing to do: the job continues by itself."),
+    ErrorKind("QuotaExceeded", _R, True, "The namespace's quota does not allow the pod.",
+              "Wait for other jobs, or ask for a larger quota."),
+    ErrorKind("ArtifactStoreError", _R, True, "Storage failed while reading or writing.",
+              "The job retries; check the storage service if it keeps failing."),
+    ErrorKind("ImagePullFailed", _R, True, "The worker image could not be pulled.",
+              "Ask the platform team to check the image named in the profile and its pull secret."),
+    ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",
+              "Choose one of the profiles named in the message, or ask the platform team for it."),
+    ErrorKind("InternalError", _R, True, "A defect in the software.", "Report it with the worker's log."),
+)  # fmt: skip
+
+CATALOGUE: Final[dict[str, ErrorKind]] = {kind.code: kind for kind in _KINDS}
+
+
+class ReconstructionError(Exception):
+    """A failure that a user can act on.
+
+    `message` names the user's file or field, never an internal path or a secret; `details` is small and JSON-able.
+    Raise it where the mistake is known; it is caught once, at the edge of the process.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, suggestion: str | None = None, details: dict[str, Any] | None = None
+    ):
+        super().__init__(message)
+        self.kind = CATALOGUE[code]
+        self.message = message
+        self.suggestion = suggestion or self.kind.suggestion
+        self.details = details or {}
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return self.kind.exit_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.code, self.message, self.suggestion, self.details)
+
+
+def _rebuild(code: str, message: str, suggestion: str, details: dict[str, Any]) -> ReconstructionError:
+    return ReconstructionError(code, message, suggestion=suggestion, details=details)

@@ -1,0 +1,185 @@
+"""`ReconstructionJob.spec`: what is wanted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+
+
+class ClaimSource(ApiModel):
+    """Photos on a persistent volume claim in the job's namespace."""
+
+    claim_name: DNSSubdomain
+    """Name of the claim. It is mounted read-only."""
+    path: str = Field(default="", max_length=1024, pattern=r"^$|^[^/].*$")
+    """Folder, archive or video on the volume, relative to its root; empty is the root."""
+
+
+class Source(ApiModel):
+    """Where the photos are: exactly one of `uri` and `persistentVolumeClaim`."""
+
+    uri: str | None = Field(default=None, min_length=1, max_length=2048)
+    """Address of a folder or an archive (zip, tar): `s3://`, `gs://`, `az://`, `https://` or, for local runs, a path."""
+    secret_name: DNSSubdomain | None = None
+    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos
+    (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, ...)."""
+    persistent_volume_claim: ClaimSource | None = None
+    """Photos on a volume claim."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Source:
+        if (self.uri is None) == (self.persistent_volume_claim is None):
+            raise ValueError("set exactly one of uri and persistentVolumeClaim")
+        return self
+
+
+class MaskPolicy(StrEnum):
+    AUTO = "Auto"
+    ALPHA = "Alpha"
+    FOLDER = "Folder"
+    NONE = "None"
+
+
+class Images(ApiModel):
+    """How photos are prepared."""
+
+    max_side_pixels: int = Field(default=1600, ge=64, le=8192)
+    """Photos with a longer side are scaled down to this many pixels."""
+    masks: MaskPolicy = MaskPolicy.AUTO
+    """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
+    beside the photos (white is the object), `None` nothing, `Auto` whichever is there."""
+
+
+class PoseMethod(StrEnum):
+    AUTO = "Auto"
+    STRUCTURE_FROM_MOTION = "StructureFromMotion"
+    PROVIDED = "Provided"
+
+
+class Poses(ApiModel):
+    """Where camera poses come from."""
+
+    method: PoseMethod = PoseMethod.AUTO
+    """`StructureFromMotion` estimates them from the photos, `Provided` reads a `transforms.json` beside the photos,
+    `Auto` uses that file when it is there."""
+    min_registered_percent: int = Field(default=60, ge=1, le=100)
+    """The job fails with LowRegistration when a smaller share of the photos could be placed."""
+
+
+class Device(StrEnum):
+    AUTO = "Auto"
+    CUDA = "CUDA"
+    CPU = "CPU"
+
+
+class Training(ApiModel):
+    """How the engine is trained."""
+
+    steps: int = Field(default=30000, ge=1, le=1_000_000)
+    """Optimisation steps."""
+    device: Device = Device.AUTO
+    """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
+    checkpoint_every_steps: int = Field(default=1000, ge=10, le=100_000)
+    """A checkpoint is written after this many steps, and when the pod is asked to stop."""
+    keep_checkpoints: int = Field(default=2, ge=1, le=100)
+    """How many of the latest checkpoints stay in the workspace."""
+    seed: int = Field(default=42, ge=0, le=2**31 - 1)
+    """Seed of every random choice in training."""
+
+
+class Mesh(ApiModel):
+    """The surface made from the trained field."""
+
+    target_faces: int = Field(default=100_000, ge=100, le=5_000_000)
+    """The mesh is simplified to at most this many triangles."""
+    texture_size: int = Field(default=2048, ge=64, le=8192)
+    """Side of the square texture in pixels."""
+
+
+class ExportFormat(StrEnum):
+    GLB = "GLB"
+    OBJ = "OBJ"
+    PLY = "PLY"
+
+
+class Export(ApiModel):
+    """One file to deliver."""
+
+    format: ExportFormat
+    """`GLB` (binary glTF 2.0, texture inside), `OBJ` (with MTL and texture) or `PLY` (vertex colours)."""
+
+
+class QualityAction(StrEnum):
+    FAIL = "Fail"
+    WARN = "Warn"
+
+
+class Quality(ApiModel):
+    """The bar for held-out views: pass at the minimum, warn at the warning level, otherwise fail."""
+
+    min_psnr: DecimalString = Field(default="25", alias="minPSNR")
+    """Peak signal-to-noise ratio in decibels at which the result passes."""
+    min_ssim: DecimalString = Field(default="0.85", alias="minSSIM")
+    """Structural similarity (0 to 1) at which the result passes."""
+    warn_psnr: DecimalString = Field(default="20", alias="warnPSNR")
+    """Peak signal-to-noise ratio in decibels at which the result still counts, with a warning."""
+    warn_ssim: DecimalString = Field(default="0.75", alias="warnSSIM")
+    """Structural similarity (0 to 1) at which the result still counts, with a warning."""
+    on_failure: QualityAction = QualityAction.FAIL
+    """`Fail` ends the job with QualityBelowThreshold; `Warn` delivers all the same and says so."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Quality:
+        if float(self.warn_psnr) > float(self.min_psnr):
+            raise ValueError("warnPSNR must not exceed minPSNR")
+        if float(self.warn_ssim) > float(self.min_ssim):
+            raise ValueError("warnSSIM must not exceed minSSIM")
+        return self
+
+
+class RetryPolicy(ApiModel):
+    """What happens after a failure that may pass."""
+
+    max_attempts: int = Field(default=4, ge=1, le=20)
+    """Attempts per resource class, the first included. Preemption is not counted."""
+    backoff_seconds: int = Field(default=10, ge=0, le=3600)
+    """Wait before the second attempt; doubled for each one after it, at most ten minutes."""
+
+
+class ReconstructionJobSpec(ApiModel):
+    """What is wanted: photos in, 3D assets out."""
+
+    profile_name: DNSSubdomain = "default"
+    """ReconstructionProfile of the namespace or, when there is none of that name, ClusterReconstructionProfile."""
+    source: Source
+    """The photos. Immutable."""
+    images: Images = Field(default_factory=Images)
+    """How photos are prepared."""
+    poses: Poses = Field(default_factory=Poses)
+    """Where camera poses come from."""
+    engine: DNSLabel = "nerfacto"
+    """The method that learns the scene; the profile says which ones there are. Immutable."""
+    training: Training = Field(default_factory=Training)
+    """How the engine is trained."""
+    mesh: Mesh = Field(default_factory=Mesh)
+    """The surface made from the trained field."""
+    exports: list[Export] = Field(default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=8)
+    """Files to deliver; each format once."""
+    quality: Quality = Field(default_factory=Quality)
+    """The bar for held-out views."""
+    suspend: bool = False
+    """`true` writes a checkpoint and frees the hardware; `false` resumes where it stopped."""
+    retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
+    """What happens after a failure that may pass."""
+    active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted."""
+
+    @model_validator(mode="after")
+    def _formats_once(self) -> ReconstructionJobSpec:
+        formats = [export.format for export in self.exports]
+        if len(set(formats)) != len(formats):
+            raise ValueError("exports: each format may appear once")
+        return self

@@ -1,0 +1,35 @@
+"""Names that both sides of the API agree on: group, kinds, labels, environment variables, paths in a worker pod."""
+
+from typing import Final
+
+GROUP: Final = "reconstruction.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+JOB_KIND: Final = "ReconstructionJob"
+JOB_PLURAL: Final = "reconstructionjobs"
+PROFILE_KIND: Final = "ReconstructionProfile"
+PROFILE_PLURAL: Final = "reconstructionprofiles"
+CLUSTER_PROFILE_KIND: Final = "ClusterReconstructionProfile"
+CLUSTER_PROFILE_PLURAL: Final = "clusterreconstructionprofiles"
+
+# Every object that the operator creates carries these labels; watches are filtered on the first by the server.
+LABEL_JOB: Final = f"{GROUP}/job"
+LABEL_JOB_UID: Final = f"{GROUP}/job-uid"
+LABEL_CLASS: Final = f"{GROUP}/resource-class"
+LABEL_DIGEST: Final = f"{GROUP}/digest"
+LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
+
+# A job's name leaves 11 characters for the suffix of its children (an object's label values hold 63).
+MAX_JOB_NAME: Final = 52
+
+PROGRESS_AUDIENCE: Final = "reconstruction-operator"
+PROGRESS_PATH: Final = "/v1/progress"
+
+# What a worker pod finds in its environment and file system.
+ENV_JOB: Final = "RECONSTRUCTION_JOB"  # JSON of reconstruction_api.worker.WorkerJob
+ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
+ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
+WORKSPACE_PATH: Final = "/workspace"
+SOURCE_PATH: Final = "/source"
+TERMINATION_LOG: Final = "/dev/termination-log"

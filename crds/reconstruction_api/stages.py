@@ -1,0 +1,119 @@
+"""The stage graph: names, resource classes, what each stage needs, and the part of the spec that it depends on.
+
+The operator uses it to decide which child Job must run, the worker to decide which stage may be skipped; both from the
+same digests, so that they never disagree about what a change of the spec invalidates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from .job import ReconstructionJobSpec
+
+
+class ResourceClass(StrEnum):
+    """Consecutive stages of one class share a child Job, so no GPU waits for work that needs none."""
+
+    PREPARE = "prepare"
+    RECONSTRUCT = "reconstruct"
+    DELIVER = "deliver"
+
+
+class StageName(StrEnum):
+    INGEST = "ingest"
+    POSES = "poses"
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+    MESH = "mesh"
+    TEXTURE = "texture"
+    EXPORT = "export"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A node of the graph. `fields` are the spec's top-level fields that the stage's result depends on, each as
+    `field` or `field.member`."""
+
+    name: StageName
+    resource_class: ResourceClass
+    needs: tuple[StageName, ...]
+    fields: tuple[str, ...]
+    weight: int
+    """Rough share of the whole running time, for an overall percentage."""
+
+    def settings(self, spec: ReconstructionJobSpec) -> dict[str, Any]:
+        """The part of the spec this stage depends on, as plain JSON data keyed by field path."""
+        document = spec.model_dump(mode="json", by_alias=True)
+        result: dict[str, Any] = {}
+        for path in self.fields:
+            value: Any = document
+            for part in path.split("."):
+                value = value[part]
+            result[path] = value
+        return result
+
+
+_P, _R, _D = ResourceClass.PREPARE, ResourceClass.RECONSTRUCT, ResourceClass.DELIVER
+_N = StageName
+
+STAGES: Final[tuple[Stage, ...]] = (
+    Stage(_N.INGEST, _P, (), ("source", "images"), 3),
+    Stage(_N.POSES, _P, (_N.INGEST,), ("poses",), 12),
+    Stage(
+        _N.TRAIN,
+        _R,
+        (_N.POSES,),
+        ("engine", "training.steps", "training.seed", "training.device"),
+        60,
+    ),
+    Stage(_N.EVALUATE, _R, (_N.TRAIN,), ("quality",), 5),
+    Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces",), 10),
+    Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize",), 6),
+    Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports",), 2),
+    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), (), 2),
+)
+BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
+
+
+def stages_of(resource_class: ResourceClass) -> tuple[Stage, ...]:
+    """The stages of a class in running order."""
+    return tuple(stage for stage in STAGES if stage.resource_class is resource_class)
+
+
+def digest(data: Any) -> str:
+    """sha256 of JSON data with sorted keys, in hexadecimal."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
+    """For each stage a digest of all settings that its result depends on, its ancestors' included."""
+    digests: dict[StageName, str] = {}
+    for stage in STAGES:
+        digests[stage.name] = digest(
+            {
+                "stage": stage.name,
+                "settings": stage.settings(spec),
+                "needs": [digests[need] for need in stage.needs],
+            }
+        )
+    return digests
+
+
+def class_digest(resource_class: ResourceClass, digests: dict[StageName, str]) -> str:
+    """Digest of everything that the child Job of a class depends on."""
+    return digest([digests[stage.name] for stage in stages_of(resource_class)])
+
+
+def overall_percent(done: Iterable[StageName], running: StageName | None, running_percent: float) -> int:
+    """Percentage of the whole job, from the stages that are done and how far the running one is (0-100)."""
+    total = sum(stage.weight for stage in STAGES)
+    reached = float(sum(BY_NAME[name].weight for name in set(done)))
+    if running is not None:
+        reached += BY_NAME[running].weight * min(max(running_percent, 0.0), 100.0) / 100
+    return min(int(reached * 100 / total), 100)
