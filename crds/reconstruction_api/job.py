@@ -22,7 +22,7 @@ class Source(ApiModel):
     """Where the photos are: exactly one of `uri` and `persistentVolumeClaim`."""
 
     uri: str | None = Field(default=None, min_length=1, max_length=2048)
-    """Address of a folder or an archive (zip, tar): `s3://`, `gs://`, `az://`, `https://` or, for local runs, a path."""
+    """Address of a folder or an archive (zip, tar): `s3://`, `gs://`, `az://`, `https://`, or a path in local runs."""
     secret_name: DNSSubdomain | None = None
     """Secret in the job's namespace; its keys become environment variables of the pods that read the photos
     (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, ...)."""

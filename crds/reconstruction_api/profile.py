@@ -79,7 +79,7 @@ class HostPath(ApiModel):
 
 
 class ClusterProfileSpec(ProfileSpec):
-    """A profile for every namespace. Only it may mount folders of the node: whoever writes it administers the cluster."""
+    """A profile for every namespace. Only it may mount folders of the node: its authors run the cluster."""
 
     host_paths: list[HostPath] = Field(default_factory=list, max_length=8)
     """Folders of the node for development clusters, such as a Python environment instead of a large image."""

@@ -1,0 +1,78 @@
+"""What an engine is: a method that learns a scene from posed photos and can be asked what a camera would see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..stage import StageContext, StageOutput
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine needs and allows; read without importing the engine's libraries."""
+
+    name: str
+    licence: str
+    """SPDX identifier."""
+    commercial_use: bool
+    min_images: int
+    max_images: int
+    needs_poses: bool
+    needs_gpu: bool
+    min_vram_bytes: int
+    paper: str
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera. `camera_to_world` is [4, 4], axes OpenGL (x right, y up, z backward); lengths in pixels."""
+
+    camera_to_world: NDArray[np.float64]
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    def scaled(self, factor: float) -> Camera:
+        """The same view with `factor` times as many pixels a side."""
+        width, height = max(1, round(self.width * factor)), max(1, round(self.height * factor))
+        sx, sy = width / self.width, height / self.height
+        return Camera(self.camera_to_world, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, width, height)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a camera sees. `depth` is the distance along the ray (not z) in world units; rgb is not premultiplied where
+    `alpha` > 0 and is black elsewhere."""
+
+    rgb: NDArray[np.float32]  # [H, W, 3], 0..1
+    alpha: NDArray[np.float32]  # [H, W], 0..1
+    depth: NDArray[np.float32]  # [H, W]
+
+
+class Field(Protocol):
+    """A trained scene."""
+
+    def render(self, camera: Camera) -> Rendering: ...
+
+
+class Engine(Protocol):
+    """One method. Instances hold no state between calls."""
+
+    spec: EngineSpec
+
+    def fit(self, context: StageContext) -> StageOutput:
+        """Train on `poses/`, write checkpoints and `engine.json` into the stage's folder; resumes from what is there."""
+        ...
+
+    def load(self, folder: Path, workspace: Path, device: str) -> Field:
+        """The trained scene that `fit` left in `folder` (`workspace/train`)."""
+        ...

@@ -1,0 +1,62 @@
+"""The contract of a stage: a function from files to files.
+
+A stage's module is `reconstruction_worker.stages.<name>` and has one public function `run(context) -> StageOutput`. It
+runs in a process of its own: memory is returned by its exit, and a crash in native code is an error code. It reads the
+folders of the stages it needs, writes only into `context.folder` (empty at the start unless it resumes), and raises
+`ReconstructionError` for everything a user can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+
+class Report(Protocol):
+    """Sends a live update; cheap, may be called for every step (updates are thinned out on the way)."""
+
+    def __call__(self, progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything a stage may use."""
+
+    name: StageName
+    workspace: Path
+    """Root of the workspace; other stages' results are in `workspace/<stage>/`."""
+    spec: ReconstructionJobSpec
+    report: Report
+    stop_requested: Callable[[], bool]
+    """True once the process was asked to stop (SIGTERM): finish the step, save, and raise `Stopped`."""
+    source: Path | None = None
+    """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
+
+    @property
+    def folder(self) -> Path:
+        """Where this stage writes."""
+        return self.workspace / self.name
+
+    def of(self, stage: StageName) -> Path:
+        """The folder of another stage's result."""
+        return self.workspace / stage
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """What a stage has to say besides its files."""
+
+    message: str
+    """One line for people: `38 of 40 photos registered`."""
+    metrics: dict[str, str | int] = field(default_factory=dict)
+    """Numbers for status.metrics; decimals as text."""
+
+
+class Stopped(Exception):
+    """A stage saved what it had and ended early because it was asked to; it can be resumed."""
