@@ -58,5 +58,5 @@ class StageOutput:
     """Numbers for status.metrics; decimals as text."""
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - not an error
     """A stage saved what it had and ended early because it was asked to; it can be resumed."""

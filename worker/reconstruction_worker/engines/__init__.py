@@ -1,1 +1,1 @@
-"""Engines: methods that learn a scene from posed photos. Found through the entry point group `reconstruction.engines`."""
+"""Engines: methods that learn a scene from posed photos, found through the entry points `reconstruction.engines`."""

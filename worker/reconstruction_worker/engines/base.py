@@ -70,7 +70,7 @@ class Engine(Protocol):
     spec: EngineSpec
 
     def fit(self, context: StageContext) -> StageOutput:
-        """Train on `poses/`, write checkpoints and `engine.json` into the stage's folder; resumes from what is there."""
+        """Train on `poses/`, leave checkpoints and `engine.json` in the stage's folder; resume from what is there."""
         ...
 
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
