@@ -119,6 +119,8 @@ _KINDS = (
               "Wait for other jobs, or ask for a larger quota."),
     ErrorKind("ArtifactStoreError", _R, True, "Storage failed while reading or writing.",
               "The job retries; check the storage service if it keeps failing."),
+    ErrorKind("WorkspaceBusy", _R, True, "Another run uses the workspace.",
+              "Wait for the other run to end, or choose another folder with --out."),
     ErrorKind("ImagePullFailed", _R, True, "The worker image could not be pulled.",
               "Ask the platform team to check the image named in the profile and its pull secret."),
     ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",

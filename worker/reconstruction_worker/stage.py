@@ -24,6 +24,11 @@ class Report(Protocol):
     def __call__(self, progress: Progress) -> None: ...
 
 
+def folder_of(workspace: Path, stage: StageName) -> Path:
+    """Where a stage's files are; what the last stage writes is what the job delivers."""
+    return workspace / ("artifacts" if stage is StageName.REPORT else stage.value)
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Everything a stage may use."""
@@ -41,11 +46,11 @@ class StageContext:
     @property
     def folder(self) -> Path:
         """Where this stage writes."""
-        return self.workspace / self.name
+        return folder_of(self.workspace, self.name)
 
     def of(self, stage: StageName) -> Path:
         """The folder of another stage's result."""
-        return self.workspace / stage
+        return folder_of(self.workspace, stage)
 
 
 @dataclass(frozen=True)
