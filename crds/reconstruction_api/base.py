@@ -1,17 +1,26 @@
 """Shared pieces of the API models."""
 
-from typing import Annotated
+from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any, ClassVar, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-DecimalString = Annotated[str, Field(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$")]
+from .rules import Rule, check_rules
+
+DecimalString = Annotated[str, Field(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$", max_length=20)]
 """A decimal number as text: Kubernetes objects carry no floats."""
 
 DNSLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 DNSSubdomain = Annotated[
     str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253)
 ]
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""A moment as RFC 3339 text in UTC: `2026-01-31T12:00:00Z`."""
 
 
 class ApiModel(BaseModel):
@@ -20,3 +29,40 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True
     )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    """Conditions between this model's fields."""
+
+    @model_validator(mode="after")
+    def _meets_its_rules(self) -> Self:
+        check_rules(self.rules, self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Adds the rules, and the defaults that pydantic leaves out because a factory makes them."""
+        reference = handler(schema)
+        document = handler.resolve_ref_schema(reference)
+        if validations := [rule.as_validation() for rule in cls.rules if rule.cel is not None]:
+            document["x-kubernetes-validations"] = validations
+        for name, field in cls.model_fields.items():
+            if field.default_factory is not None:
+                default = _plain(field.get_default(call_default_factory=True, validated_data={}))
+                document["properties"][field.alias or name]["default"] = default
+        return reference
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON data, without what says no more than its absence: nulls, empty maps and lists.
+
+    Written out in full, because the API server evaluates rules on a default before it fills in the members' defaults.
+    """
+    document = TypeAdapter[Any](Any).dump_python(value, mode="json", by_alias=True, exclude_none=True)
+    return _without_empty(document)
+
+
+def _without_empty(document: Any) -> Any:
+    if not isinstance(document, dict):
+        return document
+    members: dict[str, Any] = {key: _without_empty(member) for key, member in cast(dict[str, Any], document).items()}
+    return {key: member for key, member in members.items() if member not in ({}, [])}

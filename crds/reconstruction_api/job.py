@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .rules import KeyedBy, Rule
 
 
 class ClaimSource(ApiModel):
     """Photos on a persistent volume claim in the job's namespace."""
 
+    rules: ClassVar = (
+        Rule(
+            "path must stay on the volume: no '..' in it",
+            cel="!self.path.split('/').exists(part, part == '..')",
+            holds=lambda claim: ".." not in claim.path.split("/"),
+            field="path",
+        ),
+    )
+
     claim_name: DNSSubdomain
     """Name of the claim. It is mounted read-only."""
     path: str = Field(default="", max_length=1024, pattern=r"^$|^[^/].*$")
-    """Folder, archive or video on the volume, relative to its root; empty is the root."""
+    """Folder or archive on the volume, relative to its root; empty is the root."""
 
 
 class Source(ApiModel):
     """Where the photos are: exactly one of `uri` and `persistentVolumeClaim`."""
 
+    rules: ClassVar = (
+        Rule(
+            "set exactly one of uri and persistentVolumeClaim",
+            cel="has(self.uri) != has(self.persistentVolumeClaim)",
+            holds=lambda source: (source.uri is None) != (source.persistent_volume_claim is None),
+        ),
+        Rule(
+            "secretName holds the credentials for uri; photos on a claim need none",
+            cel="!has(self.secretName) || has(self.uri)",
+            holds=lambda source: source.secret_name is None or source.uri is not None,
+            field="secretName",
+        ),
+        Rule(
+            "uri must begin with s3://, https:// or http://; a path works only in local runs, so put the photos on a "
+            "volume claim and name it in persistentVolumeClaim",
+            cel="!has(self.uri) || self.uri.matches('^(s3|https?)://.')",
+            field="uri",
+        ),
+    )
+
     uri: str | None = Field(default=None, min_length=1, max_length=2048)
-    """Address of a folder or an archive (zip, tar): `s3://`, `gs://`, `az://`, `https://`, or a path in local runs."""
+    """Address of a folder (`s3://bucket/photos/`) or of an archive, zip or tar (`s3://`, `https://`, `http://`). In
+    local runs also a path."""
     secret_name: DNSSubdomain | None = None
     """Secret in the job's namespace; its keys become environment variables of the pods that read the photos
     (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, ...)."""
     persistent_volume_claim: ClaimSource | None = None
     """Photos on a volume claim."""
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Source:
-        if (self.uri is None) == (self.persistent_volume_claim is None):
-            raise ValueError("set exactly one of uri and persistentVolumeClaim")
-        return self
 
 
 class MaskPolicy(StrEnum):
@@ -120,6 +146,27 @@ class QualityAction(StrEnum):
 class Quality(ApiModel):
     """The bar for held-out views: pass at the minimum, warn at the warning level, otherwise fail."""
 
+    rules: ClassVar = (
+        Rule(
+            "warnPSNR must not exceed minPSNR",
+            cel="double(self.warnPSNR) <= double(self.minPSNR)",
+            holds=lambda quality: float(quality.warn_psnr) <= float(quality.min_psnr),
+            field="warnPSNR",
+        ),
+        Rule(
+            "warnSSIM must not exceed minSSIM",
+            cel="double(self.warnSSIM) <= double(self.minSSIM)",
+            holds=lambda quality: float(quality.warn_ssim) <= float(quality.min_ssim),
+            field="warnSSIM",
+        ),
+        Rule(
+            "minSSIM must lie between 0 and 1",
+            cel="double(self.minSSIM) >= 0.0 && double(self.minSSIM) <= 1.0",
+            holds=lambda quality: 0 <= float(quality.min_ssim) <= 1,
+            field="minSSIM",
+        ),
+    )
+
     min_psnr: DecimalString = Field(default="25", alias="minPSNR")
     """Peak signal-to-noise ratio in decibels at which the result passes."""
     min_ssim: DecimalString = Field(default="0.85", alias="minSSIM")
@@ -130,14 +177,6 @@ class Quality(ApiModel):
     """Structural similarity (0 to 1) at which the result still counts, with a warning."""
     on_failure: QualityAction = QualityAction.FAIL
     """`Fail` ends the job with QualityBelowThreshold; `Warn` delivers all the same and says so."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Quality:
-        if float(self.warn_psnr) > float(self.min_psnr):
-            raise ValueError("warnPSNR must not exceed minPSNR")
-        if float(self.warn_ssim) > float(self.min_ssim):
-            raise ValueError("warnSSIM must not exceed minSSIM")
-        return self
 
 
 class RetryPolicy(ApiModel):
@@ -151,6 +190,19 @@ class RetryPolicy(ApiModel):
 
 class ReconstructionJobSpec(ApiModel):
     """What is wanted: photos in, 3D assets out."""
+
+    rules: ClassVar = (
+        Rule(
+            "SpecImmutable: spec.source can't change after creation; create another job for other photos",
+            cel="self.source == oldSelf.source",
+            field="source",
+        ),
+        Rule(
+            "SpecImmutable: spec.engine can't change after creation; create another job with the other engine",
+            cel="self.engine == oldSelf.engine",
+            field="engine",
+        ),
+    )
 
     profile_name: DNSSubdomain = "default"
     """ReconstructionProfile of the namespace or, when there is none of that name, ClusterReconstructionProfile."""
@@ -166,7 +218,9 @@ class ReconstructionJobSpec(ApiModel):
     """How the engine is trained."""
     mesh: Mesh = Field(default_factory=Mesh)
     """The surface made from the trained field."""
-    exports: list[Export] = Field(default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=8)
+    exports: Annotated[list[Export], KeyedBy("format")] = Field(
+        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=8
+    )
     """Files to deliver; each format once."""
     quality: Quality = Field(default_factory=Quality)
     """The bar for held-out views."""
@@ -176,10 +230,3 @@ class ReconstructionJobSpec(ApiModel):
     """What happens after a failure that may pass."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
     """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted."""
-
-    @model_validator(mode="after")
-    def _formats_once(self) -> ReconstructionJobSpec:
-        formats = [export.format for export in self.exports]
-        if len(set(formats)) != len(formats):
-            raise ValueError("exports: each format may appear once")
-        return self

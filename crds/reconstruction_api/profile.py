@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from .base import ApiModel, DNSLabel, DNSSubdomain
+from .names import SOURCE_PATH, WORKSPACE_PATH
+from .rules import KeyedBy, Rule
 
-Quantity = str | int
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$", max_length=32)] | int
+"""An amount as Kubernetes writes it: `500m`, `4`, `16Gi`."""
 
 
 class EngineImage(ApiModel):
@@ -29,7 +32,7 @@ class ClassResources(ApiModel):
     """Most a pod may use, as in a pod; ask for GPUs here (`nvidia.com/gpu: 1`)."""
     node_selector: dict[str, str] = Field(default_factory=dict, max_length=16)
     """Labels a node must have."""
-    tolerations: list[dict[str, Any]] = Field(default_factory=list, max_length=16)
+    tolerations: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]], max_length=16)
     """Taints that are accepted, as in a pod."""
     runtime_class_name: DNSSubdomain | None = None
     """RuntimeClass of the pods, such as `nvidia`."""
@@ -49,11 +52,11 @@ class Workspace(ApiModel):
 class ProfileSpec(ApiModel):
     """What the platform team decides: images, hardware, storage. Users name a profile and never write pod specs."""
 
-    engines: list[EngineImage] = Field(min_length=1, max_length=32)
+    engines: Annotated[list[EngineImage], KeyedBy("name")] = Field(min_length=1, max_length=32)
     """Engines that jobs may use, each with its image."""
     image_pull_policy: str = Field(default="IfNotPresent", pattern="^(Always|IfNotPresent|Never)$")
     """When images are pulled."""
-    image_pull_secrets: list[DNSSubdomain] = Field(default_factory=list, max_length=8)
+    image_pull_secrets: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=8)
     """Secrets for pulling images; they must exist in the job's namespace."""
     cpu: ClassResources = Field(default_factory=ClassResources)
     """Pods that prepare photos and poses, and that deliver."""
@@ -72,6 +75,15 @@ class ProfileSpec(ApiModel):
 class HostPath(ApiModel):
     """A folder of the node, mounted read-only into worker pods."""
 
+    rules: ClassVar = (
+        Rule(
+            f"mountPath must not hide {WORKSPACE_PATH} or {SOURCE_PATH}, where the job's own volumes are",
+            cel=f"!(self.mountPath in ['{WORKSPACE_PATH}', '{SOURCE_PATH}'])",
+            holds=lambda folder: folder.mount_path not in (WORKSPACE_PATH, SOURCE_PATH),
+            field="mountPath",
+        ),
+    )
+
     path: str = Field(pattern="^/.+", max_length=1024)
     """Folder on the node."""
     mount_path: str = Field(pattern="^/.+", max_length=1024)
@@ -81,7 +93,16 @@ class HostPath(ApiModel):
 class ClusterProfileSpec(ProfileSpec):
     """A profile for every namespace. Only it may mount folders of the node: its authors run the cluster."""
 
-    host_paths: list[HostPath] = Field(default_factory=list, max_length=8)
+    rules: ClassVar = (
+        Rule(
+            "environment: names that begin with RECONSTRUCTION_ are the operator's own",
+            cel="!has(self.environment) || self.environment.all(name, !name.startsWith('RECONSTRUCTION_'))",
+            holds=lambda spec: not any(name.startswith("RECONSTRUCTION_") for name in spec.environment),
+            field="environment",
+        ),
+    )
+
+    host_paths: Annotated[list[HostPath], KeyedBy("mount_path")] = Field(default_factory=list[HostPath], max_length=8)
     """Folders of the node for development clusters, such as a Python environment instead of a large image."""
     environment: dict[str, str] = Field(default_factory=dict, max_length=32)
     """Environment variables of worker pods."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from .base import ApiModel, DecimalString
+from .base import ApiModel, DecimalString, Timestamp
+from .rules import KeyedBy
 from .stages import ResourceClass
 from .worker import Artifact, Failure
 
@@ -28,17 +29,19 @@ class ConditionType(StrEnum):
 class Condition(ApiModel):
     """One aspect of the job, in the form every Kubernetes tool understands (metav1.Condition)."""
 
-    type: str
-    status: str
+    type: str = Field(max_length=316)
+    """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling or
+    Stalled."""
+    status: str = Field(pattern="^(True|False|Unknown)$")
     """True, False or Unknown."""
-    reason: str
-    """CamelCase word for programs."""
-    message: str = ""
+    reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    """CamelCase word for programs; the code of the catalogue where something failed."""
+    message: str = Field(default="", max_length=32768)
     """Sentence for people."""
-    last_transition_time: str
-    """When status last changed."""
+    last_transition_time: Timestamp
+    """When `status` last changed."""
     observed_generation: int | None = None
-    """metadata.generation this is about."""
+    """The metadata.generation that this is about."""
 
 
 class StageState(StrEnum):
@@ -52,15 +55,21 @@ class StageStatus(ApiModel):
     """How far one stage is."""
 
     name: str
+    """Name of the stage: ingest, poses, train, evaluate, mesh, texture, export or report."""
     state: StageState
+    """Pending, Running, Succeeded or Failed."""
     attempt: int | None = None
-    start_time: str | None = None
-    completion_time: str | None = None
+    """Attempt of the child Job that runs or ran it, from 1."""
+    start_time: Timestamp | None = None
+    """When the stage began to run."""
+    completion_time: Timestamp | None = None
+    """When the stage ended."""
     job_name: str | None = None
     """Child Job that runs or ran it."""
     digest: str | None = None
     """Digest of the settings the result stands for."""
     message: str = ""
+    """One line for people: `38 of 40 photos registered`."""
 
 
 class JobProgress(ApiModel):
@@ -71,25 +80,34 @@ class JobProgress(ApiModel):
     stage_percent: int | None = None
     """0-100 of the running stage."""
     step: int | None = None
+    """Optimisation steps done."""
     total_steps: int | None = None
+    """Optimisation steps in all."""
     eta_seconds: int | None = None
-    """Until the running stage ends."""
+    """Seconds until the running stage ends, as far as can be told."""
     loss: DecimalString | None = None
+    """Loss of the latest step."""
     psnr: DecimalString | None = None
-    """Of the training batch, in decibels."""
+    """Peak signal-to-noise ratio of the training batch in decibels; held-out views are in `metrics`."""
     rays_per_second: int | None = None
+    """Camera rays trained on each second."""
     gpu_memory_bytes: int | None = None
+    """GPU memory in use."""
     memory_bytes: int | None = None
+    """Resident memory of the stage's process."""
     message: str = ""
-    last_update_time: str | None = None
+    """What the stage is doing, for people."""
+    last_update_time: Timestamp | None = None
+    """When the worker last reported."""
 
 
 class ClassRun(ApiModel):
     """What the operator knows of the child Jobs of one resource class."""
 
     resource_class: ResourceClass
+    """`prepare` (ingest, poses), `reconstruct` (train to texture) or `deliver` (export, report)."""
     digest: str
-    """Settings the runs below are for."""
+    """Settings that the attempts below are for; another digest starts counting anew."""
     attempt: int
     """Number of the current or last attempt, from 1."""
     job_name: str
@@ -100,7 +118,7 @@ class ClassRun(ApiModel):
     """Attempts ended by preemption, eviction or suspension; not counted."""
     completed: bool = False
     """The class has ended well for this digest."""
-    retry_after: str | None = None
+    retry_after: Timestamp | None = None
     """The next attempt does not start before this time."""
 
 
@@ -108,26 +126,41 @@ class ProfileSnapshot(ApiModel):
     """The profile as it was when the job was accepted; an edited profile never changes a running job."""
 
     kind: str
+    """ReconstructionProfile or ClusterReconstructionProfile."""
     name: str
+    """Name of the profile."""
     generation: int
+    """Its metadata.generation when the job was accepted."""
     spec: dict[str, Any] = Field(default_factory=dict)
+    """Its spec when the job was accepted."""
 
 
 class ReconstructionJobStatus(ApiModel):
-    """Written by the operator only."""
+    """Where the job stands; written by the operator only."""
 
     observed_generation: int | None = None
-    conditions: list[Condition] = Field(default_factory=list)
+    """The metadata.generation that this status is about."""
+    conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
+    """Aspects of the job. `Succeeded` says whether it is over and how: `kubectl wait --for=condition=Succeeded`."""
     stage: str | None = None
     """Stage that runs now, or the last that ran."""
     progress: JobProgress | None = None
-    stages: list[StageStatus] = Field(default_factory=list)
-    runs: list[ClassRun] = Field(default_factory=list)
+    """Live numbers of the running stage."""
+    stages: Annotated[list[StageStatus], KeyedBy("name")] = Field(default_factory=list[StageStatus])
+    """Every stage, in running order."""
+    runs: Annotated[list[ClassRun], KeyedBy("resource_class")] = Field(default_factory=list[ClassRun])
+    """Attempts of each resource class; the operator's memory across restarts."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
-    """psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
-    artifacts: list[Artifact] = Field(default_factory=list)
+    """Measured numbers: psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
+    artifacts: Annotated[list[Artifact], KeyedBy("name")] = Field(default_factory=list[Artifact])
+    """Files that the job delivered."""
     failure: Failure | None = None
+    """Why the job failed, or why its last attempt did; absent while all is well."""
     profile: ProfileSnapshot | None = None
+    """The profile that the job runs with."""
     workspace_claim: str | None = None
-    start_time: str | None = None
-    completion_time: str | None = None
+    """Volume claim that the job's stages share."""
+    start_time: Timestamp | None = None
+    """When the job was accepted."""
+    completion_time: Timestamp | None = None
+    """When the job ended."""

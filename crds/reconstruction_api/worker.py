@@ -123,7 +123,7 @@ class ProgressUpdate(ApiModel):
     sequence: int
     """Grows with each update of a pod; an older one is ignored."""
     progress: Progress | None = None
-    stages: list[StageResult] = Field(default_factory=list)
+    stages: list[StageResult] = Field(default_factory=list[StageResult])
     """All stages that have ended well in this pod so far."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
 
@@ -131,10 +131,10 @@ class ProgressUpdate(ApiModel):
 class PodReport(ApiModel):
     """A pod's final word."""
 
-    stages: list[StageResult] = Field(default_factory=list)
+    stages: list[StageResult] = Field(default_factory=list[StageResult])
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Numbers for status.metrics; decimals as text."""
-    artifacts: list[Artifact] = Field(default_factory=list)
+    artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     failure: Failure | None = None
 
     def to_termination_message(self) -> str:

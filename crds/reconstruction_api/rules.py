@@ -1,0 +1,77 @@
+"""What a schema can't say: conditions between fields, and lists that are maps by one of their members.
+
+Each is declared once, at the model it belongs to, with one message. The API server checks it as CEL
+(`x-kubernetes-validations`) or as a list map, pydantic checks it in Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+BROKEN_RULES = "broken_rules"
+"""Type of the pydantic error that carries every broken rule of a model, as `ctx["rules"]`: (field, message) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition that a model's fields must meet together.
+
+    At least one of `cel` and `holds` is given. A rule without `holds` compares with the stored object, or is true of
+    objects in a cluster only; a rule without `cel` can't be expressed there.
+    """
+
+    message: str
+    """What a person must do, in a sentence that names the fields."""
+    cel: str | None = None
+    """Expression over `self` (and `oldSelf`) for the API server."""
+    holds: Callable[[Any], bool] | None = None
+    """The same condition over the model's instance."""
+    field: str | None = None
+    """Field that the message is about, in YAML spelling; the model itself when None."""
+
+    def as_validation(self) -> dict[str, str]:
+        """The entry of `x-kubernetes-validations`."""
+        entry = {"rule": self.cel or "true", "message": self.message}
+        return entry | ({"fieldPath": f".{self.field}"} if self.field else {})
+
+
+def check_rules(rules: tuple[Rule, ...], model: Any) -> None:
+    """Raise one pydantic error that names all rules the model breaks."""
+    broken = [(rule.field, rule.message) for rule in rules if rule.holds is not None and not rule.holds(model)]
+    if broken:
+        sentences = "; ".join(message for _, message in broken)
+        raise PydanticCustomError(BROKEN_RULES, "{sentences}", {"sentences": sentences, "rules": broken})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedBy:
+    """Marks a list of models as a map: no two entries share the value of `member`, and server-side apply merges them
+    entry by entry. Used as `Annotated[list[Export], KeyedBy("format")]`."""
+
+    member: str
+    """Name of the member in Python."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        document = handler(schema)
+        document["x-kubernetes-list-type"] = "map"
+        document["x-kubernetes-list-map-keys"] = [to_camel(self.member)]
+        return document
+
+    def _check(self, entries: list[Any]) -> list[Any]:
+        seen: set[Any] = set()
+        for entry in entries:
+            key = getattr(entry, self.member)
+            if key in seen:
+                raise PydanticCustomError("duplicate_key", "{key} may appear once", {"key": str(key)})
+            seen.add(key)
+        return entries
