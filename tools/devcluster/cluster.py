@@ -1,0 +1,151 @@
+"""A cluster as a whole: up, down, status."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from . import certificates, control_plane, node, packages, volumes
+from .api import Api
+from .build import build
+from .errors import DevclusterError
+from .processes import recall, remember, stop_named
+from .versions import binaries, clusters_home
+
+DEFAULT_PORT: Final = 16443
+PORT_STEP: Final = 10
+LAST_PORT: Final = 17400
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster of this machine; its name is the name of a folder that holds all it has."""
+
+    name: str
+
+    @property
+    def root(self) -> Path:
+        return clusters_home() / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Administrator's access from this machine."""
+        return self.root / "admin.kubeconfig"
+
+    def up(
+        self,
+        *,
+        with_node: bool,
+        port: int | None = None,
+        programs: Path | None = None,
+        owner: int | None = None,
+        say: Callable[[str], None] = print,
+    ) -> Path:
+        """Start the cluster and return its kubeconfig once it is ready; compiles what is missing first.
+
+        `port` is the API server's, the next free one by default. `programs` is a folder with etcd and kube-apiserver
+        to use instead of the compiled ones. A cluster with an `owner` (a pid) may be removed by `remove_orphans` once
+        that process has ended. What is left of an earlier cluster of this name is removed first. Raises
+        DevclusterError.
+        """
+        if self.is_running():
+            raise DevclusterError(f"cluster {self.name} is running already; stop it with `devcluster down {self.name}`")
+        if with_node:
+            node.check_exclusive(self.root)
+        packages.install(packages.CONTROL_PLANE, packages.NODE if with_node else {})
+        if programs is None:
+            build(say)
+        self.down()
+        self.root.mkdir(parents=True)
+        if owner is not None:
+            remember(self.root / "owner", owner)
+        chosen = port or free_port()
+        try:
+            certificates.create(self.root, chosen)
+            (self.root / "port").write_text(str(chosen))
+            if with_node:
+                node.create_bridge()
+            api = control_plane.start(self.root, programs or binaries(), chosen, reachable_from_pods=with_node)
+            if with_node:
+                node.start(self.root, binaries(), api)
+        except BaseException:
+            self._stop()
+            raise
+        return self.kubeconfig
+
+    def disown(self) -> None:
+        """Let the cluster outlive the process that started it."""
+        (self.root / "owner").unlink(missing_ok=True)
+
+    def load(self, archive: Path) -> None:
+        """Make the images of a docker or OCI archive available to pods."""
+        node.load(self.root, archive)
+
+    def down(self) -> None:
+        """Stop everything that belongs to the cluster and remove its data; safe to call again and after a crash."""
+        if self.root.exists():
+            self._remove_volumes()
+            self._stop()
+            shutil.rmtree(self.root)
+
+    def is_running(self) -> bool:
+        """Whether the API server runs."""
+        return recall(self.root / "kube-apiserver.pid") is not None
+
+    def has_node(self) -> bool:
+        """Whether the cluster runs pods."""
+        return recall(self.root / "kubelet.pid") is not None
+
+    def processes(self) -> dict[str, bool]:
+        """Names of the cluster's programs, and whether each one runs."""
+        names = (*control_plane.PROCESSES, *node.PROCESSES)
+        return {
+            name: recall(self.root / f"{name}.pid") is not None
+            for name in names
+            if (self.root / f"{name}.log").exists()
+        }
+
+    def _stop(self) -> None:
+        node.stop(self.root)
+        for name in reversed(control_plane.PROCESSES):
+            stop_named(self.root, name)
+
+    def _remove_volumes(self) -> None:
+        """Delete the content of provisioned volumes; only the API server knows which ones are this cluster's."""
+        try:
+            api = Api(self.root, int((self.root / "port").read_text()))
+            answer = api.get("/api/v1/persistentvolumes") or {}
+        except (OSError, ValueError):
+            return
+        for volume in answer.get("items", []):
+            path = Path(volume["spec"].get("hostPath", {}).get("path", "/"))
+            if path.parent == volumes.PROVISIONED:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def free_port() -> int:
+    """The first port from DEFAULT_PORT on at which a control plane can listen."""
+    for port in range(DEFAULT_PORT, LAST_PORT, PORT_STEP):
+        if control_plane.ports_are_free(port):
+            return port
+    raise DevclusterError(f"no free ports for an API server between {DEFAULT_PORT} and {LAST_PORT}")
+
+
+def all_clusters() -> list[Cluster]:
+    """Every cluster of this machine, running or left over."""
+    return [Cluster(folder.name) for folder in sorted(clusters_home().glob("*")) if folder.is_dir()]
+
+
+def remove_orphans() -> list[str]:
+    """Take down clusters whose owner has ended without doing so; their names."""
+    orphans = [
+        cluster
+        for cluster in all_clusters()
+        if (cluster.root / "owner").exists() and recall(cluster.root / "owner") is None
+    ]
+    for cluster in orphans:
+        cluster.down()
+    return [cluster.name for cluster in orphans]

@@ -1,0 +1,3 @@
+module reconstruction.dev/devcluster/pause
+
+go 1.21
