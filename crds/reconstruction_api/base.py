@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
@@ -11,13 +11,41 @@ from pydantic_core import CoreSchema
 
 from .rules import Rule, check_rules
 
-DecimalString = Annotated[str, Field(pattern=r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$", max_length=20)]
+_DECIMAL: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
+_LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$"
+_SIZE: Final = r"^[0-9]+(\.[0-9]+)?(k|[MGTP]|[KMGTP]i)?$"
+_ABSOLUTE: Final = r"^/.+"
+_RELATIVE: Final = r"^$|^[^/].*$"
+
+PATTERN_MEANINGS: Final = {
+    _DECIMAL: 'must be a decimal number in quotes, such as "27.5"',
+    _LABEL: "must be lower-case letters, digits and '-', and begin and end with a letter or digit",
+    _SUBDOMAIN: "must be lower-case letters, digits, '-' and '.', and begin and end with a letter or digit",
+    _QUANTITY: "must be an amount such as 4, 500m or 16Gi",
+    _SIZE: "must be a size such as 500Mi or 100Gi",
+    _ABSOLUTE: "must be an absolute path",
+    _RELATIVE: "must be a relative path, without a '/' at its beginning",
+}
+"""What a value must look like, for people; by regular expression."""
+
+DecimalString = Annotated[str, Field(pattern=_DECIMAL, max_length=20)]
 """A decimal number as text: Kubernetes objects carry no floats."""
 
-DNSLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
-DNSSubdomain = Annotated[
-    str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253)
-]
+DNSLabel = Annotated[str, Field(pattern=_LABEL, min_length=1, max_length=63)]
+DNSSubdomain = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
+
+LabelValue = Annotated[str, Field(max_length=63)]
+
+Quantity = Annotated[str, Field(pattern=_QUANTITY, max_length=32)] | int
+"""An amount as in a pod's resources: `500m`, `4`, `16Gi`."""
+
+Size = Annotated[str, Field(pattern=_SIZE, max_length=32)]
+"""Bytes with a unit: `100Gi`."""
+
+AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE, max_length=1024)]
+RelativePath = Annotated[str, Field(pattern=_RELATIVE, max_length=1024)]
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """A moment as RFC 3339 text in UTC: `2026-01-31T12:00:00Z`."""

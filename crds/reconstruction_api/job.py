@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain, RelativePath
 from .rules import KeyedBy, Rule
 
 
@@ -25,7 +25,7 @@ class ClaimSource(ApiModel):
 
     claim_name: DNSSubdomain
     """Name of the claim. It is mounted read-only."""
-    path: str = Field(default="", max_length=1024, pattern=r"^$|^[^/].*$")
+    path: RelativePath = ""
     """Folder or archive on the volume, relative to its root; empty is the root."""
 
 

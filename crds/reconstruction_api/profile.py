@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
 
-from .base import ApiModel, DNSLabel, DNSSubdomain
+from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, Size
 from .names import SOURCE_PATH, WORKSPACE_PATH
 from .rules import KeyedBy, Rule
-
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$", max_length=32)] | int
-"""An amount as Kubernetes writes it: `500m`, `4`, `16Gi`."""
 
 
 class EngineImage(ApiModel):
@@ -23,6 +21,23 @@ class EngineImage(ApiModel):
     """Container image with the worker and this engine."""
 
 
+class Toleration(TypedDict, total=False):
+    """A taint that is accepted, as in a pod."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)  # pyright: ignore
+
+    key: Annotated[str, Field(max_length=316)]
+    """Key of the taint; every taint when unset and `operator` is Exists."""
+    operator: Literal["Exists", "Equal"]
+    """`Exists` accepts any value, `Equal` the one given; Equal when unset."""
+    value: LabelValue
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    """Effect that is accepted; every effect when unset."""
+    tolerationSeconds: Annotated[int, Field(ge=0, le=31_536_000)]
+    """How long a NoExecute taint is accepted; for ever when unset."""
+
+
 class ClassResources(ApiModel):
     """Hardware and placement of the pods of one resource class."""
 
@@ -30,22 +45,25 @@ class ClassResources(ApiModel):
     """Resources the scheduler sets aside, as in a pod."""
     limits: dict[str, Quantity] = Field(default_factory=dict, max_length=16)
     """Most a pod may use, as in a pod; ask for GPUs here (`nvidia.com/gpu: 1`)."""
-    node_selector: dict[str, str] = Field(default_factory=dict, max_length=16)
+    node_selector: dict[str, LabelValue] = Field(default_factory=dict, max_length=16)
     """Labels a node must have."""
-    tolerations: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]], max_length=16)
+    tolerations: list[Toleration] = Field(default_factory=list[Toleration], max_length=16)
     """Taints that are accepted, as in a pod."""
     runtime_class_name: DNSSubdomain | None = None
     """RuntimeClass of the pods, such as `nvidia`."""
 
 
+AccessMode = Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]
+
+
 class Workspace(ApiModel):
     """The volume that a job's stages share."""
 
-    size: str = Field(default="100Gi", pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")
+    size: Size = "100Gi"
     """Size of the volume claim."""
     storage_class_name: DNSSubdomain | None = None
     """StorageClass of the claim; the cluster's default when unset."""
-    access_modes: list[str] = Field(default_factory=lambda: ["ReadWriteOnce"], min_length=1, max_length=4)
+    access_modes: list[AccessMode] = Field(default_factory=lambda: ["ReadWriteOnce"], min_length=1, max_length=4)
     """Access modes of the claim. ReadWriteOnce keeps a job's pods on one node where the volume demands it."""
 
 
@@ -54,15 +72,15 @@ class ProfileSpec(ApiModel):
 
     engines: Annotated[list[EngineImage], KeyedBy("name")] = Field(min_length=1, max_length=32)
     """Engines that jobs may use, each with its image."""
-    image_pull_policy: str = Field(default="IfNotPresent", pattern="^(Always|IfNotPresent|Never)$")
-    """When images are pulled."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When images are pulled, as in a pod: `Always`, `IfNotPresent` or `Never`."""
     image_pull_secrets: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=8)
     """Secrets for pulling images; they must exist in the job's namespace."""
     cpu: ClassResources = Field(default_factory=ClassResources)
     """Pods that prepare photos and poses, and that deliver."""
     gpu: ClassResources = Field(default_factory=ClassResources)
     """Pods that train, evaluate and make the mesh."""
-    shared_memory: str = Field(default="8Gi", pattern=r"^[0-9]+(Ki|Mi|Gi)$")
+    shared_memory: Size = "8Gi"
     """Size limit of /dev/shm."""
     workspace: Workspace = Field(default_factory=Workspace)
     """The volume that a job's stages share."""
@@ -84,9 +102,9 @@ class HostPath(ApiModel):
         ),
     )
 
-    path: str = Field(pattern="^/.+", max_length=1024)
+    path: AbsolutePath
     """Folder on the node."""
-    mount_path: str = Field(pattern="^/.+", max_length=1024)
+    mount_path: AbsolutePath
     """Where the pods see it."""
 
 
@@ -95,7 +113,7 @@ class ClusterProfileSpec(ProfileSpec):
 
     rules: ClassVar = (
         Rule(
-            "environment: names that begin with RECONSTRUCTION_ are the operator's own",
+            "names in environment that begin with RECONSTRUCTION_ are the operator's own",
             cel="!has(self.environment) || self.environment.all(name, !name.startsWith('RECONSTRUCTION_'))",
             holds=lambda spec: not any(name.startswith("RECONSTRUCTION_") for name in spec.environment),
             field="environment",
@@ -104,5 +122,5 @@ class ClusterProfileSpec(ProfileSpec):
 
     host_paths: Annotated[list[HostPath], KeyedBy("mount_path")] = Field(default_factory=list[HostPath], max_length=8)
     """Folders of the node for development clusters, such as a Python environment instead of a large image."""
-    environment: dict[str, str] = Field(default_factory=dict, max_length=32)
+    environment: dict[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=32)
     """Environment variables of worker pods."""

@@ -18,6 +18,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 BROKEN_RULES = "broken_rules"
 """Type of the pydantic error that carries every broken rule of a model, as `ctx["rules"]`: (field, message) pairs."""
 
+DUPLICATE_KEY = "duplicate_key"
+"""Type of the pydantic error about two entries with one key; `ctx` has `key`, `index` and `member` of the second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -69,9 +72,10 @@ class KeyedBy:
 
     def _check(self, entries: list[Any]) -> list[Any]:
         seen: set[Any] = set()
-        for entry in entries:
+        for index, entry in enumerate(entries):
             key = getattr(entry, self.member)
             if key in seen:
-                raise PydanticCustomError("duplicate_key", "{key} may appear once", {"key": str(key)})
+                place = {"key": str(key), "index": index, "member": to_camel(self.member)}
+                raise PydanticCustomError(DUPLICATE_KEY, "{key} may appear once", place)
             seen.add(key)
         return entries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -32,7 +32,7 @@ class Condition(ApiModel):
     type: str = Field(max_length=316)
     """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling or
     Stalled."""
-    status: str = Field(pattern="^(True|False|Unknown)$")
+    status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
     """CamelCase word for programs; the code of the catalogue where something failed."""

@@ -6,7 +6,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 from pydantic import Field
 
@@ -19,15 +20,24 @@ TERMINATION_MESSAGE_LIMIT = 4096
 """Bytes that Kubernetes keeps of a container's termination message."""
 
 
+_PACKED = "z:"  # marks a compressed message; JSON never begins so
+
+
 class WorkerJob(ApiModel):
     """What a worker is asked to do; travels as JSON in the pod's environment."""
 
     namespace: str
+    """Namespace of the ReconstructionJob."""
     name: str
+    """Name of the ReconstructionJob."""
     uid: str
+    """metadata.uid of the ReconstructionJob; a later one of the same name is another job."""
     attempt: int
+    """Number of this attempt of the resource class, from 1."""
     resource_class: ResourceClass
+    """Stages to run."""
     spec: ReconstructionJobSpec
+    """What is wanted, as accepted by the operator."""
 
 
 class Failure(ApiModel):
@@ -53,12 +63,34 @@ class Failure(ApiModel):
         return cls(
             code=error.code,
             category=error.kind.category,
-            message=error.message,
-            suggestion=error.suggestion,
+            message=_plain(error.message),
+            suggestion=_plain(error.suggestion),
             retryable=error.kind.retryable,
             stage=stage,
-            details=error.details,
+            details=_plain(error.details),
         )
+
+    def shortened(self, characters: int) -> Failure:
+        """Without details, and with no text longer than so many characters."""
+        return Failure(
+            code=self.code[:64],
+            category=self.category[:64],
+            message=self.message[:characters],
+            suggestion=self.suggestion[:characters],
+            retryable=self.retryable,
+            stage=self.stage and self.stage[:64],
+        )
+
+
+def _plain(value: Any) -> Any:
+    """What a Kubernetes object can hold: decimals as text, odd bytes of file names that are not UTF-8 replaced."""
+    if isinstance(value, dict):
+        return {str(_plain(name)): _plain(member) for name, member in cast(dict[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in cast(list[Any], value)]
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value).encode("utf-8", "replace").decode()
 
 
 class Artifact(ApiModel):
@@ -82,10 +114,11 @@ class StageResult(ApiModel):
     """A stage that has ended well."""
 
     name: StageName
+    """Stage that has ended."""
     digest: str
     """`stage_digests` entry that the result stands for."""
     seconds: float = 0
-    """Running time."""
+    """Running time in seconds."""
     skipped: bool = False
     """The workspace already held the result."""
     message: str = ""
@@ -96,72 +129,95 @@ class Progress(ApiModel):
     """A live update of a running stage."""
 
     stage: StageName
+    """Stage that runs."""
     percent: float = 0
     """0-100 of this stage."""
     step: int | None = None
+    """Optimisation steps done."""
     total_steps: int | None = None
+    """Optimisation steps in all."""
     eta_seconds: float | None = None
-    """Until this stage ends."""
+    """Seconds until this stage ends."""
     loss: float | None = None
+    """Loss of the latest step."""
     psnr: float | None = None
     """Of the training batch, in decibels."""
     rays_per_second: float | None = None
+    """Camera rays trained on each second."""
     gpu_memory_bytes: int | None = None
+    """GPU memory in use."""
     memory_bytes: int | None = None
     """Resident memory of the stage's process."""
     message: str = ""
+    """What the stage is doing, for people."""
 
 
 class ProgressUpdate(ApiModel):
     """Body of POST /v1/progress."""
 
     namespace: str
+    """Namespace of the ReconstructionJob."""
     name: str
+    """Name of the ReconstructionJob."""
     uid: str
+    """metadata.uid of the ReconstructionJob."""
     attempt: int
+    """Attempt that the pod was started for."""
     resource_class: ResourceClass
+    """Class of stages that the pod runs."""
     sequence: int
     """Grows with each update of a pod; an older one is ignored."""
     progress: Progress | None = None
+    """The running stage."""
     stages: list[StageResult] = Field(default_factory=list[StageResult])
     """All stages that have ended well in this pod so far."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
+    """Numbers for status.metrics so far; decimals as text."""
 
 
 class PodReport(ApiModel):
     """A pod's final word."""
 
     stages: list[StageResult] = Field(default_factory=list[StageResult])
+    """Stages that have ended well in this pod."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Numbers for status.metrics; decimals as text."""
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
+    """Files that were delivered."""
     failure: Failure | None = None
+    """Why the pod ended early, if it did."""
 
     def to_termination_message(self) -> str:
-        """JSON, compressed when it would not fit; a failure's details are dropped before anything else."""
-        for report in (self, self._without_details()):
-            text = report.model_dump_json(by_alias=True, exclude_none=True)
+        """JSON of at most TERMINATION_MESSAGE_LIMIT bytes: compressed where it would not fit, and without what matters
+        least where even that is too long."""
+        for report in self._shorter_and_shorter():
+            text = report.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
             if len(text.encode()) <= TERMINATION_MESSAGE_LIMIT:
                 return text
-            packed = "z:" + base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+            packed = _PACKED + base64.b85encode(zlib.compress(text.encode(), 9)).decode()
             if len(packed) <= TERMINATION_MESSAGE_LIMIT:
                 return packed
-        return PodReport(stages=self.stages, failure=self._without_details().failure).model_dump_json(
-            by_alias=True, exclude_none=True
-        )[:TERMINATION_MESSAGE_LIMIT]
+        return "{}"
 
     @classmethod
     def from_termination_message(cls, text: str) -> PodReport | None:
         """None when the text is not a report (the container died before it could write one)."""
         try:
-            if text.startswith("z:"):
-                text = zlib.decompress(base64.b85decode(text[2:])).decode()
+            if text.startswith(_PACKED):
+                text = zlib.decompress(base64.b85decode(text.removeprefix(_PACKED))).decode()
             return cls.model_validate(json.loads(text))
         except (ValueError, zlib.error):
             return None
 
-    def _without_details(self) -> PodReport:
-        if self.failure is None:
-            return self
-        short = self.failure.model_copy(update={"details": {}, "message": self.failure.message[:1000]})
-        return self.model_copy(update={"failure": short})
+    def _shorter_and_shorter(self) -> Iterator[PodReport]:
+        """This report, then what is left when details, the stages' messages, artifacts and stages are given up."""
+        yield self
+        report = self.model_copy(update={"failure": self.failure and self.failure.shortened(1000)})
+        yield report
+        report = report.model_copy(
+            update={"stages": [stage.model_copy(update={"message": ""}) for stage in self.stages]}
+        )
+        yield report
+        report = report.model_copy(update={"artifacts": list[Artifact](), "metrics": dict[str, str | int]()})
+        yield report
+        yield PodReport(failure=self.failure and self.failure.shortened(200))
