@@ -43,7 +43,7 @@ def arc_views(count: int, size: int, centre: NDArray[np.float64], radius: float)
     for row, (members, elevation) in enumerate(zip(rows, ELEVATIONS_DEGREES, strict=True)):
         azimuths = np.linspace(-AZIMUTH_DEGREES, AZIMUTH_DEGREES, len(members)) * (-1) ** row
         for azimuth in azimuths:
-            a, e = np.radians((azimuth, elevation) + generator.normal(0, 1.5, 2))
+            a, e = np.radians(generator.normal((azimuth, elevation), 1.5))
             distance = radius / np.sin(half_angle) * generator.uniform(0.87, 0.97)
             direction = np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
             target = centre + generator.normal(0, 0.02 * radius, 3)
