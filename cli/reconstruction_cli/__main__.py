@@ -1,0 +1,5 @@
+"""`python -m reconstruction_cli` is `recon`."""
+
+from .main import main
+
+main()

@@ -1,0 +1,1 @@
+"""One module for each command of `recon`, with a click command named `command`."""

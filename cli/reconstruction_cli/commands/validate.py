@@ -1,0 +1,18 @@
+"""`recon validate`: the mistakes in a job's YAML, without a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("validate")
+@click.argument("job_file", metavar="JOB.YAML", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(job_file: Path) -> None:
+    """Check a job's YAML and name every mistake by field and line."""
+    from ..jobs import check_engine, read_job
+
+    job = read_job(job_file)
+    check_engine(job.spec.engine)
+    click.echo(f"{job_file}: {job.metadata.name} is valid.")

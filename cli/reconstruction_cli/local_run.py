@@ -1,0 +1,84 @@
+"""Runs a job's stages in this process tree, and tells the user what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.stages import STAGES, Stage, StageName
+from reconstruction_worker.executor import Outcome, Run, execute, log_of
+from reconstruction_worker.process import StopRequest
+
+from .display import display_for, size
+from .failure import print_failure
+from .jobs import check_engine, local_source, parse_volumes, read_job
+from .results import deliver
+
+
+def run_locally(
+    job_file: Path,
+    *,
+    out: Path | None,
+    volumes: tuple[str, ...],
+    source: Path | None,
+    until: str | None,
+    verify: bool,
+) -> ExitCode:
+    """Run a job and print its end. Raises ReconstructionError for what is wrong before the first stage."""
+    job = read_job(job_file)
+    stages = _stages_until(until)
+    if any(stage.name is StageName.TRAIN for stage in stages):
+        check_engine(job.spec.engine)
+    photos = source if source is not None else local_source(job.spec.source, job_file, parse_volumes(volumes))
+    out = out if out is not None else Path("out") / job.metadata.name
+    run = Run(
+        spec=job.spec,
+        workspace=(out / "workspace").resolve(),
+        stages=stages,
+        source=photos.absolute() if photos is not None else None,
+        verify=verify,
+    )
+    console = Console()
+    stop = StopRequest()
+    with stop.on_signals(), display_for(console, f"{job.metadata.name} ({job.spec.engine})", stages) as display:
+        outcome = execute(run, display, stop)
+    _tell_end(console, outcome, run.workspace, out)
+    return outcome.exit_code
+
+
+def _stages_until(last: str | None) -> tuple[Stage, ...]:
+    """The stages up to the one named, its own included."""
+    if last is None:
+        return STAGES
+    names = [stage.name.value for stage in STAGES]
+    if last not in names:
+        raise ReconstructionError(
+            "InvalidSpec", f"--until {last}: there is no such stage.", suggestion=f"Stages: {', '.join(names)}."
+        )
+    return STAGES[: names.index(last) + 1]
+
+
+def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path) -> None:
+    if outcome.failure is not None:
+        log = log_of(workspace, outcome.failure.stage or "executor")
+        wanted = outcome.failure.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory") and log.exists()
+        print_failure(outcome.failure, str(log) if wanted else None)
+    elif outcome.stopped:
+        console.print("Stopped. Run the same command again to continue.", highlight=False)
+    elif any(result.name is StageName.REPORT for result in outcome.stages):
+        _tell_results(console, outcome, deliver(workspace, out), out)
+    else:
+        console.print(Text(f"Results so far are in {workspace}"), soft_wrap=True)
+
+
+def _tell_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
+    numbers = outcome.metrics
+    if "psnr" in numbers:
+        ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
+        console.print(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}", highlight=False)
+    console.print(Text(f"Results in {out}:"), soft_wrap=True)
+    for file in files:
+        console.print(Text(f"  {file.relative_to(out)}  {size(file.stat().st_size)}"), soft_wrap=True)

@@ -1,0 +1,142 @@
+"""Writes a job for photos that are already on this machine, with settings that suit them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from PIL import Image
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Source
+from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
+from reconstruction_worker.ingest.arrange import arrange
+from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
+from reconstruction_worker.ingest.metadata import camera_data
+from reconstruction_worker.ingest.sources import gather
+
+_STEPS_PER_PHOTO: Final = 200
+_MIN_STEPS: Final = 5_000
+_MAX_STEPS: Final = 30_000
+_MAX_SIDE: Final = 1600
+
+
+@dataclass
+class Found:
+    """What a folder of photos holds. Sides in pixels."""
+
+    count: int = 0
+    long_sides: list[int] = field(default_factory=list)
+    formats: Counter[str] = field(default_factory=Counter)
+    with_alpha: int = 0
+    with_gps: int = 0
+    with_focal: int = 0
+    masks: int = 0
+    poses: bool = False
+    broken: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The finding in words, one fact a line."""
+        formats = ", ".join(f"{count} {name}" for name, count in self.formats.most_common())
+        sides = (
+            f"{min(self.long_sides)}"
+            if len(set(self.long_sides)) == 1
+            else (f"{min(self.long_sides)} to {max(self.long_sides)}")
+        )
+        lines = [f"{self.count} photos ({formats}), longer side {sides} pixels"]
+        if self.with_alpha:
+            lines.append(f"{self.with_alpha} with an alpha channel")
+        if self.masks:
+            lines.append(f"{self.masks} masks")
+        if self.with_focal < self.count:
+            lines.append(f"focal length known for {self.with_focal} of {self.count}; the others are estimated")
+        if self.with_gps:
+            lines.append(f"{self.with_gps} with a GPS position")
+        if self.poses:
+            lines.append("camera poses in transforms.json")
+        return lines + [f"will be left out: {message}" for message in self.broken]
+
+
+def look_at(photos: Path) -> Found:
+    """Look at every photo's header. Raises what the first stage would: SourceNotFound, UnsafeArchive, ..."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Source(uri=str(photos))
+        arrangement = arrange(gather(source, photos, Path(scratch), DEFAULT_LIMITS, lambda _: None), DEFAULT_LIMITS)
+        found = Found(masks=len({mask.path for mask in arrangement.masks.values()}))
+        found.poses = arrangement.transforms is not None
+        found.broken = [item.message for item in arrangement.dropped]
+        for photo in arrangement.photos:
+            _look_at_photo(photo.path, photo.name, found)
+    if found.count == 0:
+        raise ReconstructionError("ImageCountOutOfRange", f"'{photos}' has no photos that can be read.")
+    return found
+
+
+def _look_at_photo(path: Path, name: str, found: Found) -> None:
+    try:
+        with Image.open(path) as image:
+            camera = camera_data(image)
+            found.formats[image.format or "other"] += 1
+            found.long_sides.append(max(image.size))
+            found.with_alpha += image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    except Exception:  # whatever a decoder raises: the photo will be left out
+        found.broken.append(f"{name} is damaged and can't be decoded.")
+        return
+    found.count += 1
+    found.with_gps += camera.gps is not None
+    found.with_focal += camera.focal_pixels is not None
+
+
+def write_job(found: Found, photos: Path, out: Path, name: str | None) -> str:
+    """YAML of a job for these photos, to be saved as `out`; the path in it is relative to that file."""
+    side = min(_MAX_SIDE, max(64, *found.long_sides))
+    steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * found.count))
+    texture = 1024 if median(found.long_sides) < 800 else 2048
+    uri = Path(os.path.relpath(photos.resolve(), out.resolve().parent)).as_posix()
+    comment = "".join(f"# {line}\n" for line in found.lines())
+    poses = "Provided" if found.poses else "Auto"
+    return f"""{comment}apiVersion: {API_VERSION}
+kind: {JOB_KIND}
+metadata:
+  name: {name or job_name(photos)}
+spec:
+  source:
+    # Relative to this file. In a cluster: s3://BUCKET/FOLDER/, or persistentVolumeClaim: {{claimName: ..., path: ...}}
+    uri: {_quoted(uri if uri.startswith(".") else f"./{uri}")}
+  images:
+    maxSidePixels: {side}    # larger photos are scaled down; more shows finer detail and takes longer
+    masks: Auto    # the photos' alpha channel or a folder masks beside them, where there is one
+  poses:
+    method: {poses}    # Auto: transforms.json when there is one, else estimated from the photos
+    minRegisteredPercent: 60    # fail when fewer of the photos could be placed
+  engine: nerfacto
+  training:
+    steps: {steps}    # a few thousand give a first look
+    device: Auto    # CUDA where there is a GPU, else CPU (slow: expect minutes per thousand steps)
+  mesh:
+    targetFaces: 100000
+    textureSize: {texture}
+  exports:
+    - format: GLB    # also: OBJ, PLY
+  quality:
+    minPSNR: "25"    # held-out photos, in decibels
+    minSSIM: "0.85"
+    onFailure: Warn    # Fail: no result below warnPSNR and warnSSIM
+"""
+
+
+def job_name(photos: Path) -> str:
+    """A Kubernetes name from a folder's or archive's name."""
+    text = re.sub(r"[^a-z0-9]+", "-", photos.resolve().name.partition(".")[0].lower()).strip("-")
+    return text[:MAX_JOB_NAME].strip("-") or "photos"
+
+
+def _quoted(text: str) -> str:
+    """As YAML, plain where that is unambiguous."""
+    return text if re.fullmatch(r"[A-Za-z0-9_./-]+", text) else "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,76 @@
+"""Process of one stage: `python -m reconstruction_worker.child FD`; request on stdin, events on file descriptor FD.
+
+Standard output and error belong to the stage's libraries and end up in the stage's log.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from .events import EventWriter, StageRequest
+from .failures import from_exception
+from .stage import StageContext, Stopped
+
+
+def main() -> None:
+    """Run the requested stage and end the process without the interpreter's teardown: the result is already sent, and
+    native libraries are known to crash in their exit handlers."""
+    events = EventWriter(int(sys.argv[1]))
+    os.set_inheritable(int(sys.argv[1]), False)
+    faulthandler.enable()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    request = StageRequest.model_validate_json(sys.stdin.buffer.readline())
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _run(request, events, stop)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _run(request: StageRequest, events: EventWriter, stop: threading.Event) -> None:
+    context = StageContext(
+        name=request.stage,
+        workspace=Path(request.workspace),
+        spec=request.spec,
+        report=events.progress,
+        stop_requested=stop.is_set,
+        source=Path(request.source) if request.source is not None else None,
+    )
+    try:
+        output = importlib.import_module(request.module).run(context)
+    except Stopped:
+        events.stopped()
+    except BaseException as exception:  # the edge of the process: everything becomes an entry of the catalogue
+        error = from_exception(exception, request.stage)
+        if error.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory"):
+            traceback.print_exc()
+        events.error(error)
+    else:
+        events.output(output, _peak_memory_bytes())
+
+
+def _peak_memory_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _die_with_parent() -> None:
+    """The executor keeps the other end of stdin open while it lives; killed, it must not leave a stage behind that
+    writes into a workspace somebody else may open."""
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Which engines are installed: those named by entry points of the group `reconstruction.engines`.
+
+An entry point names an object with `spec`, `fit` and `load` (see `base.Engine`), or a class of such objects. Its module
+imports heavy libraries inside functions only, so that listing engines stays cheap.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+from reconstruction_api.errors import ReconstructionError
+
+from .base import Engine, EngineSpec
+
+GROUP: Final = "reconstruction.engines"
+
+
+def available() -> dict[str, EntryPoint]:
+    """Installed engines by name, ordered by name; nothing is imported."""
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name. Raises EngineUnavailable, naming those there are."""
+    points = available()
+    if name not in points:
+        raise unavailable(name, list(points))
+    loaded = points[name].load()
+    return loaded() if isinstance(loaded, type) else loaded
+
+
+def engine_spec(name: str) -> EngineSpec:
+    """What the engine of that name needs and allows. Raises EngineUnavailable."""
+    return engine(name).spec
+
+
+def unavailable(name: str, known: list[str]) -> ReconstructionError:
+    """The error for an engine that is not among the known ones, with the one that was probably meant."""
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    listed = ", ".join(known) or "none"
+    return ReconstructionError(
+        "EngineUnavailable",
+        f"spec.engine: there is no engine '{name}'.{hint} Installed here: {listed}.",
+        details={"engine": name, "available": known},
+    )

@@ -1,0 +1,224 @@
+"""Runs stages of a job in a workspace, in order; what is already there and still true is not run again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import STAGES, Stage, StageName, stage_digests
+from reconstruction_api.worker import Failure, Progress, StageResult
+
+from .events import StageRequest
+from .failures import from_exception
+from .files import empty_folder
+from .ingest.listing import identity
+from .process import ChildResult, StopRequest, run_in_child
+from .records import (
+    CODE_VERSIONS,
+    StageRecord,
+    clear_started,
+    damaged_output,
+    mark_started,
+    outputs_of,
+    read_record,
+    record_key,
+    remove_record,
+    started_key,
+    write_record,
+)
+from .stage import Stopped, folder_of
+from .workspace import MIN_FREE_BYTES, check_space, locked
+
+RESUMABLE: Final = frozenset({StageName.TRAIN})
+"""Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
+
+RESUMABLE_GRACE_SECONDS: Final = 3600.0
+"""How long a resumable stage may take to save its state (in a pod the kubelet is less patient)."""
+GRACE_SECONDS: Final = 3.0
+"""How long any other stage may: its work is lost either way."""
+
+
+class Observer(Protocol):
+    """Is told what happens; must not raise."""
+
+    def stage_started(self, stage: StageName, *, resumed: bool) -> None: ...
+
+    def stage_progressed(self, progress: Progress) -> None: ...
+
+    def stage_ended(self, result: StageResult, metrics: Mapping[str, str | int]) -> None: ...
+
+    def stage_failed(self, stage: StageName | None, failure: Failure) -> None: ...
+
+    def stopped(self, stage: StageName | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """Which stages of which job, where."""
+
+    spec: ReconstructionJobSpec
+    workspace: Path
+    stages: Sequence[Stage] = STAGES
+    source: Path | None = None
+    """Where the photos are on this machine; None when ingest has to fetch them."""
+    package: str = "reconstruction_worker.stages"
+    """Package with a module for each stage."""
+    verify: bool = False
+    """Compare every byte of large outputs before skipping a stage."""
+    min_free_bytes: int = MIN_FREE_BYTES
+    lock_patience_seconds: float = 15.0
+
+
+@dataclass
+class Outcome:
+    """How a run ended."""
+
+    stages: list[StageResult] = field(default_factory=list)
+    metrics: dict[str, str | int] = field(default_factory=dict)
+    failure: Failure | None = None
+    stopped: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.failure is not None:
+            return CATALOGUE[self.failure.code].exit_code
+        return ExitCode.RESUMABLE_STOP if self.stopped else ExitCode.DONE
+
+    def add(self, result: StageResult, metrics: Mapping[str, str | int], peak_memory_bytes: int) -> None:
+        peak = max(int(self.metrics.get("peakMemoryBytes", 0)), peak_memory_bytes)
+        self.stages.append(result)
+        self.metrics.update(metrics)
+        self.metrics["peakMemoryBytes"] = peak
+
+
+def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
+    """Run all stages until one fails or a stop is asked for. Failures are in the outcome, never raised."""
+    outcome = Outcome()
+    current: StageName | None = None
+    try:
+        with locked(run.workspace, run.lock_patience_seconds) as lock:
+            for stage in run.stages:
+                if stop.requested:
+                    raise Stopped
+                current = stage.name
+                record, skipped = _bring_about(run, stage, observer, stop, lock)
+                result = _result_of(record, run.spec, skipped=skipped)
+                outcome.add(result, record.metrics, record.peak_memory_bytes)
+                observer.stage_ended(result, record.metrics)
+    except Stopped:
+        outcome.stopped = True
+        observer.stopped(current)
+    except Exception as exception:  # the edge: from here on a failure is data
+        error = from_exception(exception, current or run.stages[0].name)
+        if not isinstance(exception, ReconstructionError):
+            _log_traceback(run.workspace)
+        outcome.failure = Failure.from_error(error, current)
+        observer.stage_failed(current, outcome.failure)
+    return outcome
+
+
+def log_of(workspace: Path, stage: StageName | str) -> Path:
+    """Where a stage's libraries print to."""
+    return workspace / "logs" / f"{stage}.log"
+
+
+def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
+    """The record of a stage whose files are true for the run's spec, and whether they were there before."""
+    inputs = _digests_of_inputs(run.workspace, stage)
+    source = identity(run.source) if stage.name is StageName.INGEST and run.source is not None else None
+    key = record_key(stage, run.spec, inputs, source)
+    record = read_record(run.workspace, stage.name)
+    if record and record.key == key and damaged_output(run.workspace, record, every_byte=run.verify) is None:
+        return record, True
+
+    check_space(run.workspace, stage.name, run.min_free_bytes)
+    remove_record(run.workspace, stage.name)
+    folder = folder_of(run.workspace, stage.name)
+    resumed = stage.name in RESUMABLE and folder.is_dir() and started_key(run.workspace, stage.name) == key
+    if not resumed:
+        clear_started(run.workspace, stage.name)
+        empty_folder(folder)
+        mark_started(run.workspace, stage.name, key)
+    observer.stage_started(stage.name, resumed=resumed)
+    started = time.monotonic()
+    result = _run(run, stage, observer, stop, lock)
+    record = StageRecord(
+        stage=stage.name,
+        key=key,
+        digest=stage_digests(run.spec)[stage.name],
+        code_version=CODE_VERSIONS[stage.name],
+        inputs=inputs,
+        source=source,
+        outputs=outputs_of(run.workspace, stage.name),
+        message=result.message,
+        metrics=result.metrics,
+        seconds=round(time.monotonic() - started, 3),
+        peak_memory_bytes=result.peak_memory_bytes,
+        completed=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    write_record(run.workspace, record)
+    clear_started(run.workspace, stage.name)
+    return record, False
+
+
+def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:
+    request = StageRequest(
+        module=f"{run.package}.{stage.name}",
+        stage=stage.name,
+        workspace=str(run.workspace),
+        spec=run.spec,
+        source=str(run.source) if run.source is not None else None,
+    )
+    try:
+        return run_in_child(
+            request,
+            log=log_of(run.workspace, stage.name),
+            on_progress=observer.stage_progressed,
+            stop=stop,
+            grace_seconds=RESUMABLE_GRACE_SECONDS if stage.name in RESUMABLE else GRACE_SECONDS,
+            keep_open=(lock,),
+        )
+    except ReconstructionError as error:
+        if not error.kind.retryable:
+            # What led to a final failure must not be continued: the next run starts the stage afresh.
+            clear_started(run.workspace, stage.name)
+        raise
+
+
+def _digests_of_inputs(workspace: Path, stage: Stage) -> dict[str, str]:
+    digests = {}
+    for need in stage.needs:
+        record = read_record(workspace, need)
+        if record is None:
+            raise ReconstructionError(
+                "InternalError", f"Stage {stage.name} needs the result of stage {need}, which is not in the workspace."
+            )
+        digests[need.value] = record.outputs_digest
+    return digests
+
+
+def _result_of(record: StageRecord, spec: ReconstructionJobSpec, *, skipped: bool) -> StageResult:
+    return StageResult(
+        name=record.stage,
+        digest=stage_digests(spec)[record.stage],
+        seconds=record.seconds,
+        skipped=skipped,
+        message=record.message,
+    )
+
+
+def _log_traceback(workspace: Path) -> None:
+    """A defect of the executor itself; users get its code, the log gets the rest."""
+    with contextlib.suppress(OSError):
+        path = log_of(workspace, "executor")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as log:
+            traceback.print_exc(file=log)

@@ -1,0 +1,60 @@
+"""What an exception, or the way a process died, means to a user."""
+
+from __future__ import annotations
+
+import errno
+import signal
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
+
+_OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
+_LIKELY_OUT_OF_MEMORY = 0.5
+"""Share of the memory limit above which a SIGKILL nobody here sent is taken for the kernel's out-of-memory killer."""
+
+
+def from_exception(exception: BaseException, stage: StageName) -> ReconstructionError:
+    """The catalogue's view of any exception; what is not in the catalogue is a defect (its traceback is in the log)."""
+    if isinstance(exception, ReconstructionError):
+        return exception
+    if isinstance(exception, MemoryError):
+        return ReconstructionError("HostOutOfMemory", f"Stage {stage} could not get the memory it asked for.")
+    if isinstance(exception, OSError) and exception.errno in _OUT_OF_SPACE:
+        return ReconstructionError("DiskFull", f"Stage {stage} could not write its result: no space left.")
+    # torch's class is told by name: importing torch to compare types would cost seconds in stages that never use it.
+    if any(
+        kind.__name__ == "OutOfMemoryError" and kind.__module__.startswith("torch") for kind in type(exception).mro()
+    ):
+        return ReconstructionError("GPUOutOfMemory", f"Stage {stage} exhausted the memory of the GPU.")
+    return ReconstructionError(
+        "InternalError", f"Stage {stage} failed unexpectedly.", details={"exception": type(exception).__name__}
+    )
+
+
+def from_exit(
+    stage: StageName, status: int, *, peak_memory: int, memory_limit: int | None, oom_killed: bool
+) -> ReconstructionError:
+    """Why a stage's process ended without a word. `status` is its return code, negative for a signal; bytes."""
+    if status == -signal.SIGKILL:
+        near_limit = memory_limit is None or peak_memory >= _LIKELY_OUT_OF_MEMORY * memory_limit
+        if oom_killed or near_limit:
+            return ReconstructionError(
+                "HostOutOfMemory",
+                f"Stage {stage} was killed by the system while it held {peak_memory / 2**20:.0f} MiB of memory.",
+                details={"peakMemoryBytes": peak_memory, "memoryLimitBytes": memory_limit},
+            )
+        return ReconstructionError("InternalError", f"The process of stage {stage} was killed from outside.")
+    if -status in _NATIVE_CRASHES:
+        name = signal.Signals(-status).name
+        if stage is StageName.POSES:
+            # pycolmap aborts the interpreter on photos it cannot handle.
+            return ReconstructionError(
+                "PoseEstimationFailed",
+                "Structure from motion crashed on these photos.",
+                details={"signal": name},
+            )
+        return ReconstructionError("InternalError", f"Stage {stage} crashed.", details={"signal": name})
+    return ReconstructionError(
+        "InternalError", f"The process of stage {stage} ended without a result.", details={"exitStatus": status}
+    )

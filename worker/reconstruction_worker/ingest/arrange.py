@@ -1,0 +1,111 @@
+"""Tells photos, masks and poses apart in a listing of files."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from .dataset import DroppedImage
+from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, read_head
+from .limits import Limits
+from .listing import SourceFile
+
+_MASK_FOLDER = "masks"
+_OTHER_FOLDERS = frozenset({"depth", "depths"})
+_SCALED_COPIES = re.compile(r"images_\d+")
+"""nerfstudio and others keep smaller copies of `images` in `images_2`, `images_4`, ..."""
+
+
+@dataclass
+class Arrangement:
+    """What a source holds, by role."""
+
+    photos: list[SourceFile] = field(default_factory=list)
+    masks: dict[str, SourceFile] = field(default_factory=dict)
+    """By the path, without suffix, of the photo they belong to, and by its last part where that is unique."""
+    transforms: SourceFile | None = None
+    dropped: list[DroppedImage] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Names of files that nobody claimed to be photos."""
+
+    def mask_of(self, photo: SourceFile) -> SourceFile | None:
+        """The mask of a photo: the same name in a folder `masks`, any suffix (also `photo.jpg.png`)."""
+        path = PurePosixPath(photo.name)
+        for key in (str(path.with_suffix("")), photo.name, path.stem, path.name):
+            if key in self.masks:
+                return self.masks[key]
+        return None
+
+
+def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
+    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code."""
+    result = Arrangement()
+    files = _below_common_folder(files)
+    transforms = [file for file in files if PurePosixPath(file.name).name == "transforms.json"]
+    result.transforms = min(transforms, key=lambda file: (file.name.count("/"), file.name), default=None)
+    masks: list[SourceFile] = []
+    folders = {part for file in files for part in PurePosixPath(file.name).parts[:-1]}
+    for file in files:
+        parents = PurePosixPath(file.name).parts[:-1]
+        if _MASK_FOLDER in parents:
+            masks.append(file)
+        elif _OTHER_FOLDERS.intersection(parents) or (
+            "images" in folders and any(map(_SCALED_COPIES.fullmatch, parents))
+        ):
+            result.others.append(file.name)
+        else:
+            _judge(file, limits, result)
+    result.masks = _by_photo(masks)
+    return result
+
+
+def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
+    if file.size > limits.file_bytes:
+        if meant_as_photo(file.name):
+            message = (
+                f"{file.name} has {file.size / 1e6:.0f} MB; a photo may have at most {limits.file_bytes // 10**6} MB."
+            )
+            result.dropped.append(DroppedImage(name=file.name, code="FileTooLarge", message=message))
+        else:
+            result.others.append(file.name)
+        return
+    head = read_head(file.path)
+    kind, form = kind_of(head, file.name)
+    if kind in SUPPORTED:
+        result.photos.append(file)
+    elif kind is Kind.UNSUPPORTED_IMAGE:
+        message = f"{file.name} is a {form} image, which can't be read."
+        result.dropped.append(DroppedImage(name=file.name, code="UnsupportedFormat", message=message))
+    elif not meant_as_photo(file.name):
+        result.others.append(file.name)
+    elif file.size == 0:
+        message = f"{file.name} is empty."
+        result.dropped.append(DroppedImage(name=file.name, code="ImageCorrupt", message=message))
+    else:
+        really = " but text" if looks_like_text(head) else ""
+        message = f"{file.name} is not an image{really}, whatever its name says."
+        result.dropped.append(DroppedImage(name=file.name, code="UnsupportedFormat", message=message))
+
+
+def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:
+    """Names without the folder that everything is in, as in an archive of one folder."""
+    while files:
+        first = {file.name.partition("/")[0] for file in files}
+        if len(first) != 1 or any("/" not in file.name for file in files) or first == {"images"}:
+            break
+        files = [SourceFile(file.name.partition("/")[2], file.path, file.size) for file in files]
+    return files
+
+
+def _by_photo(masks: list[SourceFile]) -> dict[str, SourceFile]:
+    result: dict[str, SourceFile] = {}
+    stems = Counter(PurePosixPath(file.name).stem for file in masks)
+    for file in masks:
+        path = PurePosixPath(file.name)
+        beside = PurePosixPath(*[part for part in path.parts if part != _MASK_FOLDER])
+        result[str(beside.with_suffix(""))] = file
+        if stems[path.stem] == 1:
+            result.setdefault(path.stem, file)
+    return result

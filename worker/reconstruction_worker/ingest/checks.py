@@ -1,0 +1,91 @@
+"""What is odd about photos: copies of each other, blur, size. Pictures are compared as small grey images."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .dataset import DatasetImage
+
+_HASH_SIDE: Final = 16
+_SHARPNESS_SIDE: Final = 640
+_SAME_PICTURE: Final = 2.0
+"""Mean difference of 64 x 64 grey values (0 to 255) up to which two pictures of one hash are the same picture."""
+_BLURRED: Final = 0.15
+"""Share of the set's median sharpness below which a photo is reported: the measure depends on the scene."""
+_TINY_SIDE: Final = 200
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What a picture looks like. `difference_hash` has one bit for each pair of neighbours in a 17 x 16 grey image
+    (N. Krawetz, "Kind of Like That", 2013); `grey` is [64, 64]; `sharpness` is the variance of the Laplacian
+    (Pech-Pacheco et al., ICPR 2000)."""
+
+    difference_hash: bytes
+    grey: NDArray[np.float32]
+    sharpness: float
+
+
+def appearance(image: Image.Image) -> Appearance:
+    """Measure an RGB or RGBA image; transparent pixels count as black."""
+    if image.mode == "RGBA":
+        image = Image.composite(image, Image.new("RGBA", image.size, "black"), image.getchannel("A"))
+    grey = image.convert("L")
+    small = np.asarray(grey.resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX), np.int16)
+    bits = np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
+    scale = min(1.0, _SHARPNESS_SIDE / max(grey.size))
+    size = max(3, round(grey.width * scale)), max(3, round(grey.height * scale))
+    pixels = np.asarray(grey.resize(size, Image.Resampling.BOX), np.float32)
+    centre = pixels[1:-1, 1:-1]
+    laplacian = pixels[:-2, 1:-1] + pixels[2:, 1:-1] + pixels[1:-1, :-2] + pixels[1:-1, 2:] - 4 * centre
+    thumbnail = np.asarray(grey.resize((64, 64), Image.Resampling.BOX), np.float32)
+    return Appearance(bits, thumbnail, float(laplacian.var()))
+
+
+def same_pictures(images: list[DatasetImage], looks: dict[str, Appearance]) -> dict[str, str]:
+    """Names of photos that show the very same picture as another one (saved again, scaled), each with the name of the
+    one to keep: the largest original, of equal ones the first. `looks` is by name."""
+    result: dict[str, str] = {}
+    order = {image.name: index for index, image in enumerate(images)}
+    by_size = sorted(images, key=lambda image: (-image.original.width * image.original.height, order[image.name]))
+    kept: dict[bytes, list[DatasetImage]] = {}
+    for image in by_size:
+        look = looks[image.name]
+        group = kept.setdefault(look.difference_hash, [])
+        for other in group:
+            if np.abs(look.grey - looks[other.name].grey).mean() <= _SAME_PICTURE:
+                result[image.name] = other.name
+                break
+        else:
+            group.append(image)
+    return result
+
+
+def note_oddities(images: list[DatasetImage], looks: dict[str, Appearance]) -> None:
+    """Add notes about photos that are kept but stand out: blurred, tiny, or of another size than most."""
+    if not images:
+        return
+    usual = median(looks[image.name].sharpness for image in images)
+    sizes = Counter(_shape(image) for image in images)
+    common, count = sizes.most_common(1)[0]
+    for image in images:
+        share = looks[image.name].sharpness / usual if usual > 0 else 1.0
+        if share < _BLURRED:
+            image.notes.append(f"blurred: {share:.0%} of the usual sharpness")
+        if min(image.original.width, image.original.height) < _TINY_SIDE:
+            image.notes.append(f"tiny: {image.original.width} x {image.original.height} pixels")
+        if _shape(image) != common and count > len(images) / 2:
+            image.notes.append(f"another size than most photos ({common[0]} x {common[1]})")
+
+
+def _shape(image: DatasetImage) -> tuple[int, int]:
+    """Size of the original, whichever way the camera was held."""
+    width, height = image.original.width, image.original.height
+    return max(width, height), min(width, height)

@@ -1,0 +1,46 @@
+"""`ingest/dataset.json`: which photos there are, what was done to them, and which were left out and why."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from reconstruction_api.base import ApiModel
+
+
+class Original(ApiModel):
+    """The photo in the source; `name` is its path there."""
+
+    name: str
+    width: int
+    height: int
+    sha256: str
+
+
+class DatasetImage(ApiModel):
+    """A photo that the next stages use. `file` and `mask` are relative to the workspace; sizes in pixels."""
+
+    name: str
+    file: str
+    width: int
+    height: int
+    mask: str | None = None
+    has_alpha: bool = False
+    original: Original
+    gps: tuple[float, float, float] | None = None
+    focal_pixels: float | None = None
+    status: str = "kept"
+    """`kept` as it was, or `fixed` (see notes)."""
+    notes: list[str] = Field(default_factory=list)
+
+
+class DroppedImage(ApiModel):
+    """A photo that is not used. `code` is one of the catalogue, or `Duplicate`."""
+
+    name: str
+    code: str
+    message: str
+
+
+class Dataset(ApiModel):
+    images: list[DatasetImage] = Field(default_factory=list)
+    dropped: list[DroppedImage] = Field(default_factory=list)

@@ -1,0 +1,104 @@
+"""What a file is, told by its first bytes; its name only decides whether somebody meant it to be a photo."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+HEAD_BYTES: Final = 512
+"""Enough for every signature below (tar's is at byte 257)."""
+
+IMAGE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".gif", ".bmp", ".jp2"}
+)
+RAW_SUFFIXES: Final = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"})
+
+
+class Kind(StrEnum):
+    JPEG = "JPEG"
+    PNG = "PNG"
+    WEBP = "WebP"
+    TIFF = "TIFF"
+    UNSUPPORTED_IMAGE = "image of another format"
+    ARCHIVE = "archive"
+    OTHER = "other"
+
+
+SUPPORTED: Final = frozenset({Kind.JPEG, Kind.PNG, Kind.WEBP, Kind.TIFF})
+
+_ARCHIVE_SIGNATURES: Final = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_FOREIGN_BRANDS: Final = {
+    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF",
+    b"avif": "AVIF", b"avis": "AVIF", b"crx ": "RAW",
+}  # fmt: skip
+
+
+def kind_of(head: bytes, name: str) -> tuple[Kind, str]:
+    """Kind of a file and the name of its format, from its first `HEAD_BYTES` bytes. `name` is needed for raw camera
+    files, which look like TIFF but hold only a preview in it."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return Kind.JPEG, "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Kind.PNG, "PNG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return Kind.WEBP, "WebP"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        if _suffix(name) in RAW_SUFFIXES or head[8:10] == b"CR":
+            return Kind.UNSUPPORTED_IMAGE, "raw camera"
+        return Kind.TIFF, "TIFF"
+    if archive := archive_format(head):
+        return Kind.ARCHIVE, archive
+    if foreign := _foreign_image(head):
+        return Kind.UNSUPPORTED_IMAGE, foreign
+    return Kind.OTHER, "unknown"
+
+
+def archive_format(head: bytes) -> str | None:
+    """Format of an archive from its first bytes; None when it is none."""
+    for signature, name in _ARCHIVE_SIGNATURES.items():
+        if head.startswith(signature):
+            return name
+    return "tar" if head[257:262] == b"ustar" else None
+
+
+def meant_as_photo(name: str) -> bool:
+    """Whether the name claims that the file is an image."""
+    return _suffix(name) in IMAGE_SUFFIXES | RAW_SUFFIXES
+
+
+def read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def looks_like_text(head: bytes) -> bool:
+    """For a friendlier message only."""
+    return bool(head) and b"\0" not in head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head)
+
+
+def _foreign_image(head: bytes) -> str | None:
+    if head[4:8] == b"ftyp":
+        return _FOREIGN_BRANDS.get(head[8:12])
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "BMP"
+    if head.startswith((b"\x00\x00\x00\x0cJXL ", b"\xff\x0a")):
+        return "JPEG XL"
+    if head.startswith(b"\x00\x00\x00\x0cjP  "):
+        return "JPEG 2000"
+    return None
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()

@@ -1,0 +1,68 @@
+"""What a source holds, as a flat list of files whatever it came from. The executor uses it too, so it stays light."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import digest
+
+from ..workspace import is_workspace
+from .limits import DEFAULT_LIMITS, Limits
+
+_NOT_PHOTOS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of the source: its name there (relative, with `/`), where it can be read now, and its size in bytes."""
+
+    name: str
+    path: Path
+    size: int
+
+
+def relevant(name: str) -> bool:
+    """Whether a file may matter: hidden files and what operating systems leave behind do not."""
+    return not any(part.startswith(".") or part in _NOT_PHOTOS for part in name.split("/"))
+
+
+def list_folder(folder: Path, limits: Limits = DEFAULT_LIMITS) -> list[SourceFile]:
+    """All files below a folder, ordered by name. Links that lead out of the folder are left out, and so are results of
+    earlier runs. Raises FileTooLarge when there are too many."""
+    files: list[SourceFile] = []
+    for file in _walk(folder):
+        files.append(file)
+        if len(files) > limits.files:
+            raise ReconstructionError(
+                "FileTooLarge",
+                f"The source holds more than {limits.files} files.",
+                suggestion="Point spec.source to the folder that holds the photos of this job only.",
+            )
+    return sorted(files, key=lambda file: file.name)
+
+
+def identity(source: Path) -> str | None:
+    """Digest of the names, sizes and times of a folder's files, or of an archive; None when nothing is there."""
+    if source.is_dir():
+        return digest([[file.name, file.size, file.path.stat().st_mtime_ns] for file in list_folder(source)])
+    if source.is_file():
+        status = source.stat()
+        return digest([source.name, status.st_size, status.st_mtime_ns])
+    return None
+
+
+def _walk(folder: Path) -> Iterator[SourceFile]:
+    root = folder.resolve()
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if relevant(name) and not is_workspace(Path(parent, name))]
+        for entry in names:
+            path = Path(parent, entry)
+            name = path.relative_to(root).as_posix()
+            # Links within the source are fine: Kubernetes itself mounts files that way.
+            target = path.resolve()
+            if relevant(name) and target.is_file() and target.is_relative_to(root):
+                yield SourceFile(name, target, target.stat().st_size)

@@ -1,0 +1,127 @@
+"""Makes one stored image of one photo: decoded, upright, masked, scaled, with a thumbnail."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Images, MaskPolicy
+
+from ..files import sha256_of
+from .arrange import Arrangement
+from .checks import Appearance, appearance
+from .dataset import DatasetImage, Original
+from .decode import Decoded, decode, upright
+from .limits import Limits
+from .listing import SourceFile
+
+THUMBNAIL_SIDE: Final = 256
+_ASPECT_TOLERANCE: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Prepared:
+    image: DatasetImage
+    appearance: Appearance
+
+
+def prepare(
+    photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path
+) -> Prepared:
+    """Store one photo as `ingest/images/<stem>.jpg` (photos that were JPEG) or `.png` (anything else, and all with
+    alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat."""
+    folder = workspace / "ingest"
+    decoded = decode(photo.path, photo.name, limits)
+    mask = _mask_for(photo, decoded, arrangement, settings.masks, limits)
+    original = Original(name=photo.name, width=decoded.width, height=decoded.height, sha256=sha256_of(photo.path))
+    picture, mask = _combine(decoded, mask, settings.masks)
+    factor = min(1.0, settings.max_side_pixels / max(picture.size))
+    if factor < 1:
+        size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        decoded.notes.append(f"scaled by {factor:.3f}")
+    if mask is not None and mask.size != picture.size:
+        mask = mask.resize(picture.size, Image.Resampling.BOX)
+    file = folder / "images" / f"{stem}.{'jpg' if decoded.lossy else 'png'}"
+    if decoded.plain and factor == 1 and picture.mode == "RGB":
+        shutil.copyfile(photo.path, file)
+    elif file.suffix == ".jpg":
+        picture.save(file, quality=95, subsampling=0)
+    else:
+        picture.save(file, compress_level=3)
+    mask_file = folder / "masks" / f"{stem}.png"
+    if mask is not None:
+        mask.save(mask_file)
+    _save_thumbnail(picture, folder / "thumbnails" / f"{stem}.jpg")
+    image = DatasetImage(
+        name=file.name,
+        file=file.relative_to(workspace).as_posix(),
+        width=picture.width,
+        height=picture.height,
+        mask=mask_file.relative_to(workspace).as_posix() if mask is not None else None,
+        has_alpha=picture.mode == "RGBA",
+        original=original,
+        gps=decoded.camera.gps,
+        focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
+        status="fixed" if decoded.notes else "kept",
+        notes=decoded.notes,
+    )
+    return Prepared(image, appearance(picture))
+
+
+def _mask_for(
+    photo: SourceFile, decoded: Decoded, arrangement: Arrangement, policy: MaskPolicy, limits: Limits
+) -> Image.Image | None:
+    """The mask from the folder `masks` as an upright greyscale image; one that does not fit is noted and left out."""
+    if policy not in (MaskPolicy.AUTO, MaskPolicy.FOLDER):
+        return None
+    file = arrangement.mask_of(photo)
+    if file is None:
+        if policy is MaskPolicy.FOLDER:
+            decoded.notes.append("no mask in the folder masks")
+        return None
+    try:
+        mask = decode(file.path, file.name, limits)
+    except ReconstructionError as error:
+        decoded.notes.append(f"mask left out: {error.message}")
+        return None
+    grey = mask.image.getchannel("A") if mask.has_alpha else mask.image.convert("L")
+    if not _same_aspect(grey.size, decoded.image.size):
+        # Drawn on the file's pixels by a program that does not know EXIF orientation.
+        grey = upright(grey, decoded.orientation)
+    if not _same_aspect(grey.size, decoded.image.size):
+        decoded.notes.append(f"mask left out: {file.name} has another shape than the photo")
+        return None
+    return grey
+
+
+def _combine(decoded: Decoded, mask: Image.Image | None, policy: MaskPolicy) -> tuple[Image.Image, Image.Image | None]:
+    """The picture to store and the mask to store beside it: a photo with alpha carries its mask itself."""
+    picture = decoded.image
+    if not decoded.has_alpha:
+        return picture, mask
+    if policy is MaskPolicy.NONE:
+        background = Image.new("RGBA", picture.size, "white")
+        decoded.notes.append("transparency filled with white")
+        return Image.alpha_composite(background, picture).convert("RGB"), None
+    if mask is not None:
+        picture.putalpha(mask.resize(picture.size, Image.Resampling.BOX))
+        decoded.notes.append("alpha replaced by the mask")
+    return picture, None
+
+
+def _same_aspect(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    return abs(first[0] * second[1] / (first[1] * second[0]) - 1) <= _ASPECT_TOLERANCE
+
+
+def _save_thumbnail(picture: Image.Image, path: Path) -> None:
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
+    small.convert("RGB").save(path, quality=85)

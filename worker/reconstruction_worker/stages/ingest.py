@@ -1,0 +1,192 @@
+"""Ingest: the source's photos as checked, upright 8-bit images of at most the wanted size (docs/workspace.md)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Final
+
+from PIL import Image
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import MaskPolicy
+from reconstruction_api.worker import Progress
+
+from ..engines.registry import available, engine_spec
+from ..files import empty_folder, write_atomically
+from ..ingest.arrange import Arrangement, arrange
+from ..ingest.checks import note_oddities, same_pictures
+from ..ingest.dataset import Dataset, DatasetImage, DroppedImage
+from ..ingest.limits import DEFAULT_LIMITS, Limits
+from ..ingest.listing import SourceFile
+from ..ingest.prepare import Prepared, prepare
+from ..ingest.sources import describe, gather
+from ..stage import StageContext, StageOutput, Stopped
+
+MIN_IMAGES: Final = 2
+"""Fewer photos show no depth, whatever the engine."""
+MAX_THREADS: Final = 4
+"""Decoding holds a photo in memory several times over."""
+
+
+def run(context: StageContext, limits: Limits = DEFAULT_LIMITS) -> StageOutput:
+    """Gather, check and store the photos. Raises the most telling code when too few are usable."""
+    Image.MAX_IMAGE_PIXELS = limits.pixels
+    scratch = context.folder / ".source"
+    empty_folder(scratch)
+    try:
+        files = gather(context.spec.source, context.source, scratch, limits, lambda text: _report(context, 0, text))
+        arrangement = arrange(files, limits)
+        _check_mask_policy(context, arrangement)
+        for name in ("images", "masks", "thumbnails"):
+            empty_folder(context.folder / name)
+        dataset = _store(context, arrangement, limits)
+        if arrangement.transforms is not None:
+            shutil.copyfile(arrangement.transforms.path, context.folder / "transforms.json")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    _check_count(context, dataset, arrangement.others)
+    write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
+    return StageOutput(_summary(dataset), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)})
+
+
+def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> Dataset:
+    dropped = list(arrangement.dropped)
+    prepared: list[Prepared] = []
+    first_of: dict[str, str] = {}
+    threads = min(MAX_THREADS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [
+            (photo, pool.submit(prepare, photo, stem, arrangement, context.spec.images, limits, context.workspace))
+            for photo, stem in zip(arrangement.photos, _stems(arrangement.photos), strict=True)
+        ]
+        try:
+            for index, (photo, job) in enumerate(jobs):
+                if context.stop_requested():
+                    raise Stopped
+                _collect(photo, job, prepared, dropped, first_of, context)
+                _report(context, 95 * (index + 1) / len(jobs), f"photo {index + 1} of {len(jobs)}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    images = [item.image for item in prepared]
+    looks = {item.image.name: item.appearance for item in prepared}
+    originals = {image.name: image.original.name for image in images}
+    for copy, kept in same_pictures(images, looks).items():
+        message = f"{originals[copy]} shows the very same picture as {originals[kept]}."
+        dropped.append(DroppedImage(name=originals[copy], code="Duplicate", message=message))
+        image = next(image for image in images if image.name == copy)
+        _remove(context, image)
+        images.remove(image)
+    note_oddities(images, looks)
+    return Dataset(images=images, dropped=sorted(dropped, key=lambda item: item.name))
+
+
+def _collect(
+    photo: SourceFile,
+    job: Future[Prepared],
+    prepared: list[Prepared],
+    dropped: list[DroppedImage],
+    first_of: dict[str, str],
+    context: StageContext,
+) -> None:
+    try:
+        result = job.result()
+    except ReconstructionError as error:
+        dropped.append(DroppedImage(name=photo.name, code=error.code, message=error.message))
+        return
+    checksum = result.image.original.sha256
+    if checksum in first_of:
+        message = f"{photo.name} is a copy of {first_of[checksum]}."
+        dropped.append(DroppedImage(name=photo.name, code="Duplicate", message=message))
+        _remove(context, result.image)
+        return
+    first_of[checksum] = photo.name
+    prepared.append(result)
+
+
+def _remove(context: StageContext, image: DatasetImage) -> None:
+    for path in (image.file, image.mask, f"ingest/thumbnails/{PurePosixPath(image.name).stem}.jpg"):
+        if path is not None:
+            (context.workspace / path).unlink()
+
+
+def _stems(photos: Sequence[SourceFile]) -> list[str]:
+    """A file name without suffix for each photo: unique, and of characters that every tool reads. Where two photos
+    share a name, their folders are put in front of it."""
+    plain = [_safe(PurePosixPath(photo.name).stem) for photo in photos]
+    uses = Counter(plain)
+    result: list[str] = []
+    taken: set[str] = set()
+    for photo, stem in zip(photos, plain, strict=True):
+        wanted = stem if uses[stem] == 1 else _safe(str(PurePosixPath(photo.name).with_suffix("")))
+        candidate, number = wanted, 2
+        while candidate.lower() in taken:
+            candidate, number = f"{wanted}_{number}", number + 1
+        taken.add(candidate.lower())
+        result.append(candidate)
+    return result
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "photo"
+
+
+def _check_mask_policy(context: StageContext, arrangement: Arrangement) -> None:
+    if context.spec.images.masks is MaskPolicy.FOLDER and not arrangement.masks:
+        raise ReconstructionError(
+            "SourceNotFound",
+            f"spec.images.masks is Folder, but {describe(context.spec.source)} has no folder 'masks'.",
+            suggestion="Add the masks, or set spec.images.masks to Auto.",
+        )
+
+
+def _check_count(context: StageContext, dataset: Dataset, others: list[str]) -> None:
+    """Raise the code of what was dropped when that explains why too few photos are left, else ImageCountOutOfRange."""
+    engine = context.spec.engine
+    bounds = engine_spec(engine) if engine in available() else None
+    minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
+    count = len(dataset.images)
+    broken = [item for item in dataset.dropped if item.code != "Duplicate"]
+    details = {
+        "images": count,
+        "minimum": minimum,
+        "dropped": [f"{item.name}: {item.code}" for item in dataset.dropped[:10]],
+    }
+    if count < minimum:
+        if broken and (count == 0 or count + len(broken) >= minimum):
+            raise ReconstructionError(broken[0].code, broken[0].message, details=details)
+        found = {0: "no photos", 1: "one photo"}.get(count, f"{count} photos")
+        copies = len(dataset.dropped) - len(broken)
+        extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
+        archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
+        hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {found}{extra}; {engine} needs at least {minimum}.{hint}",
+            details=details,
+        )
+    if bounds is not None and count > bounds.max_images:
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {count} photos; {engine} takes at most {bounds.max_images}.",
+            details={"images": count, "maximum": bounds.max_images},
+        )
+
+
+def _summary(dataset: Dataset) -> str:
+    parts = [f"{len(dataset.images)} photos"]
+    if fixed := sum(image.status == "fixed" for image in dataset.images):
+        parts.append(f"{fixed} turned, scaled or converted")
+    if dataset.dropped:
+        parts.append(f"{len(dataset.dropped)} left out")
+    return ", ".join(parts)
+
+
+def _report(context: StageContext, percent: float, message: str) -> None:
+    context.report(Progress(stage=context.name, percent=percent, message=message))

@@ -1,0 +1,65 @@
+"""The folder that a job's stages share: one run at a time, and room to write."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
+
+LOCK_PATIENCE_SECONDS: Final = 15.0
+"""How long to wait for the lock: a run that was just killed takes a moment to let go."""
+MIN_FREE_BYTES: Final = 256 * 2**20
+LOCK_NAME: Final = ".reconstruction-lock"
+
+
+def is_workspace(folder: Path) -> bool:
+    """Whether a folder is a workspace, or the results folder around one."""
+    return (folder / LOCK_NAME).exists() or (folder / "workspace" / LOCK_NAME).exists()
+
+
+@contextlib.contextmanager
+def locked(workspace: Path, patience_seconds: float = LOCK_PATIENCE_SECONDS) -> Iterator[int]:
+    """Hold the workspace alone; yields the lock's file descriptor. Raises WorkspaceBusy."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(workspace / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + patience_seconds
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise ReconstructionError("WorkspaceBusy", "Another run is using the same workspace.")
+            time.sleep(0.1)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        # A file system without locks: Kubernetes still runs one pod of a job at a time.
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+    return True
+
+
+def check_space(workspace: Path, stage: StageName, minimum: int = MIN_FREE_BYTES) -> None:
+    """Raises DiskFull before a stage starts that could not even write its record."""
+    free = shutil.disk_usage(workspace).free
+    if free < minimum:
+        raise ReconstructionError(
+            "DiskFull",
+            f"The workspace has {free // 2**20} MiB left; stage {stage} needs at least {minimum // 2**20} MiB.",
+            details={"freeBytes": free, "neededBytes": minimum},
+        )
