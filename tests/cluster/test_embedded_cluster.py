@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from devcluster import processes
+from devcluster import node, processes
 from devcluster.cluster import Cluster, remove_orphans
 from devcluster.errors import DevclusterError
+from devcluster.kubectl import Kubectl
 
+from .pods import restricted_pod
 
-class Kubectl:
-    """kubectl for one cluster."""
-
-    def __init__(self, folder: Path, kubeconfig: Path):
-        self.command = [str(folder / "kubectl"), f"--kubeconfig={kubeconfig}"]
-
-    def __call__(self, *words: str, text: str | None = None) -> str:
-        return subprocess.run(
-            [*self.command, *words], input=text, capture_output=True, text=True, check=True, timeout=120
-        ).stdout
-
-    def apply(self, *documents: dict[str, Any]) -> None:
-        for document in documents:
-            self("apply", "-f", "-", text=json.dumps(document))
+pytestmark = pytest.mark.usefixtures("kubernetes_tools")
 
 
 @pytest.mark.cluster
-def test_an_api_server_accepts_objects_and_controllers_react_to_them(kubeconfig: Path, kubernetes_tools: Path) -> None:
-    kubectl = Kubectl(kubernetes_tools, kubeconfig)
+def test_an_api_server_accepts_objects_and_controllers_react_to_them(kubeconfig: Path) -> None:
+    kubectl = Kubectl(kubeconfig, "reacts")
     kubectl("create", "namespace", "reacts")
-    kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=reacts", "--timeout=20s")
+    kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=20s")
 
 
 @pytest.mark.cluster
@@ -46,11 +33,11 @@ def test_a_second_cluster_of_the_same_name_is_refused(kubeconfig: Path) -> None:
 
 
 @pytest.mark.cluster
-def test_a_cluster_whose_owner_was_killed_is_removed_by_the_next_one(kubeconfig: Path) -> None:
+@pytest.mark.usefixtures("kubeconfig")
+def test_a_cluster_whose_owner_was_killed_is_removed_by_the_next_one() -> None:
     name = f"test-orphan-{os.getpid()}"
-    script = (
-        f"import os\nfrom devcluster.cluster import Cluster\nCluster({name!r}).up(with_node=False, owner=os.getpid())\n"
-    )
+    start = f"Cluster({name!r}).up(with_node=False, owner=os.getpid())"
+    script = f"import os\nfrom devcluster.cluster import Cluster\n{start}\n"
     subprocess.run([sys.executable, "-c", script], check=True, env=os.environ | {"PYTHONPATH": ":".join(sys.path)})
     orphan = Cluster(name)
     assert orphan.is_running()
@@ -59,3 +46,45 @@ def test_a_cluster_whose_owner_was_killed_is_removed_by_the_next_one(kubeconfig:
     assert pid is not None
     assert processes.start_time(pid) is None
     assert not orphan.root.exists()
+
+
+@pytest.mark.node
+def test_a_restricted_pod_keeps_files_on_a_claim_and_reaches_the_api_server(
+    node_kubeconfig: Path, python_image: str
+) -> None:
+    kubectl = Kubectl(node_kubeconfig, "restricted")
+    kubectl("create", "namespace", "restricted")
+    kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted")
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "files"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    )
+    program = (
+        "import os, socket, pathlib;"
+        "address = os.environ['KUBERNETES_SERVICE_HOST'], int(os.environ['KUBERNETES_SERVICE_PORT']);"
+        "socket.create_connection(address, 10).close();"
+        "file = pathlib.Path('/files/greeting'); file.write_text('kept'); print(file.read_text())"
+    )
+    pod = restricted_pod("writer", python_image, ["python3", "-c", program], claims={"files": "/files"})
+    kubectl.apply(pod)
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/writer", "--timeout=60s")
+    assert kubectl("logs", "writer").strip() == "kept"
+
+
+@pytest.mark.node
+def test_a_second_node_is_refused_while_one_runs(node_cluster: Cluster) -> None:
+    with pytest.raises(DevclusterError, match=f"{node_cluster.name} already runs the node"):
+        node.check_exclusive(Cluster("another").root)
+
+
+@pytest.mark.node
+def test_a_program_can_be_run_in_a_pod(node_kubeconfig: Path, python_image: str) -> None:
+    kubectl = Kubectl(node_kubeconfig)
+    kubectl.apply(restricted_pod("sleeper", python_image, ["python3", "-c", "import signal; signal.pause()"]))
+    kubectl("wait", "--for=condition=Ready", "pod/sleeper", "--timeout=60s")
+    assert kubectl("exec", "sleeper", "--", "id", "-u").strip() == "65532"
+    kubectl("delete", "pod/sleeper", "--grace-period=0", "--force")

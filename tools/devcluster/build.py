@@ -58,7 +58,7 @@ def _version_flags() -> str:
 def _compile(module: str, packages: dict[str, str], linker_flags: str) -> None:
     """Build each package of a module under its name; a half-written program never gets its final name."""
     go = _go()
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
     for name, package in packages.items():
         partial = binaries() / f"{name}.part"
         flags = ["-trimpath", "-pgo=off", "-ldflags", f"-s -w {linker_flags}".strip()]

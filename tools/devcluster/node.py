@@ -44,7 +44,7 @@ def start(root: Path, programs: Path, api: Api) -> None:
     _write_json(root / "proxy.yaml", _proxy_configuration(root))
     spawn(root, "containerd", "containerd", "--config", root / "containerd.toml")
     pause = root / "pause.tar"
-    images.write_archive(pause, images.PAUSE, {"pause": programs / "pause"}, entrypoint=["/pause"])
+    images.write_program_image(pause, images.PAUSE, programs / "pause")
     load(root, pause)
     spawn(
         root,
@@ -158,17 +158,11 @@ oom_score = 0
     bin_dir = "/usr/lib/cni"
     conf_dir = "{root}/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "{_snapshotter(root)}"
+    snapshotter = "{"native" if images.is_overlay(root) else "overlayfs"}"
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 """)
-
-
-def _snapshotter(root: Path) -> str:
-    """Overlay file systems can't be stacked on an overlay (this machine may be a container itself): copy there."""
-    kind = run("stat", "--file-system", "--format=%T", root).strip()
-    return "native" if kind in ("overlayfs", "aufs") else "overlayfs"
 
 
 def _kubelet_configuration(root: Path) -> dict[str, Any]:
