@@ -48,14 +48,19 @@ class Stage:
     """Rough share of the whole running time, for an overall percentage."""
 
     def settings(self, spec: ReconstructionJobSpec) -> dict[str, Any]:
-        """The part of the spec this stage depends on, as plain JSON data keyed by field path."""
-        document = spec.model_dump(mode="json", by_alias=True)
+        """The part of the spec this stage depends on, as plain JSON data keyed by field path.
+
+        Defaults are left out, so that a field added in a later release does not invalidate the results of this one. A
+        default therefore never changes within an API version.
+        """
+        document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         result: dict[str, Any] = {}
         for path in self.fields:
             value: Any = document
             for part in path.split("."):
-                value = value[part]
-            result[path] = value
+                value = value.get(part, {})
+            if value != {}:
+                result[path] = value
         return result
 
 
