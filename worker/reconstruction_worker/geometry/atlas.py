@@ -1,0 +1,118 @@
+"""UV atlas: how the surface is cut and laid out in a square picture, and which point of it each texel shows.
+
+`uv` is (0, 0) in the picture's upper left corner, u to the right and v down, as in glTF.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xatlas
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from .compiled import kernel
+from .mesh import Mesh, vertex_normals
+
+GUTTER_TEXELS = 4
+"""Space between charts, so that filtering and small mip levels do not mix them."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The mesh with its vertices doubled along the seams."""
+
+    mesh: Mesh
+    normals: NDArray[np.float32]  # [V, 3] smooth across the seams
+    uv: NDArray[np.float32]  # [V, 2]
+    charts: int
+
+
+@dataclass(frozen=True)
+class Texels:
+    """The texels that show the surface."""
+
+    index: NDArray[np.int64]  # [T] into the flattened picture
+    points: NDArray[np.float32]  # [T, 3]
+    normals: NDArray[np.float32]  # [T, 3] unit
+
+
+def unwrap(mesh: Mesh, size: int) -> Atlas:
+    """Cut the surface into charts and pack them for a picture of `size` x `size` texels."""
+    normals = vertex_normals(mesh)
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(mesh.vertices.astype(np.float32), mesh.faces.astype(np.uint32))
+    packing = xatlas.PackOptions()
+    packing.resolution = size
+    packing.padding = GUTTER_TEXELS
+    packing.bilinear = True
+    atlas.generate(xatlas.ChartOptions(), packing)
+    source, faces, uv = atlas[0]
+    return Atlas(
+        Mesh(mesh.vertices[source], faces.astype(np.int32)),
+        normals[source].astype(np.float32),
+        uv.astype(np.float32),
+        int(atlas.chart_count),
+    )
+
+
+def texels(atlas: Atlas, size: int) -> Texels:
+    """Every texel whose centre lies on a chart, with the surface point and normal it shows."""
+    owner = np.full((size, size), -1, np.int32)
+    corners = (atlas.uv * size).astype(np.float64)
+    _rasterise(owner, corners, atlas.mesh.faces)
+    index = np.flatnonzero(owner >= 0)
+    points = np.empty((len(index), 3), np.float32)
+    normals = np.empty((len(index), 3), np.float32)
+    vertices = atlas.mesh.vertices.astype(np.float32)
+    _surface(points, normals, index, owner.ravel(), size, corners, atlas.mesh.faces, vertices, atlas.normals)
+    return Texels(index, points, normals)
+
+
+@njit(inline="always")
+def _weights(corners, face, x, y):  # pragma: no cover - compiled
+    """Barycentric coordinates of a texel's centre; the first is -1 for a triangle without area."""
+    ax, ay = corners[face[0]]
+    bx, by = corners[face[1]]
+    cx, cy = corners[face[2]]
+    double = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+    if abs(double) < 1e-12:
+        return -1.0, 0.0, 0.0
+    v = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / double
+    w = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / double
+    return 1 - v - w, v, w
+
+
+@kernel(parallel=False)
+def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
+    size = owner.shape[0]
+    for f in range(len(faces)):
+        face = faces[f]
+        xs, ys = corners[face, 0], corners[face, 1]
+        left, right = max(int(xs.min() - 0.5), 0), min(int(xs.max() + 0.5), size - 1)
+        top, bottom = max(int(ys.min() - 0.5), 0), min(int(ys.max() + 0.5), size - 1)
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
+                u, v, w = _weights(corners, face, column + 0.5, row + 0.5)
+                if min(u, v, w) >= -1e-6:
+                    owner[row, column] = f
+
+
+@kernel()
+def _surface(
+    points, normals, index, owner, size, corners, faces, vertices, vertex_normals
+):  # pragma: no cover - compiled
+    for t in prange(len(index)):
+        face = faces[owner[index[t]]]
+        u, v, w = _weights(corners, face, index[t] % size + 0.5, index[t] // size + 0.5)
+        length = 0.0
+        for axis in range(3):
+            points[t, axis] = u * vertices[face[0], axis] + v * vertices[face[1], axis] + w * vertices[face[2], axis]
+            normals[t, axis] = (
+                u * vertex_normals[face[0], axis] + v * vertex_normals[face[1], axis] + w * vertex_normals[face[2], axis]
+            )
+            length += normals[t, axis] ** 2
+        scale = 1 / max(np.sqrt(length), 1e-9)
+        for axis in range(3):
+            normals[t, axis] *= scale

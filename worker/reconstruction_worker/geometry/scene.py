@@ -1,0 +1,81 @@
+"""The posed photos, as the stage `poses` left them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..engines.base import Camera
+
+
+@dataclass(frozen=True)
+class View:
+    """A photo with the camera that took it."""
+
+    name: str
+    camera: Camera
+    image: Path
+
+    def photo(self) -> NDArray[np.uint8]:
+        """The photo as RGBA; opaque where it has no alpha channel. [H, W, 4]"""
+        with Image.open(self.image) as image:
+            return np.array(image.convert("RGBA"))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was photographed. Lengths in world units."""
+
+    views: tuple[View, ...]
+    bounded: bool
+    """One object apart from its background, inside the box."""
+    box: NDArray[np.float64]  # [2, 3] lower and upper corner
+    near: float
+    far: float
+    metres_per_unit: float | None
+
+    def only(self, names: list[str]) -> Scene:
+        """The scene with the named views only, in the scene's order."""
+        wanted = set(names)
+        return replace(self, views=tuple(view for view in self.views if view.name in wanted))
+
+
+def load_scene(workspace: Path) -> Scene:
+    """Read `poses/transforms.json`."""
+    document = json.loads((workspace / "poses" / "transforms.json").read_text(encoding="utf-8"))
+    scene = document["scene"]
+    return Scene(
+        views=tuple(_view(workspace, document, frame) for frame in document["frames"]),
+        bounded=scene["kind"] == "bounded",
+        box=np.asarray(scene["box"], np.float64),
+        near=float(scene["near"]),
+        far=float(scene["far"]),
+        metres_per_unit=document.get("metresPerUnit"),
+    )
+
+
+def training_scene(scene: Scene, train: Path) -> Scene:
+    """The views that the field was trained on, by `split.json` in the training stage's folder."""
+    split = json.loads((train / "split.json").read_text(encoding="utf-8"))
+    return scene.only(split["train"])
+
+
+def _view(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> View:
+    intrinsics = {**document, **frame}
+    camera = Camera(
+        camera_to_world=np.asarray(frame["transform_matrix"], np.float64),
+        fx=float(intrinsics["fl_x"]),
+        fy=float(intrinsics["fl_y"]),
+        cx=float(intrinsics["cx"]),
+        cy=float(intrinsics["cy"]),
+        width=int(intrinsics["w"]),
+        height=int(intrinsics["h"]),
+    )
+    image = workspace / frame["file_path"]
+    return View(image.name, camera, image)

@@ -1,0 +1,180 @@
+"""From a fused distance function to a clean mesh."""
+
+from __future__ import annotations
+
+import fast_simplification
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix
+from skimage.measure import marching_cubes
+
+from .depth import OPAQUE, DepthMap
+from .compiled import kernel
+from .mesh import Mesh, boundary_edges, compacted, component_labels, edge_counts, face_cross, half_edges, vertex_normals, with_faces
+from .tsdf import Fused, camera_arrays
+
+TAUBIN_FORWARD, TAUBIN_BACKWARD = 0.5, -0.53
+"""Factors of G. Taubin, "Curve and surface smoothing without shrinkage", ICCV 1995."""
+FACING = 0.05
+"""Cosine between a surface and a camera's ray below which the camera sees it edge-on."""
+BORDER_ROUNDS = 12
+"""Steps along the surface over which the border of what was seen is evened out."""
+
+
+def iso_surface(fused: Fused) -> Mesh | None:
+    """The zero level where all corners of a voxel were seen; None when there is none."""
+    seen = fused.weight > 0
+    cells = seen[:-1, :-1, :-1].copy()
+    for corner in range(1, 8):
+        x, y, z = corner & 1, corner >> 1 & 1, corner >> 2
+        cells &= seen[x : x - 1 or None, y : y - 1 or None, z : z - 1 or None]
+    low, high = fused.distance < 0, fused.distance >= 0
+    if not cells.any() or not low[seen].any() or not high[seen].any():
+        return None
+    mask = np.zeros_like(seen)
+    mask[1:, 1:, 1:] = cells  # skimage looks up a cell's mask at its upper corner
+    try:
+        vertices, faces, _, _ = marching_cubes(fused.distance, 0.0, mask=mask, gradient_direction="descent")
+    except (ValueError, RuntimeError):  # skimage's way of saying that the level is nowhere in the mask
+        return None
+    return Mesh(vertices.astype(np.float64) * fused.grid.voxel + fused.grid.origin, faces.astype(np.int32))
+
+
+def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int) -> Mesh:
+    """The part of the surface that at least `views` cameras saw from its front, where they saw it (within `tolerance`).
+
+    What is left of a face scan is an open front, of a flight over terrain an open sheet. The border of what was seen is
+    evened out along the surface; otherwise it would be as ragged as the depth maps' pixels.
+    """
+    normals = vertex_normals(mesh)
+    witnesses = np.zeros(len(mesh.vertices), np.int32)
+    for one in maps:
+        _witness(
+            witnesses, mesh.vertices, normals, *camera_arrays(one.camera), one.distance, one.alpha, tolerance
+        )
+    seen = (witnesses >= min(views, len(maps))).astype(np.float64)
+    mean = _neighbour_mean(mesh)
+    for _ in range(BORDER_ROUNDS):
+        seen = mean @ seen
+    return with_faces(mesh, (seen > 0.5)[mesh.faces].all(axis=1))
+
+
+def main_pieces(mesh: Mesh, share: float) -> tuple[Mesh, int]:
+    """The pieces with at least `share` of the largest one's area, and how many were dropped."""
+    count, labels = component_labels(mesh)
+    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    kept = areas >= share * areas.max()
+    return with_faces(mesh, kept[labels]), int(count - kept.sum())
+
+
+def without_holes(mesh: Mesh, perimeter: float) -> tuple[Mesh, int]:
+    """The mesh with holes of at most this perimeter closed by a fan around their centre, and how many there were."""
+    vertices, faces, filled = [mesh.vertices], [mesh.faces], 0
+    count = len(mesh.vertices)
+    for loop in _loops(boundary_edges(mesh)):
+        points = mesh.vertices[loop]
+        following = np.roll(loop, -1)
+        if np.linalg.norm(points - mesh.vertices[following], axis=1).sum() > perimeter:
+            continue
+        vertices.append(points.mean(axis=0, keepdims=True))
+        faces.append(np.stack([following, loop, np.full(len(loop), count)], axis=1).astype(np.int32))
+        count += 1
+        filled += 1
+    return Mesh(np.concatenate(vertices), np.concatenate(faces)), filled
+
+
+def smoothed(mesh: Mesh, rounds: int) -> Mesh:
+    """Taubin smoothing: removes the voxels' steps, keeps the volume. A border is smoothed along itself only."""
+    mean = _neighbour_mean(mesh)
+    vertices = mesh.vertices
+    for _ in range(rounds):
+        for factor in (TAUBIN_FORWARD, TAUBIN_BACKWARD):
+            vertices = vertices + factor * (mean @ vertices - vertices)
+    return Mesh(vertices, mesh.faces)
+
+
+def decimated(mesh: Mesh, faces: int) -> Mesh:
+    """At most `faces` triangles, by quadric edge collapse (Garland and Heckbert 1997)."""
+    for aggressiveness in (5.0, 7.0, 9.0):
+        if len(mesh.faces) <= faces:
+            break
+        points, triangles = fast_simplification.simplify(
+            mesh.vertices.astype(np.float32), mesh.faces, target_count=faces, agg=aggressiveness
+        )
+        mesh = compacted(_proper(Mesh(points.astype(np.float64), triangles.astype(np.int32))))
+    return mesh
+
+
+def manifold(mesh: Mesh, perimeter: float) -> Mesh:
+    """Without the faces at edges that more than two of them share; the holes this leaves are closed."""
+    edges, counts = edge_counts(mesh)
+    if (counts <= 2).all():
+        return mesh
+    size = len(mesh.vertices)
+    bad = np.sort(edges[counts > 2].astype(np.int64) @ np.array([size, 1]))
+    keys = np.sort(half_edges(mesh), axis=1).astype(np.int64) @ np.array([size, 1])
+    return without_holes(with_faces(mesh, ~np.isin(keys, bad).reshape(-1, 3).any(axis=1)), perimeter)[0]
+
+
+def _proper(mesh: Mesh) -> Mesh:
+    """Without triangles that have no area or use a vertex twice, and without copies of a triangle."""
+    a, b, c = mesh.faces.T
+    keep = (a != b) & (b != c) & (c != a) & (np.linalg.norm(face_cross(mesh), axis=1) > 0)
+    first = np.zeros(len(keep), bool)
+    first[np.unique(np.sort(mesh.faces, axis=1), axis=0, return_index=True)[1]] = True
+    return Mesh(mesh.vertices, mesh.faces[keep & first])
+
+
+def _neighbour_mean(mesh: Mesh) -> csr_matrix:
+    """Matrix that replaces each vertex by the mean of its neighbours; of its neighbours on the border, if on one."""
+    edges, counts = edge_counts(mesh)
+    size = len(mesh.vertices)
+    border = np.zeros(size, bool)
+    border[edges[counts == 1]] = True
+    along = counts == 1
+    start = np.concatenate([edges[:, 0], edges[:, 1]])
+    end = np.concatenate([edges[:, 1], edges[:, 0]])
+    counted = ~border[start] | np.concatenate([along, along])
+    start, end = start[counted], end[counted]
+    degree = np.bincount(start, minlength=size)
+    return coo_matrix((1.0 / degree[start], (start, end)), shape=(size, size)).tocsr()
+
+
+def _loops(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """Closed chains of directed border edges [B, 2]; chains through a vertex with several borders are left out."""
+    starts, counts = np.unique(edges[:, 0], return_counts=True)
+    branching = set(starts[counts > 1].tolist())
+    following = {int(a): int(b) for a, b in edges if int(a) not in branching}
+    loops = []
+    while following:
+        start, vertex = following.popitem()
+        chain = [start]
+        while vertex in following and vertex != start:
+            chain.append(vertex)
+            vertex = following.pop(vertex)
+        if vertex == start and len(chain) >= 3:
+            loops.append(np.array(chain, np.int32))
+    return loops
+
+
+@kernel()
+def _witness(
+    witnesses, vertices, normals, rotation, centre, lens, distance, alpha, tolerance
+):  # pragma: no cover - compiled
+    """Count a camera for each vertex whose front it saw within `tolerance`, plus a pixel's width, of its depth."""
+    height, width = distance.shape
+    for index in prange(len(vertices)):
+        x, y, z = vertices[index] - centre
+        depth = -(rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z)
+        if depth <= 1e-9:
+            continue
+        column = (rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z) / depth * lens[0] + lens[2]
+        row = -(rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z) / depth * lens[1] + lens[3]
+        if column < 0 or row < 0 or column >= width or row >= height:
+            continue
+        reach = np.sqrt(x * x + y * y + z * z)
+        facing = -(normals[index, 0] * x + normals[index, 1] * y + normals[index, 2] * z) / reach
+        gap = abs(distance[int(row), int(column)] - reach)
+        if facing > FACING and gap < tolerance + reach / lens[0] and alpha[int(row), int(column)] >= OPAQUE:
+            witnesses[index] += 1

@@ -1,0 +1,47 @@
+"""Stage `mesh`: the surface of the trained field, as `mesh/mesh.ply` with its numbers in `mesh/mesh.json`."""
+
+from __future__ import annotations
+
+import json
+
+from reconstruction_api.job import Device
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+from ..engines.registry import load_engine
+from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, extract_mesh
+from ..geometry.ply import write_ply
+from ..geometry.scene import load_scene, training_scene
+from ..stage import StageContext, StageOutput, Stopped
+
+
+def run(context: StageContext) -> StageOutput:
+    """Render depth from the training cameras and fuse it. Raises EmptyMesh when the field shows no surface."""
+    device = _device(context.spec.training.device)
+    field = load_engine(context.spec.engine).load(context.of(StageName.TRAIN), context.workspace, device)
+    scene = training_scene(load_scene(context.workspace), context.of(StageName.TRAIN))
+
+    def progress(percent: float, message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report(Progress(stage=context.name, percent=percent, message=message))
+
+    budget = GPU_BUDGET if device == "cuda" else CPU_BUDGET
+    mesh, statistics = extract_mesh(field, scene, context.spec.mesh.target_faces, budget, progress)
+    write_ply(context.folder / "mesh.ply", mesh)
+    (context.folder / "mesh.json").write_text(json.dumps(statistics.to_json(), indent=1), encoding="utf-8")
+    kind = "closed" if statistics.watertight else "open"
+    return StageOutput(
+        f"{statistics.faces} triangles in {_pieces(statistics.components)}, {kind}",
+        {"vertices": statistics.vertices, "faces": statistics.faces, "components": statistics.components},
+    )
+
+
+def _device(wanted: Device) -> str:
+    import torch  # noqa: PLC0415 - slow to import, and only needed to ask
+
+    return "cuda" if wanted is not Device.CPU and torch.cuda.is_available() else "cpu"
+
+
+def _pieces(count: int) -> str:
+    return "one piece" if count == 1 else f"{count} pieces"

@@ -1,0 +1,60 @@
+"""Stage `texture`: the mesh cut into charts (`mesh.npz`) and its colours from the photos (`basecolor.png`)."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+from ..geometry.atlas import texels, unwrap
+from ..geometry.bake import bake
+from ..geometry.depth import spread
+from ..geometry.ply import read_ply
+from ..geometry.scene import load_scene
+from ..stage import StageContext, StageOutput, Stopped
+
+MAX_VIEWS = 200
+"""Photos that are projected; of more, those that cover the scene best."""
+
+
+def run(context: StageContext) -> StageOutput:
+    """All photos count, held-out ones too: nothing is measured on the texture."""
+
+    def progress(percent: float, message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report(Progress(stage=context.name, percent=percent, message=message))
+
+    size = context.spec.mesh.texture_size
+    progress(0, "cutting the surface into charts")
+    atlas = unwrap(read_ply(context.of(StageName.MESH) / "mesh.ply"), size)
+    progress(25, "laying out the texture")
+    surface = texels(atlas, size)
+    views = spread(load_scene(context.workspace).views, MAX_VIEWS)
+    baked = bake(atlas, surface, views, size, lambda percent, message: progress(25 + 0.7 * percent, message))
+    progress(95, "writing the texture")
+    np.savez(
+        context.folder / "mesh.npz",
+        vertices=atlas.mesh.vertices.astype(np.float32),
+        normals=atlas.normals,
+        faces=atlas.mesh.faces,
+        uv=atlas.uv,
+    )
+    cv2.imwrite(str(context.folder / "basecolor.png"), baked.picture[..., ::-1])
+    document = {
+        "size": size,
+        "charts": atlas.charts,
+        "surfaceShare": len(surface.index) / size**2,
+        "photoShare": baked.photo_share,
+        "views": {name: round(share, 4) for name, share in baked.views.items()},
+    }
+    (context.folder / "texture.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    used = sum(share > 0 for share in baked.views.values())
+    return StageOutput(
+        f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} photos",
+        {"texturePhotoPercent": int(baked.photo_share * 100)},
+    )
