@@ -63,11 +63,11 @@ def texels(atlas: Atlas, size: int) -> Texels:
     corners = (atlas.uv * size).astype(np.float64)
     _rasterise(owner, corners, atlas.mesh.faces)
     index = np.flatnonzero(owner >= 0)
-    points = np.empty((len(index), 3), np.float32)
-    normals = np.empty((len(index), 3), np.float32)
-    vertices = atlas.mesh.vertices.astype(np.float32)
-    _surface(points, normals, index, owner.ravel(), size, corners, atlas.mesh.faces, vertices, atlas.normals)
-    return Texels(index, points, normals)
+    values = np.concatenate([atlas.mesh.vertices.astype(np.float32), atlas.normals], axis=1)
+    found = np.empty((len(index), 6), np.float32)
+    _interpolate(found, index, owner.ravel(), size, corners, atlas.mesh.faces, values)
+    points, normals = np.ascontiguousarray(found[:, :3]), found[:, 3:]
+    return Texels(index, points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
 
 
 @njit(inline="always")
@@ -88,8 +88,10 @@ def _weights(corners, face, x, y):  # pragma: no cover - compiled
 def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
     size = owner.shape[0]
     for f in range(len(faces)):
-        face = faces[f]
-        xs, ys = corners[face, 0], corners[face, 1]
+        a, b, c = faces[f]
+        face = (a, b, c)
+        xs = np.array((corners[a, 0], corners[b, 0], corners[c, 0]))
+        ys = np.array((corners[a, 1], corners[b, 1], corners[c, 1]))
         left, right = max(int(xs.min() - 0.5), 0), min(int(xs.max() + 0.5), size - 1)
         top, bottom = max(int(ys.min() - 0.5), 0), min(int(ys.max() + 0.5), size - 1)
         for row in range(top, bottom + 1):
@@ -100,19 +102,10 @@ def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
 
 
 @kernel()
-def _surface(
-    points, normals, index, owner, size, corners, faces, vertices, vertex_normals
-):  # pragma: no cover - compiled
+def _interpolate(found, index, owner, size, corners, faces, values):  # pragma: no cover - compiled
+    """Vertex values at the texels' centres."""
     for t in prange(len(index)):
-        face = faces[owner[index[t]]]
-        u, v, w = _weights(corners, face, index[t] % size + 0.5, index[t] // size + 0.5)
-        length = 0.0
-        for axis in range(3):
-            points[t, axis] = u * vertices[face[0], axis] + v * vertices[face[1], axis] + w * vertices[face[2], axis]
-            normals[t, axis] = (
-                u * vertex_normals[face[0], axis] + v * vertex_normals[face[1], axis] + w * vertex_normals[face[2], axis]
-            )
-            length += normals[t, axis] ** 2
-        scale = 1 / max(np.sqrt(length), 1e-9)
-        for axis in range(3):
-            normals[t, axis] *= scale
+        a, b, c = faces[owner[index[t]]]
+        u, v, w = _weights(corners, (a, b, c), index[t] % size + 0.5, index[t] // size + 0.5)
+        for k in range(values.shape[1]):
+            found[t, k] = u * values[a, k] + v * values[b, k] + w * values[c, k]

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from ..engines.base import Camera
 from .atlas import Atlas, Texels
@@ -154,7 +154,7 @@ def _fill_unseen(colours: NDArray[np.uint8], seen: NDArray[np.bool_], points: ND
     if len(unknown) == 0:
         return
     known = known[:: max(1, len(known) // 200_000)]
-    distance, neighbour = cKDTree(points[known]).query(points[unknown], k=min(NEIGHBOURS, len(known)), workers=-1)
+    distance, neighbour = KDTree(points[known]).query(points[unknown], k=min(NEIGHBOURS, len(known)), workers=-1)
     distance, neighbour = distance.reshape(len(unknown), -1), neighbour.reshape(len(unknown), -1)
     share = 1 / np.maximum(distance, 1e-6)
     share /= share.sum(axis=1, keepdims=True)
@@ -171,8 +171,9 @@ def _with_gutter(colours: NDArray[np.uint8], index: NDArray[np.int64], size: int
         empty.reshape(size, size), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     source = np.zeros(int(label.max()) + 1, np.int64)
-    source[label.ravel()[index]] = index
-    return picture[source[label.ravel()]].reshape(size, size, 3)
+    nearest = label.ravel().astype(np.int64)
+    source[nearest[index]] = index
+    return picture[source[nearest]].reshape(size, size, 3)
 
 
 @njit(inline="always")
@@ -260,7 +261,7 @@ def _blend(colours, weight, chosen, full, coarse):  # pragma: no cover - compile
                     gap = 0.0
                     for c in range(3):
                         gap += abs(float(coarse[t, k, c]) - float(coarse[t, m, c]))
-                    away += weight[t, m] * gap
+                    away += np.sqrt(weight[t, m]) * gap
             if away < least:
                 least, centre = away, k
         if centre < 0:

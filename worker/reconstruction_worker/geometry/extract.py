@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from reconstruction_api.errors import ReconstructionError
 
 from ..engines.base import Field

@@ -56,7 +56,8 @@ def read_ply(path: Path) -> Mesh:
     head, body = data.split(b"end_header\n", 1)
     lines = [line.split() for line in head.decode("ascii").splitlines()]
     counts = {line[1]: int(line[2]) for line in lines if line[0] == "element"}
-    layout = [(line[2], "<f4" if line[1] == "float" else "u1") for line in lines if line[0] == "property" and len(line) == 3]
+    properties = [line for line in lines if line[0] == "property" and line[1] != "list"]
+    layout = [(name, "<f4" if kind == "float" else "u1") for _, kind, name in properties]
     vertices = np.frombuffer(body, layout, counts["vertex"])
     faces = np.frombuffer(body, FACE, counts["face"], offset=vertices.nbytes)
     points = np.stack([vertices[name] for name in ("x", "y", "z")], axis=1).astype(np.float64)

@@ -40,7 +40,7 @@ def textured(mesh: Mesh, uv: NDArray[np.floating], texture: Picture) -> Shader:
     """The texture's colour without lighting. `uv` [V, 2] from the picture's upper left corner; `texture` [H, W, 3]."""
 
     def shade(hits: Hits, rays: NDArray[np.float64]) -> NDArray[np.float32]:
-        return sample(texture, hits.interpolate(mesh.faces, uv)).astype(np.float32) / 255
+        return sample(texture, hits.interpolate(mesh.faces, uv)) / 255
 
     return shade
 
@@ -52,7 +52,7 @@ def shaded(mesh: Mesh) -> Shader:
     def shade(hits: Hits, rays: NDArray[np.float64]) -> NDArray[np.float32]:
         normal = hits.interpolate(mesh.faces, normals)
         normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
-        return CLAY * _light(normal, rays)[..., None]
+        return (CLAY * _light(normal, rays)[..., None]).astype(np.float32)
 
     return shade
 
@@ -71,7 +71,7 @@ def wireframe(mesh: Mesh, camera: Camera, samples: int = 2) -> Shader:
         nearest = (hits.weights * heights[face]).min(axis=-1) / pixel / samples
         line = np.clip(1.5 - nearest / WIRE_PIXELS, 0, 1)[..., None].astype(np.float32)
         surface = PAPER * _light(normals[face], rays)[..., None]
-        return surface * (1 - 0.85 * line) + WIRE * 0.85 * line
+        return (surface * (1 - 0.85 * line) + WIRE * 0.85 * line).astype(np.float32)
 
     return shade
 

@@ -6,12 +6,22 @@ import fast_simplification
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_array, csr_array
 from skimage.measure import marching_cubes
 
-from .depth import OPAQUE, DepthMap
 from .compiled import kernel
-from .mesh import Mesh, boundary_edges, compacted, component_labels, edge_counts, face_cross, half_edges, vertex_normals, with_faces
+from .depth import OPAQUE, DepthMap
+from .mesh import (
+    Mesh,
+    boundary_edges,
+    compacted,
+    component_labels,
+    edge_counts,
+    face_cross,
+    half_edges,
+    vertex_normals,
+    with_faces,
+)
 from .tsdf import Fused, camera_arrays
 
 TAUBIN_FORWARD, TAUBIN_BACKWARD = 0.5, -0.53
@@ -50,14 +60,12 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int) -> 
     normals = vertex_normals(mesh)
     witnesses = np.zeros(len(mesh.vertices), np.int32)
     for one in maps:
-        _witness(
-            witnesses, mesh.vertices, normals, *camera_arrays(one.camera), one.distance, one.alpha, tolerance
-        )
+        _witness(witnesses, mesh.vertices, normals, *camera_arrays(one.camera), one.distance, one.alpha, tolerance)
     seen = (witnesses >= min(views, len(maps))).astype(np.float64)
     mean = _neighbour_mean(mesh)
     for _ in range(BORDER_ROUNDS):
         seen = mean @ seen
-    return with_faces(mesh, (seen > 0.5)[mesh.faces].all(axis=1))
+    return with_faces(mesh, np.all(seen[mesh.faces] > 0.5, axis=1))
 
 
 def main_pieces(mesh: Mesh, share: float) -> tuple[Mesh, int]:
@@ -99,8 +107,8 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
     for aggressiveness in (5.0, 7.0, 9.0):
         if len(mesh.faces) <= faces:
             break
-        points, triangles = fast_simplification.simplify(
-            mesh.vertices.astype(np.float32), mesh.faces, target_count=faces, agg=aggressiveness
+        points, triangles, *_ = fast_simplification.simplify(
+            mesh.vertices, mesh.faces, target_count=faces, agg=aggressiveness
         )
         mesh = compacted(_proper(Mesh(points.astype(np.float64), triangles.astype(np.int32))))
     return mesh
@@ -114,7 +122,8 @@ def manifold(mesh: Mesh, perimeter: float) -> Mesh:
     size = len(mesh.vertices)
     bad = np.sort(edges[counts > 2].astype(np.int64) @ np.array([size, 1]))
     keys = np.sort(half_edges(mesh), axis=1).astype(np.int64) @ np.array([size, 1])
-    return without_holes(with_faces(mesh, ~np.isin(keys, bad).reshape(-1, 3).any(axis=1)), perimeter)[0]
+    clean = np.all(~np.isin(keys, bad).reshape(-1, 3), axis=1)
+    return without_holes(with_faces(mesh, clean), perimeter)[0]
 
 
 def _proper(mesh: Mesh) -> Mesh:
@@ -126,7 +135,7 @@ def _proper(mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces[keep & first])
 
 
-def _neighbour_mean(mesh: Mesh) -> csr_matrix:
+def _neighbour_mean(mesh: Mesh) -> csr_array:
     """Matrix that replaces each vertex by the mean of its neighbours; of its neighbours on the border, if on one."""
     edges, counts = edge_counts(mesh)
     size = len(mesh.vertices)
@@ -138,7 +147,7 @@ def _neighbour_mean(mesh: Mesh) -> csr_matrix:
     counted = ~border[start] | np.concatenate([along, along])
     start, end = start[counted], end[counted]
     degree = np.bincount(start, minlength=size)
-    return coo_matrix((1.0 / degree[start], (start, end)), shape=(size, size)).tocsr()
+    return coo_array((1.0 / degree[start], (start, end)), shape=(size, size)).tocsr()
 
 
 def _loops(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:

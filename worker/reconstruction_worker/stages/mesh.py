@@ -38,7 +38,7 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _device(wanted: Device) -> str:
-    import torch  # noqa: PLC0415 - slow to import, and only needed to ask
+    import torch
 
     return "cuda" if wanted is not Device.CPU and torch.cuda.is_available() else "cpu"
 

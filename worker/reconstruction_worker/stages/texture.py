@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress
@@ -44,7 +44,7 @@ def run(context: StageContext) -> StageOutput:
         faces=atlas.mesh.faces,
         uv=atlas.uv,
     )
-    cv2.imwrite(str(context.folder / "basecolor.png"), baked.picture[..., ::-1])
+    Image.fromarray(baked.picture).save(context.folder / "basecolor.png", compress_level=4)
     document = {
         "size": size,
         "charts": atlas.charts,

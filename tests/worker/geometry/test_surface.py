@@ -1,0 +1,77 @@
+"""Single steps of the clean-up, on meshes small enough to know the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reconstruction_worker.geometry.mesh import Mesh, boundary_edges, component_labels, with_faces
+from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, smoothed, without_holes
+
+from .scenes import bumpy_sphere, hills
+
+
+def without(mesh: Mesh, *faces: int) -> Mesh:
+    keep = np.ones(len(mesh.faces), bool)
+    keep[list(faces)] = False
+    return with_faces(mesh, keep)
+
+
+def test_a_small_hole_is_closed() -> None:
+    closed, filled = without_holes(without(bumpy_sphere(), 100, 2000), perimeter=0.5)
+    assert filled == 2
+    assert closed.is_watertight()
+
+
+def test_the_border_of_a_sheet_is_not_a_hole() -> None:
+    sheet = hills()
+    closed, filled = without_holes(sheet, perimeter=0.5)
+    assert filled == 0
+    assert len(boundary_edges(closed)) == len(boundary_edges(sheet))
+
+
+def test_smoothing_removes_noise_and_keeps_the_size() -> None:
+    ball = bumpy_sphere()
+    noisy = Mesh(ball.vertices + np.random.default_rng(0).normal(0, 0.005, ball.vertices.shape), ball.faces)
+    calm = smoothed(noisy, 8)
+    assert np.linalg.norm(calm.vertices - ball.vertices, axis=1).mean() < 0.004
+    assert abs(calm.bounds() - ball.bounds()).max() < 0.02
+
+
+def test_smoothing_does_not_shrink_a_border() -> None:
+    sheet = hills()
+    assert abs(smoothed(sheet, 8).bounds() - sheet.bounds())[:, :2].max() < 0.02
+
+
+def test_pieces_that_touch_in_one_point_are_two_pieces() -> None:
+    vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]], float)
+    bow_tie = Mesh(vertices, np.array([[0, 1, 2], [0, 3, 4]], np.int32))
+    assert component_labels(bow_tie)[0] == 2
+
+
+def test_only_pieces_of_some_size_stay() -> None:
+    ball, speck = bumpy_sphere(0.5), bumpy_sphere(0.05)
+    both = Mesh(
+        np.concatenate([ball.vertices, speck.vertices + 2]),
+        np.concatenate([ball.faces, speck.faces + np.int32(len(ball.vertices))]),
+    )
+    kept, dropped = main_pieces(both, share=0.05)
+    assert dropped == 1
+    assert len(kept.vertices) == len(ball.vertices)
+
+
+def test_an_edge_of_three_faces_is_repaired() -> None:
+    ball = bumpy_sphere()
+    a, b, _ = ball.faces[0]
+    fin = Mesh(
+        np.concatenate([ball.vertices, [[0, 0, 2.0]]]),
+        np.concatenate([ball.faces, [[a, b, len(ball.vertices)]]]).astype(np.int32),
+    )
+    assert not fin.is_watertight()
+    assert manifold(fin, perimeter=1.0).is_watertight()
+
+
+def test_decimation_keeps_a_closed_surface_where_it_was() -> None:
+    ball = bumpy_sphere()
+    simple = decimated(ball, 2000)
+    assert len(simple.faces) <= 2000
+    assert abs(simple.area() / ball.area() - 1) < 0.01

@@ -1,0 +1,108 @@
+"""Colours on the surface, compared with what was painted and with the photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reconstruction_worker.geometry.atlas import Atlas, Texels, texels, unwrap
+from reconstruction_worker.geometry.bake import Baked, bake
+from reconstruction_worker.geometry.raycast import Caster
+from reconstruction_worker.geometry.render import render, textured
+from reconstruction_worker.geometry.scene import Scene, load_scene
+from reconstruction_worker.geometry.surface import decimated
+
+from .compare import psnr
+from .scenes import MeshField, around, bumpy_sphere, in_front, paint, write_poses
+
+SIZE = 512
+
+
+@dataclass(frozen=True)
+class Textured:
+    scene: Scene
+    atlas: Atlas
+    surface: Texels
+    baked: Baked
+
+
+@pytest.fixture(scope="module")
+def atlas() -> Atlas:
+    return unwrap(decimated(bumpy_sphere(), 4000), SIZE)
+
+
+@pytest.fixture(scope="module")
+def ball(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Textured:
+    workspace = tmp_path_factory.mktemp("ball")
+    write_poses(workspace, MeshField(bumpy_sphere()), around(16))
+    scene, surface = load_scene(workspace), texels(atlas, SIZE)
+    return Textured(scene, atlas, surface, bake(atlas, surface, list(scene.views), SIZE))
+
+
+def test_charts_do_not_overlap_and_use_the_picture_well(atlas: Atlas) -> None:
+    a, b, c = (atlas.uv[atlas.mesh.faces[:, i]].astype(float) for i in range(3))
+    area = _area(a, b, c)
+    covered = len(texels(atlas, SIZE).index) / SIZE**2
+    assert covered > 0.4
+    assert abs(area - covered) < 0.02
+
+
+def test_a_texel_shows_the_point_of_the_surface_it_lies_on(ball: Textured) -> None:
+    hits = Caster(ball.atlas.mesh).cast(ball.surface.points + 0.05 * ball.surface.normals, -ball.surface.normals)
+    assert np.quantile(np.abs(hits.distance - 0.05), 0.99) < 2e-3
+
+
+def test_texels_have_the_painted_colour(ball: Textured) -> None:
+    baked = ball.baked.picture.reshape(-1, 3)[ball.surface.index] / 255
+    assert np.abs(baked - paint(ball.surface.points)).mean() < 0.01
+
+
+def test_the_textured_mesh_looks_like_the_photos(ball: Textured) -> None:
+    caster = Caster(ball.atlas.mesh)
+    shader = textured(ball.atlas.mesh, ball.atlas.uv, ball.baked.picture)
+    scores = [psnr(render(caster, view.camera, shader), view.photo()) for view in ball.scene.views[:4]]
+    assert min(scores) > 34
+
+
+def test_everything_that_some_photo_shows_comes_from_photos(ball: Textured) -> None:
+    assert ball.baked.photo_share > 0.99
+    assert abs(sum(ball.baked.views.values()) - ball.baked.photo_share) < 1e-6
+
+
+def test_what_no_photo_shows_takes_its_neighbours_colour(atlas: Atlas, tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), in_front(6))
+    surface = texels(atlas, SIZE)
+    baked = bake(atlas, surface, list(load_scene(tmp_path).views), SIZE)
+    colours = baked.picture.reshape(-1, 3)[surface.index]
+    behind = surface.points[:, 1] > 0.45
+    assert 0.3 < baked.photo_share < 0.8
+    assert colours[behind].min() > 0  # neither black nor noise: close to colours that were painted near the border
+    assert colours[behind].std(axis=0).max() < 70
+
+
+def test_gutters_repeat_the_charts_colours(ball: Textured) -> None:
+    picture = ball.baked.picture.reshape(-1, 3)
+    gutter = np.setdiff1d(np.arange(SIZE * SIZE), ball.surface.index)
+    assert picture[gutter].max(axis=1).min() > 0
+
+
+def test_one_photo_that_disagrees_is_left_out(atlas: Atlas, tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(16))
+    scene = load_scene(tmp_path)
+    spoilt = scene.views[5].image
+    photo = np.array(Image.open(spoilt))
+    photo[..., :3] = (255, 0, 255)
+    Image.fromarray(photo).save(spoilt)
+    surface = texels(atlas, SIZE)
+    baked = bake(atlas, surface, list(scene.views), SIZE)
+    error = np.abs(baked.picture.reshape(-1, 3)[surface.index] / 255 - paint(surface.points))
+    assert (error.max(axis=1) > 0.15).mean() < 0.01
+
+
+def _area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
+    u, v = b - a, c - a
+    return float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() / 2)
