@@ -120,6 +120,10 @@ class ClassRun(ApiModel):
     """The class has ended well for this digest."""
     retry_after: Timestamp | None = None
     """The next attempt does not start before this time."""
+    seconds: int = 0
+    """Running time of the attempts that have ended, for spec.activeDeadlineSeconds."""
+    trouble: str = ""
+    """Why the last attempt ended early, for people."""
 
 
 class ProfileSnapshot(ApiModel):

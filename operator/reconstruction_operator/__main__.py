@@ -1,0 +1,27 @@
+"""`python3 -m reconstruction_operator`: run the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from . import application, logs
+from .policies.accept import describe
+from .settings import Settings
+
+
+def main() -> int:
+    """The exit status of the process: 2 for wrong settings, 1 when the Lease is lost or a part failed."""
+    try:
+        settings = Settings.load(sys.argv[1:])
+    except ValidationError as error:
+        print(f"reconstruction-operator: {describe(error)}", file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    return asyncio.run(application.main(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

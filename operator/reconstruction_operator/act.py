@@ -1,0 +1,142 @@
+"""Carries out a plan. Every call is idempotent, so a plan may be carried out twice or only in part."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from reconstruction_api.names import API_VERSION, JOB_KIND
+
+from . import paths
+from .kube import MERGE_PATCH, ApiError, Document, Kube
+from .manifests.metadata import MANAGER
+from .model import JobView
+from .plan import CreateJob, DeleteJob, Emit, EnsureClaim, Plan
+from .store import Store
+
+_log = logging.getLogger(__name__)
+
+
+class Outdated(Exception):  # noqa: N818 - not an error
+    """The job has changed since it was observed; the change is on its way and brings a new decision."""
+
+
+class Actor:
+    """Writes to the API server, and remembers the answers so that the next decision sees them."""
+
+    def __init__(self, kube: Kube, store: Store, instance: str):
+        self._kube = kube
+        self._store = store
+        self._instance = instance
+
+    async def act(self, job: JobView, plan: Plan) -> None:
+        """Status first: it is the record of what was decided, and its success proves that the view was current.
+
+        Raises Outdated when it was not, ApiError and connection errors otherwise.
+        """
+        if plan.status is not None:
+            await self._write_status(job, plan)
+        for action in plan.actions:
+            if isinstance(action, DeleteJob):
+                await self._delete_job(job, action)
+            elif isinstance(action, EnsureClaim):
+                document = await self._ensure(paths.claims(job.key.namespace), action.manifest)
+                self._store.see_claim(document, asked_by=job.key)
+            elif isinstance(action, CreateJob):
+                await self._create_job(job, action)
+            else:
+                await self._emit(job, action)
+
+    async def _create_job(self, job: JobView, action: CreateJob) -> None:
+        claim = self._store.claim(job.key)
+        if claim is None or claim.parent_uid != job.uid:
+            raise Outdated("the workspace's claim is somebody else's")
+        self._store.see_child_job(await self._ensure(paths.child_jobs(job.key.namespace), action.manifest))
+        _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
+
+    async def _write_status(self, job: JobView, plan: Plan) -> None:
+        assert plan.status is not None
+        wanted = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        difference = merge_patch(job.raw_status, wanted)
+        if not difference:
+            return
+        body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}, "status": difference}
+        try:
+            answer = await self._kube.request(
+                "PATCH", paths.job_status(job.key), body=body, content_type=MERGE_PATCH,
+                query={"fieldManager": MANAGER},
+            )  # fmt: skip
+        except ApiError as error:
+            if error.conflict or error.not_found:
+                raise Outdated(str(error)) from error
+            raise
+        self._store.see_job(answer)
+
+    async def _ensure(self, path: str, manifest: Document) -> Document:
+        try:
+            return await self._kube.create(path, manifest)
+        except ApiError as error:
+            if not error.already_exists:
+                raise
+            return await self._kube.get(f"{path}/{manifest['metadata']['name']}")
+
+    async def _delete_job(self, job: JobView, action: DeleteJob) -> None:
+        """In the foreground: the Job object stays until its pods have stopped."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": action.uid}}
+        path = f"{paths.child_jobs(job.key.namespace)}/{action.name}"
+        try:
+            answer = await self._kube.request("DELETE", path, body=body)
+            if answer.get("kind") == "Job":
+                self._store.see_child_job(answer)
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise
+        _log.info("deleted child job", extra=_about(job) | {"child": action.name, "why": action.reason})
+
+    async def _emit(self, job: JobView, action: Emit) -> None:
+        """An Event is a courtesy: that it could not be written stops nothing."""
+        now = datetime.now(UTC)
+        seed = f"{job.uid}/{action.reason}/{action.message}/{now.timestamp()}"
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{job.key.name}.{hashlib.sha256(seed.encode()).hexdigest()[:16]}",
+                "namespace": job.key.namespace,
+            },
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": f"reconstruction.dev/{MANAGER}",
+            "reportingInstance": self._instance[:128],
+            "action": "Reconcile",
+            "reason": action.reason[:128],
+            "note": action.message[:1024],
+            "type": "Warning" if action.warning else "Normal",
+            "regarding": {
+                "apiVersion": API_VERSION,
+                "kind": JOB_KIND,
+                "namespace": job.key.namespace,
+                "name": job.key.name,
+                "uid": job.uid,
+            },
+        }
+        try:
+            await self._kube.create(paths.events(job.key.namespace), event)
+        except ApiError as error:
+            _log.warning("event not written: %s", error, extra=_about(job))
+
+
+def merge_patch(old: Document, new: Document) -> Document:
+    """What turns `old` into `new` as a JSON merge patch (RFC 7386); empty when they are equal."""
+    patch: Document = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        before: Any = old.get(name)
+        if value == before:
+            continue
+        patch[name] = merge_patch(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
+    return patch
+
+
+def _about(job: JobView) -> dict[str, str]:
+    return {"namespace": job.key.namespace, "job": job.key.name}

@@ -1,0 +1,213 @@
+"""Puts the parts together: watch -> observe -> decide -> act, while this replica leads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp import web
+
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE_PLURAL
+from reconstruction_api.worker import ProgressUpdate
+
+from . import http, paths
+from .act import Actor, Outdated
+from .decide import decide
+from .kube import ApiError, Kube, load_configuration
+from .leader import Lease, LeaseSettings
+from .metrics import Metrics
+from .model import JobKey
+from .observe import observe
+from .progress import LiveUpdates
+from .queue import JobQueue
+from .resync import resync
+from .settings import Settings
+from .store import Store
+from .tokens import TokenReviewer
+from .watching import Watching
+
+_log = logging.getLogger(__name__)
+
+_OUTDATED_SECONDS = 1.0
+_KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
+
+
+class Application:
+    """One replica of the operator."""
+
+    def __init__(self, settings: Settings, kube: Kube, watching_configuration):
+        self._settings = settings
+        self._kube = kube
+        self._store = Store()
+        self._live = LiveUpdates(settings.status_interval_seconds)
+        self._queue = JobQueue(self._look, settings.concurrency)
+        self._actor = Actor(kube, self._store, settings.identity)
+        self._watching = Watching(self._store, self._queue, watching_configuration)
+        self.metrics = Metrics()
+        self._stop = asyncio.Event()
+        self._watching_ready = asyncio.Event()
+        self._kinds_exist = False
+        self._leading = False
+        self._lease = Lease(
+            kube,
+            LeaseSettings(
+                settings.lease_namespace,
+                settings.lease_name,
+                settings.identity,
+                settings.lease_duration_seconds,
+                settings.lease_renew_deadline_seconds,
+                settings.lease_retry_seconds,
+            ),
+        )
+        self.metrics.queue_depth.set_function(lambda: len(self._queue))
+        self.metrics.api_calls.set_function(lambda: self._kube.calls)
+
+    async def run(self) -> int:
+        """Until a signal arrives or the Lease is lost; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        runner = await self._serve()
+        try:
+            if not await self._unless_stopped(self._prepare()):
+                return 0
+            return await self._lead()
+        finally:
+            await self._lease.release()
+            await runner.cleanup()
+            await self._kube.close()
+
+    async def _prepare(self) -> None:
+        await self._wait_for_kinds()
+        if self._settings.leader_election:
+            await self._lease.acquire()
+
+    async def _lead(self) -> int:
+        """kopf ends on signals by itself; whatever ends first ends all, the workers before everything else."""
+        self._leading = True
+        self.metrics.leader.set(1)
+        work = asyncio.create_task(self._work(), name="work")
+        tasks = [
+            work,
+            asyncio.create_task(
+                self._watching.run(self._settings.namespaces, self._stop, self._watching_ready), name="watching"
+            ),
+            asyncio.create_task(self._resync(), name="resync"),
+            asyncio.create_task(self._stop.wait(), name="stop"),
+        ]
+        if self._settings.leader_election:
+            tasks.append(asyncio.create_task(self._lease.keep(), name="lease"))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._leading = False
+        self.metrics.leader.set(0)
+        await _cancel(work)
+        self._stop.set()
+        for task in tasks:
+            await _cancel(task)
+        failed = [task for task in done if not task.cancelled() and task.exception() is not None]
+        for task in failed:
+            _log.error("a part of the operator failed: %s", task.get_name(), exc_info=task.exception())
+        lost = any(task.get_name() == "lease" for task in done)
+        return 1 if failed or lost else 0
+
+    async def _work(self) -> None:
+        await self._watching.listed.wait()
+        await self._queue.run()
+
+    async def _look(self, key: JobKey) -> float | None:
+        """Decide about one job and act; in how many seconds to look again."""
+        started = time.monotonic()
+        live, live_wait = self._live.visible(key, started)
+        observed = observe(self._store, key, live, self._settings.policy)
+        if observed is None:
+            self._queue.forget(key)
+            self._live.forget(key)
+            return None
+        plan = decide(observed, datetime.now(UTC))
+        try:
+            await self._actor.act(observed.job, plan)
+        except Outdated:
+            return _OUTDATED_SECONDS
+        except Exception:
+            self.metrics.reconcile_errors.inc()
+            raise
+        finally:
+            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
+        waits = [] if live_wait is None else [live_wait]
+        if plan.next_check is not None:
+            waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
+        return min(waits) if waits else None
+
+    async def _resync(self) -> None:
+        await self._watching.listed.wait()
+        while True:
+            await asyncio.sleep(self._settings.resync_seconds)
+            try:
+                found = await resync(self._kube, self._store, self._settings.namespaces, self._queue.add)
+                self.metrics.resync_corrections.inc(found)
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                _log.warning("resync failed: %s", error)
+
+    async def _wait_for_kinds(self) -> None:
+        """The custom resources may be installed after the operator."""
+        while True:
+            try:
+                answer = await self._kube.get(paths.API)
+                if {each["name"] for each in answer.get("resources", [])} >= _KINDS:
+                    self._kinds_exist = True
+                    return
+                _log.info("waiting for the custom resource definitions")
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                _log.info("waiting for the API server and the custom resource definitions: %s", error)
+            await asyncio.sleep(1)
+
+    async def _unless_stopped(self, work) -> bool:
+        task, stop = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
+        await _cancel(stop)
+        if not task.done():
+            await _cancel(task)
+            return False
+        task.result()
+        return True
+
+    async def _serve(self) -> web.AppRunner:
+        reviewer = TokenReviewer(self._kube, time.monotonic)
+        sink = http.ProgressSink(lambda: self._leading, self._store.pods, self._receive)
+        app = http.application(http.Health(lambda: "", self._readiness), self.metrics, reviewer, sink)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
+        _log.info("serving", extra={"port": runner.addresses[0][1]})
+        return runner
+
+    def _readiness(self) -> str:
+        if not self._kinds_exist:
+            return "the custom resource definitions are missing"
+        if self._leading and not self._watching_ready.is_set():
+            return "the watches are starting"
+        return ""
+
+    def _receive(self, key: JobKey, update: ProgressUpdate) -> bool:
+        wait = self._live.receive(key, update, time.monotonic())
+        if wait is None:
+            return False
+        self._queue.add_after(key, wait)
+        return True
+
+
+async def _cancel(task: asyncio.Task) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+async def main(settings: Settings) -> int:
+    """Run one replica with these settings; the exit status of the process."""
+    kube = Kube(await load_configuration(settings.kubeconfig), connections=settings.concurrency * 2)
+    return await Application(settings, kube, await load_configuration(settings.kubeconfig)).run()

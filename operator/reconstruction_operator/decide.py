@@ -1,0 +1,71 @@
+"""The operator's mind: from everything observed of one job, and the time, to what should be done.
+
+Pure and total: no input or output, no clock, no memory. The same observation gives the same plan, and a plan that was
+carried out gives an empty one. Each concern has its file under `policies`; this one only puts them in order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconstruction_api.status import ReconstructionJobStatus
+
+from .manifests.names import claim_name
+from .model import Observed
+from .plan import Action, CreateJob, Emit, Plan
+from .policies.accept import accept
+from .policies.advance import Situation, advance
+from .policies.children import Blocked, blocked, creations, outdated
+from .policies.conditions import conditions
+from .policies.notices import notices
+from .policies.progress import artifacts, current_stage, job_progress, metrics, stage_statuses
+from .policies.schedule import next_check
+from .times import format_time
+
+
+def decide(observed: Observed, now: datetime) -> Plan:
+    """What to write, create and delete for one job, and when to look again."""
+    job = observed.job
+    if job.deleting:
+        return Plan()
+    situation = advance(observed, accept(observed), now)
+    obstacle = blocked(observed, situation, now)
+    created = creations(observed, situation, now)
+    status = _status(
+        observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
+    )
+    told = notices(job.status, status, situation, created)
+    actions: tuple[Action, ...] = (
+        *outdated(observed, situation),
+        *created,
+        *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
+    )
+    return Plan(
+        status=None if status == job.status else status,
+        actions=actions,
+        next_check=next_check(situation, obstacle),
+    )
+
+
+def _status(
+    observed: Observed, situation: Situation, obstacle: Blocked | None, *, started: bool, now: datetime
+) -> ReconstructionJobStatus:
+    before = observed.job.status
+    stages = stage_statuses(observed, situation, now)
+    numbers = metrics(observed, situation)
+    ended = situation.done or situation.failure is not None
+    return ReconstructionJobStatus(
+        observed_generation=observed.job.generation,
+        conditions=conditions(observed, situation, stages, obstacle, numbers, now),
+        stage=current_stage(stages, situation),
+        progress=job_progress(observed, situation, stages, now),
+        stages=stages,
+        runs=list(situation.runs),
+        metrics=numbers,
+        artifacts=artifacts(observed, situation),
+        failure=situation.failure,
+        profile=situation.acceptance.snapshot or before.profile,
+        workspace_claim=claim_name(observed.job.key.name) if started else before.workspace_claim,
+        start_time=before.start_time or (format_time(now) if started else None),
+        completion_time=(before.completion_time or format_time(now)) if ended else None,
+    )

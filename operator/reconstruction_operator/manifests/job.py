@@ -1,0 +1,53 @@
+"""The child Job: one attempt of one resource class.
+
+A child Job never retries a failure (backoffLimit 0): counting attempts and waiting between them is the parent's. Pods
+that end with the condition DisruptionTarget (preempted, evicted, drained, node lost) are replaced by Kubernetes within
+the same Job and attempt, even while no operator runs, and only after the old pod has ended: two pods never share the
+workspace. The parent also owns the Job's life time; it has no TTL of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST
+from reconstruction_api.profile import ClusterProfileSpec
+from reconstruction_api.status import ClassRun
+
+from ..model import JobView
+from .metadata import labels, owner
+from .pod import pod_spec
+
+
+def child_job(
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, *,
+    digest_label: str, progress_url: str | None, remaining_seconds: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """A batch/v1 Job. `remaining_seconds` is what is left of spec.activeDeadlineSeconds."""
+    marks = labels(job) | {
+        LABEL_CLASS: run.resource_class.value,
+        LABEL_DIGEST: digest_label,
+        LABEL_ATTEMPT: str(run.attempt),
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": run.job_name,
+            "namespace": job.key.namespace,
+            "labels": marks,
+            "ownerReferences": [owner(job)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
+            "template": {
+                "metadata": {"labels": marks},
+                "spec": pod_spec(job, spec, run, profile, progress_url, remaining_seconds),
+            },
+        },
+    }

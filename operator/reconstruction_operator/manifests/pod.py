@@ -1,0 +1,166 @@
+"""The worker pod: restricted, with the hardware of its resource class and nothing that a job's author can choose.
+
+Image, nodes, service account, host paths and environment come from the profile alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.names import (
+    ENV_JOB,
+    ENV_PROGRESS_URL,
+    ENV_TOKEN_FILE,
+    PROGRESS_AUDIENCE,
+    PROGRESS_PATH,
+    SOURCE_PATH,
+    TERMINATION_LOG,
+    WORKSPACE_PATH,
+)
+from reconstruction_api.profile import ClassResources, ClusterProfileSpec
+from reconstruction_api.stages import ResourceClass
+from reconstruction_api.status import ClassRun
+from reconstruction_api.worker import WorkerJob
+
+from ..model import JobView
+from .names import claim_name
+
+USER_ID = 65532
+CONTAINER = "worker"
+ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
+_TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
+_TOKEN_SECONDS = 3600
+
+
+def pod_spec(
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None,
+    remaining_seconds: int | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
+    hardware = _hardware(spec, run.resource_class, profile)
+    image = next(engine.image for engine in profile.engines if engine.name == spec.engine)
+    document: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": profile.termination_grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(job, spec, run, profile, hardware, image, progress_url)],
+        "volumes": _volumes(job, spec, run, profile, progress_url),
+    }
+    if hardware.node_selector:
+        document["nodeSelector"] = dict(hardware.node_selector)
+    if hardware.tolerations:
+        document["tolerations"] = list(hardware.tolerations)
+    if hardware.runtime_class_name:
+        document["runtimeClassName"] = hardware.runtime_class_name
+    if profile.service_account_name:
+        document["serviceAccountName"] = profile.service_account_name
+    if profile.image_pull_secrets:
+        document["imagePullSecrets"] = [{"name": name} for name in profile.image_pull_secrets]
+    if remaining_seconds is not None:
+        document["activeDeadlineSeconds"] = max(1, remaining_seconds)
+    return document
+
+
+def _hardware(
+    spec: ReconstructionJobSpec, resource_class: ResourceClass, profile: ClusterProfileSpec
+) -> ClassResources:
+    """A job that trains on the CPU never occupies a GPU node."""
+    if resource_class is ResourceClass.RECONSTRUCT and spec.training.device is not Device.CPU:
+        return profile.gpu
+    return profile.cpu
+
+
+def _container(
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, hardware: ClassResources,
+    image: str, progress_url: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    document: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": image,
+        "imagePullPolicy": profile.image_pull_policy,
+        "command": ["python3", "-m", "reconstruction_worker"],
+        "env": _environment(job, spec, run, profile, progress_url),
+        "resources": {"requests": dict(hardware.requests), "limits": dict(hardware.limits)},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "terminationMessagePath": TERMINATION_LOG,
+        "volumeMounts": _mounts(spec, run, profile, progress_url),
+    }
+    if _reads_source(run) and spec.source.secret_name:
+        document["envFrom"] = [{"secretRef": {"name": spec.source.secret_name}}]
+    return document
+
+
+def _environment(
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
+) -> list[dict[str, str]]:
+    """What the operator says comes last: neither a profile nor a secret replaces it."""
+    order = WorkerJob(
+        namespace=job.key.namespace,
+        name=job.key.name,
+        uid=job.uid,
+        attempt=run.attempt,
+        resource_class=run.resource_class,
+        spec=spec,
+    )
+    values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
+    values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True)
+    values[ENV_WORKSPACE_CLAIM] = claim_name(job.key.name)
+    if progress_url:
+        values[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
+        values[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
+    # `$(NAME)` in a value is expanded by Kubernetes; `$$` keeps text from users as it is.
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
+
+
+def _mounts(
+    spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
+) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "workspace", "mountPath": WORKSPACE_PATH},
+        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "shared-memory", "mountPath": "/dev/shm"},
+    ]
+    if progress_url:
+        mounts.append({"name": "token", "mountPath": _TOKEN_FOLDER, "readOnly": True})
+    if _reads_source(run) and spec.source.persistent_volume_claim:
+        mounts.append({"name": "source", "mountPath": SOURCE_PATH, "readOnly": True})
+    for index, folder in enumerate(profile.host_paths):
+        mounts.append({"name": f"host-{index}", "mountPath": folder.mount_path, "readOnly": True})
+    return mounts
+
+
+def _volumes(
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
+) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = [
+        {"name": "workspace", "persistentVolumeClaim": {"claimName": claim_name(job.key.name)}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": profile.shared_memory}},
+    ]
+    if progress_url:
+        token = {"audience": PROGRESS_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
+        volumes.append({"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}})
+    if _reads_source(run) and (claim := spec.source.persistent_volume_claim):
+        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}})
+    for index, folder in enumerate(profile.host_paths):
+        volumes.append({"name": f"host-{index}", "hostPath": {"path": folder.path}})
+    return volumes
+
+
+def _reads_source(run: ClassRun) -> bool:
+    """Only the pods that take the photos in see their volume and credentials."""
+    return run.resource_class is ResourceClass.PREPARE

@@ -1,0 +1,160 @@
+"""What the operator remembers of the objects it watches: only what a decision needs.
+
+Ten thousand jobs with their pods fit into memory because nothing else of the objects is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import ResourceClass
+from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_api.worker import ProgressUpdate
+
+
+class JobKey(NamedTuple):
+    """A ReconstructionJob's place."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A ReconstructionJob."""
+
+    key: JobKey
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    spec: ReconstructionJobSpec | None
+    """None when the spec does not follow the model; `spec_error` says why."""
+    spec_error: str
+    status: ReconstructionJobStatus
+    raw_status: dict[str, Any]
+    """The status as the API server holds it, to write only what differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """A ReconstructionProfile or, with an empty namespace, a ClusterReconstructionProfile."""
+
+    namespace: str
+    name: str
+    generation: int
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildJob:
+    """A batch/v1 Job that belongs to a ReconstructionJob."""
+
+    name: str
+    uid: str
+    parent_uid: str
+    resource_class: ResourceClass | None
+    digest: str
+    """LABEL_DIGEST: the first characters of the class digest it was created for."""
+    attempt: int
+    succeeded: bool = False
+    failed: bool = False
+    reason: str = ""
+    """Reason of the condition that ended it."""
+    message: str = ""
+    deleting: bool = False
+    created: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        return self.succeeded or self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The worker's container."""
+
+    waiting_reason: str = ""
+    waiting_message: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    """OOMKilled, Error, Completed, StartError, ..."""
+    message: str = ""
+    """Termination message: the worker's report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A worker pod."""
+
+    name: str
+    uid: str
+    parent_uid: str
+    job_name: str
+    """Child Job that it runs for."""
+    phase: str
+    reason: str = ""
+    message: str = ""
+    deleting: bool = False
+    disrupted: bool = False
+    """Condition DisruptionTarget: preempted, evicted, drained, or its node was lost."""
+    scheduled: datetime | None = None
+    """When a node was found."""
+    unscheduled_reason: str = ""
+    unscheduled_message: str = ""
+    created: datetime | None = None
+    container: Container = field(default_factory=Container)
+
+    @property
+    def finished(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The workspace's PersistentVolumeClaim."""
+
+    name: str
+    uid: str
+    parent_uid: str
+    """uid of the ReconstructionJob that owns it; empty when none does."""
+    phase: str = "Pending"
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's own settings that decisions depend on."""
+
+    progress_url: str | None = None
+    """Base address for live updates of workers."""
+    image_pull_grace_seconds: int = 300
+    """How long an image may fail to be pulled, or a container to be set up, before the attempt fails."""
+    lost_report_grace_seconds: int = 15
+    """How long to wait for the pod of an ended child Job to show its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything that a decision about one ReconstructionJob may look at, besides the time."""
+
+    job: JobView
+    profile: ProfileView | None
+    """The profile that spec.profileName means now."""
+    profile_names: tuple[str, ...] = ()
+    """Profiles that the job could name, for a helpful message."""
+    child_jobs: tuple[ChildJob, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    claim: Claim | None = None
+    live: ProgressUpdate | None = None
+    """The latest update a worker sent; decoration that may be missing."""
+    policy: Policy = field(default_factory=Policy)

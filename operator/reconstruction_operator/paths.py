@@ -1,0 +1,38 @@
+"""Addresses of the objects that the operator reads and writes."""
+
+from __future__ import annotations
+
+from reconstruction_api.names import GROUP, JOB_PLURAL, VERSION
+
+from .model import JobKey
+
+API = f"/apis/{GROUP}/{VERSION}"
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+
+
+def job(key: JobKey) -> str:
+    return f"{API}/namespaces/{key.namespace}/{JOB_PLURAL}/{key.name}"
+
+
+def job_status(key: JobKey) -> str:
+    return f"{job(key)}/status"
+
+
+def child_jobs(namespace: str) -> str:
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def claims(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
+
+
+def pods(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
+def events(namespace: str) -> str:
+    return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+
+def leases(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"

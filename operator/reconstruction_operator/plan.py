@@ -1,0 +1,55 @@
+"""What a decision asks for, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconstruction_api.status import ReconstructionJobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureClaim:
+    """Create the workspace's volume claim unless it is there."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Create a child Job unless it is there."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete a child Job; its pods get their grace period first, the Job goes last."""
+
+    name: str
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell people through a Kubernetes Event on the ReconstructionJob."""
+
+    warning: bool
+    reason: str
+    message: str
+
+
+Action = DeleteJob | EnsureClaim | CreateJob | Emit
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`status` is written first, guarded by the resourceVersion it was decided from; only when that succeeds (or it
+    is None because nothing differs) the actions follow, in order. So no action is ever taken from an outdated view."""
+
+    status: ReconstructionJobStatus | None = None
+    actions: tuple[Action, ...] = ()
+    next_check: datetime | None = None
+    """Decide again at this time even if nothing is observed; None waits for an observation."""

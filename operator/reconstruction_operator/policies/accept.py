@@ -1,0 +1,105 @@
+"""Whether a job can be run at all: its spec is valid, its profile exists, the profile offers its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
+from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
+from reconstruction_api.status import ConditionType, ProfileSnapshot, ReconstructionJobStatus
+from reconstruction_api.worker import Failure
+
+from ..model import Observed, ProfileView
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The answer. A job that is not accepted is looked at again when its spec or a profile changes."""
+
+    accepted: bool
+    reason: str
+    message: str
+    snapshot: ProfileSnapshot | None = None
+    failure: Failure | None = None
+
+
+def accept(observed: Observed) -> Acceptance:
+    """The profile is pinned for a generation of the spec: editing or deleting it never changes a running job."""
+    job = observed.job
+    if job.spec is None:
+        return _refused("InvalidSpec", job.spec_error)
+    pinned = job.status.profile
+    if pinned is not None and pinned.name == job.spec.profile_name:
+        unchanged = job.status.observed_generation == job.generation
+        if (unchanged and was_accepted(job.status)) or observed.profile is None:
+            return _check(job.spec, pinned)
+    if observed.profile is None:
+        known = ", ".join(observed.profile_names) or "none"
+        return _refused(
+            "ProfileNotFound",
+            f"spec.profileName: there is no ReconstructionProfile {job.spec.profile_name!r} in namespace "
+            f"{job.key.namespace!r} and no ClusterReconstructionProfile of that name. Available: {known}.",
+        )
+    return _check(job.spec, snapshot(observed.profile))
+
+
+def snapshot(profile: ProfileView) -> ProfileSnapshot:
+    """The profile as it is now."""
+    return ProfileSnapshot(
+        kind=PROFILE_KIND if profile.namespace else CLUSTER_PROFILE_KIND,
+        name=profile.name,
+        generation=profile.generation,
+        spec=profile.spec,
+    )
+
+
+def profile_spec(pinned: ProfileSnapshot) -> ClusterProfileSpec:
+    """The profile's fields with their defaults. Raises pydantic's ValidationError.
+
+    What only a ClusterReconstructionProfile may say is ignored in any other profile, whatever its object holds.
+    """
+    if pinned.kind == CLUSTER_PROFILE_KIND:
+        return ClusterProfileSpec.model_validate(pinned.spec, extra="ignore")
+    plain = ProfileSpec.model_validate(pinned.spec, extra="ignore")
+    return ClusterProfileSpec.model_validate(plain.model_dump(by_alias=True))
+
+
+def was_accepted(status: ReconstructionJobStatus) -> bool:
+    """Whether the last decision accepted the job."""
+    return any(each.type == ConditionType.ACCEPTED and each.status == "True" for each in status.conditions)
+
+
+def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
+    try:
+        profile = profile_spec(pinned)
+    except ValidationError as error:
+        return _refused(
+            "ProfileNotFound",
+            f"{pinned.kind} {pinned.name!r} can't be used: {describe(error)}",
+            reason="ProfileInvalid",
+        )
+    engines = [engine.name for engine in profile.engines]
+    if spec.engine not in engines:
+        return _refused(
+            "EngineUnavailable",
+            f"spec.engine: profile {pinned.name!r} does not offer {spec.engine!r}. It offers: {', '.join(engines)}.",
+        )
+    return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned)
+
+
+def _refused(code: str, message: str, reason: str | None = None) -> Acceptance:
+    return Acceptance(False, reason or code, message, None, Failure.from_error(ReconstructionError(code, message)))
+
+
+def describe(error: ValidationError) -> str:
+    """The first mistakes of a pydantic model, each by its field."""
+    lines: list[str] = []
+    for entry in cast(list[dict[str, Any]], error.errors(include_url=False, include_input=False))[:5]:
+        path = ".".join(str(part) for part in entry["loc"])
+        lines.append(f"{path}: {entry['msg']}" if path else str(entry["msg"]))
+    return "; ".join(lines)

@@ -1,0 +1,215 @@
+"""How far a job is: which resource class is next, what became of its attempt, and what follows from that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import ResourceClass
+from reconstruction_api.status import ClassRun
+from reconstruction_api.worker import Failure, PodReport
+
+from ..manifests.names import child_job_name
+from ..model import JobView, Observed
+from ..times import parse_time
+from .accept import Acceptance, was_accepted
+from .attempt import Absent, Completed, Failed, Interrupted, Outcome, outcome_of, running_seconds
+from .failure import deadline_exceeded
+from .retry import after_failure, after_interruption, next_attempt
+from .stages import Need, needs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened and is worth telling once."""
+
+    warning: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """A report that an attempt left, and the run it belongs to."""
+
+    run: ClassRun
+    report: PodReport
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the observations amount to."""
+
+    acceptance: Acceptance
+    needs: tuple[Need, ...] = ()
+    runs: tuple[ClassRun, ...] = ()
+    current: ClassRun | None = None
+    """The run that must end well next; None when all have, or when nothing can be run."""
+    outcome: Outcome | None = None
+    """Where the current run's attempt is."""
+    failure: Failure | None = None
+    """Why the job has failed for good, until its spec changes."""
+    suspended: bool = False
+    harvest: tuple[Harvest, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    deadline: datetime | None = None
+    """When spec.activeDeadlineSeconds is over if the current pod runs on."""
+    remaining_seconds: int | None = None
+
+    @property
+    def done(self) -> bool:
+        return bool(self.needs) and self.current is None and self.failure is None
+
+
+def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situation:
+    """Follow the classes in order to the first that has not ended well, and judge its attempt."""
+    job, spec = observed.job, observed.job.spec
+    if spec is None:
+        return Situation(acceptance, failure=acceptance.failure)
+    needs = needs_of(spec)
+    renewed = job.status.observed_generation != job.generation
+    fresh_chance = (renewed and not spec.suspend) or not was_accepted(job.status)
+    failure = None if fresh_chance else job.status.failure
+    situation = Situation(
+        acceptance,
+        needs,
+        _carried_over(observed, needs, fresh_chance),
+        failure=failure if acceptance.accepted else acceptance.failure,
+        suspended=spec.suspend,
+    )
+    situation = _follow(situation, spec, observed, now)
+    situation = _enforce_deadline(situation, spec, observed, now)
+    return _suspend(situation, observed, now)
+
+
+def _carried_over(observed: Observed, needs: tuple[Need, ...], fresh_chance: bool) -> tuple[ClassRun, ...]:
+    """Runs whose settings are still wanted. A changed spec gives those that failed a new chance."""
+    wanted = {need.resource_class: need.digest for need in needs}
+    runs = [run for run in observed.job.status.runs if wanted.get(run.resource_class) == run.digest]
+    return tuple(_renewed(observed, run) for run in runs) if fresh_chance else tuple(runs)
+
+
+def _renewed(observed: Observed, run: ClassRun) -> ClassRun:
+    if run.completed:
+        return run
+    cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": ""})
+    failed = any(child.name == run.job_name and child.failed for child in observed.child_jobs)
+    return next_attempt(observed.job, cleared, None) if failed else cleared
+
+
+def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Situation:
+    for need in situation.needs:
+        run = _run_of(situation, need) or _first_attempt(observed.job, need)
+        if run.completed:
+            continue
+        outcome = outcome_of(run, spec, observed, now)
+        situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)
+        if situation.failure is not None or isinstance(outcome, Absent):
+            return situation
+        situation = _conclude(situation, run, outcome, spec, observed, now)
+        if situation.current is not None:
+            return situation
+    return replace(situation, current=None, outcome=None)
+
+
+def _conclude(
+    situation: Situation,
+    run: ClassRun,
+    outcome: Outcome,
+    spec: ReconstructionJobSpec,
+    observed: Observed,
+    now: datetime,
+) -> Situation:
+    """What the end of an attempt changes; `current` is None afterwards when its class has ended well."""
+    if not isinstance(outcome, Completed | Failed | Interrupted):
+        return situation
+    job = observed.job
+    seconds = run.seconds + round(running_seconds(run, observed, now))
+    ended = run.model_copy(update={"seconds": seconds})
+    if outcome.report is not None:
+        situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
+    if isinstance(outcome, Completed):
+        ended = ended.model_copy(update={"completed": True, "retry_after": None, "trouble": ""})
+        notice = Notice(False, "ClassCompleted", f"{run.resource_class.capitalize()} has ended well: {_told(outcome)}")
+        return _moved(situation, ended, None, None, notice)
+    if isinstance(outcome, Interrupted):
+        following = after_interruption(job, ended, outcome.why, now)
+        notice = Notice(False, "Interrupted", f"{run.resource_class.capitalize()} was interrupted: {outcome.why}")
+        return _moved(situation, following, following, Absent(), notice)
+    following, again = after_failure(job, ended, outcome.failure, spec.retry_policy, now)
+    if not again:
+        situation = replace(situation, failure=outcome.failure)
+        return _moved(situation, following, following, outcome, None)
+    text = (
+        f"Attempt {following.failures} of {spec.retry_policy.max_attempts} of {run.resource_class} failed "
+        f"({outcome.failure.code}): {outcome.failure.message}"
+    )
+    return _moved(situation, following, following, Absent(), Notice(True, outcome.failure.code, text))
+
+
+def _enforce_deadline(
+    situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime
+) -> Situation:
+    """Only running time counts: neither waiting for hardware nor suspension brings the deadline nearer."""
+    limit, current = spec.active_deadline_seconds, situation.current
+    if limit is None or current is None or situation.failure is not None:
+        return situation
+    spent = sum(run.seconds for run in situation.runs) + running_seconds(current, observed, now)
+    if spent >= limit:
+        following = current.model_copy(update={"trouble": "DeadlineExceeded"})
+        return replace(situation, failure=deadline_exceeded(), current=following, runs=_with(situation.runs, following))
+    left = timedelta(seconds=limit - spent)
+    return replace(situation, deadline=now + left, remaining_seconds=int(left.total_seconds()) + 1)
+
+
+def _suspend(situation: Situation, observed: Observed, now: datetime) -> Situation:
+    """A suspended attempt ends without being counted: its Job is deleted, its pod saves what it has."""
+    current = situation.current
+    if not situation.suspended or current is None or situation.failure is not None:
+        return situation
+    if isinstance(situation.outcome, Absent):
+        return situation
+    seconds = current.seconds + round(running_seconds(current, observed, now))
+    interrupted = current.model_copy(
+        update={"interruptions": current.interruptions + 1, "seconds": seconds, "trouble": ""}
+    )
+    following = next_attempt(observed.job, interrupted, None)
+    return replace(situation, current=following, outcome=Absent(), runs=_with(situation.runs, following), deadline=None)
+
+
+def retry_time(run: ClassRun) -> datetime | None:
+    """Before this time the run's attempt must not start."""
+    return parse_time(run.retry_after)
+
+
+def _run_of(situation: Situation, need: Need) -> ClassRun | None:
+    return next((run for run in situation.runs if run.resource_class == need.resource_class), None)
+
+
+def _first_attempt(job: JobView, need: Need) -> ClassRun:
+    name = child_job_name(job.key.name, job.uid, need.resource_class, need.digest, 1)
+    return ClassRun(resource_class=need.resource_class, digest=need.digest, attempt=1, job_name=name)
+
+
+def _moved(
+    situation: Situation, run: ClassRun, current: ClassRun | None, outcome: Outcome | None, notice: Notice | None
+) -> Situation:
+    return replace(
+        situation,
+        runs=_with(situation.runs, run),
+        current=current,
+        outcome=outcome,
+        notices=situation.notices if notice is None else (*situation.notices, notice),
+    )
+
+
+def _with(runs: tuple[ClassRun, ...], run: ClassRun) -> tuple[ClassRun, ...]:
+    """The runs in the order of their classes, with this one in place of its class's."""
+    others = [other for other in runs if other.resource_class != run.resource_class]
+    order = list(ResourceClass)
+    return tuple(sorted([*others, run], key=lambda each: order.index(each.resource_class)))
+
+
+def _told(outcome: Completed) -> str:
+    return "; ".join(stage.message for stage in outcome.report.stages if stage.message) or "all stages are done."

@@ -1,0 +1,101 @@
+"""Which child objects must go and which must come, so that one pod at a time works in a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..manifests.claim import workspace_claim
+from ..manifests.job import child_job
+from ..model import Observed
+from ..plan import CreateJob, DeleteJob, EnsureClaim
+from .accept import profile_spec
+from .advance import Situation, retry_time
+from .attempt import Absent
+
+_WORKSPACE_IN_USE = "WorkspaceInUse"
+_CLAIM_POLL = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Why the current attempt can't start yet."""
+
+    reason: str
+    message: str
+    until: datetime | None = None
+
+
+def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
+    """Child Jobs whose result nobody wants: of other settings, of an earlier attempt that still runs, of a job that was
+    suspended or has failed. Finished ones of the current settings stay for their logs."""
+    wanted = {(need.resource_class, need.label()) for need in situation.needs}
+    deletions: list[DeleteJob] = []
+    for child in observed.child_jobs:
+        if child.deleting or not situation.needs:
+            continue
+        if (child.resource_class, child.digest) not in wanted:
+            deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
+        elif not child.finished and not _is_current(child.name, situation):
+            deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
+        elif not child.finished and situation.failure is not None and situation.acceptance.accepted:
+            deletions.append(DeleteJob(child.name, child.uid, "the job has failed"))
+    return tuple(deletions)
+
+
+def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked | None:
+    """None when the current attempt may start now."""
+    run = situation.current
+    if run is None:
+        return None
+    retry = retry_time(run)
+    if retry is not None and now < retry:
+        return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+    claim = observed.claim
+    if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
+        text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
+        return Blocked(_WORKSPACE_IN_USE, text, now + _CLAIM_POLL)
+    busy = [child.name for child in observed.child_jobs if not child.finished or child.deleting]
+    busy += [pod.name for pod in observed.pods if not pod.finished]
+    if busy:
+        return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
+    return None
+
+
+def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[EnsureClaim | CreateJob, ...]:
+    """The workspace and the child Job of the current attempt, when it may start.
+
+    While somebody else's claim has the workspace's name only the claim is asked for, again and again.
+    """
+    run, spec, pinned = situation.current, observed.job.spec, situation.acceptance.snapshot
+    if run is None or spec is None or pinned is None or not _may_start(situation):
+        return ()
+    obstacle = blocked(observed, situation, now)
+    if obstacle is not None and obstacle.reason != _WORKSPACE_IN_USE:
+        return ()
+    profile = profile_spec(pinned)
+    claim = EnsureClaim(workspace_claim(observed.job, profile))
+    if obstacle is not None:
+        return (claim,)
+    job = child_job(
+        observed.job, spec, run, profile, digest_label=_label(situation, run.digest),
+        progress_url=observed.policy.progress_url, remaining_seconds=situation.remaining_seconds,
+    )  # fmt: skip
+    return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
+
+
+def _may_start(situation: Situation) -> bool:
+    return (
+        isinstance(situation.outcome, Absent)
+        and situation.failure is None
+        and situation.acceptance.accepted
+        and not situation.suspended
+    )
+
+
+def _is_current(name: str, situation: Situation) -> bool:
+    return situation.current is not None and situation.current.job_name == name
+
+
+def _label(situation: Situation, digest: str) -> str:
+    return next(need.label() for need in situation.needs if need.digest == digest)

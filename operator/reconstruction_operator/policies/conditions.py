@@ -1,0 +1,142 @@
+"""The conditions of a job, for people, `kubectl wait`, Flux and Argo CD.
+
+`Succeeded` is Unknown while the job can still succeed. `Reconciling` and `Stalled` follow kstatus
+(sigs.k8s.io/cli-utils): both False means the object is as wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconstruction_api.stages import StageName
+from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
+
+from ..model import Observed
+from ..times import format_time
+from .advance import Situation
+from .attempt import Running, Waiting
+from .children import Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A condition without its bookkeeping. `status` None is Unknown."""
+
+    status: bool | None
+    reason: str
+    message: str = ""
+
+
+def conditions(
+    observed: Observed, situation: Situation, stages: list[StageStatus], obstacle: Blocked | None,
+    metrics: dict[str, str | int], now: datetime,
+) -> list[Condition]:  # fmt: skip
+    """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
+    facts = {
+        ConditionType.ACCEPTED: Fact(
+            situation.acceptance.accepted, situation.acceptance.reason, situation.acceptance.message
+        ),
+        ConditionType.ADMITTED: _admitted(observed, situation, obstacle),
+        ConditionType.SUSPENDED: _suspended(situation),
+        ConditionType.POSES_ESTIMATED: _reached(StageName.POSES, stages),
+        ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
+        ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
+        ConditionType.VALIDATED: _validated(stages, metrics),
+        ConditionType.SUCCEEDED: _succeeded(situation),
+        ConditionType.RECONCILING: _reconciling(situation, obstacle),
+        ConditionType.STALLED: _stalled(situation),
+    }
+    previous = {condition.type: condition for condition in observed.job.status.conditions}
+    return [_recorded(kind, facts[kind], previous.get(kind), observed, now) for kind in ConditionType]
+
+
+def _recorded(
+    kind: ConditionType, fact: Fact, before: Condition | None, observed: Observed, now: datetime
+) -> Condition:
+    status = {True: "True", False: "False", None: "Unknown"}[fact.status]
+    same = before is not None and before.status == status
+    return Condition(
+        type=kind,
+        status=status,
+        reason=fact.reason,
+        message=fact.message[:1024],
+        last_transition_time=before.last_transition_time if before is not None and same else format_time(now),
+        observed_generation=observed.job.generation,
+    )
+
+
+def _admitted(observed: Observed, situation: Situation, obstacle: Blocked | None) -> Fact:
+    if situation.done:
+        return Fact(True, "Finished", "All pods have run.")
+    if not situation.acceptance.accepted:
+        return Fact(False, "NotAccepted", "The job is not accepted.")
+    if situation.failure is not None:
+        return Fact(False, "Failed", "The job has failed.")
+    if situation.suspended:
+        return Fact(False, "Suspended", "spec.suspend is true.")
+    outcome = situation.outcome
+    if isinstance(outcome, Running):
+        return Fact(True, "Running", f"The {_class(situation)} pod runs.")
+    if isinstance(outcome, Waiting):
+        return Fact(outcome.scheduled, outcome.reason, outcome.message)
+    if obstacle is not None:
+        return Fact(False, obstacle.reason, obstacle.message)
+    return Fact(False, "Pending", f"The {_class(situation)} pod is being created.")
+
+
+def _suspended(situation: Situation) -> Fact:
+    if situation.suspended and not situation.done:
+        return Fact(True, "Suspended", "spec.suspend is true; finished steps and checkpoints are kept.")
+    return Fact(False, "NotSuspended")
+
+
+def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
+    stage = next((each for each in stages if each.name == name), None)
+    if stage is None:
+        return Fact(False, "Pending")
+    return Fact(stage.state == StageState.SUCCEEDED, stage.state.value, stage.message)
+
+
+def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+    fact = _reached(StageName.EVALUATE, stages)
+    if fact.status and metrics.get("verdict") == "warn":
+        return Fact(True, "QualityWarning", fact.message)
+    return Fact(True, "QualityPassed", fact.message) if fact.status else fact
+
+
+def _succeeded(situation: Situation) -> Fact:
+    if situation.done:
+        return Fact(True, "Completed", "All artifacts are ready.")
+    if situation.failure is not None:
+        return Fact(False, situation.failure.code, situation.failure.message)
+    if situation.suspended:
+        return Fact(None, "Suspended")
+    return Fact(None, "Running" if isinstance(situation.outcome, Running) else "Pending")
+
+
+def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
+    if situation.done:
+        return Fact(False, "Completed")
+    if situation.failure is not None:
+        return Fact(False, "Failed")
+    if situation.suspended:
+        return Fact(False, "Suspended")
+    run = situation.current
+    if run is not None and run.trouble and not isinstance(situation.outcome, Running):
+        return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
+    return Fact(True, "Progressing", _activity(run))
+
+
+def _stalled(situation: Situation) -> Fact:
+    if situation.failure is not None:
+        return Fact(True, situation.failure.code, situation.failure.suggestion)
+    return Fact(False, "NotStalled")
+
+
+def _activity(run: ClassRun | None) -> str:
+    return "" if run is None else f"{run.resource_class.capitalize()}, attempt {run.attempt}."
+
+
+def _class(situation: Situation) -> str:
+    return situation.current.resource_class.value if situation.current else ""

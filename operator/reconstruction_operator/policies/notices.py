@@ -1,0 +1,59 @@
+"""What people should hear about, once, as Kubernetes Events: the difference that a decision makes."""
+
+from __future__ import annotations
+
+from reconstruction_api.status import ConditionType, ReconstructionJobStatus
+
+from ..plan import CreateJob, EnsureClaim
+from .advance import Notice, Situation
+
+_WAITING_REASONS = ("Unschedulable", "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError")
+
+
+def notices(
+    before: ReconstructionJobStatus, after: ReconstructionJobStatus, situation: Situation,
+    created: tuple[EnsureClaim | CreateJob, ...],
+) -> tuple[Notice, ...]:  # fmt: skip
+    """In the order in which things happened."""
+    result: list[Notice] = []
+    if _turned(before, after, ConditionType.ACCEPTED, "True"):
+        result.append(Notice(False, "Accepted", situation.acceptance.message))
+    if _changed_reason(before, after, ConditionType.ACCEPTED):
+        result.append(Notice(True, situation.acceptance.reason, situation.acceptance.message))
+    result.extend(situation.notices)
+    _, reason, message = _condition(after, ConditionType.ADMITTED)
+    if reason in _WAITING_REASONS and _changed_reason(before, after, ConditionType.ADMITTED):
+        result.append(Notice(True, reason, message))
+    if _turned(before, after, ConditionType.SUSPENDED, "True"):
+        result.append(Notice(False, "Suspended", "The job is suspended; what it has finished is kept."))
+    if _turned(before, after, ConditionType.SUSPENDED, "False") and before.conditions:
+        result.append(Notice(False, "Resumed", "The job goes on."))
+    run = situation.current
+    if run is not None and any(isinstance(action, CreateJob) for action in created):
+        result.append(
+            Notice(False, "Started", f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}.")
+        )
+    failure = situation.failure if situation.acceptance.accepted else None
+    if failure is not None and _turned(before, after, ConditionType.STALLED, "True"):
+        result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))
+    if _turned(before, after, ConditionType.SUCCEEDED, "True"):
+        result.append(Notice(False, "Succeeded", "All artifacts are ready."))
+    return tuple(result)
+
+
+def _condition(status: ReconstructionJobStatus, kind: ConditionType) -> tuple[str, str, str]:
+    """Status, reason and message; empty when the condition was never set."""
+    for condition in status.conditions:
+        if condition.type == kind:
+            return condition.status, condition.reason, condition.message
+    return "", "", ""
+
+
+def _turned(before: ReconstructionJobStatus, after: ReconstructionJobStatus, kind: ConditionType, status: str) -> bool:
+    return _condition(after, kind)[0] == status != _condition(before, kind)[0]
+
+
+def _changed_reason(before: ReconstructionJobStatus, after: ReconstructionJobStatus, kind: ConditionType) -> bool:
+    """The condition is False now, and was not, or for another reason."""
+    old, new = _condition(before, kind), _condition(after, kind)
+    return new[0] == "False" and old[:2] != new[:2]

@@ -1,0 +1,174 @@
+"""Stages, live numbers, metrics and artifacts in status, from what workers report.
+
+A stage that has been reported as done stays done for its digest, whatever happens to the pod afterwards: its result is
+in the workspace and will not be made again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from reconstruction_api.stages import BY_NAME, ResourceClass, StageName, overall_percent
+from reconstruction_api.status import (
+    ClassRun,
+    JobProgress,
+    ReconstructionJobStatus,
+    StageState,
+    StageStatus,
+)
+from reconstruction_api.worker import Artifact, Progress, ProgressUpdate, StageResult
+
+from ..model import Observed
+from ..times import format_time
+from .advance import Harvest, Situation
+from .attempt import Running
+
+
+def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | None:
+    """The latest update, if it comes from the attempt that runs now."""
+    live, current = observed.live, situation.current
+    if live is None or current is None or not isinstance(situation.outcome, Running):
+        return None
+    fits = (live.uid, live.attempt, live.resource_class) == (
+        observed.job.uid,
+        current.attempt,
+        current.resource_class,
+    )
+    return live if fits else None
+
+
+def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> list[StageStatus]:
+    """All stages in running order."""
+    previous = {stage.name: stage for stage in observed.job.status.stages}
+    live = live_update(observed, situation)
+    runs = {run.resource_class: run for run in situation.runs}
+    statuses: list[StageStatus] = []
+    for need in situation.needs:
+        run = runs.get(need.resource_class)
+        results = _results(need.resource_class, situation.harvest, live)
+        running = live.progress if live and live.resource_class == need.resource_class else None
+        for name, digest in need.stages.items():
+            before = previous.get(name) or StageStatus(name=name, state=StageState.PENDING)
+            statuses.append(_stage_status(before, name, digest, run, results.get(name), running, situation, now))
+    return statuses
+
+
+def _results(
+    resource_class: ResourceClass, harvest: tuple[Harvest, ...], live: ProgressUpdate | None
+) -> dict[str, StageResult]:
+    results = [each.report.stages for each in harvest if each.run.resource_class == resource_class]
+    if live is not None and live.resource_class == resource_class:
+        results.append(live.stages)
+    return {result.name: result for stages in results for result in stages}
+
+
+def _stage_status(
+    before: StageStatus, name: str, digest: str, run: ClassRun | None, result: StageResult | None,
+    running: Progress | None, situation: Situation, now: datetime,
+) -> StageStatus:  # fmt: skip
+    if before.state == StageState.SUCCEEDED and before.digest == digest:
+        return before
+    if run is None:
+        return StageStatus(name=name, state=StageState.PENDING)
+    pending = StageStatus(name=name, state=StageState.PENDING)
+    attempt = pending.model_copy(update={"attempt": run.attempt, "job_name": run.job_name})
+    ran_before = before.state == StageState.RUNNING and before.attempt == run.attempt
+    started = before.start_time if ran_before else None
+    if run.completed or (result is not None and result.digest == digest):
+        done = {"state": StageState.SUCCEEDED, "start_time": started, "completion_time": format_time(now)}
+        return attempt.model_copy(update=done | {"digest": digest, "message": result.message if result else ""})
+    failure = situation.failure
+    if failure is not None and failure.stage == name:
+        failed = {"state": StageState.FAILED, "start_time": before.start_time, "message": failure.message}
+        return attempt.model_copy(update=failed)
+    if running is not None and running.stage == name:
+        runs_now = {"state": StageState.RUNNING, "start_time": started or format_time(now)}
+        return attempt.model_copy(update=runs_now)
+    if ran_before and running is None and isinstance(situation.outcome, Running):
+        return before  # no update has come since the operator started: what was true still is
+    return pending
+
+
+def current_stage(stages: list[StageStatus], situation: Situation) -> str | None:
+    """The stage that runs; between stages the one that is next; at the end the last."""
+    for state in (StageState.FAILED, StageState.RUNNING):
+        for stage in stages:
+            if stage.state == state:
+                return stage.name
+    for stage in stages:
+        if stage.state != StageState.SUCCEEDED:
+            started = any(run.resource_class == BY_NAME[StageName(stage.name)].resource_class for run in situation.runs)
+            return stage.name if started else None
+    return stages[-1].name if stages else None
+
+
+def job_progress(observed: Observed, situation: Situation, stages: list[StageStatus], now: datetime) -> JobProgress:
+    """How far the whole job is. Never goes back within the same settings."""
+    done = [StageName(stage.name) for stage in stages if stage.state == StageState.SUCCEEDED]
+    live, before = live_update(observed, situation), observed.job.status.progress
+    if live is not None and live.progress is not None and live.progress.stage not in done:
+        return _from_worker(
+            live.progress, overall_percent(done, live.progress.stage, live.progress.percent), before, now
+        )
+    percent = overall_percent(done, None, 0)
+    if before is not None and isinstance(situation.outcome, Running) and before.percent >= percent:
+        return before
+    return JobProgress(percent=percent)
+
+
+def _from_worker(progress: Progress, percent: int, before: JobProgress | None, now: datetime) -> JobProgress:
+    fresh = JobProgress(
+        percent=percent,
+        stage_percent=min(100, max(0, int(progress.percent))),
+        step=progress.step,
+        total_steps=progress.total_steps,
+        eta_seconds=_whole(progress.eta_seconds),
+        loss=_decimal(progress.loss, 6),
+        psnr=_decimal(progress.psnr, 2),
+        rays_per_second=_whole(progress.rays_per_second),
+        gpu_memory_bytes=progress.gpu_memory_bytes,
+        memory_bytes=progress.memory_bytes,
+        message=progress.message[:200],
+        last_update_time=format_time(now),
+    )
+    if before is not None and fresh == before.model_copy(update={"last_update_time": fresh.last_update_time}):
+        return before
+    return fresh
+
+
+def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
+    """Numbers of all stages; those of settings that are no longer wanted are dropped."""
+    result = dict(observed.job.status.metrics) if _keeps_training(observed.job.status, situation) else {}
+    for each in situation.harvest:
+        result |= each.report.metrics
+    live = live_update(observed, situation)
+    return result | live.metrics if live is not None else result
+
+
+def _keeps_training(status: ReconstructionJobStatus, situation: Situation) -> bool:
+    """Changed exports leave the quality as it is; anything earlier does not."""
+    wanted = {need.resource_class: need.digest for need in situation.needs}
+    return all(
+        run.digest == wanted.get(run.resource_class)
+        for run in status.runs
+        if run.resource_class is not ResourceClass.DELIVER
+    )
+
+
+def artifacts(observed: Observed, situation: Situation) -> list[Artifact]:
+    """What was delivered for the current settings."""
+    deliver = next((run for run in situation.runs if run.resource_class is ResourceClass.DELIVER), None)
+    if deliver is None or not deliver.completed:
+        return []
+    for each in reversed(situation.harvest):
+        if each.report.artifacts:
+            return each.report.artifacts
+    return observed.job.status.artifacts
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None or not abs(number) < 1e15 else round(number)
+
+
+def _decimal(number: float | None, digits: int) -> str | None:
+    return None if number is None or not abs(number) < 1e9 else f"{number:.{digits}f}"

@@ -1,0 +1,22 @@
+"""When to look at a job again although nothing was observed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .advance import Situation
+from .attempt import Waiting
+from .children import Blocked
+
+
+def next_check(situation: Situation, obstacle: Blocked | None) -> datetime | None:
+    """The earliest moment at which time alone changes the decision; None when only an observation can."""
+    if situation.failure is not None or situation.current is None:
+        return None
+    moments = [situation.deadline]
+    if obstacle is not None:
+        moments.append(obstacle.until)
+    if isinstance(situation.outcome, Waiting):
+        moments.append(situation.outcome.until)
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known else None

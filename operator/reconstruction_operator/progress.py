@@ -1,0 +1,55 @@
+"""Live updates of workers: the latest of each job, shown to decisions at most once an interval.
+
+Held in memory only. What a lost update would have said comes again with the next one, or in the pod's report.
+"""
+
+from __future__ import annotations
+
+from reconstruction_api.worker import ProgressUpdate
+
+from .model import JobKey
+
+
+class LiveUpdates:
+    """Times are seconds of a monotonic clock."""
+
+    def __init__(self, interval_seconds: float):
+        self._interval = interval_seconds
+        self._latest: dict[JobKey, ProgressUpdate] = {}
+        self._shown: dict[JobKey, tuple[float, ProgressUpdate]] = {}
+
+    def receive(self, key: JobKey, update: ProgressUpdate, now: float) -> float | None:
+        """In how many seconds the job should be looked at; None for an update that arrived out of order."""
+        before = self._latest.get(key)
+        if before is not None and before.uid == update.uid and _order(update) <= _order(before):
+            return None
+        self._latest[key] = update
+        return self._wait(key, now)
+
+    def visible(self, key: JobKey, now: float) -> tuple[ProgressUpdate | None, float | None]:
+        """The update that a decision may use now, and in how many seconds a newer one may be shown."""
+        latest = self._latest.get(key)
+        if latest is None:
+            return None, None
+        wait = self._wait(key, now)
+        if wait > 0:
+            shown = self._shown[key][1]
+            return shown, wait if shown is not latest else None
+        self._shown[key] = (now if self._is_new(key, latest) else self._shown[key][0], latest)
+        return latest, None
+
+    def forget(self, key: JobKey) -> None:
+        self._latest.pop(key, None)
+        self._shown.pop(key, None)
+
+    def _wait(self, key: JobKey, now: float) -> float:
+        shown = self._shown.get(key)
+        return 0.0 if shown is None else max(0.0, shown[0] + self._interval - now)
+
+    def _is_new(self, key: JobKey, latest: ProgressUpdate) -> bool:
+        shown = self._shown.get(key)
+        return shown is None or shown[1] is not latest
+
+
+def _order(update: ProgressUpdate) -> tuple[int, int]:
+    return update.attempt, update.sequence

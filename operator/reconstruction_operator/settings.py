@@ -1,0 +1,98 @@
+"""The operator's settings: one typed class, filled from defaults, then environment variables, then flags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from .model import Policy
+
+ENVIRONMENT_PREFIX = "RECONSTRUCTION_OPERATOR_"
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """`http_port` is flag `--http-port` and environment variable `RECONSTRUCTION_OPERATOR_HTTP_PORT`; flags win."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    namespaces: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Namespaces to serve, separated by commas; the whole cluster when empty."""
+    kubeconfig: str | None = None
+    """Path of a kubeconfig; in a pod its service account, elsewhere $KUBECONFIG when unset."""
+    http_host: str = "0.0.0.0"
+    """Address of /healthz, /readyz, /metrics and /v1/progress."""
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the same; 0 takes a free one."""
+    progress_url: str | None = None
+    """Base address at which worker pods reach this operator; they send no live updates when it is unset."""
+    leader_election: bool = True
+    """Act only while holding a Lease, so that several replicas can run."""
+    lease_name: str = "reconstruction-operator"
+    """Name of the Lease."""
+    lease_namespace: str = "default"
+    """Namespace of the Lease; $POD_NAMESPACE where that is set."""
+    identity: str = ""
+    """Name of this replica in the Lease; $POD_NAME where that is set."""
+    lease_duration_seconds: float = Field(default=15, gt=0)
+    """How long a Lease is valid after its last renewal."""
+    lease_renew_deadline_seconds: float = Field(default=10, gt=0)
+    """A leader that can't renew for this long stops acting and exits."""
+    lease_retry_seconds: float = Field(default=2, gt=0)
+    """Pause between attempts to take or renew the Lease."""
+    concurrency: int = Field(default=16, ge=1, le=256)
+    """Jobs that are worked on at the same time."""
+    resync_seconds: float = Field(default=600, ge=1)
+    """Every job is looked at again after this time, even if nothing was observed."""
+    status_interval_seconds: float = Field(default=1.0, ge=0)
+    """Live updates of one job are written at most this often."""
+    image_pull_grace_seconds: int = Field(default=300, ge=0)
+    """How long an image may fail to be pulled before the attempt fails."""
+    lost_report_grace_seconds: int = Field(default=15, ge=0)
+    """How long to wait for the pod of an ended child Job to show its end."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least important messages to log."""
+    log_format: Literal["json", "text"] = "json"
+    """One JSON object a line, or plain text."""
+
+    @classmethod
+    def load(cls, arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+        """Raises pydantic's ValidationError; exits like argparse on unknown flags and `--help`."""
+        values: dict[str, Any] = {
+            "identity": environment.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(3)}",
+            "lease_namespace": environment.get("POD_NAMESPACE") or "default",
+        }
+        for name in cls.model_fields:
+            if text := environment.get(ENVIRONMENT_PREFIX + name.upper()):
+                values[name] = text
+        given = vars(_parser(cls).parse_args(arguments))
+        return cls.model_validate(values | {name: text for name, text in given.items() if text is not None})
+
+    @property
+    def policy(self) -> Policy:
+        """The part that decisions depend on."""
+        return Policy(
+            progress_url=self.progress_url,
+            image_pull_grace_seconds=self.image_pull_grace_seconds,
+            lost_report_grace_seconds=self.lost_report_grace_seconds,
+        )
+
+
+def _parser(model: type[BaseModel]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reconstruction-operator", description="Runs ReconstructionJobs on Kubernetes.", allow_abbrev=False
+    )
+    for name, field in model.model_fields.items():
+        default = "" if field.default in (None, "", ()) else f" (default {field.default})"
+        text = f"{field.description or ''}{default}".replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", dest=name, default=None, help=text)
+    return parser

@@ -1,0 +1,167 @@
+"""The objects that the operator has seen, newest version of each, by the job they belong to.
+
+Rebuilt from the API server at every start; nothing in it matters beyond the life of the process.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from reconstruction_api.names import JOB_PLURAL, LABEL_JOB
+
+from . import parse
+from .model import ChildJob, Claim, JobKey, Pod, ProfileView
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A ReconstructionJob; spec and status stay text until a decision needs them."""
+
+    key: JobKey
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    spec: str
+    status: str
+    profile_name: str
+
+
+class Store:
+    """Everything seen. Each `see_*` returns the job that should be looked at, or None when nothing is new."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[JobKey, StoredJob] = {}
+        self.profiles: dict[tuple[str, str], ProfileView] = {}
+        self._child_jobs: dict[JobKey, dict[str, ChildJob]] = {}
+        self._pods: dict[JobKey, dict[str, Pod]] = {}
+        self._claims: dict[JobKey, Claim] = {}
+        self._versions: dict[str, int] = {}
+
+    def see_job(self, document: Document) -> JobKey | None:
+        if not self._is_newer(document):
+            return None
+        metadata, spec = document["metadata"], document.get("spec") or {}
+        key = JobKey(metadata["namespace"], metadata["name"])
+        self.jobs[key] = StoredJob(
+            key=key,
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            resource_version=metadata.get("resourceVersion", ""),
+            deleting="deletionTimestamp" in metadata,
+            spec=_compact(spec),
+            status=_compact(document.get("status") or {}),
+            profile_name=spec.get("profileName") or "default",
+        )
+        return key
+
+    def see_profile(self, document: Document) -> list[JobKey]:
+        """The jobs that name it."""
+        view = parse.profile(document)
+        self.profiles[view.namespace, view.name] = view
+        return self._jobs_naming(view.namespace, view.name)
+
+    def see_child_job(self, document: Document) -> JobKey | None:
+        key = parse.parent_key(document)
+        if key is None or not self._is_newer(document):
+            return None
+        self._child_jobs.setdefault(key, {})[document["metadata"]["name"]] = parse.child_job(document)
+        return key
+
+    def see_pod(self, document: Document) -> JobKey | None:
+        key = parse.parent_key(document)
+        if key is None or not self._is_newer(document):
+            return None
+        self._pods.setdefault(key, {})[document["metadata"]["name"]] = parse.pod(document)
+        return key
+
+    def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
+        """`asked_by` is the job that wants a claim of this name; a claim of somebody else has none of our labels."""
+        key = asked_by or parse.parent_key(document)
+        if key is None or not self._is_newer(document):
+            return None
+        self._claims[key] = parse.claim(document)
+        return key
+
+    def forget_job(self, document: Document) -> JobKey | None:
+        key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        self._versions.pop(document["metadata"]["uid"], None)
+        if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
+            del self.jobs[key]
+        return key
+
+    def forget_profile(self, document: Document) -> list[JobKey]:
+        place = (document["metadata"].get("namespace", ""), document["metadata"]["name"])
+        self.profiles.pop(place, None)
+        return self._jobs_naming(*place)
+
+    def forget_child_job(self, document: Document) -> JobKey | None:
+        return self._forget(self._child_jobs, document)
+
+    def forget_pod(self, document: Document) -> JobKey | None:
+        return self._forget(self._pods, document)
+
+    def forget_claim(self, document: Document) -> JobKey | None:
+        key, uid = parse.parent_key(document), document["metadata"]["uid"]
+        self._versions.pop(uid, None)
+        if key is not None and key in self._claims and self._claims[key].uid == uid:
+            del self._claims[key]
+        return key
+
+    def child_jobs(self, key: JobKey, uid: str) -> tuple[ChildJob, ...]:
+        return tuple(job for job in self._child_jobs.get(key, {}).values() if job.parent_uid == uid)
+
+    def pods(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid == uid)
+
+    def claim(self, key: JobKey) -> Claim | None:
+        return self._claims.get(key)
+
+    def present(self, plural: str) -> dict[str, Document]:
+        """All known objects of a kind by uid, each as a document that its `forget_*` understands."""
+        if plural == JOB_PLURAL:
+            return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
+        if plural == "persistentvolumeclaims":
+            return {claim.uid: _stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
+        objects = {"jobs": self._child_jobs, "pods": self._pods}[plural]
+        return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
+
+    def _forget(self, objects: dict[JobKey, dict[str, Any]], document: Document) -> JobKey | None:
+        key, metadata = parse.parent_key(document), document["metadata"]
+        self._versions.pop(metadata["uid"], None)
+        if key is None:
+            return None
+        known = objects.get(key, {})
+        if metadata["name"] in known and known[metadata["name"]].uid == metadata["uid"]:
+            del known[metadata["name"]]
+        if not known:
+            objects.pop(key, None)
+        return key
+
+    def _jobs_naming(self, namespace: str, name: str) -> list[JobKey]:
+        return [key for key, job in self.jobs.items() if job.profile_name == name and namespace in ("", key.namespace)]
+
+    def _is_newer(self, document: Document) -> bool:
+        """Answers to our own writes and watch events may arrive in any order; only the newest counts.
+
+        Kubernetes has promised since 1.35 that resource versions of one resource type compare as integers.
+        """
+        metadata = document["metadata"]
+        version = metadata.get("resourceVersion", "")
+        number = int(version) if version.isdigit() else -1
+        if 0 <= number <= self._versions.get(metadata["uid"], -1):
+            return False
+        self._versions[metadata["uid"]] = number
+        return True
+
+
+def _stub(key: JobKey, name: str, uid: str) -> Document:
+    return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
