@@ -48,7 +48,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
 
 
 def _status(
-    observed: Observed, situation: Situation, obstacle: Blocked | None, *, started: bool, now: datetime
+    observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
 ) -> ReconstructionJobStatus:
     before = observed.job.status
     stages = stage_statuses(observed, situation, now)
@@ -69,3 +69,7 @@ def _status(
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=(before.completion_time or format_time(now)) if ended else None,
     )
+
+
+def _starts(created: tuple[Action, ...]) -> bool:
+    return any(isinstance(action, CreateJob) for action in created)

@@ -70,7 +70,7 @@ class Kube:
 
     async def request(
         self, method: str, path: str, *, query: dict[str, str] | None = None, body: Document | None = None,
-        content_type: str = "application/json", timeout: float = _TIMEOUT_SECONDS,
+        content_type: str = "application/json", seconds: float = _TIMEOUT_SECONDS,
     ) -> Document:  # fmt: skip
         """One call. Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none."""
         headers = {"Accept": "application/json", "Content-Type": content_type, **self._client.default_headers}
@@ -78,7 +78,7 @@ class Kube:
         url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         self.calls += 1
         response = await self._client.rest_client.request(
-            method, url, headers=headers, body=body, _request_timeout=timeout
+            method, url, headers=headers, body=body, _request_timeout=seconds
         )
         data = await response.read()
         if response.status > 299:

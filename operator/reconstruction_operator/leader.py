@@ -46,9 +46,9 @@ class Lease:
 
     async def acquire(self) -> None:
         """Returns when the Lease is held."""
-        while not await self._try():
-            await asyncio.sleep(self._settings.retry_seconds)
-        self.held = True
+        while not self.held:
+            self.held = await self._try()
+            await asyncio.sleep(0 if self.held else self._settings.retry_seconds)
         _log.info("this replica leads", extra={"identity": self._settings.identity})
 
     async def keep(self) -> None:
@@ -75,7 +75,7 @@ class Lease:
             lease = await self._kube.get(self._path)
             if lease["spec"].get("holderIdentity") == self._settings.identity:
                 lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
-                await self._kube.request("PUT", self._path, body=lease, timeout=self._settings.retry_seconds)
+                await self._kube.request("PUT", self._path, body=lease, seconds=self._settings.retry_seconds)
         except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             _log.warning("the lease could not be released: %s", error)
 

@@ -15,7 +15,7 @@ class JsonFormatter(logging.Formatter):
     """`extra={...}` of a log call becomes fields of the object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        entry: dict[str, str | int | float] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,

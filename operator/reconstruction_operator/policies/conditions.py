@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
@@ -54,7 +55,9 @@ def conditions(
 def _recorded(
     kind: ConditionType, fact: Fact, before: Condition | None, observed: Observed, now: datetime
 ) -> Condition:
-    status = {True: "True", False: "False", None: "Unknown"}[fact.status]
+    status: Literal["True", "False", "Unknown"] = (
+        "Unknown" if fact.status is None else "True" if fact.status else "False"
+    )
     same = before is not None and before.status == status
     return Condition(
         type=kind,
