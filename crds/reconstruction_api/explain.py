@@ -33,7 +33,7 @@ def _findings(detail: ErrorDetails, schema: Schema) -> Iterator[tuple[FieldPath,
         for field, message in cast(list[tuple[str | None, str]], context["rules"]):
             yield (*path, field) if field else path, message
     elif detail["type"] == DUPLICATE_KEY:
-        yield (*path, context["index"], context["member"]), f"{context['key']} may appear once in {path[-1]}"
+        yield (*path, context["index"]), f"{context['key']} may appear once in {path[-1]}"
     elif detail["type"] == "extra_forbidden":
         yield path, _unknown_field(path, schema)
     elif node.get("x-kubernetes-int-or-string"):

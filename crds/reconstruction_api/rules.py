@@ -19,7 +19,7 @@ BROKEN_RULES = "broken_rules"
 """Type of the pydantic error that carries every broken rule of a model, as `ctx["rules"]`: (field, message) pairs."""
 
 DUPLICATE_KEY = "duplicate_key"
-"""Type of the pydantic error about two entries with one key; `ctx` has `key`, `index` and `member` of the second."""
+"""Type of the pydantic error about two entries with one key; `ctx` has `key` and `index` of the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class KeyedBy:
         for index, entry in enumerate(entries):
             key = getattr(entry, self.member)
             if key in seen:
-                place = {"key": str(key), "index": index, "member": to_camel(self.member)}
+                place = {"key": str(key), "index": index}
                 raise PydanticCustomError(DUPLICATE_KEY, "{key} may appear once", place)
             seen.add(key)
         return entries

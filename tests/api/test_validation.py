@@ -77,7 +77,7 @@ def test_what_kubernetes_added_to_a_file_does_no_harm():
         ),
         (
             "source: {uri: a}\nexports:\n- format: GLB\n- format: PLY\n- format: GLB\n",
-            "spec.exports[2].format: GLB may appear once in exports (line 10)",
+            "spec.exports[2]: GLB may appear once in exports (line 10)",
         ),
         ("source: {uri: a}\nexports: []\n", "spec.exports: must have at least 1 entry (line 7)"),
         (

@@ -1,0 +1,301 @@
+"""The CustomResourceDefinitions on a real API server: what it takes, what it refuses and what it says then."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconstruction_api import names
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.validation import parse_job, parse_profile
+
+from .rest import GROUP, Answer, Rest
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[2]
+INVALID = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
+PLURALS = {
+    names.JOB_KIND: f"namespaces/default/{names.JOB_PLURAL}",
+    names.PROFILE_KIND: f"namespaces/default/{names.PROFILE_PLURAL}",
+    names.CLUSTER_PROFILE_KIND: names.CLUSTER_PROFILE_PLURAL,
+}
+JOBS = f"{GROUP}/{PLURALS[names.JOB_KIND]}"
+SOURCE = {"uri": "s3://captures/statue/"}
+
+
+@pytest.fixture(scope="module")
+def rest(kubeconfig: Path) -> Rest:
+    server = Rest(kubeconfig)
+    server.install(sorted((ROOT / "crds").glob("*.yaml")))
+    return server
+
+
+@pytest.fixture
+def job(rest: Rest, request: pytest.FixtureRequest) -> Any:
+    """Creates jobs, and removes them afterwards. Call it with a name and members of the spec."""
+    created: list[str] = []
+
+    def create(name: str, **spec: Any) -> dict[str, Any]:
+        answer = rest.send("POST", JOBS, manifest(name, {"source": SOURCE} | spec))
+        assert answer.status == 201, answer.message
+        created.append(name)
+        return answer.body
+
+    yield create
+    for name in created:
+        rest.send("DELETE", f"{JOBS}/{name}")
+
+
+def manifest(name: str, spec: Any) -> str:
+    return json.dumps(
+        {
+            "apiVersion": names.API_VERSION,
+            "kind": names.JOB_KIND,
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": spec,
+        }
+    )
+
+
+def dry_run(rest: Rest, text: str) -> Answer:
+    kind = yaml.safe_load(text)["kind"]
+    return rest.send("POST", f"{GROUP}/{PLURALS[kind]}?dryRun=All", text)
+
+
+@pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
+def test_a_wrong_object_is_refused_with_a_reason(rest: Rest, file: Path):
+    text = file.read_text(encoding="utf-8")
+    answer = dry_run(rest, text)
+    assert answer.status in (400, 422)
+    assert text.splitlines()[0].removeprefix("# expect: ") in answer.message
+
+
+@pytest.mark.parametrize("file", [file for file in INVALID if file.stem != "local-path"], ids=lambda file: file.stem)
+def test_the_same_object_is_refused_without_a_cluster_at_the_same_field(rest: Rest, file: Path):
+    text = file.read_text(encoding="utf-8")
+    parse = parse_job if yaml.safe_load(text)["kind"] == names.JOB_KIND else parse_profile
+    with pytest.raises(ReconstructionError) as caught:
+        parse(text)
+    message = dry_run(rest, text).message
+    places = [(problem["field"], f"line {problem['line']}:") for problem in caught.value.details["problems"]]
+    assert any(field in message or line in message for field, line in places), message
+
+
+def test_the_server_fills_in_what_the_models_say(job: Any):
+    stored = job("defaults")["spec"]
+    expected = ReconstructionJobSpec.model_validate({"source": SOURCE})
+    assert stored == expected.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def test_a_field_left_empty_takes_its_default(job: Any):
+    stored = job("empty", training=None, activeDeadlineSeconds=None, quality={"minPSNR": None})["spec"]
+    assert (stored["training"]["steps"], stored["quality"]["minPSNR"]) == (30000, "25")
+    assert "activeDeadlineSeconds" not in stored
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"engine": "splatfacto"}, "SpecImmutable: spec.engine can't change after creation; create another job"),
+        ({"source": {"uri": "s3://others/"}}, "SpecImmutable: spec.source can't change after creation"),
+        ({"source": SOURCE | {"secretName": "keys"}}, "SpecImmutable: spec.source can't change after creation"),
+    ],
+    ids=["engine", "uri", "secret"],
+)
+def test_source_and_engine_never_change(rest: Rest, job: Any, change: dict[str, Any], reason: str):
+    job("immutable")
+    answer = rest.send(
+        "PATCH", f"{JOBS}/immutable", json.dumps({"spec": change}), content="application/merge-patch+json"
+    )
+    assert answer.status == 422
+    assert reason in answer.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"suspend": True},
+        {"mesh": {"targetFaces": 5000}},
+        {"exports": [{"format": "GLB"}, {"format": "PLY"}]},
+        {"quality": {"minPSNR": "20", "warnPSNR": "15"}},
+        {"profileName": "other"},
+    ],
+    ids=str,
+)
+def test_everything_else_may_change(rest: Rest, job: Any, change: dict[str, Any]):
+    job("changing")
+    answer = rest.send(
+        "PATCH", f"{JOBS}/changing", json.dumps({"spec": change}), content="application/merge-patch+json"
+    )
+    assert answer.status == 200, answer.message
+    assert answer.body["metadata"]["generation"] == 2
+
+
+STATUS = {
+    "observedGeneration": 1,
+    "stage": "train",
+    "startTime": "2026-01-31T12:00:00Z",
+    "progress": {"percent": 41, "step": 12300, "totalSteps": 30000, "etaSeconds": 310, "loss": "0.012"},
+    "metrics": {"psnr": "27.3", "ssim": "0.91", "registeredImages": 38, "images": 40},
+    "stages": [{"name": "train", "state": "Running", "attempt": 1}],
+    "runs": [{"resourceClass": "reconstruct", "digest": "ab", "attempt": 1, "jobName": "statue-reconstruct-1"}],
+    "profile": {"kind": "ReconstructionProfile", "name": "default", "generation": 3, "spec": {"engines": []}},
+    "failure": {
+        "code": "DiskFull",
+        "category": "Resource",
+        "message": "The workspace is full.",
+        "suggestion": "Use a profile with a larger workspace.",
+        "retryable": True,
+        "details": {"freeBytes": 0},
+    },
+}
+
+
+def condition(kind: str, reason: str = "Running") -> dict[str, Any]:
+    return {"type": kind, "status": "Unknown", "reason": reason, "lastTransitionTime": "2026-01-31T12:00:00Z"}
+
+
+def apply_status(rest: Rest, name: str, status: dict[str, Any], manager: str) -> Answer:
+    document = {"apiVersion": names.API_VERSION, "kind": names.JOB_KIND, "metadata": {"name": name}, "status": status}
+    return rest.apply(f"{JOBS}/{name}/status", json.dumps(document), manager)
+
+
+def test_a_status_is_stored_as_written(rest: Rest, job: Any):
+    job("status")
+    answer = apply_status(rest, "status", STATUS, "operator")
+    assert answer.status == 200, answer.message
+    assert answer.body["status"] == STATUS
+    assert answer.body["metadata"]["generation"] == 1
+
+
+def test_a_user_can_not_write_a_status_with_the_spec(rest: Rest):
+    text = json.dumps(json.loads(manifest("forged", {"source": SOURCE})) | {"status": {"stage": "report"}})
+    assert "status" not in dry_run(rest, text).body
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ({"conditions": [condition("Succeeded") | {"status": "Maybe"}]}, "supported values"),
+        ({"startTime": "yesterday"}, "startTime in body must be of type date-time"),
+        ({"progress": {"percent": 41.5}}, "status.progress.percent"),
+        ({"progress": {"loss": 0.012}}, "status.progress.loss: expected string"),
+        ({"metrics": {"psnr": 27.3}}, "status.metrics.psnr"),
+    ],
+    ids=["condition", "time", "percent", "loss", "metric"],
+)
+def test_a_status_is_checked_too(rest: Rest, job: Any, status: dict[str, Any], reason: str):
+    job("checked")
+    answer = apply_status(rest, "checked", status, "operator")
+    assert answer.status >= 400
+    assert reason in answer.message
+
+
+def test_each_concern_applies_its_own_conditions(rest: Rest, job: Any):
+    job("merging")
+    apply_status(rest, "merging", {"conditions": [condition("Accepted")]}, "accept")
+    apply_status(rest, "merging", {"conditions": [condition("Trained")]}, "stages")
+    answer = apply_status(rest, "merging", {"conditions": [condition("Trained", "Resumed")]}, "stages")
+    reasons = {entry["type"]: entry["reason"] for entry in answer.body["status"]["conditions"]}
+    assert reasons == {"Accepted": "Running", "Trained": "Resumed"}
+
+
+def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
+    job("shown")
+    apply_status(rest, "shown", STATUS | {"conditions": [condition("Succeeded")]}, "operator")
+    table = rest.send("GET", f"{JOBS}/shown", accept="application/json;as=Table;v=v1;g=meta.k8s.io").body
+    columns = [column["name"] for column in table["columnDefinitions"]]
+    cells = dict(zip(columns, table["rows"][0]["cells"], strict=True))
+    cells.pop("Age")
+    assert cells == {
+        "Name": "shown",
+        "Succeeded": "Unknown",
+        "Reason": "Running",
+        "Stage": "train",
+        "Progress": 41,
+        "PSNR": "27.3",
+        "Engine": "nerfacto",
+        "SSIM": "0.91",
+        "Registered": 38,
+        "Images": 40,
+        "ETA": 310,
+        "Profile": "default",
+        "Message": None,
+    }
+
+
+def test_jobs_are_found_by_their_short_name_and_category(rest: Rest):
+    resources = {entry["name"]: entry for entry in rest.send("GET", GROUP).body["resources"]}
+    assert resources["reconstructionjobs"]["shortNames"] == ["recon"]
+    assert resources["reconstructionjobs"]["categories"] == ["reconstruction"]
+    assert "reconstructionjobs/status" in resources
+
+
+NUMBERS = [None, -1, 0, 1, 50, 100, 2000, 10**6, 10**7, 1.5, "7", True]
+DECIMALS = [None, "0", "0.5", "1", "20", "25.25", "-3", ".5", "1e3", "", 20]
+WORDS = [None, "Auto", "auto", "CPU", "None", "Fail", "Warn", "Provided", 3]
+SWITCHES = [None, True, False, "true", 1]
+VALUES: dict[str, list[Any]] = {
+    "source.uri": [None, "https://a/b.zip", "http://a/b.tar", "", 3],
+    "source.secretName": [None, "keys", "Keys", "a..b"],
+    "source.persistentVolumeClaim": [None, {"claimName": "photos"}, {"claimName": "Photos"}, {}],
+    "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/.."],
+    "images.maxSidePixels": NUMBERS,
+    "images.masks": WORDS,
+    "poses.method": WORDS,
+    "poses.minRegisteredPercent": NUMBERS,
+    "engine": [None, "splatfacto", "Splatfacto", "", "-a"],
+    "training": [None, {}, [], 3, {"step": 5}],
+    "training.steps": NUMBERS,
+    "training.device": WORDS,
+    "training.seed": NUMBERS,
+    "mesh.targetFaces": NUMBERS,
+    "mesh.typo": [None, 3],
+    "exports": [None, [], [{"format": "GLB"}, {"format": "PLY"}], [{"format": "GLB"}, {"format": "GLB"}], [{}], "GLB"],
+    "quality.minPSNR": DECIMALS,
+    "quality.warnPSNR": DECIMALS,
+    "quality.minSSIM": DECIMALS,
+    "quality.warnSSIM": DECIMALS,
+    "quality.onFailure": WORDS,
+    "retryPolicy.maxAttempts": NUMBERS,
+    "suspend": SWITCHES,
+    "activeDeadlineSeconds": NUMBERS,
+    "profileName": [None, "a.b", "a..b", "x" * 253, "x" * 254],
+}
+changes = st.sampled_from(sorted(VALUES)).flatmap(lambda path: st.tuples(st.just(path), st.sampled_from(VALUES[path])))
+CLAIM = {"persistentVolumeClaim": {"claimName": "photos"}}
+
+
+def with_change(spec: dict[str, Any], path: str, value: Any) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        if not isinstance(spec.get(parent), dict):
+            spec[parent] = {}
+        spec = spec[parent]
+    spec[name] = value
+
+
+@given(st.sampled_from([SOURCE, CLAIM]), st.lists(changes, max_size=3))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_api_server_and_recon_validate_agree(rest: Rest, source: dict[str, Any], changes: list[tuple[str, Any]]):
+    spec = {"source": copy.deepcopy(source)}
+    for path, value in changes:
+        with_change(spec, path, copy.deepcopy(value))
+    text = manifest("agree", spec)
+    answer = dry_run(rest, text)
+    try:
+        accepted = parse_job(text).spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    except ReconstructionError as error:
+        assert answer.status in (400, 422), f"refused here only: {error}"
+    else:
+        assert answer.status == 201, f"accepted here, but: {answer.message}"
+        assert answer.body["spec"] == accepted
