@@ -41,12 +41,24 @@ class Kubectl:
         text = self("get", *words, "--output=json", "--ignore-not-found")
         return json.loads(text) if text.strip() else None
 
-    def apply(self, *documents: dict[str, Any]) -> None:
-        """Create objects, or change them to what is given."""
-        everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
-        command = self.command("apply", "--filename=-")
+    def apply(self, *documents: dict[str, Any], dry_run: bool = False) -> None:
+        """Create objects, or change them to what is given. A dry run has the server check them and keeps nothing."""
+        flags = ["--dry-run=server"] if dry_run else []
+        self._with_input({"apiVersion": "v1", "kind": "List", "items": documents}, "apply", "--filename=-", *flags)
+
+    def create(self, document: dict[str, Any]) -> str:
+        """Create an object; the server's answer as JSON."""
+        return self._with_input(document, "create", "--filename=-", "--output=json")
+
+    def _with_input(self, document: dict[str, Any], *words: str) -> str:
         result = subprocess.run(
-            command, check=False, input=everything, capture_output=True, text=True, env=self.environment
+            self.command(*words),
+            check=False,
+            input=json.dumps(document),
+            capture_output=True,
+            text=True,
+            env=self.environment,
         )
         if result.returncode:
-            raise DevclusterError(f"kubectl apply failed: {result.stderr.strip()}")
+            raise DevclusterError(f"kubectl {words[0]} failed: {result.stderr.strip()}")
+        return result.stdout

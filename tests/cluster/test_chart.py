@@ -1,0 +1,160 @@
+"""The Helm chart against a real API server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster import processes
+from devcluster.errors import DevclusterError
+from devcluster.kubectl import Kubectl
+
+from .waiting import eventually
+
+CHART = Path(__file__).parents[2] / "charts" / "reconstruction-operator"
+RELEASE = "reconstruction-operator"
+NAMESPACE = "chart-test"
+ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("kubernetes_tools")]
+
+
+def helm(kubectl: Kubectl, *words: str) -> str:
+    return processes.run("helm", *words, f"--namespace={NAMESPACE}", environment=kubectl.environment)
+
+
+@pytest.fixture(scope="module")
+def release(kubeconfig: Path, kubernetes_tools: Path) -> Iterator[Kubectl]:
+    """The chart installed with its defaults."""
+    del kubernetes_tools
+    kubectl = Kubectl(kubeconfig, NAMESPACE)
+    helm(kubectl, "install", RELEASE, str(CHART), "--create-namespace")
+    yield kubectl
+    helm(kubectl, "uninstall", RELEASE)
+    kubectl("delete", "clusterreconstructionprofile/default", f"namespace/{NAMESPACE}", "--wait=false")
+
+
+def allowed(kubectl: Kubectl, user: str, verb: str, resource: str, namespace: str = "default") -> bool:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": user, "resourceAttributes": attributes(verb, resource, namespace)},
+    }
+    return json.loads(kubectl.create(review))["status"]["allowed"]
+
+
+def attributes(verb: str, resource: str, namespace: str) -> dict[str, str]:
+    name, _, group = resource.partition(".")
+    name, _, subresource = name.partition("/")
+    return {"verb": verb, "resource": name, "subresource": subresource, "group": group, "namespace": namespace}
+
+
+def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
+    profile = release.get("clusterreconstructionprofile/default")
+    assert profile is not None
+    assert [engine["name"] for engine in profile["spec"]["engines"]] == ["nerfacto"]
+    job = {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"name": "first"},
+        "spec": {"source": {"uri": "s3://captures/statue/"}},
+    }
+    release.apply(job)
+    release("delete", "recon/first")
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("watch", "reconstructionjobs.reconstruction.dev"),
+        ("patch", "reconstructionjobs/status.reconstruction.dev"),
+        ("list", "clusterreconstructionprofiles.reconstruction.dev"),
+        ("create", "jobs.batch"),
+        ("delete", "jobs.batch"),
+        ("create", "persistentvolumeclaims"),
+        ("create", "tokenreviews.authentication.k8s.io"),
+        ("create", "events.events.k8s.io"),
+    ],
+)
+def test_the_operator_may_do_what_it_needs(release: Kubectl, verb: str, resource: str) -> None:
+    assert allowed(release, ACCOUNT, verb, resource)
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("get", "secrets"),
+        ("create", "pods"),
+        ("create", "pods/exec"),
+        ("delete", "persistentvolumeclaims"),
+        ("patch", "reconstructionjobs.reconstruction.dev"),
+        ("patch", "clusterreconstructionprofiles.reconstruction.dev"),
+        ("create", "clusterroles.rbac.authorization.k8s.io"),
+        ("get", "leases.coordination.k8s.io"),
+    ],
+)
+def test_the_operator_may_do_nothing_else(release: Kubectl, verb: str, resource: str) -> None:
+    assert not allowed(release, ACCOUNT, verb, resource)
+
+
+def test_the_operator_pod_is_admitted_by_the_restricted_standard(release: Kubectl) -> None:
+    release("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    release("rollout", "restart", f"deployment/{RELEASE}")
+    release("wait", "--for=jsonpath={.status.updatedReplicas}=1", f"deployment/{RELEASE}", "--timeout=30s")
+
+
+def test_a_namespaces_editor_may_run_jobs_but_not_change_profiles(release: Kubectl) -> None:
+    release("create", "rolebinding", "editor", "--clusterrole=edit", "--user=artist", "--namespace=default")
+    # the controller manager merges the rules into the role a moment after they were created
+    assert eventually(lambda: allowed(release, "artist", "create", "reconstructionjobs.reconstruction.dev"))
+    assert allowed(release, "artist", "get", "reconstructionprofiles.reconstruction.dev")
+    assert not allowed(release, "artist", "update", "reconstructionprofiles.reconstruction.dev")
+    assert not allowed(release, "artist", "patch", "reconstructionjobs/status.reconstruction.dev")
+
+
+def test_an_upgrade_renews_the_crds_and_keeps_the_jobs(release: Kubectl) -> None:
+    job = {
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {"name": "survivor"},
+        "spec": {"source": {"uri": "s3://captures/statue/"}},
+    }
+    release.apply(job)
+    before = release.get("recon/survivor")
+    helm(release, "upgrade", RELEASE, str(CHART), "--set", "podLabels.team=museum")
+    after = release.get("recon/survivor")
+    assert before is not None
+    assert after is not None
+    assert before["metadata"]["uid"] == after["metadata"]["uid"]
+    release("delete", "recon/survivor")
+
+
+def test_serving_some_namespaces_gives_rights_in_these_only(release: Kubectl) -> None:
+    text = helm(release, "template", RELEASE, str(CHART), "--set", "namespaces={museum}")
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    roles = [
+        document for document in documents if document["kind"] == "ClusterRole" and "aggregat" not in str(document)
+    ]
+    assert {resource for role in roles for rule in role["rules"] for resource in rule["resources"]} == {
+        "clusterreconstructionprofiles",
+        "tokenreviews",
+    }
+    assert "museum" in {document["metadata"].get("namespace") for document in documents if document["kind"] == "Role"}
+
+
+def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubectl) -> None:
+    helm(release, "lint", str(CHART), "--strict")
+    options = ["networkPolicy.enabled=true", "replicas=3", "service.clusterIP=10.0.0.77", "crds.install=false"]
+    flags = [word for option in options for word in ("--set", option)]
+    text = helm(release, "template", "other", str(CHART), *flags, "--no-hooks")
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    release.apply(*documents, dry_run=True)
+
+
+def test_a_misspelt_value_is_refused_by_name(release: Kubectl) -> None:
+    with pytest.raises(DevclusterError, match="logLevl"):
+        helm(release, "template", RELEASE, str(CHART), "--set", "settings.logLevl=DEBUG")
