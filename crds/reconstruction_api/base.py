@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
@@ -19,16 +20,29 @@ _SIZE: Final = r"^[0-9]+(\.[0-9]+)?(k|[MGTP]|[KMGTP]i)?$"
 _ABSOLUTE: Final = r"^/.+"
 _RELATIVE: Final = r"^$|^[^/].*$"
 
-PATTERN_MEANINGS: Final = {
-    _DECIMAL: 'must be a decimal number in quotes, such as "27.5"',
-    _LABEL: "must be lower-case letters, digits and '-', and begin and end with a letter or digit",
-    _SUBDOMAIN: "must be lower-case letters, digits, '-' and '.', and begin and end with a letter or digit",
-    _QUANTITY: "must be an amount such as 4, 500m or 16Gi",
-    _SIZE: "must be a size such as 500Mi or 100Gi",
-    _ABSOLUTE: "must be an absolute path",
-    _RELATIVE: "must be a relative path, without a '/' at its beginning",
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """What text of a pattern is, for people."""
+
+    noun: str
+    """In a list of fields."""
+    demand: str
+    """In a message about text that is of another form."""
+
+
+TEXT_FORMS: Final = {
+    _DECIMAL: TextForm("decimal number in quotes", 'must be a decimal number in quotes, such as "27.5"'),
+    _LABEL: TextForm("name", "must be lower-case letters, digits and '-', and begin and end with a letter or digit"),
+    _SUBDOMAIN: TextForm(
+        "name", "must be lower-case letters, digits, '-' and '.', and begin and end with a letter or digit"
+    ),
+    _QUANTITY: TextForm("amount", "must be an amount such as 4, 500m or 16Gi"),
+    _SIZE: TextForm("size", "must be a size such as 500Mi or 100Gi"),
+    _ABSOLUTE: TextForm("absolute path", "must be an absolute path"),
+    _RELATIVE: TextForm("relative path", "must be a relative path, without a '/' at its beginning"),
 }
-"""What a value must look like, for people; by regular expression."""
+"""The forms that text may have to take, by regular expression."""
 
 DecimalString = Annotated[str, Field(pattern=_DECIMAL, max_length=20)]
 """A decimal number as text: Kubernetes objects carry no floats."""

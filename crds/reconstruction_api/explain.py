@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .base import PATTERN_MEANINGS
+from .base import TEXT_FORMS
 from .rules import BROKEN_RULES, DUPLICATE_KEY
 from .schema import Schema, child_schema
 from .yaml_text import Document, FieldPath, Problem, path_text
@@ -37,7 +37,7 @@ def _findings(detail: ErrorDetails, schema: Schema) -> Iterator[tuple[FieldPath,
     elif detail["type"] == "extra_forbidden":
         yield path, _unknown_field(path, schema)
     elif node.get("x-kubernetes-int-or-string"):
-        yield path, PATTERN_MEANINGS[node["pattern"]]
+        yield path, TEXT_FORMS[node["pattern"]].demand
     else:
         say = _MESSAGES.get(detail["type"])
         yield path, say(detail["input"], context) if say else detail["msg"]
@@ -110,9 +110,7 @@ _MESSAGES: Final[dict[str, Callable[[Any, dict[str, Any]], str]]] = {
     "string_too_long": lambda _, limit: f"must have at most {_characters(limit['max_length'])}",
     "too_short": lambda _, limit: f"must have at least {_entries(limit['min_length'])}",
     "too_long": lambda _, limit: f"must have at most {_entries(limit['max_length'])}",
-    "string_pattern_mismatch": lambda _, rule: PATTERN_MEANINGS.get(
-        rule["pattern"], f"must match the pattern {rule['pattern']}"
-    ),
+    "string_pattern_mismatch": lambda _, rule: TEXT_FORMS[rule["pattern"]].demand,
     "string_type": _text,
     "int_type": _whole_number,
     "int_from_float": _whole_number,
