@@ -51,10 +51,10 @@ class Rest:
         is_json = "json" in answer.headers.get("Content-Type", "")
         return Answer(answer.status, json.loads(answer.data) if is_json else {"message": answer.data.decode()})
 
-    def apply(self, path: str, text: str, manager: str = "test") -> Answer:
+    def apply(self, path: str, text: str, manager: str = "test", *, dry_run: bool = False) -> Answer:
         """Server-side apply."""
-        patch = "application/apply-patch+yaml"
-        return self.send("PATCH", f"{path}?fieldManager={manager}&force=true", text, content=patch)
+        query = f"fieldManager={manager}&force=true{'&dryRun=All' if dry_run else ''}"
+        return self.send("PATCH", f"{path}?{query}", text, content="application/apply-patch+yaml")
 
     def install(self, definitions: list[Path]) -> None:
         """Apply CustomResourceDefinitions and wait until the server serves them."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
+NAMESPACE = f"crds-{os.getpid()}"
 PLURALS = {
-    names.JOB_KIND: f"namespaces/default/{names.JOB_PLURAL}",
-    names.PROFILE_KIND: f"namespaces/default/{names.PROFILE_PLURAL}",
+    names.JOB_KIND: f"namespaces/{NAMESPACE}/{names.JOB_PLURAL}",
+    names.PROFILE_KIND: f"namespaces/{NAMESPACE}/{names.PROFILE_PLURAL}",
     names.CLUSTER_PROFILE_KIND: names.CLUSTER_PROFILE_PLURAL,
 }
 JOBS = f"{GROUP}/{PLURALS[names.JOB_KIND]}"
@@ -33,14 +36,17 @@ SOURCE = {"uri": "s3://captures/statue/"}
 
 
 @pytest.fixture(scope="module")
-def rest(kubeconfig: Path) -> Rest:
+def rest(kubeconfig: Path) -> Iterator[Rest]:
     server = Rest(kubeconfig)
     server.install(sorted((ROOT / "crds").glob("*.yaml")))
-    return server
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    assert server.send("POST", "/api/v1/namespaces", json.dumps(namespace)).status == 201
+    yield server
+    server.send("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
 
 
 @pytest.fixture
-def job(rest: Rest, request: pytest.FixtureRequest) -> Any:
+def job(rest: Rest) -> Any:
     """Creates jobs, and removes them afterwards. Call it with a name and members of the spec."""
     created: list[str] = []
 
@@ -60,7 +66,7 @@ def manifest(name: str, spec: Any) -> str:
         {
             "apiVersion": names.API_VERSION,
             "kind": names.JOB_KIND,
-            "metadata": {"name": name, "namespace": "default"},
+            "metadata": {"name": name},
             "spec": spec,
         }
     )
@@ -88,6 +94,15 @@ def test_the_same_object_is_refused_without_a_cluster_at_the_same_field(rest: Re
     message = dry_run(rest, text).message
     places = [(problem["field"], f"line {problem['line']}:") for problem in caught.value.details["problems"]]
     assert any(field in message or line in message for field, line in places), message
+
+
+@pytest.mark.parametrize("name", ["statue", "profile-default"])
+def test_an_example_is_taken(rest: Rest, name: str):
+    text = (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
+    kind = yaml.safe_load(text)["kind"]
+    path = f"{GROUP}/{PLURALS[kind]}/{yaml.safe_load(text)['metadata']['name']}"
+    answer = rest.apply(path, text.replace("namespace: museum", f"namespace: {NAMESPACE}"), dry_run=True)
+    assert answer.status in (200, 201), answer.message
 
 
 def test_the_server_fills_in_what_the_models_say(job: Any):
