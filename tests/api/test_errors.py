@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
+from reconstruction_api import crd
 from reconstruction_api.errors import CATALOGUE, Category, ErrorKind, ExitCode, ReconstructionError
 
 REQUIRED = set(
@@ -29,6 +31,15 @@ def test_the_catalogue_has_every_code_that_users_of_this_field_know():
 def test_a_kind_says_what_happened_and_what_to_do_in_sentences(kind: ErrorKind):
     assert kind.meaning.endswith(".") and kind.suggestion.endswith(".")
     assert len(kind.meaning) < 120 and len(kind.suggestion) < 200
+
+
+@each_kind
+def test_a_kind_names_only_fields_that_exist(kind: ErrorKind):
+    for path in re.findall(r"spec(?:\.[a-zA-Z]+)+", f"{kind.meaning} {kind.suggestion}"):
+        node = crd.object_schema(crd.JOB)
+        for part in path.split("."):
+            assert part in node["properties"], path
+            node = node["properties"][part]
 
 
 @each_kind
