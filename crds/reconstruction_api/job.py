@@ -54,7 +54,7 @@ class Source(ApiModel):
 
     uri: str | None = Field(default=None, min_length=1, max_length=2048)
     """Address of a folder (`s3://bucket/photos/`) or of an archive, zip or tar (`s3://`, `https://`, `http://`). In
-    local runs also a path."""
+    local runs also a path, relative to the file that names it."""
     secret_name: DNSSubdomain | None = None
     """Secret in the job's namespace; its keys become environment variables of the pods that read the photos
     (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, ...)."""
