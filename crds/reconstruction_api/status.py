@@ -118,6 +118,8 @@ class ClassRun(ApiModel):
     """Attempts ended by preemption, eviction or suspension; not counted."""
     completed: bool = False
     """The class has ended well for this digest."""
+    ended: bool = False
+    """The attempt is over, and no other follows until the spec changes."""
     retry_after: Timestamp | None = None
     """The next attempt does not start before this time."""
     seconds: int = 0

@@ -32,11 +32,12 @@ class Actor:
         self._instance = instance
 
     async def act(self, job: JobView, plan: Plan) -> None:
-        """Status first: it is the record of what was decided, and its success proves that the view was current.
+        """Status first: it is the record of what was decided, and its success proves that the view was current; so
+        nothing is created from an outdated view, not even by a leader that slept through the loss of its Lease.
 
         Raises Outdated when it was not, ApiError and connection errors otherwise.
         """
-        if plan.status is not None:
+        if plan.status is not None or any(isinstance(action, CreateJob) for action in plan.actions):
             await self._write_status(job, plan)
         for action in plan.actions:
             if isinstance(action, DeleteJob):
@@ -57,11 +58,11 @@ class Actor:
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
-        assert plan.status is not None
-        wanted = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        difference = merge_patch(job.raw_status, wanted)
-        if not difference:
-            return
+        """Even a patch without a difference is refused when the job is not what it was."""
+        difference: Document = {}
+        if plan.status is not None:
+            wanted = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+            difference = merge_patch(job.raw_status, wanted)
         body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}, "status": difference}
         try:
             answer = await self._kube.request(

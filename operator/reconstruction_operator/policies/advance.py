@@ -48,6 +48,8 @@ class Situation:
     """The run that must end well next; None when all have, or when nothing can be run."""
     outcome: Outcome | None = None
     """Where the current run's attempt is."""
+    renewed: bool = False
+    """The spec has changed since the last decision."""
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
     suspended: bool = False
@@ -74,33 +76,34 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
     situation = Situation(
         acceptance,
         needs,
-        _carried_over(observed, needs, fresh_chance),
+        _carried_over(job, needs, fresh_chance),
         failure=failure if acceptance.accepted else acceptance.failure,
         suspended=spec.suspend,
+        renewed=renewed,
     )
     situation = _follow(situation, spec, observed, now)
     situation = _enforce_deadline(situation, spec, observed, now)
     return _suspend(situation, observed, now)
 
 
-def _carried_over(observed: Observed, needs: tuple[Need, ...], fresh_chance: bool) -> tuple[ClassRun, ...]:
-    """Runs whose settings are still wanted. A changed spec gives those that failed a new chance."""
-    wanted = {need.resource_class: need.digest for need in needs}
-    runs = [run for run in observed.job.status.runs if wanted.get(run.resource_class) == run.digest]
-    return tuple(_renewed(observed, run) for run in runs) if fresh_chance else tuple(runs)
+def _carried_over(job: JobView, needs: tuple[Need, ...], fresh_chance: bool) -> tuple[ClassRun, ...]:
+    """The known runs. A changed spec gives those that failed a new chance; those of other settings stay on record until
+    their class starts again, so that no attempt's number is ever used twice."""
+    wanted = {need.digest for need in needs}
+    runs = job.status.runs
+    return tuple(_renewed(job, run) if fresh_chance and run.digest in wanted else run for run in runs)
 
 
-def _renewed(observed: Observed, run: ClassRun) -> ClassRun:
+def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     if run.completed:
         return run
-    cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": ""})
-    failed = any(child.name == run.job_name and child.failed for child in observed.child_jobs)
-    return next_attempt(observed.job, cleared, None) if failed else cleared
+    cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": "", "ended": False})
+    return next_attempt(job, cleared, None) if run.ended else cleared
 
 
 def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Situation:
     for need in situation.needs:
-        run = _run_of(situation, need) or _first_attempt(observed.job, need)
+        run = _run_of(situation, observed.job, need)
         if run.completed:
             continue
         outcome = outcome_of(run, spec, observed, now)
@@ -155,9 +158,11 @@ def _enforce_deadline(
     limit, current = spec.active_deadline_seconds, situation.current
     if limit is None or current is None or situation.failure is not None:
         return situation
-    spent = sum(run.seconds for run in situation.runs) + running_seconds(current, observed, now)
+    wanted = {need.digest for need in situation.needs}
+    spent = sum(run.seconds for run in situation.runs if run.digest in wanted)
+    spent += running_seconds(current, observed, now)
     if spent >= limit:
-        following = current.model_copy(update={"trouble": "DeadlineExceeded"})
+        following = current.model_copy(update={"trouble": "DeadlineExceeded", "ended": True})
         return replace(situation, failure=deadline_exceeded(), current=following, runs=_with(situation.runs, following))
     left = timedelta(seconds=limit - spent)
     return replace(situation, deadline=now + left, remaining_seconds=int(left.total_seconds()) + 1)
@@ -183,13 +188,14 @@ def retry_time(run: ClassRun) -> datetime | None:
     return parse_time(run.retry_after)
 
 
-def _run_of(situation: Situation, need: Need) -> ClassRun | None:
-    return next((run for run in situation.runs if run.resource_class == need.resource_class), None)
-
-
-def _first_attempt(job: JobView, need: Need) -> ClassRun:
-    name = child_job_name(job.key.name, job.uid, need.resource_class, need.digest, 1)
-    return ClassRun(resource_class=need.resource_class, digest=need.digest, attempt=1, job_name=name)
+def _run_of(situation: Situation, job: JobView, need: Need) -> ClassRun:
+    """The run for these settings, a new one where the class has none or ran with other settings."""
+    known = next((run for run in situation.runs if run.resource_class == need.resource_class), None)
+    if known is not None and known.digest == need.digest:
+        return known
+    attempt = known.attempt + 1 if known is not None else 1
+    name = child_job_name(job.key.name, job.uid, need.resource_class, need.digest, attempt)
+    return ClassRun(resource_class=need.resource_class, digest=need.digest, attempt=attempt, job_name=name)
 
 
 def _moved(

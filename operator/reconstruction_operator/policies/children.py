@@ -38,8 +38,6 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
         elif not child.finished and not _is_current(child.name, situation):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
-        elif not child.finished and situation.failure is not None and situation.acceptance.accepted:
-            deletions.append(DeleteJob(child.name, child.uid, "the job has failed"))
     return tuple(deletions)
 
 
@@ -55,7 +53,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
         return Blocked(_WORKSPACE_IN_USE, text, now + _CLAIM_POLL)
-    busy = [child.name for child in observed.child_jobs if not child.finished or child.deleting]
+    busy = [child.name for child in observed.child_jobs if not child.finished]
     busy += [pod.name for pod in observed.pods if not pod.finished]
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
@@ -94,7 +92,8 @@ def _may_start(situation: Situation) -> bool:
 
 
 def _is_current(name: str, situation: Situation) -> bool:
-    return situation.current is not None and situation.current.job_name == name
+    current = situation.current
+    return current is not None and current.job_name == name and not current.ended
 
 
 def _label(situation: Situation, digest: str) -> str:

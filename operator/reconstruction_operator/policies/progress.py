@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconstruction_api.stages import BY_NAME, ResourceClass, StageName, overall_percent
+from reconstruction_api.stages import ResourceClass, StageName, overall_percent
 from reconstruction_api.status import (
     ClassRun,
     JobProgress,
@@ -41,10 +41,10 @@ def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> l
     """All stages in running order."""
     previous = {stage.name: stage for stage in observed.job.status.stages}
     live = live_update(observed, situation)
-    runs = {run.resource_class: run for run in situation.runs}
+    runs = {run.digest: run for run in situation.runs}
     statuses: list[StageStatus] = []
     for need in situation.needs:
-        run = runs.get(need.resource_class)
+        run = runs.get(need.digest)
         results = _results(need.resource_class, situation.harvest, live)
         running = live.progress if live and live.resource_class == need.resource_class else None
         for name, digest in need.stages.items():
@@ -97,8 +97,7 @@ def current_stage(stages: list[StageStatus], situation: Situation) -> str | None
                 return stage.name
     for stage in stages:
         if stage.state != StageState.SUCCEEDED:
-            started = any(run.resource_class == BY_NAME[StageName(stage.name)].resource_class for run in situation.runs)
-            return stage.name if started else None
+            return stage.name if situation.acceptance.accepted else None
     return stages[-1].name if stages else None
 
 
@@ -137,7 +136,7 @@ def _from_worker(progress: Progress, percent: int, before: JobProgress | None, n
 
 
 def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
-    """Numbers of all stages; those of settings that are no longer wanted are dropped."""
+    """Numbers of all stages; a spec that makes the training outdated drops them."""
     result = dict(observed.job.status.metrics) if _keeps_training(observed.job.status, situation) else {}
     for each in situation.harvest:
         result |= each.report.metrics
@@ -147,18 +146,14 @@ def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
 
 def _keeps_training(status: ReconstructionJobStatus, situation: Situation) -> bool:
     """Changed exports leave the quality as it is; anything earlier does not."""
-    wanted = {need.resource_class: need.digest for need in situation.needs}
-    return all(
-        run.digest == wanted.get(run.resource_class)
-        for run in status.runs
-        if run.resource_class is not ResourceClass.DELIVER
-    )
+    wanted = {need.digest for need in situation.needs}
+    earlier = [run for run in status.runs if run.resource_class is not ResourceClass.DELIVER]
+    return not situation.renewed or all(run.digest in wanted for run in earlier)
 
 
 def artifacts(observed: Observed, situation: Situation) -> list[Artifact]:
     """What was delivered for the current settings."""
-    deliver = next((run for run in situation.runs if run.resource_class is ResourceClass.DELIVER), None)
-    if deliver is None or not deliver.completed:
+    if not situation.done:
         return []
     for each in reversed(situation.harvest):
         if each.report.artifacts:

@@ -25,7 +25,7 @@ def after_failure(
     failures = run.failures + 1
     counted = run.model_copy(update={"failures": failures, "trouble": f"{failure.code}: {failure.message}"})
     if not failure.retryable or failures >= policy.max_attempts:
-        return counted, False
+        return counted.model_copy(update={"ended": True}), False
     wait = backoff(policy.backoff_seconds, failures, _LONGEST_BACKOFF_SECONDS, run.job_name)
     return next_attempt(job, counted, now + wait), True
 

@@ -1,0 +1,294 @@
+"""A Kubernetes in a few hundred lines: jobs, pods and a claim that change as the real controllers change them, one step
+at a time, so that decisions can be driven through histories that a real cluster shows once a year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import ResourceClass, StageName, stage_digests, stages_of
+from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult
+from reconstruction_operator.act import merge_patch
+from reconstruction_operator.decide import decide
+from reconstruction_operator.model import (
+    ChildJob,
+    Claim,
+    Container,
+    JobView,
+    Observed,
+    Pod,
+    Policy,
+    ProfileView,
+)
+from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim, Plan
+
+from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
+
+POLICY = Policy(image_pull_grace_seconds=60, lost_report_grace_seconds=15)
+
+
+class BrokenPromiseError(AssertionError):
+    """A promise of the operator was broken."""
+
+
+@dataclass
+class Cluster:
+    """The world, and the checks of what must never happen in it."""
+
+    now: datetime = NOW
+    spec: dict[str, Any] = field(default_factory=lambda: dict(SPEC))
+    generation: int = 1
+    version: int = 1
+    raw_status: dict[str, Any] = field(default_factory=dict)
+    profile: ProfileView | None = field(default_factory=lambda: ProfileView("", "default", 1, PROFILE_SPEC))
+    child_jobs: dict[str, ChildJob] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    claim: Claim | None = None
+    live: ProgressUpdate | None = None
+    created: list[str] = field(default_factory=list)
+    removed_by_people: set[str] = field(default_factory=set)
+    completed: set[tuple[str, str]] = field(default_factory=set)
+    decisions: int = 0
+    _serial: int = 0
+
+    # ---- the operator ------------------------------------------------------------------------------------------------
+
+    def observe(self) -> Observed:
+        status = ReconstructionJobStatus.model_validate(self.raw_status)
+        job = JobView(
+            KEY, UID, self.generation, str(self.version), False, ReconstructionJobSpec.model_validate(self.spec), "",
+            status, self.raw_status,
+        )  # fmt: skip
+        return Observed(
+            job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
+            tuple(self.pods.values()), self.claim, self.live, POLICY,
+        )  # fmt: skip
+
+    def decide(self) -> tuple[Observed, Plan]:
+        self.decisions += 1
+        seen = self.observe()
+        return seen, decide(seen, self.now)
+
+    def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
+        """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
+        creates = any(isinstance(action, CreateJob) for action in plan.actions)
+        calls = 0
+        if plan.status is not None or creates:
+            if seen.job.resource_version != str(self.version):
+                return
+            if plan.status is not None:
+                self._write(plan.status)
+            calls += 1
+        for action in plan.actions:
+            if dies_after is not None and calls >= dies_after:
+                return
+            calls += 1
+            if isinstance(action, DeleteJob):
+                self._delete(action)
+            elif isinstance(action, EnsureClaim) and self.claim is None:
+                self.claim = Claim("statue-workspace", "uid-of-claim", UID, "Bound")
+            elif isinstance(action, CreateJob):
+                self._create(action)
+
+    def reconcile(self) -> Plan:
+        """Decide and act until nothing more is to be done, as an undisturbed operator does."""
+        for _ in range(6):
+            seen, plan = self.decide()
+            if plan.status is None and not plan.actions:
+                return plan
+            self.act(seen, plan)
+        raise BrokenPromiseError(f"decisions do not come to rest: {plan}")
+
+    def _write(self, status: ReconstructionJobStatus) -> None:
+        wanted = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if merge_patch(self.raw_status, wanted):
+            self.raw_status = wanted
+            self.version += 1
+        for run in status.runs:
+            if run.completed:
+                self.completed.add((run.resource_class, run.digest))
+
+    def _create(self, action: CreateJob) -> None:
+        metadata = action.manifest["metadata"]
+        name, marks = metadata["name"], metadata["labels"]
+        if name in self.child_jobs:
+            return
+        if name in self.created and name not in self.removed_by_people:
+            raise BrokenPromiseError(f"{name} was created twice")
+        busy = [job.name for job in self.child_jobs.values() if not job.finished]
+        if busy:
+            raise BrokenPromiseError(f"{name} was created beside {busy}")
+        if any(not pod.finished for pod in self.pods.values()):
+            raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
+        resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
+        self._check_not_done(resource_class)
+        self.created.append(name)
+        self.child_jobs[name] = ChildJob(
+            name, f"uid-{len(self.created)}", UID, resource_class, marks["reconstruction.dev/digest"],
+            int(marks["reconstruction.dev/attempt"]), created=self.now,
+        )  # fmt: skip
+        self.add_pod(name)
+
+    def _check_not_done(self, resource_class: ResourceClass) -> None:
+        runs = ReconstructionJobStatus.model_validate(self.raw_status).runs
+        run = next(run for run in runs if run.resource_class is resource_class)
+        if run.completed:
+            raise BrokenPromiseError(f"{resource_class} was started although it is done")
+
+    def _delete(self, action: DeleteJob) -> None:
+        job = self.child_jobs.get(action.name)
+        if job is not None and job.uid == action.uid:
+            self.child_jobs[action.name] = replace(job, deleting=True)
+
+    # ---- Kubernetes --------------------------------------------------------------------------------------------------
+
+    def add_pod(self, job_name: str) -> None:
+        self._serial += 1
+        name = f"{job_name}-{self._serial}"
+        self.pods[name] = Pod(name, f"uid-{name}", UID, job_name, "Pending", created=self.now)
+
+    def controllers(self) -> None:
+        """The Job controller and the garbage collector notice what has happened."""
+        for job in list(self.child_jobs.values()):
+            mine = [pod for pod in self.pods.values() if pod.job_name == job.name]
+            if job.deleting:
+                self._collect(job, mine)
+            elif not job.finished:
+                self._finish(job, mine)
+
+    def _collect(self, job: ChildJob, pods: list[Pod]) -> None:
+        """Foreground deletion: pods are asked to stop, then removed, then the Job."""
+        for pod in pods:
+            if pod.finished or pod.phase == "Pending":
+                del self.pods[pod.name]
+            else:
+                self.end(pod, exit_code=5, deleting=True)
+        if not pods:
+            del self.child_jobs[job.name]
+
+    def _finish(self, job: ChildJob, pods: list[Pod]) -> None:
+        last = max(pods, key=lambda pod: pod.name, default=None)
+        if last is None:
+            self.child_jobs[job.name] = replace(job, failed=True, reason="BackoffLimitExceeded", ended=self.now)
+        elif last.phase == "Succeeded":
+            self.child_jobs[job.name] = replace(job, succeeded=True, ended=self.now)
+        elif last.phase == "Failed" and last.disrupted:
+            self.add_pod(job.name)
+        elif last.phase == "Failed":
+            self.child_jobs[job.name] = replace(job, failed=True, reason="BackoffLimitExceeded", ended=self.now)
+
+    def active_pod(self) -> Pod | None:
+        return next((pod for pod in self.pods.values() if not pod.finished), None)
+
+    def schedule(self, pod: Pod) -> None:
+        if pod.phase == "Pending":
+            self.pods[pod.name] = replace(pod, scheduled=pod.scheduled or self.now)
+
+    def start(self, pod: Pod) -> None:
+        if pod.phase == "Pending" and self.child_jobs.get(pod.job_name):
+            self.pods[pod.name] = replace(
+                pod, phase="Running", scheduled=pod.scheduled or self.now, container=Container(started=self.now)
+            )
+
+    def end(self, pod: Pod, exit_code: int, report: PodReport | None = None, **fields: Any) -> None:
+        started = pod.container.started or self.now
+        container = Container(
+            started=started, ended=self.now, exit_code=exit_code, reason=fields.pop("container_reason", ""),
+            message=report.to_termination_message() if report else "",
+        )  # fmt: skip
+        phase = "Succeeded" if exit_code == 0 else "Failed"
+        self.pods[pod.name] = replace(pod, phase=phase, container=container, **fields)
+
+    def succeed(self, pod: Pod) -> None:
+        """Only a pod of a Job that is not being deleted gets to its end."""
+        job = self.child_jobs.get(pod.job_name)
+        if pod.phase != "Running" or job is None or job.resource_class is None:
+            return
+        digests = stage_digests(ReconstructionJobSpec.model_validate(self.spec))
+        stages = [StageResult(name=s.name, digest=digests[s.name]) for s in stages_of(job.resource_class)]
+        artifacts = [artifact("model.glb")] if job.resource_class is ResourceClass.DELIVER else []
+        self.end(pod, 0, PodReport(stages=stages, metrics={"psnr": "27.3"}, artifacts=artifacts))
+
+    def fail(self, pod: Pod, failure: Failure | None, **fields: Any) -> None:
+        if pod.phase == "Running":
+            report = PodReport(failure=failure) if failure is not None else None
+            self.end(pod, fields.pop("exit_code", 4), report, **fields)
+
+    def progress(self, pod: Pod, percent: float) -> None:
+        job = self.child_jobs.get(pod.job_name)
+        if pod.phase == "Running" and job is not None and job.resource_class is not None:
+            self._serial += 1
+            stage: StageName = stages_of(job.resource_class)[0].name
+            self.live = ProgressUpdate(
+                namespace=KEY.namespace, name=KEY.name, uid=UID, attempt=job.attempt,
+                resource_class=job.resource_class, sequence=self._serial,
+                progress=Progress(stage=stage, percent=percent),
+            )  # fmt: skip
+
+    # ---- people ------------------------------------------------------------------------------------------------------
+
+    def edit(self, **fields: Any) -> None:
+        changed = self.spec | fields
+        if changed != self.spec:
+            self.spec = changed
+            self.generation += 1
+            self.version += 1
+
+    def delete_child(self, name: str) -> None:
+        """`kubectl delete job`: in the background, so that the pods outlive the Job for a while."""
+        self.removed_by_people.add(name)
+        if self.child_jobs.pop(name, None) is not None:
+            for pod in list(self.pods.values()):
+                if pod.job_name == name:
+                    self.pods[pod.name] = replace(pod, deleting=True)
+
+    def orphans_stop(self) -> None:
+        """Pods whose Job is gone are garbage."""
+        for pod in list(self.pods.values()):
+            if pod.job_name not in self.child_jobs:
+                del self.pods[pod.name]
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    # ---- checks ------------------------------------------------------------------------------------------------------
+
+    def check_resting(self, plan: Plan) -> None:
+        """After the operator is done with what it sees, something must be able to wake it."""
+        status = ReconstructionJobStatus.model_validate(self.raw_status)
+        if self.succeeded or status.failure is not None or self.spec.get("suspend") or self.profile is None:
+            return
+        stirring = any(not job.finished or job.deleting for job in self.child_jobs.values())
+        stirring = stirring or any(not pod.finished for pod in self.pods.values())
+        if plan.next_check is None and not stirring:
+            raise BrokenPromiseError("nothing will ever wake this job again")
+        if plan.next_check is not None and plan.next_check <= self.now:
+            raise BrokenPromiseError("the next check is in the past: the operator would spin")
+
+    @property
+    def succeeded(self) -> bool:
+        conditions = self.raw_status.get("conditions", [])
+        return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
+
+    @property
+    def failed(self) -> bool:
+        return self.raw_status.get("failure") is not None
+
+    def settle(self, rounds: int = 200) -> None:
+        """Nothing disturbs any more: every pod that is started ends well."""
+        for _ in range(rounds):
+            plan = self.reconcile()
+            self.check_resting(plan)
+            if self.succeeded or self.failed:
+                return
+            self.orphans_stop()
+            self.controllers()
+            if pod := self.active_pod():
+                self.start(pod)
+                self.succeed(self.pods[pod.name])
+            elif plan.next_check is not None:
+                self.now = max(self.now, plan.next_check)
+        raise BrokenPromiseError("the job does not come to an end although nothing disturbs it")

@@ -1,0 +1,164 @@
+"""Random histories: whatever happens in whatever order, the promises of the operator hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .builders import PROFILE_SPEC, failure
+from .simulation import Cluster, ProfileView
+
+Step = tuple[str, int]
+
+
+def reconcile(cluster: Cluster, _: int) -> None:
+    cluster.check_resting(cluster.reconcile())
+
+
+def reconcile_and_die(cluster: Cluster, number: int) -> None:
+    """SIGKILL after some of the plan's calls."""
+    seen, plan = cluster.decide()
+    cluster.act(seen, plan, dies_after=number % 4)
+
+
+def act_late(cluster: Cluster, number: int) -> None:
+    """A leader that slept after deciding, while another one worked: it must do no harm."""
+    seen, plan = cluster.decide()
+    cluster.act(*cluster.decide())
+    meanwhile = sorted(STEPS.keys() - {"delete_child_job"})
+    STEPS[meanwhile[number % len(meanwhile)]](cluster, number)
+    cluster.act(seen, plan)
+
+
+def controllers(cluster: Cluster, _: int) -> None:
+    cluster.controllers()
+
+
+def start(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.start(pod)
+
+
+def report_progress(cluster: Cluster, number: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.progress(pod, number)
+
+
+def succeed(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.succeed(pod)
+
+
+def fail_for_now(cluster: Cluster, number: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.fail(pod, [failure("HostOutOfMemory"), None][number % 2], exit_code=[4, 139][number % 2])
+
+
+def fail_for_good(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.fail(pod, failure("EmptyMesh", retryable=False))
+
+
+def run_out_of_memory(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.fail(pod, None, exit_code=137, container_reason="OOMKilled")
+
+
+def stop_resumably(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.fail(pod, None, exit_code=5)
+
+
+def preempt(cluster: Cluster, _: int) -> None:
+    if pod := cluster.active_pod():
+        cluster.end(pod, 5, disrupted=True)
+
+
+def lose_pod(cluster: Cluster, number: int) -> None:
+    """The pod's object vanishes, and with it whatever it had to say."""
+    if cluster.pods:
+        del cluster.pods[sorted(cluster.pods)[number % len(cluster.pods)]]
+
+
+def delete_child_job(cluster: Cluster, number: int) -> None:
+    if cluster.child_jobs:
+        cluster.delete_child(sorted(cluster.child_jobs)[number % len(cluster.child_jobs)])
+
+
+def orphans_stop(cluster: Cluster, _: int) -> None:
+    cluster.orphans_stop()
+
+
+def suspend(cluster: Cluster, number: int) -> None:
+    cluster.edit(suspend=number % 2 == 0)
+
+
+def change_exports(cluster: Cluster, number: int) -> None:
+    cluster.edit(exports=[{"format": ["GLB", "OBJ", "PLY"][number % 3]}])
+
+
+def change_mesh(cluster: Cluster, number: int) -> None:
+    cluster.edit(mesh={"targetFaces": 1000 + number % 3})
+
+
+def change_images(cluster: Cluster, number: int) -> None:
+    cluster.edit(images={"maxSidePixels": 800 + number % 3})
+
+
+def set_deadline(cluster: Cluster, number: int) -> None:
+    cluster.edit(activeDeadlineSeconds=[None, 30, 100_000][number % 3])
+
+
+def change_profile(cluster: Cluster, number: int) -> None:
+    spec = PROFILE_SPEC if number % 3 else PROFILE_SPEC | {"engines": [{"name": "other", "image": "x"}]}
+    cluster.profile = None if number % 5 == 0 else ProfileView("", "default", number, spec)
+
+
+def wait(cluster: Cluster, number: int) -> None:
+    cluster.wait([0.3, 1, 7, 20, 90, 700][number % 6])
+
+
+STEPS: dict[str, Callable[[Cluster, int], None]] = {
+    each.__name__: each
+    for each in (
+        reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
+        run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
+        change_mesh, change_images, set_deadline, change_profile, wait,
+    )
+}  # fmt: skip
+LATE = {"act_late": act_late}
+COMMON = ["reconcile", "controllers", "start", "succeed", "wait", "orphans_stop"]
+
+steps = st.tuples(st.sampled_from([*COMMON, *COMMON, *STEPS, *LATE]), st.integers(0, 100))
+histories = st.lists(steps, min_size=40, max_size=120)
+
+
+def play(history: list[Step]) -> Cluster:
+    cluster = Cluster()
+    for name, number in history:
+        (STEPS | LATE)[name](cluster, number)
+    return cluster
+
+
+@settings(max_examples=130, deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories)
+def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
+    cluster = play(history)
+    cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
+    cluster.edit(suspend=False, activeDeadlineSeconds=None)
+    cluster.settle()
+    if cluster.failed:  # from before; a changed spec gives it another chance
+        cluster.edit(training={"keepCheckpoints": 3})
+        cluster.settle()
+    assert cluster.succeeded
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories)
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(history: list[Step]) -> None:
+    cluster = play(history)
+    cluster.reconcile()
+    _, plan = cluster.decide()
+    assert (plan.status, plan.actions) == (None, ())
