@@ -1,0 +1,105 @@
+"""Checkpoints that survive a kill at any moment: written under another name, synced, renamed, and checked when read."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reconstruction_api.errors import ReconstructionError
+
+from ...files import sha256_of, sync_folder, write_atomically
+
+FORMAT = 1
+_NAME = re.compile(r"step-(\d{6,})\.ckpt")
+
+
+class CheckpointStore:
+    """The folder `checkpoints/` of a training: `step-NNNNNN.ckpt`, each beside its `.sha256`."""
+
+    def __init__(self, folder: Path, keep: int):
+        self.folder = folder
+        self.keep = keep
+
+    def save(self, step: int, state: dict[str, Any]) -> Path:
+        """Write a checkpoint, then remove all but the latest `keep`. `state` holds tensors and plain data only."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"step-{step:06d}.ckpt"
+        temporary = file.with_suffix(".tmp")
+        with temporary.open("wb") as stream:
+            torch.save({"format": FORMAT, "step": step, **state}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # The checksum comes first: a checkpoint without one counts as damaged.
+        write_atomically(_checksum_file(file), sha256_of(temporary) + "\n")
+        temporary.replace(file)
+        sync_folder(self.folder)
+        self._prune()
+        return file
+
+    def files(self) -> list[Path]:
+        """Checkpoints from the oldest to the newest."""
+        found = [(int(match[1]), path) for path in self.folder.glob("*.ckpt") if (match := _NAME.fullmatch(path.name))]
+        return [path for _, path in sorted(found)]
+
+    def load_latest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that is whole; damaged ones are passed over. None when there is none."""
+        for file in reversed(self.files()):
+            try:
+                return load_checkpoint(file)
+            except ReconstructionError:
+                continue
+        return None
+
+    def _prune(self) -> None:
+        for file in self.files()[: -self.keep]:
+            file.unlink()
+            _checksum_file(file).unlink(missing_ok=True)
+
+
+def load_checkpoint(file: Path, device: str = "cpu") -> dict[str, Any]:
+    """Read and check one checkpoint; raises CheckpointIncompatible when it is damaged or of another format."""
+    damaged = ReconstructionError("CheckpointIncompatible", f"The checkpoint {file.name} is damaged or incomplete.")
+    try:
+        if _checksum_file(file).read_text().strip() != sha256_of(file):
+            raise damaged
+        state = torch.load(file, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise damaged from error
+    if state.get("format") != FORMAT:
+        raise ReconstructionError(
+            "CheckpointIncompatible", f"The checkpoint {file.name} was written by another version of the worker."
+        )
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """State of every global random generator, as tensors and plain data."""
+    numpy_state = np.random.get_state(legacy=False)
+    version, internal, spare = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": numpy_state["state"]["key"].tolist()}},
+        "python": [version, list(internal), spare],
+    }
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"].cpu())
+    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([tensor.cpu() for tensor in state["cuda"]])
+    numpy_state = state["numpy"]
+    key = np.array(numpy_state["state"]["key"], np.uint32)
+    np.random.set_state({**numpy_state, "state": {**numpy_state["state"], "key": key}})
+    version, internal, spare = state["python"]
+    random.setstate((version, tuple(internal), spare))
+
+
+def _checksum_file(file: Path) -> Path:
+    return file.with_suffix(".ckpt.sha256")

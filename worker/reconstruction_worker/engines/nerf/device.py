@@ -1,0 +1,35 @@
+"""Where training runs."""
+
+from __future__ import annotations
+
+import torch
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Device
+
+from ..base import EngineSpec
+
+
+def choose_device(wanted: Device, spec: EngineSpec) -> torch.device:
+    """The device for `spec.training.device`; raises GPUUnavailable when CUDA was asked for, or is needed by the engine,
+    and there is none with enough free memory."""
+    if wanted is Device.CPU and not spec.needs_gpu:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        if wanted is Device.AUTO and not spec.needs_gpu:
+            return torch.device("cpu")
+        reason = "spec.training.device is CUDA" if wanted is Device.CUDA else f"the engine {spec.name} needs a GPU"
+        raise ReconstructionError("GPUUnavailable", f"{reason}, but no CUDA device was found.")
+    free, total = torch.cuda.mem_get_info()
+    if free < spec.min_vram_bytes:
+        raise ReconstructionError(
+            "GPUUnavailable",
+            f"The engine {spec.name} needs {_gib(spec.min_vram_bytes)} of GPU memory; "
+            f"{_gib(free)} of {_gib(total)} are free.",
+            details={"freeBytes": free, "totalBytes": total, "neededBytes": spec.min_vram_bytes},
+        )
+    return torch.device("cuda")
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,140 @@
+"""What every radiance-field engine does with a stage: train in its folder, resume there, and load from there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Training
+from reconstruction_api.stages import StageName, digest
+
+from ...files import write_atomically
+from ...stage import StageContext, StageOutput
+from ..base import EngineSpec
+from .checkpoints import CheckpointStore, load_checkpoint
+from .device import choose_device
+from .field import RadianceField
+from .loop import TrainingLoop
+from .model import RayModel
+from .pixels import PhotoPixels
+from .rays import Bounds
+from .scene import Scene, read_scene
+from .split import Split, choose_split
+from .trainer import Schedule, Trainer
+
+Settings = dict[str, Any]
+"""Plain JSON data. Has at least `raysPerStep`, `firstRate` and `lastRate`; the rest is the engine's own."""
+
+DeriveSettings = Callable[[Scene, Training, torch.device], Settings]
+BuildModel = Callable[[Settings, Bounds, torch.device], RayModel]
+
+MANIFEST = "engine.json"
+
+
+class RadianceEngine:
+    """An engine made of a way to choose settings for a scene and a way to build a model from them."""
+
+    def __init__(self, spec: EngineSpec, derive_settings: DeriveSettings, build_model: BuildModel):
+        self.spec = spec
+        self._derive_settings = derive_settings
+        self._build_model = build_model
+
+    def fit(self, context: StageContext) -> StageOutput:
+        """Train on `poses/`; leave checkpoints, `split.json`, `history.jsonl` and `engine.json`."""
+        started = time.monotonic()
+        training = context.spec.training
+        scene = read_scene(context.workspace)
+        self._check_count(len(scene.photos))
+        device = choose_device(training.device, self.spec)
+        context.folder.mkdir(parents=True, exist_ok=True)
+        split = choose_split([photo.name for photo in scene.photos])
+        split.write(context.folder / "split.json")
+
+        store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
+        belongs_to = _identity(self.spec, training, context.workspace, split)
+        checkpoint = store.load_latest()
+        if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
+            raise ReconstructionError("CheckpointIncompatible", "The checkpoints are of other photos or settings.")
+        # A training goes on with the settings that it began with, also on another machine or after an upgrade.
+        settings = checkpoint["settings"] if checkpoint else self._derive_settings(scene, training, device)
+        trainer = self._trainer(scene, split, settings, training, device)
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+        resumed_at = trainer.step
+        TrainingLoop(context, trainer, store, {"belongs_to": belongs_to, "settings": settings}).run()
+
+        manifest = {
+            "engine": self.spec.name,
+            "device": device.type,
+            "step": trainer.step,
+            "checkpoint": f"checkpoints/{store.files()[-1].name}",
+            "settings": settings,
+            "bounds": _bounds_document(scene),
+        }
+        write_atomically(context.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        message = f"{trainer.step} steps on {_device_name(device)} in {time.monotonic() - started:.0f} s"
+        if resumed_at:
+            message += f", resumed at step {resumed_at}"
+        return StageOutput(message=message, metrics={"steps": trainer.step, "heldOutImages": len(split.held_out)})
+
+    def load(self, folder: Path, workspace: Path, device: str) -> RadianceField:
+        """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+        except (OSError, ValueError) as error:
+            raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
+        where = torch.device(device)
+        checkpoint = load_checkpoint(folder / manifest["checkpoint"])
+        bounds = Bounds(**manifest["bounds"])
+        model = self._build_model(manifest["settings"], bounds, where)
+        model.module.load_state_dict(checkpoint["model"])
+        model.restore_schedule(checkpoint["model_schedule"])
+        return RadianceField(model, bounds, where)
+
+    def _trainer(
+        self, scene: Scene, split: Split, settings: Settings, training: Training, device: torch.device
+    ) -> Trainer:
+        torch.manual_seed(training.seed)
+        np.random.seed(training.seed)
+        bounds = Bounds(**_bounds_document(scene))
+        model = self._build_model(settings, bounds, device)
+        pixels = PhotoPixels([scene.photo(name) for name in split.train], bounds, device, training.seed)
+        schedule = Schedule(training.steps, settings["raysPerStep"], settings["firstRate"], settings["lastRate"])
+        return Trainer(model, pixels, schedule, device)
+
+    def _check_count(self, count: int) -> None:
+        spec = self.spec
+        if not spec.min_images <= count <= spec.max_images:
+            raise ReconstructionError(
+                "ImageCountOutOfRange",
+                f"The engine {spec.name} takes {spec.min_images} to {spec.max_images} posed photos; there are {count}.",
+            )
+
+
+def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Split) -> str:
+    """Digest of what a checkpoint depends on: other photos or another seed need a new training."""
+    return digest(
+        {
+            "engine": spec.name,
+            "steps": training.steps,
+            "seed": training.seed,
+            "train": split.train,
+            "transforms": json.loads((workspace / StageName.POSES / "transforms.json").read_text()),
+        }
+    )
+
+
+def _bounds_document(scene: Scene) -> dict[str, Any]:
+    box = tuple(tuple(corner) for corner in scene.box.tolist()) if scene.bounded else None
+    return {"near": scene.near, "far": scene.far, "box": box}
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name() if device.type == "cuda" else "CPU"

@@ -1,0 +1,78 @@
+"""The training photos in memory, and random pixels of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .rays import Bounds, CameraRig, Rays
+from .scene import PosedPhoto
+
+BORDER_SHARE = 0.02
+"""Width of the band of background around a masked object that is sampled like the object, in picture heights."""
+
+BACKGROUND_SHARE = 0.05
+"""Share of a batch that is taken from all pixels of masked photos, so that nothing grows in the empty background."""
+
+
+class PhotoPixels:
+    """All pixels of all training photos as one array of bytes.
+
+    With masks most of a photo is background that says the same everywhere; pixels are then mostly drawn from the
+    object and a band around it.
+    """
+
+    def __init__(self, photos: Sequence[PosedPhoto], bounds: Bounds, device: torch.device, seed: int):
+        pictures = [photo.pixels() for photo in photos]
+        channels = 4 if any(picture.shape[2] == 4 for picture in pictures) else 3
+        sizes = [picture.shape[0] * picture.shape[1] for picture in pictures]
+        self.starts = torch.tensor(np.cumsum([0, *sizes]))
+        self.widths = torch.tensor([picture.shape[1] for picture in pictures])
+        self.colours = torch.empty((sum(sizes), channels), dtype=torch.uint8)
+        interesting: list[NDArray[np.int64]] = []
+        for start, picture in zip(self.starts.tolist(), pictures, strict=False):
+            flat = torch.from_numpy(picture.reshape(-1, picture.shape[2]))
+            target = self.colours[start : start + len(flat)]
+            target[:, : flat.shape[1]] = flat
+            target[:, flat.shape[1] :] = 255
+            if channels == 4:
+                interesting.append(start + np.flatnonzero(_object_and_border(picture)))
+        self.interesting = torch.from_numpy(np.concatenate(interesting)) if interesting else None
+        self.rig = CameraRig([photo.camera for photo in photos], device)
+        self.bounds = bounds
+        self.device = device
+        self.random = torch.Generator().manual_seed(seed)
+
+    def sample(self, count: int) -> tuple[Rays, Tensor]:
+        """`count` random rays on the device and their pixels' colours [count, 3 or 4] in 0..1."""
+        pixels = self._draw(count)
+        views = torch.bucketize(pixels, self.starts, right=True) - 1
+        rows = (pixels - self.starts[views]).div(self.widths[views], rounding_mode="floor")
+        columns = pixels - self.starts[views] - rows * self.widths[views]
+        colours = self.colours[pixels].to(self.device).float() / 255
+        views = views.to(self.device)
+        origins, directions = self.rig.rays(views, columns.to(self.device), rows.to(self.device))
+        near, far = self.bounds.interval(origins, directions)
+        # A ray that passes the box has nothing to see: an interval of no length.
+        return Rays(origins, directions, near, torch.maximum(far, near), views[:, None]), colours
+
+    def _draw(self, count: int) -> Tensor:
+        if self.interesting is None:
+            return torch.randint(len(self.colours), (count,), generator=self.random)
+        anywhere = int(count * BACKGROUND_SHARE)
+        chosen = torch.randint(len(self.interesting), (count - anywhere,), generator=self.random)
+        others = torch.randint(len(self.colours), (anywhere,), generator=self.random)
+        return torch.cat((self.interesting[chosen], others))
+
+
+def _object_and_border(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """[H, W]: the object's pixels and those near them; all when the picture has no mask or nothing in it."""
+    if picture.shape[2] < 4 or not picture[:, :, 3].any():
+        return np.ones(picture.shape[:2], np.bool_)
+    reach = 2 * max(1, round(BORDER_SHARE * picture.shape[0])) + 1
+    return cv2.dilate((picture[:, :, 3] > 0).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0

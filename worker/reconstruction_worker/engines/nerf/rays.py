@@ -1,0 +1,73 @@
+"""Rays of cameras, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..base import Camera
+
+
+@dataclass(frozen=True)
+class Rays:
+    """N rays in world space. Samples are taken between the distances `near` and `far`."""
+
+    origins: Tensor  # [N, 3]
+    directions: Tensor  # [N, 3], unit length
+    near: Tensor  # [N, 1]
+    far: Tensor  # [N, 1]
+    cameras: Tensor  # [N, 1], int64: which training camera
+
+    def __len__(self) -> int:
+        return self.origins.shape[0]
+
+    def __getitem__(self, rows: Tensor | slice) -> Rays:
+        return Rays(self.origins[rows], self.directions[rows], self.near[rows], self.far[rows], self.cameras[rows])
+
+
+class CameraRig:
+    """Cameras as tensors, so that rays of any pixels of any of them are made at once."""
+
+    def __init__(self, cameras: Sequence[Camera], device: torch.device):
+        def tensor(rows: list[object]) -> Tensor:
+            return torch.tensor(np.array(rows, np.float32), device=device)
+
+        self.rotations = tensor([camera.camera_to_world[:3, :3] for camera in cameras])  # [V, 3, 3]
+        self.positions = tensor([camera.camera_to_world[:3, 3] for camera in cameras])  # [V, 3]
+        self.focal = tensor([(camera.fx, camera.fy) for camera in cameras])  # [V, 2]
+        self.centre = tensor([(camera.cx, camera.cy) for camera in cameras])  # [V, 2]
+
+    def rays(self, views: Tensor, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Origins and unit directions [N, 3] through the pixels' centres; all arguments [N], int64. A pixel's centre is
+        half a pixel from its corner, as in COLMAP and nerfstudio."""
+        pixels = torch.stack((columns, rows), -1).to(self.focal.dtype) + 0.5
+        plane = (pixels - self.centre[views]) / self.focal[views]
+        local = torch.stack((plane[:, 0], -plane[:, 1], -torch.ones_like(plane[:, 0])), -1)
+        directions = (self.rotations[views] @ local[:, :, None])[:, :, 0]
+        return self.positions[views], directions / directions.norm(dim=-1, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where along a ray there may be something."""
+
+    near: float
+    far: float
+    box: tuple[tuple[float, float, float], tuple[float, float, float]] | None
+    """Of a bounded scene: everything outside is empty."""
+
+    def interval(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances `near`, `far` [N, 1]; `far <= near` when a ray passes the box."""
+        if self.box is None:
+            ones = torch.ones_like(origins[:, :1])
+            return ones * self.near, ones * self.far
+        low, high = (torch.tensor(corner, device=origins.device) for corner in self.box)
+        # The slab method; a direction parallel to a slab gives infinities, which compare as they should.
+        a, b = (low - origins) / directions, (high - origins) / directions
+        near = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1, keepdim=True)
+        far = torch.maximum(a, b).nan_to_num(torch.inf).amin(-1, keepdim=True)
+        return near.clamp_min(self.near), far

@@ -1,0 +1,86 @@
+"""The posed photos that the poses stage left: `poses/transforms.json` and `poses/images/`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
+
+from ..base import Camera
+
+INTRINSICS = ("fl_x", "fl_y", "cx", "cy", "w", "h")
+
+
+@dataclass(frozen=True)
+class PosedPhoto:
+    """A photo and the camera that took it."""
+
+    name: str
+    file: Path
+    camera: Camera
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """[H, W, 3] or, with an alpha channel, [H, W, 4] (not premultiplied)."""
+        try:
+            with Image.open(self.file) as image:
+                pixels = np.asarray(image if image.mode in ("RGB", "RGBA") else image.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            raise ReconstructionError("ImageCorrupt", f"{self.name} can't be read: {error.strerror}.") from error
+        expected = (self.camera.height, self.camera.width)
+        if pixels.shape[:2] != expected:
+            raise ReconstructionError(
+                "InvalidPoses",
+                f"{self.name} has {pixels.shape[1]}x{pixels.shape[0]} pixels, its pose is for "
+                f"{expected[1]}x{expected[0]}.",
+            )
+        return pixels
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Posed photos and the region they show, in world units."""
+
+    photos: tuple[PosedPhoto, ...]
+    bounded: bool
+    """One object in front of a masked background: everything outside `box` is empty."""
+    box: NDArray[np.float64]  # [2, 3]: lowest and highest corner
+    near: float
+    far: float
+
+    def photo(self, name: str) -> PosedPhoto:
+        return next(photo for photo in self.photos if photo.name == name)
+
+
+def read_scene(workspace: Path) -> Scene:
+    """Read the result of the poses stage in `workspace`; raises InvalidPoses when it can't be used."""
+    folder = workspace / StageName.POSES
+    try:
+        document = json.loads((folder / "transforms.json").read_text())
+        photos = tuple(_photo(workspace, document, frame) for frame in document["frames"])
+        scene = document["scene"]
+        return Scene(
+            photos=photos,
+            bounded=scene["kind"] == "bounded",
+            box=np.array(scene["box"], np.float64).reshape(2, 3),
+            near=float(scene["near"]),
+            far=float(scene["far"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ReconstructionError("InvalidPoses", f"poses/transforms.json can't be used: {error!r}.") from error
+
+
+def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> PosedPhoto:
+    fx, fy, cx, cy, width, height = (float(frame[key] if key in frame else document[key]) for key in INTRINSICS)
+    matrix = np.array(frame["transform_matrix"], np.float64).reshape(4, 4)
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"the pose of {frame['file_path']} is not finite")
+    path = Path(frame["file_path"])
+    return PosedPhoto(path.name, workspace / path, Camera(matrix, fx, fy, cx, cy, int(width), int(height)))

@@ -1,0 +1,41 @@
+"""Which photos are held out to judge the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...files import write_atomically
+
+SHARE = 0.1
+MOST = 8
+FEWEST_TO_TRAIN_ON = 2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Names of photos. Those in `held_out` are never trained on."""
+
+    train: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+    def write(self, file: Path) -> None:
+        write_atomically(file, json.dumps({"train": self.train, "eval": self.held_out}, indent=1) + "\n")
+
+
+def choose_split(names: Sequence[str]) -> Split:
+    """Hold out one photo in ten (at least one, at most eight), evenly along `names`, which is in the order of capture:
+    the middle of each stretch, so that a held-out photo has trained neighbours on both sides."""
+    count = min(max(round(len(names) * SHARE), 1), MOST, max(len(names) - FEWEST_TO_TRAIN_ON, 0))
+    held_out = {int((i + 0.5) * len(names) / count) for i in range(count)}
+    return Split(
+        train=tuple(name for i, name in enumerate(names) if i not in held_out),
+        held_out=tuple(name for i, name in enumerate(names) if i in held_out),
+    )
+
+
+def read_split(file: Path) -> Split:
+    document = json.loads(file.read_text())
+    return Split(tuple(document["train"]), tuple(document["eval"]))

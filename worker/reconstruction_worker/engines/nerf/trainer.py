@@ -1,0 +1,118 @@
+"""One optimisation step, and everything that must be saved to continue as if never interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from reconstruction_api.errors import ReconstructionError
+
+from .checkpoints import random_state, restore_random_state
+from .model import Losses, RayModel
+from .pixels import PhotoPixels
+
+SMALLEST_PART = 256
+"""Rays below which a batch is not divided any further when memory runs out."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train."""
+
+    steps: int
+    rays_per_step: int
+    first_rate: float
+    last_rate: float
+    """The learning rate falls exponentially from `first_rate` to `last_rate`."""
+
+    def rate(self, step: int) -> float:
+        return self.first_rate * (self.last_rate / self.first_rate) ** (step / self.steps)
+
+
+class Trainer:
+    """Trains a model on random pixels. `step` is the number of steps done."""
+
+    def __init__(self, model: RayModel, pixels: PhotoPixels, schedule: Schedule, device: torch.device):
+        self.model = model
+        self.pixels = pixels
+        self.schedule = schedule
+        self.device = device
+        self.step = 0
+        self.rate_factor = 1.0
+        self.parts = 1
+        self.optimizer = torch.optim.Adam(model.module.parameters(), lr=schedule.first_rate, eps=1e-15, fused=True)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        model.module.train()
+
+    @property
+    def rate(self) -> float:
+        return self.schedule.rate(self.step) * self.rate_factor
+
+    def train_step(self) -> Losses:
+        """Raises GPUOutOfMemory when not even a small part of the batch fits."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.model.begin_step(self.step)
+        while True:
+            try:
+                losses = self._accumulate_gradients()
+                break
+            except torch.cuda.OutOfMemoryError as error:
+                self._divide_batch(error)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.model.end_step(self.step)
+        self.step += 1
+        return losses
+
+    def is_finite(self) -> bool:
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.model.module.parameters())
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.module.state_dict(),
+            "model_schedule": self.model.schedule_state(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "rate_factor": self.rate_factor,
+            "pixels_random": self.pixels.random.get_state(),
+            "random": random_state(),
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        self.model.module.load_state_dict(checkpoint["model"])
+        self.model.restore_schedule(checkpoint["model_schedule"])
+        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        self.scaler.load_state_dict(checkpoint["scaler"])
+        self.rate_factor = checkpoint["rate_factor"]
+        self.pixels.random.set_state(checkpoint["pixels_random"].cpu())
+        restore_random_state(checkpoint["random"])
+        self.step = checkpoint["step"]
+
+    def _accumulate_gradients(self) -> Losses:
+        # Zeroed in place: gradients as large as a hash table are expensive to allocate anew.
+        self.optimizer.zero_grad(set_to_none=False)
+        total = error = torch.zeros((), device=self.device)
+        for part in range(self.parts):
+            count = self.schedule.rays_per_step // self.parts
+            count += part < self.schedule.rays_per_step % self.parts
+            rays, colours = self.pixels.sample(count)
+            with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+                losses = self.model.losses(rays, colours)
+            self.scaler.scale(losses.total / self.parts).backward()
+            total = total + losses.total.detach() / self.parts
+            error = error + losses.mean_square_error.detach() / self.parts
+        return Losses(total, error)
+
+    def _divide_batch(self, error: torch.cuda.OutOfMemoryError) -> None:
+        torch.cuda.empty_cache()
+        if self.schedule.rays_per_step // (2 * self.parts) < SMALLEST_PART:
+            free, total = torch.cuda.mem_get_info()
+            raise ReconstructionError(
+                "GPUOutOfMemory",
+                f"A training step does not fit into the GPU's memory, even in {self.parts} parts.",
+                details={"freeBytes": free, "totalBytes": total},
+            ) from error
+        self.parts *= 2

@@ -1,0 +1,120 @@
+"""nerfstudio's NerfactoModel as a `RayModel`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
+from nerfstudio.cameras.rays import RayBundle
+from nerfstudio.data.scene_box import SceneBox
+from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
+from nerfstudio.model_components.losses import distortion_loss
+from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
+from torch import Tensor
+
+from ..hash_encoding import accelerate
+from ..nerf.model import Losses, RayColours
+from ..nerf.rays import Bounds, Rays
+from .offline import without_perceptual_metric
+
+
+class Nerfacto:
+    """Trains and renders a NerfactoModel on rays that already know where they begin and end."""
+
+    def __init__(self, module: NerfactoModel):
+        self.module = module
+        attributes = TrainingCallbackAttributes(optimizers=None, grad_scaler=None, pipeline=None, trainer=None)
+        self._callbacks = module.get_training_callbacks(attributes)
+
+    def begin_step(self, step: int) -> None:
+        self._run_callbacks(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
+
+    def end_step(self, step: int) -> None:
+        self._run_callbacks(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
+
+    def losses(self, rays: Rays, pixels: Tensor) -> Losses:
+        outputs = self.module.get_outputs(_bundle(rays))
+        distortion = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
+        losses = self.module.get_loss_dict(outputs, {"image": pixels}, {"distortion": distortion})
+        return Losses(total=torch.stack(list(losses.values())).sum(), mean_square_error=losses["rgb_loss"].detach())
+
+    def colours(self, rays: Rays) -> RayColours:
+        outputs = self.module.get_outputs(_bundle(rays))
+        return RayColours(outputs["rgb"], outputs["accumulation"], outputs["depth"])
+
+    def schedule_state(self) -> dict[str, Any]:
+        sampler = self.module.proposal_sampler
+        return {
+            "step": sampler._step,
+            "stepsSinceUpdate": sampler._steps_since_update,
+            "anneal": float(sampler._anneal),
+        }
+
+    def restore_schedule(self, state: dict[str, Any]) -> None:
+        sampler = self.module.proposal_sampler
+        sampler._step, sampler._steps_since_update = state["step"], state["stepsSinceUpdate"]
+        sampler.set_anneal(state["anneal"])
+
+    def _run_callbacks(self, step: int, location: TrainingCallbackLocation) -> None:
+        for callback in self._callbacks:
+            callback.run_callback_at_location(step, location)
+
+
+def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) -> Nerfacto:
+    """An untrained model with `derive_settings`' settings, on `device`.
+
+    The background is random in training and black otherwise: that teaches opacity from masks, and keeps photos without
+    a mask from explaining the scene by its background.
+    """
+    config = NerfactoModelConfig(
+        implementation="torch",
+        background_color="random",
+        near_plane=bounds.near,
+        far_plane=bounds.far,
+        num_levels=settings["levels"],
+        max_res=settings["maxResolution"],
+        log2_hashmap_size=settings["log2TableSize"],
+        hidden_dim=settings["hiddenWidth"],
+        hidden_dim_color=settings["hiddenWidth"],
+        num_proposal_iterations=len(settings["proposalSamples"]),
+        num_proposal_samples_per_ray=tuple(settings["proposalSamples"]),
+        num_nerf_samples_per_ray=settings["samples"],
+        proposal_net_args_list=_proposal_grids(settings),
+        proposal_initial_sampler=settings["initialSampler"],
+        proposal_warmup=settings["proposalWarmup"],
+        proposal_weights_anneal_max_num_iters=settings["annealSteps"],
+        disable_scene_contraction=bounds.box is not None,
+        use_appearance_embedding=False,
+        camera_optimizer=CameraOptimizerConfig(mode="off"),
+    )
+    box = torch.tensor(bounds.box if bounds.box else [[-1.0] * 3, [1.0] * 3])
+    with without_perceptual_metric():
+        module = config.setup(scene_box=SceneBox(aabb=box), num_train_data=1)
+    if device.type == "cpu":
+        accelerate(module)
+    return Nerfacto(module.to(device))
+
+
+def _proposal_grids(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "hidden_dim": 16,
+            "log2_hashmap_size": settings["proposalLog2TableSize"],
+            "num_levels": 5,
+            "max_res": min(settings["maxResolution"], resolution),
+            "use_linear": False,
+        }
+        for resolution in (128, 256)[: len(settings["proposalSamples"])]
+    ]
+
+
+def _bundle(rays: Rays) -> RayBundle:
+    return RayBundle(
+        origins=rays.origins,
+        directions=rays.directions,
+        pixel_area=torch.ones_like(rays.near),
+        camera_indices=rays.cameras,
+        nears=rays.near,
+        fars=rays.far,
+    )

@@ -1,0 +1,61 @@
+"""How nerfacto is set up for a scene: grids as fine as the photos, samples and batches as the device can carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from reconstruction_api.job import Training
+
+from ..nerf.scene import Scene
+
+CPU = {
+    "raysPerStep": 1024,
+    "proposalSamples": [48, 24],
+    "samples": 16,
+    "levels": 12,
+    "log2TableSize": 17,
+    "hiddenWidth": 64,
+    "proposalLog2TableSize": 15,
+    "maxResolution": 512,
+}
+CUDA = {
+    "raysPerStep": 8192,
+    "proposalSamples": [256, 96],
+    "samples": 48,
+    "levels": 16,
+    "log2TableSize": 19,
+    "hiddenWidth": 64,
+    "proposalLog2TableSize": 17,
+    "maxResolution": 4096,
+}
+UNIFORM_UP_TO = 8.0
+"""Ratio of far to near distance up to which samples are spread evenly; beyond it, evenly in disparity far away."""
+
+
+def derive_settings(scene: Scene, training: Training, device: torch.device) -> dict[str, Any]:
+    """Settings for a scene as plain JSON data."""
+    base = CUDA if device.type == "cuda" else CPU
+    uniform = scene.bounded or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
+    return {
+        **base,
+        "maxResolution": min(base["maxResolution"], _finest_useful_resolution(scene)),
+        "firstRate": 1e-2,
+        "lastRate": 1e-3,
+        "initialSampler": "uniform" if uniform else "piecewise",
+        "annealSteps": min(1000, max(training.steps // 10, 100)),
+        "proposalWarmup": min(5000, max(training.steps // 3, 500)),
+    }
+
+
+def _finest_useful_resolution(scene: Scene) -> int:
+    """Cells a side at which a cell is as large as a pixel's footprint at the scene's centre; a power of two."""
+    footprints = [
+        np.linalg.norm(photo.camera.camera_to_world[:3, 3] - scene.box.mean(0)) / max(photo.camera.fx, photo.camera.fy)
+        for photo in scene.photos
+    ]
+    # The contraction of an open scene maps [-1, 1] onto the middle half of the grid's side.
+    side = float(np.ptp(scene.box, axis=0).max()) if scene.bounded else 4.0
+    return int(2 ** np.ceil(np.log2(np.clip(side / float(np.median(footprints)), 64, 8192))))

@@ -1,0 +1,1 @@
+"""How good a reconstruction is: published metrics, and the verdict on a job's quality bar."""

@@ -1,0 +1,22 @@
+"""From numbers to a verdict."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from reconstruction_api.job import Quality
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+def judge(psnr: float, ssim: float, bar: Quality) -> Verdict:
+    """Both numbers must reach the level."""
+    if psnr >= float(bar.min_psnr) and ssim >= float(bar.min_ssim):
+        return Verdict.PASS
+    if psnr >= float(bar.warn_psnr) and ssim >= float(bar.warn_ssim):
+        return Verdict.WARN
+    return Verdict.FAIL
