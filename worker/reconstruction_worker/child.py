@@ -15,6 +15,7 @@ import threading
 import traceback
 from pathlib import Path
 
+from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .stage import StageContext, Stopped
@@ -26,6 +27,7 @@ def main() -> None:
     events = EventWriter(int(sys.argv[1]))
     os.set_inheritable(int(sys.argv[1]), False)
     faulthandler.enable()
+    limit_threads()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -115,35 +114,48 @@ def _compiled(numba: Any, function: Callable[..., None]) -> Callable[..., None]:
 
 class _Encode(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, points: Tensor, table: Tensor, scales: Tensor) -> Tensor:
+    def forward(ctx: Any, points: Tensor, table: Tensor, scales: Tensor, gradient: Tensor) -> Tensor:
         points = points.detach().contiguous()
         features = torch.empty(points.shape[0], scales.shape[0] * FEATURES)
         kernels().encode(points.numpy(), table.detach().numpy(), scales.numpy(), features.numpy())
         ctx.save_for_backward(points, scales)
-        ctx.table = table
+        ctx.table, ctx.gradient = table, gradient
         return features
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None, None]:
         points, scales = ctx.saved_tensors
-        table = ctx.table
-        # Added in place, not returned: a new gradient of the table's size each call costs more than computing it.
-        if table.grad is None:
-            table.grad = torch.zeros_like(table)
-        kernels().scatter(points.numpy(), scales.numpy(), gradients[0].contiguous().numpy(), table.grad.numpy())
-        return None, None, None
+        if ctx.table.grad is None:
+            ctx.table.grad = ctx.gradient.zero_()
+        kernels().scatter(points.numpy(), scales.numpy(), gradients[0].contiguous().numpy(), ctx.table.grad.numpy())
+        return None, None, None, None
 
 
-def hash_encode(points: Tensor, table: Tensor, scales: Tensor) -> Tensor:
+def hash_encode(points: Tensor, table: Tensor, scales: Tensor, gradient: Tensor) -> Tensor:
     """Features [N, L * 2] of points [N, 3] in [0, 1]; `table` [L * T, 2] with T a power of two, `scales` [L] cells a
-    side; all float32 on the CPU. `backward` adds to `table.grad` of the leaf `table` itself, so `torch.autograd.grad`
-    does not work; there is no gradient by position."""
-    return _Encode.apply(points, table, scales)  # type: ignore[no-any-return]
+    side; all float32 on the CPU.
+
+    The gradient of the leaf `table` is added to `table.grad` in place, and `gradient`, of the table's shape, is the
+    memory that becomes `table.grad` where that is None: to allocate so much anew for each step costs more than to
+    compute it. There is no gradient by position.
+    """
+    return _Encode.apply(points, table, scales, gradient)  # type: ignore[no-any-return]
 
 
-def _forward(module: HashEncoding, in_tensor: Tensor) -> Tensor:
-    features = hash_encode(in_tensor.reshape(-1, 3).float(), module.hash_table, module.scalings.float())
-    return features.view(*in_tensor.shape[:-1], -1)
+class _Accelerated:
+    """Forward pass of one encoding, with the memory of its gradient."""
+
+    def __init__(self, encoding: HashEncoding):
+        self.encoding = encoding
+        self.scales = encoding.scalings.float()
+        self.gradient = torch.empty(0)
+
+    def __call__(self, in_tensor: Tensor) -> Tensor:
+        table = self.encoding.hash_table
+        if self.gradient.shape != table.shape and torch.is_grad_enabled():
+            self.gradient = torch.empty_like(table, requires_grad=False)
+        features = hash_encode(in_tensor.reshape(-1, 3).float(), table, self.scales, self.gradient)
+        return features.view(*in_tensor.shape[:-1], -1)
 
 
 def accelerate(model: nn.Module) -> int:
@@ -159,5 +171,5 @@ def accelerate(model: nn.Module) -> int:
         if isinstance(module, HashEncoding) and module.tcnn_encoding is None and module.features_per_level == FEATURES
     ]
     for encoding in encodings:
-        encoding.pytorch_fwd = MethodType(_forward, encoding)  # type: ignore[method-assign]
+        encoding.pytorch_fwd = _Accelerated(encoding)  # type: ignore[method-assign]
     return len(encodings)

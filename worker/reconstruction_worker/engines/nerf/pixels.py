@@ -36,7 +36,7 @@ class PhotoPixels:
         self.colours = torch.empty((sum(sizes), channels), dtype=torch.uint8)
         interesting: list[NDArray[np.int64]] = []
         for start, picture in zip(self.starts.tolist(), pictures, strict=False):
-            flat = torch.from_numpy(picture.reshape(-1, picture.shape[2]))
+            flat = torch.tensor(picture.reshape(-1, picture.shape[2]))
             target = self.colours[start : start + len(flat)]
             target[:, : flat.shape[1]] = flat
             target[:, flat.shape[1] :] = 255

@@ -92,8 +92,7 @@ class Trainer:
         self.step = checkpoint["step"]
 
     def _accumulate_gradients(self) -> Losses:
-        # Zeroed in place: gradients as large as a hash table are expensive to allocate anew.
-        self.optimizer.zero_grad(set_to_none=False)
+        self.optimizer.zero_grad()
         total = error = torch.zeros((), device=self.device)
         for part in range(self.parts):
             count = self.schedule.rays_per_step // self.parts

@@ -85,6 +85,7 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
         proposal_warmup=settings["proposalWarmup"],
         proposal_weights_anneal_max_num_iters=settings["annealSteps"],
         disable_scene_contraction=bounds.box is not None,
+        average_init_density=1.0,
         use_appearance_embedding=False,
         camera_optimizer=CameraOptimizerConfig(mode="off"),
     )
