@@ -30,6 +30,7 @@ PROGRESS_PATH: Final = "/v1/progress"
 ENV_JOB: Final = "RECONSTRUCTION_JOB"  # JSON of reconstruction_api.worker.WorkerJob
 ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
 ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
+ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the claim mounted at WORKSPACE_PATH
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"
 TERMINATION_LOG: Final = "/dev/termination-log"

@@ -28,6 +28,7 @@ from .records import (
     damaged_output,
     mark_started,
     outputs_of,
+    peak_memory_bytes,
     read_record,
     record_key,
     remove_record,
@@ -92,12 +93,6 @@ class Outcome:
             return CATALOGUE[self.failure.code].exit_code
         return ExitCode.RESUMABLE_STOP if self.stopped else ExitCode.DONE
 
-    def add(self, result: StageResult, metrics: Mapping[str, str | int], peak_memory_bytes: int) -> None:
-        peak = max(int(self.metrics.get("peakMemoryBytes", 0)), peak_memory_bytes)
-        self.stages.append(result)
-        self.metrics.update(metrics)
-        self.metrics["peakMemoryBytes"] = peak
-
 
 def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
     """Run all stages until one fails or a stop is asked for. Failures are in the outcome, never raised."""
@@ -111,7 +106,8 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 current = stage.name
                 record, skipped = _bring_about(run, stage, observer, stop, lock)
                 result = _result_of(record, run.spec, skipped=skipped)
-                outcome.add(result, record.metrics, record.peak_memory_bytes)
+                outcome.stages.append(result)
+                outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
                 observer.stage_ended(result, record.metrics)
     except Stopped:
         outcome.stopped = True

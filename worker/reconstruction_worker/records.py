@@ -120,6 +120,12 @@ def damaged_output(workspace: Path, record: StageRecord, *, every_byte: bool = F
     return None
 
 
+def peak_memory_bytes(workspace: Path) -> int:
+    """The most memory that any recorded stage has held."""
+    records = (read_record(workspace, name) for name in StageName)
+    return max((record.peak_memory_bytes for record in records if record), default=0)
+
+
 def mark_started(workspace: Path, stage: StageName, key: str) -> None:
     """Remember which key the files in a stage's folder are being made for."""
     write_atomically(_marker_path(workspace, stage), key)

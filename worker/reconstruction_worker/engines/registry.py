@@ -27,7 +27,14 @@ def engine(name: str) -> Engine:
     points = available()
     if name not in points:
         raise unavailable(name, list(points))
-    loaded = points[name].load()
+    try:
+        loaded = points[name].load()
+    except ImportError as error:
+        raise ReconstructionError(
+            "EngineUnavailable",
+            f"spec.engine: the installation of '{name}' is incomplete: {error.name} is missing.",
+            details={"engine": name, "missing": error.name},
+        ) from error
     return loaded() if isinstance(loaded, type) else loaded
 
 

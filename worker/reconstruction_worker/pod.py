@@ -1,0 +1,140 @@
+"""A worker pod: runs the stages of its resource class, says how far it is, and leaves a final report."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+from pydantic import ValidationError
+
+from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.names import (
+    ENV_JOB,
+    ENV_PROGRESS_URL,
+    ENV_TOKEN_FILE,
+    ENV_WORKSPACE_CLAIM,
+    SOURCE_PATH,
+    TERMINATION_LOG,
+    WORKSPACE_PATH,
+)
+from reconstruction_api.stages import StageName, stages_of
+from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
+
+from .artifacts import delivered
+from .executor import Observer, Outcome, Run, execute, log_of
+from .ingest.sources import below_claim
+from .json_log import JsonLog, LogObserver
+from .process import StopRequest
+from .progress_client import ProgressClient
+
+_LOG_TAIL_LINES: Final = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point; the exit status is one of `ExitCode`."""
+    options = _options(arguments)
+    log = JsonLog(sys.stdout)
+    try:
+        report, status = _work(options, os.environ, log)
+    except ReconstructionError as error:
+        log.error("failed", code=error.code, error=error.message)
+        report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
+    except Exception as exception:  # the edge of the process
+        log.error("failed", code="InternalError", error=type(exception).__name__, traceback=traceback.format_exc())
+        error = ReconstructionError("InternalError", "The worker failed unexpectedly.")
+        report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
+    # Written in place: the kubelet mounts the file itself.
+    options.termination_log.write_text(report.to_termination_message())
+    sys.exit(status)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m reconstruction_worker", description=__doc__)
+    parser.add_argument("--workspace", type=Path, default=Path(WORKSPACE_PATH), help="the job's volume")
+    parser.add_argument("--source", type=Path, default=Path(SOURCE_PATH), help="where the photos' claim is mounted")
+    parser.add_argument("--termination-log", type=Path, default=Path(TERMINATION_LOG), help="file of the final report")
+    parser.add_argument("--stages", default="reconstruction_worker.stages", help="package with the stages' modules")
+    return parser.parse_args(arguments)
+
+
+def _work(options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog) -> tuple[PodReport, ExitCode]:
+    job = _job(environment)
+    log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
+    claim = job.spec.source.persistent_volume_claim
+    run = Run(
+        spec=job.spec,
+        workspace=options.workspace,
+        stages=stages_of(job.resource_class),
+        source=below_claim(options.source, claim) if claim is not None else None,
+        package=options.stages,
+    )
+    stop = StopRequest()
+    observers: list[Observer] = [LogObserver(log)]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(stop.on_signals())
+        if url := environment.get(ENV_PROGRESS_URL):
+            client = ProgressClient(url, Path(environment.get(ENV_TOKEN_FILE, "")), job)
+            observers.append(stack.enter_context(client))
+        outcome = execute(run, _Observers(observers), stop)
+    _log_tail(outcome, options.workspace, log)
+    finished = any(result.name is StageName.REPORT for result in outcome.stages)
+    artifacts = delivered(options.workspace, environment.get(ENV_WORKSPACE_CLAIM, "")) if finished else []
+    report = PodReport(stages=outcome.stages, metrics=outcome.metrics, artifacts=artifacts, failure=outcome.failure)
+    return report, outcome.exit_code
+
+
+def _job(environment: Mapping[str, str]) -> WorkerJob:
+    try:
+        return WorkerJob.model_validate_json(environment[ENV_JOB])
+    except KeyError:
+        raise ReconstructionError("InternalError", f"The environment variable {ENV_JOB} is not set.") from None
+    except ValidationError as error:
+        fields = ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors())
+        raise ReconstructionError(
+            "InternalError",
+            f"This worker does not understand the job (fields: {fields}).",
+            suggestion="Give the worker image the same version as the operator.",
+        ) from None
+
+
+def _log_tail(outcome: Outcome, workspace: Path, log: JsonLog) -> None:
+    """A defect's traceback is in the workspace; the pod's log is where people look first."""
+    if outcome.failure is None or outcome.failure.code != "InternalError":
+        return
+    path = log_of(workspace, outcome.failure.stage or "executor")
+    with contextlib.suppress(OSError):
+        lines = path.read_text(errors="replace").splitlines()
+        log.error("end of the stage's log", stage=outcome.failure.stage, lines=lines[-_LOG_TAIL_LINES:])
+
+
+class _Observers:
+    """Tells several observers the same."""
+
+    def __init__(self, observers: Sequence[Observer]):
+        self._observers = observers
+
+    def stage_started(self, stage: StageName, *, resumed: bool) -> None:
+        for observer in self._observers:
+            observer.stage_started(stage, resumed=resumed)
+
+    def stage_progressed(self, progress: Progress) -> None:
+        for observer in self._observers:
+            observer.stage_progressed(progress)
+
+    def stage_ended(self, result: StageResult, metrics: Mapping[str, str | int]) -> None:
+        for observer in self._observers:
+            observer.stage_ended(result, metrics)
+
+    def stage_failed(self, stage: StageName | None, failure: Failure) -> None:
+        for observer in self._observers:
+            observer.stage_failed(stage, failure)
+
+    def stopped(self, stage: StageName | None) -> None:
+        for observer in self._observers:
+            observer.stopped(stage)
