@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,8 @@ class Found:
 
 def look_at(photos: Path) -> Found:
     """Look at every photo's header. Raises what the first stage would: SourceNotFound, UnsafeArchive, ..."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns about photos that are odd but readable
         source = Source(uri=str(photos))
         arrangement = arrange(gather(source, photos, Path(scratch), DEFAULT_LIMITS, lambda _: None), DEFAULT_LIMITS)
         found = Found(masks=len({mask.path for mask in arrangement.masks.values()}))

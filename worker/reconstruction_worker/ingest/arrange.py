@@ -93,7 +93,7 @@ def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:
     """Names without the folder that everything is in, as in an archive of one folder."""
     while files:
         first = {file.name.partition("/")[0] for file in files}
-        if len(first) != 1 or any("/" not in file.name for file in files) or first == {"images"}:
+        if len(first) != 1 or any("/" not in file.name for file in files):
             break
         files = [SourceFile(file.name.partition("/")[2], file.path, file.size) for file in files]
     return files

@@ -15,8 +15,12 @@ from .dataset import DatasetImage
 
 _HASH_SIDE: Final = 16
 _SHARPNESS_SIDE: Final = 640
-_SAME_PICTURE: Final = 2.0
-"""Mean difference of 64 x 64 grey values (0 to 255) up to which two pictures of one hash are the same picture."""
+_SAME_HASH_BITS: Final = 16
+"""Bits, of 256, in which hashes of one picture may differ: saving it again flips those of nearly equal neighbours."""
+_SAME_PICTURE: Final = 6.0
+"""Largest difference of 64 x 64 grey values (0 to 255) up to which two pictures are the same. The largest, not the
+mean: views of a small object before an empty background differ in few places."""
+_SET_BITS: Final = np.array([value.bit_count() for value in range(256)], np.uint8)
 _BLURRED: Final = 0.15
 """Share of the set's median sharpness below which a photo is reported: the measure depends on the scene."""
 _TINY_SIDE: Final = 200
@@ -25,10 +29,10 @@ _TINY_SIDE: Final = 200
 @dataclass(frozen=True)
 class Appearance:
     """What a picture looks like. `difference_hash` has one bit for each pair of neighbours in a 17 x 16 grey image
-    (N. Krawetz, "Kind of Like That", 2013); `grey` is [64, 64]; `sharpness` is the variance of the Laplacian
+    (N. Krawetz, "Kind of Like That", 2013), [32]; `grey` is [64, 64]; `sharpness` is the variance of the Laplacian
     (Pech-Pacheco et al., ICPR 2000)."""
 
-    difference_hash: bytes
+    difference_hash: NDArray[np.uint8]
     grey: NDArray[np.float32]
     sharpness: float
 
@@ -39,7 +43,7 @@ def appearance(image: Image.Image) -> Appearance:
         image = Image.composite(image, Image.new("RGBA", image.size, "black"), image.getchannel("A"))
     grey = image.convert("L")
     small = np.asarray(grey.resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX), np.int16)
-    bits = np.packbits(small[:, 1:] > small[:, :-1]).tobytes()
+    bits = np.packbits(small[:, 1:] > small[:, :-1])
     scale = min(1.0, _SHARPNESS_SIDE / max(grey.size))
     size = max(3, round(grey.width * scale)), max(3, round(grey.height * scale))
     pixels = np.asarray(grey.resize(size, Image.Resampling.BOX), np.float32)
@@ -55,16 +59,18 @@ def same_pictures(images: list[DatasetImage], looks: dict[str, Appearance]) -> d
     result: dict[str, str] = {}
     order = {image.name: index for index, image in enumerate(images)}
     by_size = sorted(images, key=lambda image: (-image.original.width * image.original.height, order[image.name]))
-    kept: dict[bytes, list[DatasetImage]] = {}
+    kept: list[DatasetImage] = []
+    hashes = np.empty((len(images), _HASH_SIDE * _HASH_SIDE // 8), np.uint8)
     for image in by_size:
         look = looks[image.name]
-        group = kept.setdefault(look.difference_hash, [])
-        for other in group:
-            if np.abs(look.grey - looks[other.name].grey).mean() <= _SAME_PICTURE:
-                result[image.name] = other.name
+        different_bits = _SET_BITS[hashes[: len(kept)] ^ look.difference_hash].sum(axis=1)
+        for index in np.flatnonzero(different_bits <= _SAME_HASH_BITS):
+            if np.abs(look.grey - looks[kept[index].name].grey).max() <= _SAME_PICTURE:
+                result[image.name] = kept[index].name
                 break
         else:
-            group.append(image)
+            hashes[len(kept)] = look.difference_hash
+            kept.append(image)
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,17 +54,15 @@ def decode(path: Path, name: str, limits: Limits) -> Decoded:
     """Decode a file known to hold JPEG, PNG, WebP or TIFF. Raises ImageCorrupt, FileTooLarge or UnsupportedFormat,
     naming the photo `name`."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about odd but readable files
-            with Image.open(path) as image:
-                if image.width * image.height > limits.pixels:
-                    raise ReconstructionError(
-                        "FileTooLarge",
-                        f"{name} has {image.width} x {image.height} pixels; "
-                        f"at most {limits.pixels // 10**6} megapixels are read.",
-                    )
-                image.load()
-                return _normalised(image, name)
+        with Image.open(path) as image:
+            if image.width * image.height > limits.pixels:
+                raise ReconstructionError(
+                    "FileTooLarge",
+                    f"{name} has {image.width} x {image.height} pixels; "
+                    f"at most {limits.pixels // 10**6} megapixels are read.",
+                )
+            image.load()
+            return _normalised(image, name)
     except ReconstructionError:
         raise
     except Image.DecompressionBombError as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Source
 from reconstruction_api.stages import digest
 
 from ..workspace import is_workspace
@@ -23,6 +24,19 @@ class SourceFile:
     name: str
     path: Path
     size: int
+
+
+def describe(source: Source) -> str:
+    """The source in the user's words, without credentials that an address may carry."""
+    if source.persistent_volume_claim is not None:
+        claim = source.persistent_volume_claim
+        return f"'{claim.path}' on claim '{claim.claim_name}'" if claim.path else f"claim '{claim.claim_name}'"
+    uri = source.uri or ""
+    scheme, separator, rest = uri.partition("://")
+    if separator:
+        host, slash, path = rest.partition("/")
+        uri = f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    return f"'{uri}'"
 
 
 def relevant(name: str) -> bool:

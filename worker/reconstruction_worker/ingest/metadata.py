@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ def camera_data(image: Image.Image) -> CameraData:
     return CameraData(focal_pixels=focal_length(photo, *image.size), gps=position(place))
 
 
-def focal_length(exif: dict[int, Any], width: int, height: int) -> float | None:
+def focal_length(exif: Mapping[int, Any], width: int, height: int) -> float | None:
     """Focal length in pixels from a photo's EXIF tags.
 
     The 35 mm equivalent is defined by the diagonal (CIPA DC-008). Without it, FocalLength and FocalPlaneXResolution
@@ -54,7 +55,7 @@ def focal_length(exif: dict[int, Any], width: int, height: int) -> float | None:
     return pixels if 0.2 < pixels / max(width, height) < 50 else None
 
 
-def position(gps: dict[int, Any]) -> tuple[float, float, float] | None:
+def position(gps: Mapping[int, Any]) -> tuple[float, float, float] | None:
     """Latitude, longitude and altitude from a photo's GPS tags."""
     latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "S")
     longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "W")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Source
 
 from .limits import Limits
-from .listing import SourceFile, relevant
+from .listing import SourceFile, describe, relevant
 
 SCHEMES: Final = ("s3", "gs", "gcs", "az", "abfs", "abfss", "http", "https")
 _ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -39,7 +40,7 @@ def fetch(uri: str, into: Path, limits: Limits, report: Callable[[str], None]) -
             details={"field": "spec.source.uri"},
         )
     into.mkdir(parents=True, exist_ok=True)
-    with _storage_errors(uri):
+    with _storage_errors(describe(Source(uri=uri))):
         system, root = fsspec.core.url_to_fs(uri, **_options(scheme))
         if urlsplit(uri).path.lower().endswith(_ARCHIVE_SUFFIXES):
             return _download(system, root, into / "archive", limits.total_bytes, report)
@@ -94,44 +95,48 @@ def _relative(path: str, root: str) -> str:
 
 
 @contextmanager
-def _storage_errors(uri: str) -> Iterator[None]:
-    """Storage libraries' exceptions as the catalogue's. They share no base class, so names and codes decide."""
-    from .sources import describe
-
-    shown_as = describe(Source(uri=uri))
+def _storage_errors(shown_as: str) -> Iterator[None]:
+    """Storage libraries' exceptions as the catalogue's. They share no base class, and fsspec calls many of them
+    FileNotFoundError; the code that the storage gave, somewhere in the chain of causes, decides."""
     try:
         yield
     except ReconstructionError:
         raise
-    except FileNotFoundError as error:
-        raise ReconstructionError("SourceNotFound", f"spec.source.uri: nothing is at {shown_as}.") from error
-    except PermissionError as error:
-        raise ReconstructionError("SourceAccessDenied", f"Access to {shown_as} was denied.") from error
     except ImportError as error:
         raise ReconstructionError(
-            "InvalidSpec", f"spec.source.uri: support for {urlsplit(uri).scheme}:// is not installed here."
+            "InvalidSpec", f"spec.source.uri: {error.name}, which reads {shown_as}, is not installed here."
         ) from error
-    except OSError as error:
-        if error.errno is not None and error.filename is not None:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise  # the local disk's
-        raise _unreachable(shown_as, error) from error
-    except Exception as error:  # aiohttp, botocore, google, azure
-        code = str(getattr(error, "status", "") or _response_code(error))
-        if code in _DENIED or "Credentials" in type(error).__name__:
+        causes = list(_causes(error))
+        codes = {code for cause in causes for code in _codes(cause)}
+        if codes & _DENIED or any(_is_denial(cause) for cause in causes):
             raise ReconstructionError("SourceAccessDenied", f"Access to {shown_as} was denied.") from error
-        if code in _MISSING:
+        if codes & _MISSING or (isinstance(error, FileNotFoundError) and len(causes) == 1):
             raise ReconstructionError("SourceNotFound", f"spec.source.uri: nothing is at {shown_as}.") from error
-        raise _unreachable(shown_as, error) from error
+        reason = type(causes[-1]).__name__
+        raise ReconstructionError(
+            "ArtifactStoreError", f"Reading {shown_as} failed ({reason}).", details={"exception": reason}
+        ) from error
 
 
-def _response_code(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what it was raised from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
 
 
-def _unreachable(shown_as: str, error: Exception) -> ReconstructionError:
-    return ReconstructionError(
-        "ArtifactStoreError",
-        f"Reading {shown_as} failed ({type(error).__name__}).",
-        details={"exception": type(error).__name__},
-    )
+def _codes(error: BaseException) -> Iterator[str]:
+    """Status that HTTP, or code that object storage answered with."""
+    if (status := getattr(error, "status", None)) is not None:
+        yield str(status)
+    response = getattr(error, "response", None)  # botocore's errors carry the answer as a dictionary
+    if isinstance(response, dict):
+        yield str(response.get("Error", {}).get("Code", ""))
+
+
+def _is_denial(error: BaseException) -> bool:
+    return isinstance(error, PermissionError) or "Credentials" in type(error).__name__

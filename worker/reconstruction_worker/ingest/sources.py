@@ -10,7 +10,7 @@ from reconstruction_api.job import ClaimSource, Source
 
 from .archives import is_archive, unpack
 from .limits import Limits
-from .listing import SourceFile, list_folder
+from .listing import SourceFile, describe, list_folder
 
 
 def gather(
@@ -34,19 +34,6 @@ def gather(
         return _checked(_read(local, scratch, limits, shown_as, report), limits, shown_as)
     except PermissionError as error:
         raise ReconstructionError("SourceAccessDenied", f"{shown_as} can't be read: permission denied.") from error
-
-
-def describe(source: Source) -> str:
-    """The source in the user's words, without credentials that an address may carry."""
-    if source.persistent_volume_claim is not None:
-        claim = source.persistent_volume_claim
-        return f"'{claim.path}' on claim '{claim.claim_name}'" if claim.path else f"claim '{claim.claim_name}'"
-    uri = source.uri or ""
-    scheme, separator, rest = uri.partition("://")
-    if separator:
-        host, slash, path = rest.partition("/")
-        uri = f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-    return f"'{uri}'"
 
 
 def _read(local: Path, scratch: Path, limits: Limits, shown_as: str, report: Callable[[str], None]) -> list[SourceFile]:

@@ -23,9 +23,9 @@ from ..ingest.arrange import Arrangement, arrange
 from ..ingest.checks import note_oddities, same_pictures
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage
 from ..ingest.limits import DEFAULT_LIMITS, Limits
-from ..ingest.listing import SourceFile
+from ..ingest.listing import SourceFile, describe
 from ..ingest.prepare import Prepared, prepare
-from ..ingest.sources import describe, gather
+from ..ingest.sources import gather
 from ..stage import StageContext, StageOutput, Stopped
 
 MIN_IMAGES: Final = 2

@@ -1,0 +1,218 @@
+"""What runs again and what does not; how failures come back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from reconstruction_api.errors import ExitCode
+from reconstruction_api.job import ExportFormat, Mesh
+from reconstruction_api.stages import STAGES, StageName, stage_digests
+from reconstruction_worker.records import read_record
+from reconstruction_worker.workspace import locked
+
+from .stage_packages import TINY, Bench, a_spec, exporting, raising
+
+ALL = [stage.name.value for stage in STAGES]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, monkeypatch)
+
+
+def test_a_second_run_redoes_nothing_and_a_changed_spec_only_what_depends_on_the_change(bench: Bench) -> None:
+    first = bench.run(spec=exporting(ExportFormat.GLB))
+    assert first.exit_code is ExitCode.DONE
+    assert bench.runs() == ALL
+
+    second = bench.run(spec=exporting(ExportFormat.GLB))
+    assert bench.runs() == []
+    assert all(result.skipped for result in second.stages)
+    assert second.metrics == first.metrics
+
+    third = bench.run(spec=exporting(ExportFormat.GLB, ExportFormat.PLY))
+    assert bench.runs() == ["export", "report"]
+    assert [result.name for result in third.stages if not result.skipped] == ["export", "report"]
+
+    bench.run(spec=exporting(ExportFormat.GLB, ExportFormat.PLY).model_copy(update={"mesh": Mesh(target_faces=500)}))
+    assert bench.runs() == ["mesh", "texture", "export", "report"]
+
+    record = read_record(bench.workspace, StageName.REPORT)
+    assert record is not None
+    assert [output.path for output in record.outputs] == ["artifacts/out.json"]
+
+
+def test_results_carry_the_digests_that_the_operator_computes(bench: Bench) -> None:
+    spec = a_spec(training={"steps": 7})
+    outcome = bench.run("ingest", "poses", spec=spec)
+    digests = stage_digests(spec)
+    assert {result.name: result.digest for result in outcome.stages} == {
+        StageName.INGEST: digests[StageName.INGEST],
+        StageName.POSES: digests[StageName.POSES],
+    }
+
+
+def test_another_photo_in_the_source_runs_ingest_again(bench: Bench) -> None:
+    bench.run("ingest", "poses")
+    bench.runs()
+    (bench.photos / "b.jpg").write_bytes(b"another")
+    bench.run("ingest", "poses")
+    assert bench.runs() == ["ingest", "poses"]
+
+
+def test_a_stage_that_comes_to_the_same_result_spares_those_after_it(bench: Bench) -> None:
+    bench.run("ingest", "poses")
+    bench.runs()
+    os.utime(bench.photos / "a.jpg", (1, 1))
+    bench.run("ingest", "poses")
+    assert bench.runs() == ["ingest"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "same size"])
+def test_a_damaged_result_is_made_again(bench: Bench, damage: str) -> None:
+    bench.run("ingest", "poses")
+    bench.runs()
+    output = bench.workspace / "poses" / "out.json"
+    if damage == "missing":
+        output.unlink()
+    else:
+        output.write_bytes(b"x" * output.stat().st_size)
+    bench.run("ingest", "poses")
+    assert bench.runs() == ["poses"]
+
+
+def test_large_results_are_compared_by_content_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = TINY.replace("stage = BY", "(context.folder / 'large').write_bytes(bytes(3 << 20))\n    stage = BY")
+    bench = Bench(tmp_path, monkeypatch, ingest=large)
+    bench.run("ingest")
+    bench.runs()
+    (bench.workspace / "ingest" / "large").write_bytes(b"x" * (3 << 20))
+    bench.run("ingest")
+    assert bench.runs() == []
+    bench.run("ingest", verify=True)
+    assert bench.runs() == ["ingest"]
+
+
+def test_a_stage_starts_with_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = "def run(context):\n    (context.folder / 'half').touch()\n    raise OSError('no')\n"
+    bench = Bench(tmp_path, monkeypatch, ingest=leaving)
+    bench.run("ingest")
+    assert (bench.workspace / "ingest" / "half").exists()
+    (tmp_path / "python" / "stages_of_this_test" / "ingest.py").write_text(TINY)
+    bench.run("ingest")
+    assert [path.name for path in (bench.workspace / "ingest").iterdir()] == ["out.json"]
+
+
+def test_a_record_says_how_long_it_took_and_how_much_memory(bench: Bench) -> None:
+    outcome = bench.run("ingest")
+    record = json.loads((bench.workspace / "stages" / "ingest.json").read_text())
+    assert record["message"] == "ingest did it"
+    assert record["seconds"] > 0
+    assert record["peakMemoryBytes"] > 5_000_000
+    assert outcome.metrics == {"ingestRuns": 1, "peakMemoryBytes": record["peakMemoryBytes"]}
+
+
+def test_a_stage_without_the_result_it_needs_is_a_defect_not_a_crash(bench: Bench) -> None:
+    outcome = bench.run("train")
+    assert outcome.failure is not None
+    assert outcome.failure.code == "InternalError"
+    assert "poses" in outcome.failure.message
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "exit_code"),
+    [
+        (raising("ReconstructionError('EmptyMesh', 'nothing there', details={'faces': 0})"), "EmptyMesh", 3),
+        (raising("MemoryError"), "HostOutOfMemory", 4),
+        (raising("OSError(28, 'No space left on device')"), "DiskFull", 4),
+        (raising("ValueError('secret')"), "InternalError", 70),
+        ("import os\n\ndef run(context):\n    os.abort()\n", "InternalError", 70),
+        ("import os\n\ndef run(context):\n    os._exit(9)\n", "InternalError", 70),
+        ("this is not python", "InternalError", 70),
+    ],
+)  # fmt: skip
+def test_however_a_stage_ends_the_outcome_is_a_code_of_the_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, code: str, exit_code: int
+) -> None:
+    bench = Bench(tmp_path, monkeypatch, ingest=body)
+    outcome = bench.run("ingest", "poses")
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.failure.stage, outcome.exit_code) == (code, "ingest", exit_code)
+    assert outcome.stages == []
+    assert bench.seen.failures == [outcome.failure]
+    assert "secret" not in outcome.failure.model_dump_json()
+
+
+def test_the_traceback_of_a_defect_is_in_the_log_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, monkeypatch, ingest=raising("ValueError('the reason')"))
+    outcome = bench.run("ingest")
+    assert outcome.failure is not None
+    assert "Traceback" not in outcome.failure.model_dump_json()
+    assert "the reason" in bench.log("ingest")
+
+
+def test_details_of_an_error_survive_the_way_out_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "ReconstructionError('LowRegistration', 'few', details={'registered': 3, 'views': {'a'}})"
+    bench = Bench(tmp_path, monkeypatch, ingest=raising(error))
+    outcome = bench.run("ingest")
+    assert outcome.failure is not None
+    assert outcome.failure.details == {"registered": 3, "views": "{'a'}"}
+
+
+def test_a_native_crash_in_structure_from_motion_blames_the_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, monkeypatch, poses="import os\n\ndef run(context):\n    os.abort()\n")
+    outcome = bench.run("ingest", "poses")
+    assert outcome.failure is not None
+    assert outcome.failure.code == "PoseEstimationFailed"
+
+
+def test_what_libraries_print_goes_to_the_stages_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench = Bench(tmp_path, monkeypatch, ingest=TINY.replace("stage = BY", "print('noise')\n    stage = BY"))
+    assert bench.run("ingest").exit_code is ExitCode.DONE
+    assert "noise" in bench.log("ingest")
+    assert capfd.readouterr().out == ""
+
+
+def test_progress_arrives_thinned_out_and_with_the_memory_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = """
+from reconstruction_api.worker import Progress
+from reconstruction_worker.stage import StageOutput
+
+def run(context):
+    for step in range(5001):
+        context.report(Progress(stage=context.name, percent=step / 50, step=step, loss=float("nan")))
+    return StageOutput("done")
+"""
+    bench = Bench(tmp_path, monkeypatch, ingest=busy)
+    assert bench.run("ingest").exit_code is ExitCode.DONE
+    steps = [progress.step for progress in bench.seen.progress]
+    assert steps[-1] == 5000
+    assert len(set(steps)) < 100
+    assert bench.seen.progress[-1].memory_bytes
+    assert bench.seen.progress[-1].loss is None
+
+
+def test_two_runs_never_share_a_workspace(bench: Bench) -> None:
+    with locked(bench.workspace):
+        outcome = bench.run("ingest", lock_patience_seconds=0.2)
+    assert outcome.failure is not None
+    assert (outcome.failure.code, outcome.exit_code) == ("WorkspaceBusy", ExitCode.RESOURCE)
+    assert bench.runs() == []
+
+
+def test_a_full_disk_is_told_before_a_stage_starts(bench: Bench) -> None:
+    outcome = bench.run("ingest", min_free_bytes=1 << 60)
+    assert outcome.failure is not None
+    assert outcome.failure.code == "DiskFull"
+    assert outcome.failure.details["freeBytes"] < 1 << 60
+    assert bench.runs() == []

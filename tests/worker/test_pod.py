@@ -1,0 +1,197 @@
+"""The worker's entry point: what it tells the operator, what it leaves behind, how it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from reconstruction_api.errors import ExitCode
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import ENV_JOB, ENV_PROGRESS_URL, ENV_TOKEN_FILE, ENV_WORKSPACE_CLAIM
+from reconstruction_api.stages import ResourceClass, stage_digests, stages_of
+from reconstruction_api.worker import PodReport, ProgressUpdate, WorkerJob
+from reconstruction_worker import pod
+
+from .stage_packages import PACKAGE, a_spec, raising, write_stages
+
+CLAIM_SPEC = {"source": {"persistentVolumeClaim": {"claimName": "photos", "path": "statue"}}}
+
+
+class Operator:
+    """A progress endpoint that remembers what it got."""
+
+    def __init__(self, status: int = 204):
+        self.updates: list[ProgressUpdate] = []
+        self.tokens: list[str | None] = []
+        operator = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                operator.updates.append(ProgressUpdate.model_validate_json(body))
+                operator.tokens.append(self.headers["Authorization"])
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/progress"
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.server.shutdown()
+            thread.join()
+            self.server.server_close()
+
+
+class Pod:
+    """A pod's file system and environment."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str):
+        self.folder = folder
+        self.monkeypatch = monkeypatch
+        self.workspace = folder / "workspace"
+        write_stages(folder / "python", monkeypatch, **bodies)
+        (folder / "source" / "statue").mkdir(parents=True)
+        (folder / "source" / "statue" / "a.jpg").write_bytes(b"photo")
+        (folder / "token").write_text("first-token\n")
+        monkeypatch.setenv(ENV_WORKSPACE_CLAIM, "statue-workspace")
+        monkeypatch.setenv(ENV_TOKEN_FILE, str(folder / "token"))
+
+    def run(self, resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None) -> tuple[int, PodReport]:
+        """Exit status and final report."""
+        job = WorkerJob(
+            namespace="museum",
+            name="statue",
+            uid="u-1",
+            attempt=2,
+            resource_class=resource_class,
+            spec=spec or ReconstructionJobSpec.model_validate(CLAIM_SPEC),
+        )
+        self.monkeypatch.setenv(ENV_JOB, job.model_dump_json(by_alias=True, exclude_none=True))
+        log = self.folder / "termination-log"
+        arguments = ["--workspace", str(self.workspace), "--source", str(self.folder / "source"),
+                     "--termination-log", str(log), "--stages", PACKAGE]  # fmt: skip
+        with pytest.raises(SystemExit) as end:
+            pod.main(arguments)
+        report = PodReport.from_termination_message(log.read_text())
+        assert report is not None
+        assert isinstance(end.value.code, int)
+        return end.value.code, report
+
+
+def test_three_pods_in_a_row_deliver_artifacts_with_true_checksums(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    for resource_class in ResourceClass:
+        status, report = a_pod.run(resource_class)
+        assert (status, report.failure) == (ExitCode.DONE, None)
+        assert [result.name for result in report.stages] == [stage.name for stage in stages_of(resource_class)]
+        assert bool(report.artifacts) == (resource_class is ResourceClass.DELIVER)
+    (artifact,) = report.artifacts
+    content = (a_pod.workspace / "artifacts" / "out.json").read_bytes()
+    assert artifact.uri == "pvc://statue-workspace/artifacts/out.json"
+    assert (artifact.name, artifact.format, artifact.media_type) == ("out.json", "JSON", "application/json")
+    assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_a_pod_that_finds_its_work_done_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    a_pod.run(ResourceClass.PREPARE)
+    status, report = a_pod.run(ResourceClass.PREPARE)
+    assert status == ExitCode.DONE
+    assert [result.skipped for result in report.stages] == [True, True]
+    digests = stage_digests(ReconstructionJobSpec.model_validate(CLAIM_SPEC))
+    assert [result.digest for result in report.stages] == [digests[result.name] for result in report.stages]
+    assert report.metrics["ingestRuns"] == 1
+
+
+def test_the_operator_hears_of_every_stage_with_a_growing_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    operator = Operator()
+    monkeypatch.setenv(ENV_PROGRESS_URL, operator.url)
+    with operator.serving():
+        a_pod.run(ResourceClass.PREPARE)
+        (tmp_path / "token").write_text("renewed-token\n")
+        a_pod.run(ResourceClass.PREPARE)
+    last = operator.updates[-1]
+    assert (last.namespace, last.name, last.uid, last.attempt) == ("museum", "statue", "u-1", 2)
+    assert [result.name for result in last.stages] == ["ingest", "poses"]
+    assert last.metrics["posesRuns"] == 1
+    assert operator.tokens[0] == "Bearer first-token"
+    assert operator.tokens[-1] == "Bearer renewed-token"
+    restart = [update.sequence for update in operator.updates].index(1, 1)
+    first_pod = [update.sequence for update in operator.updates[:restart]]
+    assert first_pod == sorted(set(first_pod))
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1/progress", "nonsense"])
+def test_an_operator_that_is_away_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv(ENV_PROGRESS_URL, url)
+    assert Pod(tmp_path, monkeypatch).run(ResourceClass.PREPARE)[0] == ExitCode.DONE
+
+
+def test_a_failure_is_in_the_report_and_in_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch, poses=raising("ReconstructionError('LowRegistration', '3 of 40 placed')"))
+    status, report = a_pod.run(ResourceClass.PREPARE)
+    assert status == ExitCode.MODEL_FAILURE
+    assert report.failure is not None
+    assert (report.failure.code, report.failure.stage) == ("LowRegistration", "poses")
+    assert [result.name for result in report.stages] == ["ingest"]
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(
+        (record["job"], record["namespace"], record["attempt"]) == ("statue", "museum", 2) and "ts" in record
+        for record in records
+    )
+    (failed,) = [record for record in records if record["level"] == "error"]
+    assert (failed["stage"], failed["code"]) == ("poses", "LowRegistration")
+
+
+def test_a_defects_traceback_is_in_the_pods_log_and_not_in_the_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, report = Pod(tmp_path, monkeypatch, ingest=raising("ValueError('why')")).run(ResourceClass.PREPARE)
+    assert status == ExitCode.INTERNAL
+    assert "why" not in report.model_dump_json()
+    assert "ValueError: why" in capsys.readouterr().out
+
+
+def test_a_link_on_a_claim_can_not_lead_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    (tmp_path / "source" / "link").symlink_to(tmp_path)
+    spec = a_spec(source={"persistentVolumeClaim": {"claimName": "photos", "path": "link"}})
+    status, report = a_pod.run(ResourceClass.PREPARE, spec)
+    assert status == ExitCode.INVALID_INPUT
+    assert report.failure is not None
+    assert report.failure.code == "SourceNotFound"
+
+
+def test_a_job_from_another_version_is_refused_with_the_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENV_JOB, '{"namespace": "museum", "surprise": 1}')
+    log = tmp_path / "termination-log"
+    with pytest.raises(SystemExit) as end:
+        pod.main(["--termination-log", str(log)])
+    assert end.value.code == ExitCode.INTERNAL
+    report = PodReport.from_termination_message(log.read_text())
+    assert report is not None
+    assert report.failure is not None
+    assert "surprise" in report.failure.message
