@@ -21,7 +21,7 @@ from reconstruction_api.worker import Progress
 class Report(Protocol):
     """Sends a live update; cheap, may be called for every step (updates are thinned out on the way)."""
 
-    def __call__(self, progress: Progress) -> None: ...
+    def __call__(self, progress: Progress, /) -> None: ...
 
 
 def folder_of(workspace: Path, stage: StageName) -> Path:

@@ -59,7 +59,7 @@ class Ingested:
             name=StageName.INGEST,
             workspace=self.workspace,
             spec=ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, "engine": "elsewhere", **spec}),
-            report=lambda progress: self.reports.append(progress),
+            report=self.reports.append,
             stop_requested=lambda: False,
             source=photos,
         )
