@@ -13,6 +13,7 @@ from reconstruction_api.stages import BY_NAME, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_worker.executor import Outcome, Run, execute
 from reconstruction_worker.process import StopRequest
+from reconstruction_worker.records import StageRecord, write_record
 
 PACKAGE = "stages_of_this_test"
 
@@ -102,6 +103,11 @@ class Bench:
         )
         self.seen = observer or Recorder()
         return execute(run, self.seen, stop or StopRequest())
+
+    def pretend_done(self, stage: StageName) -> None:
+        """A record without the work, for tests of the stage after it."""
+        record = StageRecord(stage=stage, key="pretended", digest="pretended", code_version=1)
+        write_record(self.workspace, record)
 
     def runs(self) -> list[str]:
         """Names of the stages that have run since the last call."""

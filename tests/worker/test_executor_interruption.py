@@ -17,7 +17,7 @@ import pytest
 
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.names import ENV_JOB
-from reconstruction_api.stages import ResourceClass
+from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import WorkerJob
 from reconstruction_worker.process import StopRequest
 
@@ -81,7 +81,7 @@ def stop_when(condition: Callable[[], bool], stop: StopRequest, times: int = 1) 
 @pytest.fixture
 def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench(tmp_path, monkeypatch, train=SLOW_TRAINING)
-    bench.run("ingest", "poses")
+    bench.pretend_done(StageName.POSES)
     return bench
 
 
@@ -182,7 +182,7 @@ def run(context):
     raise ReconstructionError("TrainingDiverged", f"found {before} files")
 """
     bench = Bench(tmp_path, monkeypatch, train=diverging)
-    bench.run("ingest", "poses")
+    bench.pretend_done(StageName.POSES)
     for _ in range(2):
         outcome = bench.run("train")
         assert outcome.failure is not None

@@ -48,7 +48,7 @@ def test_no_focal_length_is_made_up(exif: dict[int, Any]) -> None:
 
 
 def test_degrees_minutes_and_seconds_become_signed_degrees() -> None:
-    place = {
+    place: dict[int, Any] = {
         Gps.GPSLatitudeRef: "S", Gps.GPSLatitude: (33.0, 51.0, 36.0),
         Gps.GPSLongitudeRef: "E", Gps.GPSLongitude: (151.0, 12.0, 0.0),
         Gps.GPSAltitude: 12.5, Gps.GPSAltitudeRef: b"\x01",
