@@ -16,6 +16,7 @@ from rich.text import Text
 
 from reconstruction_api.stages import Stage, StageName, overall_percent
 from reconstruction_api.worker import Failure, Progress, StageResult
+from reconstruction_worker.process import StopRequest
 
 PLAIN_INTERVAL_SECONDS: Final = 10.0
 
@@ -112,8 +113,9 @@ _MARKS: Final = {
 class LiveDisplay:
     """A table with a row for each stage, redrawn in place."""
 
-    def __init__(self, console: Console, title: str, stages: Sequence[Stage]):
+    def __init__(self, console: Console, title: str, stages: Sequence[Stage], stop: StopRequest):
         self._title = title
+        self._stop = stop
         self._rows = {stage.name: _Row() for stage in stages}
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=8)
@@ -158,6 +160,8 @@ class LiveDisplay:
         done = [name for name, row in self._rows.items() if row.state == "done"]
         percent = overall_percent(done, running.stage if running else None, running.percent if running else 0)
         header = Text.assemble((self._title, "bold"), f"  {percent} %")
+        if self._stop.requested and running is not None:
+            return Group(header, table, Text("Stopping. Ctrl-C once more stops without saving.", "yellow"))
         return Group(header, table)
 
     def _columns(self, row: _Row) -> tuple[RenderableType, RenderableType, RenderableType]:
@@ -171,6 +175,6 @@ class LiveDisplay:
         return bar, Text(details(row.progress)), Text(elapsed, "dim")
 
 
-def display_for(console: Console, title: str, stages: Sequence[Stage]) -> LiveDisplay | PlainDisplay:
+def display_for(console: Console, title: str, stages: Sequence[Stage], stop: StopRequest) -> LiveDisplay | PlainDisplay:
     """What suits the place that output goes to."""
-    return LiveDisplay(console, title, stages) if console.is_terminal else PlainDisplay(console)
+    return LiveDisplay(console, title, stages, stop) if console.is_terminal else PlainDisplay(console)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import click
+
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Source
 from reconstruction_api.manifests import JobManifest
@@ -45,14 +47,12 @@ def local_source(source: Source, job_file: Path, volumes: Mapping[str, Path]) ->
 
 
 def parse_volumes(pairs: tuple[str, ...]) -> dict[str, Path]:
-    """`CLAIM=DIR` options. Raises InvalidSpec."""
+    """`CLAIM=DIR` options. Raises a usage error."""
     volumes: dict[str, Path] = {}
     for pair in pairs:
         claim, separator, folder = pair.partition("=")
         if not (claim and separator and folder):
-            raise ReconstructionError(
-                "InvalidSpec", f"--volume {pair}: expected CLAIM=DIR.", suggestion="Example: --volume photos=./photos"
-            )
+            raise click.UsageError(f"--volume {pair}: expected CLAIM=DIR, such as photos=./photos.")
         volumes[claim] = Path(folder).expanduser()
     return volumes
 

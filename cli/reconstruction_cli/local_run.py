@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.text import Text
 
-from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.errors import ExitCode
 from reconstruction_api.stages import STAGES, Stage, StageName
-from reconstruction_worker.executor import Outcome, Run, execute, log_of
+from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.process import StopRequest
 
 from .display import display_for, size
@@ -26,6 +27,7 @@ def run_locally(
     source: Path | None,
     until: str | None,
     verify: bool,
+    package: str = STAGE_PACKAGE,
 ) -> ExitCode:
     """Run a job and print its end. Raises ReconstructionError for what is wrong before the first stage."""
     job = read_job(job_file)
@@ -40,10 +42,11 @@ def run_locally(
         stages=stages,
         source=photos.absolute() if photos is not None else None,
         verify=verify,
+        package=package,
     )
     console = Console()
     stop = StopRequest()
-    with stop.on_signals(), display_for(console, f"{job.metadata.name} ({job.spec.engine})", stages) as display:
+    with stop.on_signals(), display_for(console, f"{job.metadata.name} ({job.spec.engine})", stages, stop) as display:
         outcome = execute(run, display, stop)
     _tell_end(console, outcome, run.workspace, out)
     return outcome.exit_code
@@ -55,9 +58,7 @@ def _stages_until(last: str | None) -> tuple[Stage, ...]:
         return STAGES
     names = [stage.name.value for stage in STAGES]
     if last not in names:
-        raise ReconstructionError(
-            "InvalidSpec", f"--until {last}: there is no such stage.", suggestion=f"Stages: {', '.join(names)}."
-        )
+        raise click.UsageError(f"--until {last}: there is no such stage. Stages: {', '.join(names)}.")
     return STAGES[: names.index(last) + 1]
 
 

@@ -38,6 +38,7 @@ from .records import (
 from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
+STAGE_PACKAGE: Final = "reconstruction_worker.stages"
 RESUMABLE: Final = frozenset({StageName.TRAIN})
 """Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
 
@@ -70,7 +71,7 @@ class Run:
     stages: Sequence[Stage] = STAGES
     source: Path | None = None
     """Where the photos are on this machine; None when ingest has to fetch them."""
-    package: str = "reconstruction_worker.stages"
+    package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
     """Compare every byte of large outputs before skipping a stage."""

@@ -27,7 +27,7 @@ from reconstruction_api.stages import StageName, stages_of
 from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
 
 from .artifacts import delivered
-from .executor import Observer, Outcome, Run, execute, log_of
+from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
 from .process import StopRequest
@@ -59,7 +59,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, default=Path(WORKSPACE_PATH), help="the job's volume")
     parser.add_argument("--source", type=Path, default=Path(SOURCE_PATH), help="where the photos' claim is mounted")
     parser.add_argument("--termination-log", type=Path, default=Path(TERMINATION_LOG), help="file of the final report")
-    parser.add_argument("--stages", default="reconstruction_worker.stages", help="package with the stages' modules")
+    parser.add_argument("--stages", default=STAGE_PACKAGE, help="package with the stages' modules")
     return parser.parse_args(arguments)
 
 

@@ -1,0 +1,66 @@
+"""A job for a folder of photos."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Recon
+from tests.worker.ingest.photos import write_photos
+
+from reconstruction_api.job import PoseMethod
+from reconstruction_api.validation import parse_job
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "My Statue (2024)"
+    write_photos(folder, 5)
+    return folder
+
+
+def test_the_job_is_valid_and_names_the_photos_from_where_it_lies(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "jobs" / "statue.yaml"
+    out.parent.mkdir()
+    answer = recon("new", photos, "--out", out)
+    assert answer.status == 0
+    assert "5 photos (5 JPEG), longer side 320 pixels" in answer.out
+    job = parse_job(out.read_text())
+    assert job.metadata.name == "my-statue-2024"
+    assert job.spec.source.uri == "../My Statue (2024)"
+    assert job.spec.images.max_side_pixels == 320
+    assert job.spec.training.steps == 5000
+
+
+def test_what_is_wrong_with_photos_is_said_before_anything_runs(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    (photos / "text.jpg").write_text("text")
+    (photos / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (photos / "transforms.json").write_text("{}")
+    answer = recon("new", photos, "--out", tmp_path / "job.yaml")
+    assert "will be left out: text.jpg is not an image" in answer.out
+    assert "will be left out: cut.png is damaged" in answer.out
+    assert parse_job((tmp_path / "job.yaml").read_text()).spec.poses.method is PoseMethod.PROVIDED
+
+
+def test_an_archive_is_looked_into(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "statue.v2.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in photos.iterdir():
+            file.write(path, path.name)
+    assert recon("new", archive, "--out", tmp_path / "job.yaml").status == 0
+    assert parse_job((tmp_path / "job.yaml").read_text()).metadata.name == "statue"
+
+
+def test_a_file_that_exists_is_not_overwritten_by_accident(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "job.yaml"
+    out.write_text("mine")
+    assert recon("new", photos, "--out", out).status == 2
+    assert out.read_text() == "mine"
+    assert recon("new", photos, "--out", out, "--force").status == 0
+
+
+def test_a_folder_without_photos_is_refused(recon: Recon, tmp_path: Path) -> None:
+    answer = recon("new", tmp_path, "--out", tmp_path / "job.yaml")
+    assert answer.status == 2
+    assert "ImageCountOutOfRange" in answer.err

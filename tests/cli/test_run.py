@@ -1,0 +1,161 @@
+"""What a run shows and leaves, with tiny stages in place of the real ones."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.worker.stage_packages import PACKAGE, raising, write_stages
+
+from reconstruction_api.errors import ExitCode
+from reconstruction_api.stages import STAGES, StageName
+from reconstruction_api.worker import Failure, Progress, StageResult
+from reconstruction_cli.display import LiveDisplay, details, duration, size
+from reconstruction_cli.local_run import run_locally
+from reconstruction_worker.process import StopRequest
+
+JOB = """apiVersion: reconstruction.dev/v1alpha1
+kind: ReconstructionJob
+metadata: {name: statue}
+spec:
+  source: {uri: ./photos}
+  exports: [{format: GLB}%s]
+"""
+DELIVERING = """
+from reconstruction_worker.stage import StageOutput
+
+def run(context):
+    for export in context.spec.exports:
+        (context.folder / f"model.{export.format.lower()}").write_text("model")
+    return StageOutput("delivered", {"psnr": "27.3", "ssim": "0.91"})
+"""
+WAITING = """
+import time
+from reconstruction_worker.stage import Stopped
+
+def run(context):
+    (context.workspace / "waiting").touch()
+    while not context.stop_requested():
+        time.sleep(0.01)
+    raise Stopped
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    path = tmp_path / "job.yaml"
+    path.write_text(JOB % "")
+    return path
+
+
+def run(job: Path, until: str | None = None) -> ExitCode:
+    out = job.parent / "out" / "statue"
+    return run_locally(job, out=out, volumes=(), source=None, until=until, verify=False, package=PACKAGE)
+
+
+def test_a_run_ends_with_its_results_and_a_second_one_is_done_at_once(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_stages(tmp_path / "python", monkeypatch, report=DELIVERING)
+    job.write_text(JOB % ", {format: PLY}")
+    assert run(job) is ExitCode.DONE
+    shown = capfd.readouterr().out
+    assert "PSNR 27.3 dB, SSIM 0.91" in shown
+    assert "model.glb  5 B" in shown
+    out = tmp_path / "out" / "statue"
+    assert sorted(path.name for path in out.iterdir()) == ["model.glb", "model.ply", "workspace"]
+
+    job.write_text(JOB % "")
+    assert run(job) is ExitCode.DONE
+    shown = capfd.readouterr().out
+    assert shown.count("already done") == 6
+    assert sorted(path.name for path in out.iterdir()) == ["model.glb", "workspace"]
+
+
+def test_a_failure_is_a_short_block_with_the_stage(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    error = "ReconstructionError('LowRegistration', '3 of 40 photos placed')"
+    write_stages(tmp_path / "python", monkeypatch, poses=raising(error))
+    assert run(job) is ExitCode.MODEL_FAILURE
+    err = capfd.readouterr().err.splitlines()
+    assert err[:2] == ["LowRegistration in stage poses", "  3 of 40 photos placed"]
+    assert err[2].startswith("  What to do: ")
+    assert len(err) == 3
+
+
+def test_a_defect_names_the_log_and_shows_no_traceback(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_stages(tmp_path / "python", monkeypatch, ingest=raising("ValueError('reason')"))
+    assert run(job) is ExitCode.INTERNAL
+    shown = capfd.readouterr()
+    assert "reason" not in shown.out + shown.err
+    log = tmp_path / "out" / "statue" / "workspace" / "logs" / "ingest.log"
+    assert f"Log: {log}" in shown.err
+    assert "ValueError: reason" in log.read_text()
+
+
+def test_ctrl_c_stops_gracefully_and_says_how_to_go_on(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_stages(tmp_path / "python", monkeypatch, ingest=WAITING)
+    code = f"""
+import sys
+from pathlib import Path
+from reconstruction_cli.local_run import run_locally
+sys.exit(run_locally(Path({str(job)!r}), out=Path({str(tmp_path / "out")!r}), volumes=(), source=None, until="poses",
+                     verify=False, package={PACKAGE!r}))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ingest: started\n"
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == ExitCode.RESUMABLE_STOP
+    assert "Run the same command again to continue." in out
+
+
+def rendered(display: LiveDisplay) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(display._render())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_live_table_shows_every_stage_and_the_numbers_of_the_running_one() -> None:
+    stop = StopRequest()
+    display = LiveDisplay(Console(file=io.StringIO()), "statue (nerfacto)", STAGES, stop)
+    display.stage_ended(
+        StageResult(name=StageName.INGEST, digest="d", seconds=61, message="40 photos", skipped=True), {}
+    )
+    display.stage_started(StageName.TRAIN, resumed=True)
+    progress = Progress(
+        stage=StageName.TRAIN, percent=50, step=500, total_steps=1000, loss=0.0123, psnr=24.56, eta_seconds=75
+    )
+    display.stage_progressed(progress)
+    text = rendered(display)
+    assert all(stage.name in text for stage in STAGES)
+    assert "already done" in text
+    assert "1 min 1 s" in text
+    assert "step 500 of 1000 · loss 0.0123 · PSNR 24.6 dB · 1 min 15 s left" in text
+    assert "33 %" in text
+    stop.stop()
+    assert "Stopping" in rendered(display)
+    failure = Failure(code="EmptyMesh", category="Model", message="m", suggestion="s", retryable=False)
+    display.stage_failed(StageName.TRAIN, failure)
+    assert "✗" in rendered(display)
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert [duration(seconds) for seconds in (0.4, 59, 185, 7800)] == ["0 s", "59 s", "3 min 5 s", "2 h 10 min"]
+    assert [size(count) for count in (12, 3_400, 5_600_000, 7.8e9)] == ["12 B", "3.4 kB", "5.6 MB", "7.8 GB"]
+    assert details(Progress(stage=StageName.POSES, message="matching", memory_bytes=10**9)) == "matching · 1.0 GB"
