@@ -40,7 +40,6 @@ import time
 from reconstruction_worker.stage import Stopped
 
 def run(context):
-    (context.workspace / "waiting").touch()
     while not context.stop_requested():
         time.sleep(0.01)
     raise Stopped

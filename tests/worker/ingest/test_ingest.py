@@ -91,6 +91,7 @@ def test_each_bad_photo_among_good_ones_is_left_out_with_its_own_code(tmp_path: 
         "large.tif": "FileTooLarge",
     }
     assert all(item.name in item.message for item in result.dataset.dropped)
+    assert "8 left out (cut.png: ImageCorrupt, empty.jpg: ImageCorrupt, film.gif" in result.output.message
     stored = {path.name for path in (result.workspace / "ingest" / "images").iterdir()}
     assert stored == {image.name for image in result.images}
 

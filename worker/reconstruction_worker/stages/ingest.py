@@ -30,6 +30,8 @@ from ..stage import StageContext, StageOutput, Stopped
 
 MIN_IMAGES: Final = 2
 """Fewer photos show no depth, whatever the engine."""
+NAMED_IN_SUMMARY: Final = 3
+"""Photos left out that the stage's one line names; dataset.json has all."""
 MAX_THREADS: Final = 4
 """Decoding holds a photo in memory several times over."""
 
@@ -183,8 +185,10 @@ def _summary(dataset: Dataset) -> str:
     parts = [f"{len(dataset.images)} photos"]
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
-    if dataset.dropped:
-        parts.append(f"{len(dataset.dropped)} left out")
+    if dropped := dataset.dropped:
+        named = ", ".join(f"{item.name}: {item.code}" for item in dropped[:NAMED_IN_SUMMARY])
+        more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""
+        parts.append(f"{len(dropped)} left out ({named}{more})")
     return ", ".join(parts)
 
 
