@@ -1,0 +1,193 @@
+"""A node that runs nothing: it takes the pods that the real scheduler gives it and writes the status that a kubelet
+would write, at the speed of the API server. What a pod's worker would have said is for the test to choose."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.names import ENV_JOB, LABEL_JOB
+from reconstruction_api.stages import stage_digests, stages_of
+from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
+from reconstruction_operator.kube import MERGE_PATCH, ApiError, Kube
+
+Document = dict[str, Any]
+_FIELD = "application/strategic-merge-patch+json"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a pod's container ends. `exit_code` None lets it run until it is deleted."""
+
+    exit_code: int | None = 0
+    report: PodReport | None = None
+    reason: str = ""
+    conditions: tuple[Document, ...] = ()
+
+
+Script = Callable[[WorkerJob], Ending]
+
+
+def well(job: WorkerJob) -> Ending:
+    """All stages of the pod's class have ended well."""
+    digests = stage_digests(job.spec)
+    stages = [StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done") for s in
+              stages_of(job.resource_class)]  # fmt: skip
+    artifacts = []
+    if job.resource_class == "deliver":
+        uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
+        artifacts = [Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64,
+                              media_type="model/gltf-binary")]  # fmt: skip
+    metrics: dict[str, str | int] = {"psnr": "27.31"} if job.resource_class == "reconstruct" else {}
+    return Ending(0, PodReport(stages=stages, metrics=metrics, artifacts=artifacts))
+
+
+def badly(code: str, message: str) -> Ending:
+    """The worker reports a failure of the catalogue."""
+    error = ReconstructionError(code, message)
+    return Ending(int(error.exit_code), PodReport(failure=Failure.from_error(error)), "Error")
+
+
+RUNS_ON = Ending(None)
+DISRUPTED = Ending(5, None, "Error", ({"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
+                                       "message": "a more important pod needed the node"},))  # fmt: skip
+
+
+@dataclass
+class FakeKubelet:
+    """Runs until cancelled. `script` may be replaced at any time; `seen` lists the orders of all pods it started."""
+
+    kube: Kube
+    configuration: Configuration
+    script: Script = well
+    node: str = "fake-node"
+    seen: list[WorkerJob] = field(default_factory=list)
+    _handled: dict[str, str] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        await self._register()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._heartbeat())
+            tasks.create_task(self._watch(tasks))
+
+    async def _register(self) -> None:
+        with contextlib.suppress(ApiError):
+            await self.kube.create("/api/v1/nodes", {"metadata": {"name": self.node}})
+        capacity = {"cpu": "4000", "memory": "4000Gi", "pods": "100000", "ephemeral-storage": "4000Gi"}
+        status = {
+            "capacity": capacity,
+            "allocatable": capacity,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "",
+                            "lastHeartbeatTime": _now(), "lastTransitionTime": _now()}],
+        }  # fmt: skip
+        await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": status})
+        await self._patch(f"/api/v1/nodes/{self.node}", {"spec": {"taints": None}})
+
+    async def _heartbeat(self) -> None:
+        leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        with contextlib.suppress(ApiError):
+            await self.kube.create(leases, {"metadata": {"name": self.node}, "spec": {"holderIdentity": self.node}})
+        while True:
+            renewed = {"spec": {"renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                                "leaseDurationSeconds": 40}}  # fmt: skip
+            with contextlib.suppress(ApiError):
+                await self.kube.request("PATCH", f"{leases}/{self.node}", body=renewed, content_type=MERGE_PATCH)
+            await asyncio.sleep(5)
+
+    async def _watch(self, tasks: asyncio.TaskGroup) -> None:
+        """List, then follow; again from the start whenever the connection ends."""
+        async with aiohttp.ClientSession(connector=_connector(self.configuration), read_bufsize=2**21) as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError, ApiError):
+                    await self._follow(session, tasks)
+                await asyncio.sleep(0.1)
+
+    async def _follow(self, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
+        page = await self.kube.request("GET", "/api/v1/pods", query={"labelSelector": LABEL_JOB})
+        for pod in page["items"]:
+            self._take(pod, tasks)
+        version = page["metadata"]["resourceVersion"]
+        query = {"watch": "true", "labelSelector": LABEL_JOB, "resourceVersion": version}
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with session.get(f"{self.configuration.host}/api/v1/pods", params=query, timeout=timeout) as answer:
+            async for line in answer.content:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return
+                if event["type"] != "DELETED":
+                    self._take(event["object"], tasks)
+
+    def _take(self, pod: Document, tasks: asyncio.TaskGroup) -> None:
+        """Each pod is started once and stopped once."""
+        uid, metadata = pod["metadata"]["uid"], pod["metadata"]
+        if pod["spec"].get("nodeName") != self.node:
+            return
+        if "deletionTimestamp" in metadata and self._handled.get(uid) != "stopped":
+            self._handled[uid] = "stopped"
+            tasks.create_task(self._stop(pod))
+        elif uid not in self._handled and pod["status"].get("phase") == "Pending":
+            self._handled[uid] = "started"
+            tasks.create_task(self._run(pod))
+
+    async def _run(self, pod: Document) -> None:
+        environment = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
+        order = WorkerJob.model_validate_json(environment[ENV_JOB])
+        self.seen.append(order)
+        started = _now()
+        await self._status(pod, "Running", {"running": {"startedAt": started}})
+        ending = self.script(order)
+        if ending.exit_code is None:
+            return
+        state = _terminated(ending.exit_code, started, ending.reason, ending.report)
+        phase = "Succeeded" if ending.exit_code == 0 else "Failed"
+        await self._status(pod, phase, state, ending.conditions)
+
+    async def _stop(self, pod: Document) -> None:
+        """SIGTERM: the worker saves and ends with status 5; then the kubelet removes the pod's object."""
+        if pod["status"].get("phase") not in ("Succeeded", "Failed"):
+            await self._status(pod, "Failed", _terminated(5, _now(), "Error", None))
+        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+        with contextlib.suppress(ApiError):
+            await self.kube.request("DELETE", path, body={"gracePeriodSeconds": 0})
+
+    async def _status(self, pod: Document, phase: str, state: Document, conditions: tuple[Document, ...] = ()) -> None:
+        spec = pod["spec"]["containers"][0]
+        container = {
+            "name": spec["name"], "image": spec["image"], "imageID": "", "ready": phase == "Running",
+            "restartCount": 0, "state": state,
+        }  # fmt: skip
+        status: Document = {"phase": phase, "containerStatuses": [container], "startTime": _now()}
+        if conditions:
+            status["conditions"] = list(conditions)
+        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
+        with contextlib.suppress(ApiError):
+            await self._patch(path, {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
+
+    async def _patch(self, path: str, body: Document) -> None:
+        await self.kube.request("PATCH", path, body=body, content_type=_FIELD)
+
+
+def _connector(configuration: Configuration) -> aiohttp.TCPConnector:
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return aiohttp.TCPConnector(ssl=context)
+
+
+def _terminated(exit_code: int, started: str, reason: str, report: PodReport | None) -> Document:
+    message = report.to_termination_message() if report else ""
+    return {"terminated": {"exitCode": exit_code, "startedAt": started, "finishedAt": _now(),
+                           "reason": reason or "Completed", "message": message}}  # fmt: skip
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

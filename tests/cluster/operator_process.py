@@ -1,0 +1,73 @@
+"""The operator as its users run it: a process of its own, started, killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class OperatorProcess:
+    """`python3 -m reconstruction_operator` with a port of its own. Flags are given as `name=value`."""
+
+    def __init__(self, kubeconfig: Path, log: Path, **flags: str):
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        defaults = {"kubeconfig": str(kubeconfig), "http_port": str(self.port), "http_host": "127.0.0.1",
+                    "leader_election": "false", "log_format": "text", "lost_report_grace_seconds": "3"}  # fmt: skip
+        self._flags = [f"--{name.replace('_', '-')}={value}" for name, value in (defaults | flags).items()]
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "reconstruction_operator", *self._flags],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": _python_path()},
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is tidied up."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> int:
+        """SIGTERM, as Kubernetes stops a pod; the exit status."""
+        return self._end(subprocess.Popen.terminate)
+
+    def _end(self, signal: Callable[[subprocess.Popen[bytes]], None]) -> int:
+        if self.process is None:
+            return 0
+        signal(self.process)
+        status = self.process.wait(timeout=30)
+        self.process = None
+        return status
+
+
+async def eventually(question: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30) -> T:
+    """The first answer that is neither None nor False; fails after the deadline, saying what was awaited."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = await question()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        await asyncio.sleep(0.05)
+
+
+def _python_path() -> str:
+    return os.pathsep.join(sys.path)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
