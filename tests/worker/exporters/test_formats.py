@@ -1,0 +1,169 @@
+"""Written files hold the model, the right way up, in the hands of a reader that did not write them."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import ExportFormat
+from reconstruction_worker.exporters import glb, obj, ply
+from reconstruction_worker.exporters.model import Model
+from reconstruction_worker.exporters.registry import EXPORTERS
+
+from .models import figure
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return figure()
+
+
+@pytest.mark.parametrize("kind", list(ExportFormat))
+def test_every_format_of_the_api_is_written_and_passes_its_check(
+    kind: ExportFormat, model: Model, tmp_path: Path
+) -> None:
+    exporter = EXPORTERS[kind]
+    paths = exporter.write(model, tmp_path)
+    content = exporter.check(model, tmp_path)
+    assert {path.name for path in paths} == set(exporter.media_types)
+    assert content.faces == len(model.faces)
+
+
+@pytest.mark.parametrize("kind", [ExportFormat.GLB, ExportFormat.OBJ])
+def test_the_tip_points_to_y_and_the_front_to_z(kind: ExportFormat, model: Model, tmp_path: Path) -> None:
+    path = EXPORTERS[kind].write(model, tmp_path)[0]
+    mesh = trimesh.load(path, force="mesh", process=False)
+    tip = mesh.vertices[mesh.vertices[:, 1].argmax()]
+    assert np.allclose(tip, [0, 3, 2], atol=1e-5)
+
+
+def test_ply_keeps_z_up_and_has_no_seams(model: Model, tmp_path: Path) -> None:
+    ply.write(model, tmp_path)
+    mesh = trimesh.load_mesh(tmp_path / ply.FILE, process=False)
+    assert np.allclose(mesh.vertices[mesh.vertices[:, 2].argmax()], [0, -2, 3], atol=1e-5)
+    assert len(mesh.vertices) == 9
+    assert mesh.is_watertight
+
+
+@pytest.mark.parametrize("kind", list(ExportFormat))
+def test_faces_are_counter_clockwise_from_outside(kind: ExportFormat, model: Model, tmp_path: Path) -> None:
+    path = EXPORTERS[kind].write(model, tmp_path)[0]
+    mesh = trimesh.load(path, force="mesh", process=True)
+    mesh.merge_vertices(merge_tex=True, merge_norm=True)
+    assert mesh.volume > 0
+
+
+@pytest.mark.parametrize("kind", [ExportFormat.GLB, ExportFormat.OBJ])
+def test_texture_coordinates_hit_the_same_texels(kind: ExportFormat, model: Model, tmp_path: Path) -> None:
+    path = EXPORTERS[kind].write(model, tmp_path)[0]
+    mesh = trimesh.load(path, force="mesh", process=False)
+    # trimesh counts v from the bottom, whatever the file did; the model from the top.
+    order = np.argsort(np.round(mesh.visual.uv @ [1000, 1], 4))
+    expected = np.stack([model.uv[:, 0], 1 - model.uv[:, 1]], axis=1)
+    assert np.allclose(mesh.visual.uv[order], expected[np.argsort(np.round(expected @ [1000, 1], 4))], atol=2e-4)
+
+
+def test_the_image_in_the_glb_has_the_textures_colours(model: Model, tmp_path: Path) -> None:
+    glb.write(model, tmp_path)
+    mesh = trimesh.load(tmp_path / glb.FILE, force="mesh")
+    image = np.asarray(mesh.visual.material.baseColorTexture.convert("RGB")).astype(int)
+    assert np.abs(image[10, 10] - [200, 30, 30]).max() < 8
+    assert np.abs(image[-10, 10] - [30, 30, 200]).max() < 8
+
+
+def test_an_open_surface_is_visible_from_both_sides(model: Model) -> None:
+    opened = Model(model.vertices, model.normals, model.faces[:-4], model.uv, model.texture, metric=False)
+    assert not material(glb.encode(model))["doubleSided"]
+    assert material(glb.encode(opened))["doubleSided"]
+
+
+def test_vertex_colours_are_the_textures(model: Model) -> None:
+    _, colours = ply.coloured(model)
+    assert {tuple(c) for c in colours.tolist()} != {(0, 0, 0)}
+    assert colours.max() <= 201
+
+
+def cut(data: bytes) -> bytes:
+    return data[:-100]
+
+
+def flip_index(data: bytes) -> bytes:
+    """An index that points behind the last vertex."""
+    document, start = header(data)
+    view = document["bufferViews"][document["accessors"][3]["bufferView"]]
+    at = start + view["byteOffset"]
+    return data[:at] + struct.pack("<H", 60000) + data[at + 2 :]
+
+
+def spoil_picture(data: bytes) -> bytes:
+    document, start = header(data)
+    view = document["bufferViews"][document["images"][0]["bufferView"]]
+    at = start + view["byteOffset"]
+    return data[: at + 20] + b"\0" * (view["byteLength"] - 20) + data[at + view["byteLength"] :]
+
+
+def move_vertex(data: bytes) -> bytes:
+    _, start = header(data)
+    return data[:start] + struct.pack("<f", 1e6) + data[start + 4 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flip_index, spoil_picture, move_vertex])
+def test_a_damaged_glb_fails_its_check(damage: Callable[[bytes], bytes], model: Model, tmp_path: Path) -> None:
+    path = glb.write(model, tmp_path)[0]
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ReconstructionError) as caught:
+        glb.check(model, tmp_path)
+    assert caught.value.code == "ExportFailed"
+    assert caught.value.message.startswith("model.glb")
+
+
+def drop_last_line(folder: Path) -> None:
+    path = folder / obj.FILE
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+
+
+def lose_texture(folder: Path) -> None:
+    (folder / obj.TEXTURE).unlink()
+
+
+def cut_texture(folder: Path) -> None:
+    path = folder / obj.TEXTURE
+    path.write_bytes(path.read_bytes()[:-60])
+
+
+def lose_material(folder: Path) -> None:
+    (folder / obj.MATERIALS).unlink()
+
+
+@pytest.mark.parametrize("damage", [drop_last_line, lose_texture, cut_texture, lose_material])
+def test_a_damaged_obj_fails_its_check(damage: Callable[[Path], None], model: Model, tmp_path: Path) -> None:
+    obj.write(model, tmp_path)
+    damage(tmp_path)
+    with pytest.raises(ReconstructionError) as caught:
+        obj.check(model, tmp_path)
+    assert caught.value.code == "ExportFailed"
+
+
+def test_a_cut_off_ply_fails_its_check(model: Model, tmp_path: Path) -> None:
+    path = ply.write(model, tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ReconstructionError) as caught:
+        ply.check(model, tmp_path)
+    assert caught.value.code == "ExportFailed"
+
+
+def header(data: bytes) -> tuple[dict, int]:
+    """The JSON document of a GLB and where its binary chunk's content starts."""
+    (length,) = struct.unpack_from("<I", data, 12)
+    return json.loads(data[20 : 20 + length]), 20 + length + 8
+
+
+def material(data: bytes) -> dict:
+    return header(data)[0]["materials"][0]

@@ -1,0 +1,58 @@
+"""Stage `export`: the textured model in the wanted formats, each opened again by another reader than its writer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from reconstruction_api.job import ExportFormat
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+from ..exporters.model import Model, load_model
+from ..exporters.registry import EXPORTERS
+from ..files import sha256_of
+from ..geometry.scene import load_scene
+from ..stage import StageContext, StageOutput, Stopped
+
+
+def run(context: StageContext) -> StageOutput:
+    """Raises ExportFailed when a written file does not hold what it should."""
+    scale = load_scene(context.workspace).metres_per_unit
+    model = load_model(context.of(StageName.TEXTURE), scale)
+    exports = []
+    wanted = [export.format for export in context.spec.exports]
+    for done, kind in enumerate(wanted):
+        if context.stop_requested():
+            raise Stopped
+        context.report(Progress(stage=context.name, percent=100 * done / len(wanted), message=f"writing {kind}"))
+        exports.append(_export(kind, model, context.folder))
+    document = {"metric": model.metric, "exports": exports}
+    (context.folder / "exports.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    size = sum(file["sizeBytes"] for export in exports for file in export["files"])
+    return StageOutput(f"{', '.join(wanted)}: {size / 1e6:.1f} MB, each opened again")
+
+
+def _export(kind: ExportFormat, model: Model, folder: Path) -> dict[str, Any]:
+    """One entry of `exports.json`."""
+    exporter = EXPORTERS[kind]
+    paths = exporter.write(model, folder)
+    content = exporter.check(model, folder)
+    return {
+        "format": kind.value,
+        "up": exporter.up,
+        "vertices": content.vertices,
+        "faces": content.faces,
+        "bounds": content.bounds.tolist(),
+        "checkedBy": exporter.checked_by,
+        "files": [
+            {
+                "name": path.name,
+                "mediaType": exporter.media_types[path.name],
+                "sizeBytes": path.stat().st_size,
+                "sha256": sha256_of(path),
+            }
+            for path in paths
+        ],
+    }
