@@ -41,6 +41,7 @@ def run_locally(
         workspace=(out / "workspace").resolve(),
         stages=stages,
         source=photos.absolute() if photos is not None else None,
+        job_name=job.metadata.name,
         verify=verify,
         package=package,
     )

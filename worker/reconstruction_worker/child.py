@@ -47,6 +47,7 @@ def _run(request: StageRequest, events: EventWriter, stop: threading.Event) -> N
         report=events.progress,
         stop_requested=stop.is_set,
         source=Path(request.source) if request.source is not None else None,
+        job_name=request.job_name,
     )
     try:
         output = importlib.import_module(request.module).run(context)

@@ -27,6 +27,7 @@ class StageRequest(ApiModel):
     workspace: str
     spec: ReconstructionJobSpec
     source: str | None = None
+    job_name: str = "reconstruction"
 
 
 class ProgressEvent(ApiModel):

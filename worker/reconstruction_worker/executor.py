@@ -71,6 +71,8 @@ class Run:
     stages: Sequence[Stage] = STAGES
     source: Path | None = None
     """Where the photos are on this machine; None when ingest has to fetch them."""
+    job_name: str = "reconstruction"
+    """What the report calls the job."""
     package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
@@ -173,6 +175,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         workspace=str(run.workspace),
         spec=run.spec,
         source=str(run.source) if run.source is not None else None,
+        job_name=run.job_name,
     )
     try:
         return run_in_child(

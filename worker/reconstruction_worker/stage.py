@@ -42,6 +42,8 @@ class StageContext:
     """True once the process was asked to stop (SIGTERM): finish the step, save, and raise `Stopped`."""
     source: Path | None = None
     """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
+    job_name: str = "reconstruction"
+    """Name of the job, for people; no result may depend on it."""
 
     @property
     def folder(self) -> Path:

@@ -40,7 +40,7 @@ def textured(mesh: Mesh, uv: NDArray[np.floating], texture: Picture) -> Shader:
     """The texture's colour without lighting. `uv` [V, 2] from the picture's upper left corner; `texture` [H, W, 3]."""
 
     def shade(hits: Hits, rays: NDArray[np.float64]) -> NDArray[np.float32]:
-        return sample(texture, hits.interpolate(mesh.faces, uv)) / 255
+        return sample(texture, hits.interpolate(mesh.faces, uv)) / np.float32(255)
 
     return shade
 

@@ -1,0 +1,155 @@
+"""What a job hands over: complete, self-contained, safe to open, and true."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reconstruction_api.stages import StageName
+from reconstruction_worker.stages import report
+
+from .workspaces import context_of, finished
+
+REQUESTS = r"https?://|url\(|@import|\bfetch\(|XMLHttpRequest|\bimport\b|WebSocket|eval\("
+JOB = 'ball <script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    workspace = tmp_path_factory.mktemp("workspace")
+    context = context_of(StageName.REPORT, workspace, finished(workspace, "GLB", "OBJ"), JOB)
+    report.run(context)
+    return context.folder
+
+
+@pytest.fixture(scope="module")
+def page(artifacts: Path) -> str:
+    return (artifacts / "report.html").read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    """All elements with their attributes, and the text of each style and script."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self._open = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in ("style", "script"):
+            self.texts.append((self._open, data))
+
+
+def test_every_promised_file_is_there(artifacts: Path) -> None:
+    names = {path.name for path in artifacts.iterdir()}
+    assert {"report.html", "quality.json", "manifest.json", "preview.png", "model.glb", "model.obj"} <= names
+
+
+def test_the_manifest_has_the_checksum_of_every_other_file(artifacts: Path) -> None:
+    manifest = json.loads((artifacts / "manifest.json").read_text())
+    listed = {file["name"]: file for file in manifest["artifacts"]}
+    assert set(listed) == {path.name for path in artifacts.iterdir()} - {"manifest.json"}
+    for name, file in listed.items():
+        data = (artifacts / name).read_bytes()
+        assert file["sha256"] == hashlib.sha256(data).hexdigest()
+        assert file["sizeBytes"] == len(data)
+        assert "/" in file["mediaType"]
+
+
+def test_the_manifest_says_how_the_model_was_made(artifacts: Path) -> None:
+    manifest = json.loads((artifacts / "manifest.json").read_text())
+    assert manifest["job"] == JOB
+    assert manifest["engine"]["licence"] == "Apache-2.0"
+    assert manifest["photos"] == {"used": 11, "dropped": 1, "registered": 10}
+    assert [stage["name"] for stage in manifest["stages"]] == ["ingest", "poses", "train"]
+    assert all(stage["seconds"] == 12.5 and len(stage["settingsDigest"]) == 64 for stage in manifest["stages"])
+
+
+def test_quality_has_its_numbers_at_the_top_level(artifacts: Path) -> None:
+    quality = json.loads((artifacts / "quality.json").read_text())
+    assert (quality["psnr"], quality["ssim"], quality["verdict"]) == (25.5, 0.9, "pass")
+    assert quality["lpips"] is None and quality["lpipsReason"]
+    assert quality["registration"]["registered"] == 10
+    assert quality["registration"]["unregistered"] == ["lost.png"]
+
+
+def test_nothing_outside_the_page_is_asked_for(page: str) -> None:
+    elements = Elements(page)
+    for tag, attributes in elements.found:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            address = attributes.get(name)
+            if address is not None:
+                assert address.startswith("data:") or re.fullmatch(r"[\w.-]+", address), (tag, address)
+        assert not {name for name in attributes if name.startswith("on") or name == "style"}, tag
+    for _, text in elements.texts:
+        assert not re.search(
+            r"https?://|url\(|@import|\bfetch\(|XMLHttpRequest|\bimport\b|WebSocket|eval\(", text[:200_000]
+        )
+
+
+def test_the_policy_allows_the_pages_own_style_and_script_only(page: str) -> None:
+    elements = Elements(page)
+    policy = next(a["content"] for tag, a in elements.found if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None and policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy and "*" not in policy
+    data_block = next(text for tag, text in elements.texts if text.startswith("{"))
+    for _, text in elements.texts:
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert (f"'sha256-{digest}'" in policy) == (text is not data_block)
+
+
+def test_names_and_messages_are_text_not_markup(page: str) -> None:
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in page
+    assert "cut off &lt;b&gt;here&lt;/b&gt;" in page
+
+
+def test_where_the_photos_came_from_stays_private(artifacts: Path) -> None:
+    for path in artifacts.iterdir():
+        assert b"SECRET" not in path.read_bytes()
+        assert b"private-bucket" not in path.read_bytes()
+
+
+def test_the_page_is_small(page: str) -> None:
+    assert len(page) < 2_000_000
+
+
+def test_worst_views_come_with_photo_render_and_error(page: str) -> None:
+    captions = [a.get("alt") or "" for tag, a in Elements(page).found if tag == "img"]
+    assert {"photo of IMG_0003.png", "render of IMG_0003.png", "error of IMG_0003.png"} <= set(captions)
+
+
+def test_the_preview_shows_photo_and_model_alike(artifacts: Path) -> None:
+    with Image.open(artifacts / "preview.png") as image:
+        sheet = np.asarray(image.convert("RGB")).astype(float)
+    side, gap = 480, 12
+    photo, model, wires = (sheet[gap : gap + side, gap + k * (side + gap) :][:, :side] for k in range(3))
+    middle = (slice(140, 340), slice(140, 340))
+    assert np.abs(photo[middle] - model[middle]).mean() < 12
+    assert np.abs(wires[middle] - model[middle]).mean() > 30
+
+
+def test_a_page_without_measurements_is_still_a_page(tmp_path: Path) -> None:
+    spec = finished(tmp_path, "GLB")
+    for name in ("evaluate/quality.json", "train/history.jsonl", "ingest/dataset.json", "poses/registration.json"):
+        (tmp_path / name).unlink()
+    context = context_of(StageName.REPORT, tmp_path, spec)
+    report.run(context)
+    assert "Held-out views" not in (context.folder / "report.html").read_text(encoding="utf-8")

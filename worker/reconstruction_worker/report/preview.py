@@ -1,0 +1,100 @@
+"""`preview.png`: the model beside a photo taken from the same place, as wires, and from other sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ..engines.base import Camera
+from ..exporters.model import Model
+from ..geometry.mesh import Mesh
+from ..geometry.raycast import Caster
+from ..geometry.render import Picture, over, render, shaded, textured, wireframe
+from ..geometry.scene import Scene, View
+
+PANEL = 480
+GAP = 12
+BACKGROUND = np.array([0.94, 0.945, 0.955])
+INK = (40, 46, 56)
+FIELD_OF_VIEW = np.radians(30)
+SIDES = (("left", -50, 12), ("above", 25, 50), ("right", 60, 12))
+"""Name, turn from the front and elevation in degrees of the additional views."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The sheet with all pictures, and the model alone from the most frontal camera."""
+
+    sheet: Image.Image
+    model: Image.Image
+
+
+def preview(model: Model, scene: Scene) -> Preview:
+    """Two rows: photo, model and wires from the most frontal camera; below, the model from three other sides.
+
+    `model` is in world units, z up.
+    """
+    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    caster = Caster(mesh)
+    colours = textured(mesh, model.uv, model.texture)
+    view = frontal_view(scene)
+    camera = view.camera.scaled(PANEL / max(view.camera.width, view.camera.height))
+    panels = [
+        ("photo", over(_scaled_photo(view, camera), BACKGROUND)),
+        ("model from the same place", over(render(caster, camera, colours), BACKGROUND)),
+        ("triangles", over(render(caster, camera, wireframe(mesh, camera)), BACKGROUND)),
+    ]
+    for (name, turn, elevation), shader in zip(SIDES, (colours, shaded(mesh), colours), strict=True):
+        panels.append((name, over(render(caster, orbit_camera(mesh, turn, elevation), shader), BACKGROUND)))
+    return Preview(_sheet(panels), Image.fromarray(panels[1][1]))
+
+
+def frontal_view(scene: Scene) -> View:
+    """The view whose direction is closest to the mean of all."""
+    directions = np.array([view.camera.camera_to_world[:3, 2] for view in scene.views])
+    return scene.views[int((directions @ directions.mean(axis=0)).argmax())]
+
+
+def orbit_camera(mesh: Mesh, turn: float, elevation: float, side: int = PANEL) -> Camera:
+    """A camera that sees the whole mesh; `turn` 0 looks at its front (from -y), angles in degrees."""
+    low, high = mesh.bounds()
+    centre = (low + high) / 2
+    radius = float(np.linalg.norm(mesh.vertices - centre, axis=1).max())
+    yaw, pitch = np.radians(turn), np.radians(elevation)
+    back = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
+    right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
+    pose = np.eye(4)
+    pose[:3] = np.stack(
+        [right, np.cross(back, right), back, centre + back * radius / np.sin(FIELD_OF_VIEW / 2)], axis=1
+    )
+    focal = side / 2 / np.tan(FIELD_OF_VIEW / 2)
+    return Camera(pose, focal, focal, side / 2, side / 2, side, side)
+
+
+def _scaled_photo(view: View, camera: Camera) -> Picture:
+    picture = Image.fromarray(view.photo()).resize((camera.width, camera.height), Image.Resampling.LANCZOS)
+    return np.asarray(picture)
+
+
+def _sheet(panels: list[tuple[str, NDArray[np.uint8]]]) -> Image.Image:
+    """Pictures in rows of three, each with its name below."""
+    font = ImageFont.load_default(size=15)
+    line = 26
+    height = max(picture.shape[0] for _, picture in panels[:3])
+    rows = [height, PANEL]
+    plain = tuple(round(float(c) * 255) for c in BACKGROUND)
+    size = (3 * PANEL + 4 * GAP, sum(rows) + 2 * line + 3 * GAP)
+    sheet = Image.new("RGB", size, plain)
+    draw = ImageDraw.Draw(sheet)
+    top = GAP
+    for row, tall in enumerate(rows):
+        for column, (name, picture) in enumerate(panels[3 * row : 3 * row + 3]):
+            left = GAP + column * (PANEL + GAP)
+            x, y = left + (PANEL - picture.shape[1]) // 2, top + (tall - picture.shape[0]) // 2
+            sheet.paste(Image.fromarray(picture), (x, y))
+            draw.text((left + PANEL / 2, top + tall + line / 2), name, INK, font, anchor="mm")
+        top += tall + line + GAP
+    return sheet

@@ -1,0 +1,64 @@
+"""Stage `report`: what the job hands over, in `artifacts/`: exported files, report page, numbers and manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+from ..exporters.model import load_model
+from ..geometry.scene import load_scene
+from ..report.findings import Findings, gather
+from ..report.numbers import artifacts, manifest_document, quality_document
+from ..report.page import report_page
+from ..report.preview import preview
+from ..report.viewer_data import viewer_document
+from ..stage import StageContext, StageOutput, Stopped
+
+
+def run(context: StageContext) -> StageOutput:
+    """Nothing is computed anew but pictures; the numbers are what the stages measured."""
+
+    def progress(percent: float, message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report(Progress(stage=context.name, percent=percent, message=message))
+
+    findings = gather(context.workspace, context.spec, context.job_name)
+    scene = load_scene(context.workspace)
+    model = load_model(context.of(StageName.TEXTURE), metres_per_unit=None)
+    progress(0, "collecting files")
+    _collect(findings, context.folder)
+    progress(10, "rendering the preview")
+    pictures = preview(model, scene)
+    pictures.sheet.save(context.folder / "preview.png")
+    quality = quality_document(findings)
+    _write_json(context.folder / "quality.json", quality)
+    progress(60, "writing the report")
+    viewer = viewer_document(model, scene, findings.split.get("eval", []))
+    page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
+    (context.folder / "report.html").write_text(page, encoding="utf-8")
+    progress(90, "writing the manifest")
+    delivered = artifacts(context.folder, findings)
+    _write_json(context.folder / "manifest.json", manifest_document(findings, delivered))
+    size = sum(file["sizeBytes"] for file in delivered)
+    return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
+
+
+def _collect(findings: Findings, folder: Path) -> None:
+    """The exported files, as hard links where the file system has them."""
+    for export in findings.exports.get("exports", []):
+        for file in export["files"]:
+            source, target = findings.folder(StageName.EXPORT) / file["name"], folder / file["name"]
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copyfile(source, target)
+
+
+def _write_json(path: Path, document: dict) -> None:
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
