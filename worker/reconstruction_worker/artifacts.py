@@ -18,6 +18,7 @@ _MEDIA_TYPES: Final = {
     ".json": "application/json",
     ".mtl": "model/mtl",
     ".obj": "model/obj",
+    ".ply": "application/ply",
     ".png": "image/png",
     ".zip": "application/zip",
 }

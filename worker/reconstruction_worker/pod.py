@@ -70,6 +70,7 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
     run = Run(
         spec=job.spec,
         workspace=options.workspace,
+        job_name=job.name,
         stages=stages_of(job.resource_class),
         source=below_claim(options.source, claim) if claim is not None else None,
         package=options.stages,

@@ -28,7 +28,7 @@ def quality_document(findings: Findings) -> dict[str, Any]:
             "photos": len(photos),
             "registered": len(registered),
             "unregistered": missing,
-            "reprojectionErrorPixels": findings.registration.get("reprojectionError"),
+            "reprojectionErrorPixels": findings.registration.get("meanReprojectionError"),
         },
         "mesh": {key: findings.mesh.get(key) for key in ("vertices", "faces", "components", "watertight")},
         "texture": {key: findings.texture.get(key) for key in ("size", "photoShare")},
