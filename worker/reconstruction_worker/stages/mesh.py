@@ -8,8 +8,8 @@ from reconstruction_api.job import Device
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress
 
-from ..engines.registry import load_engine
-from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, extract_mesh
+from ..engines.trained import trained_field
+from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh
 from ..geometry.ply import write_ply
 from ..geometry.scene import load_scene, training_scene
 from ..stage import StageContext, StageOutput, Stopped
@@ -17,8 +17,7 @@ from ..stage import StageContext, StageOutput, Stopped
 
 def run(context: StageContext) -> StageOutput:
     """Render depth from the training cameras and fuse it. Raises EmptyMesh when the field shows no surface."""
-    device = _device(context.spec.training.device)
-    field = load_engine(context.spec.engine).load(context.of(StageName.TRAIN), context.workspace, device)
+    field = trained_field(context)
     scene = training_scene(load_scene(context.workspace), context.of(StageName.TRAIN))
 
     def progress(percent: float, message: str) -> None:
@@ -26,8 +25,7 @@ def run(context: StageContext) -> StageOutput:
             raise Stopped
         context.report(Progress(stage=context.name, percent=percent, message=message))
 
-    budget = GPU_BUDGET if device == "cuda" else CPU_BUDGET
-    mesh, statistics = extract_mesh(field, scene, context.spec.mesh.target_faces, budget, progress)
+    mesh, statistics = extract_mesh(field, scene, context.spec.mesh.target_faces, _budget(context), progress)
     write_ply(context.folder / "mesh.ply", mesh)
     (context.folder / "mesh.json").write_text(json.dumps(statistics.to_json(), indent=1), encoding="utf-8")
     kind = "closed" if statistics.watertight else "open"
@@ -37,10 +35,11 @@ def run(context: StageContext) -> StageOutput:
     )
 
 
-def _device(wanted: Device) -> str:
-    import torch
+def _budget(context: StageContext) -> Budget:
+    import torch  # what the field is made of: loaded by now
 
-    return "cuda" if wanted is not Device.CPU and torch.cuda.is_available() else "cpu"
+    wanted = context.spec.training.device
+    return GPU_BUDGET if wanted is not Device.CPU and torch.cuda.is_available() else CPU_BUDGET
 
 
 def _pieces(count: int) -> str:
