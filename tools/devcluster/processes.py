@@ -90,14 +90,21 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def arguments(pid: int) -> list[str]:
+    """The command line of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def with_argument(program: str, argument: str) -> list[int]:
     """Processes of a program that were started with a certain argument."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = path.read_bytes().decode(errors="replace").split("\0")
-            if Path(words[0]).name == program and argument in words:
-                found.append(int(path.parent.name))
+    for path in Path("/proc").glob("[0-9]*"):
+        words = arguments(int(path.name))
+        if words and Path(words[0]).name == program and argument in words:
+            found.append(int(path.name))
     return found
 
 

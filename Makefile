@@ -1,0 +1,47 @@
+# Needs only make, git, Python 3.11 and, for the embedded Kubernetes, Go and root. `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+VENV := .venv/bin/python
+export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
+COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
+
+.PHONY: help demo demo-local setup test lint crds lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Photos to a textured model on a real Kubernetes that this machine becomes (or DEMO_CLUSTER=kind|current)
+	@$(PYTHON) -m demo cluster
+
+demo-local: ## The same job without a cluster
+	@$(PYTHON) -m demo local
+
+setup: ## Make .venv with the locked dependencies
+	@$(PYTHON) tools/bootstrap.py
+
+test: setup ## Everything: static checks, then all tests (builds Kubernetes the first time)
+	@$(MAKE) --no-print-directory lint
+	$(VENV) -m pytest
+
+lint: setup ## ruff, pyright, import contracts, generated files
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+	$(VENV) -m reconstruction_api.crd --check
+	$(VENV) -m chartdocs --check
+
+crds: setup ## Write the CustomResourceDefinitions and the chart's copies and documentation
+	$(VENV) -m reconstruction_api.crd
+	$(VENV) -m chartdocs
+
+lock: setup ## Resolve the dependencies of pyproject.toml anew
+	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	for extra in operator cli worker; do \
+	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
+	done
+
+clean: ## Stop leftover clusters and remove results and caches of this folder
+	-$(PYTHON) -m devcluster status
+	rm -rf out .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,117 @@
+"""`make demo`: the whole way on Kubernetes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from devcluster import processes
+from devcluster.errors import DevclusterError
+
+from . import claims, diagnosis, places, preparation, results, watch
+from .journal import Journal, duration
+from .targets import Target
+
+JOB_TIMEOUT: Final = 45 * 60.0
+
+
+def prepare(target: Target, journal: Journal) -> None:
+    """Everything that takes long and needs nothing else, side by side."""
+
+    def python() -> None:
+        preparation.python_environment()
+        preparation.photos()
+
+    journal.in_parallel({"Python dependencies, then the demo's photos": python, **target.tasks(journal.say)})
+
+
+def install(target: Target) -> None:
+    """CRDs, roles, operator and default profile, with Helm; returns when the operator is ready."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
+        json.dump(target.values(), values)
+        values.flush()
+        namespace = [f"--namespace={places.OPERATOR_NAMESPACE}", "--create-namespace"]
+        flags = [f"--values={values.name}", "--wait", "--timeout=180s"]
+        environment = target.kubectl(places.OPERATOR_NAMESPACE).environment
+        processes.run(
+            "helm", "upgrade", "--install", places.RELEASE, places.CHART, *namespace, *flags, environment=environment
+        )
+
+
+def submit(target: Target) -> None:
+    """Fill the claim with photos and apply the job; an earlier demo's job makes room first."""
+    kubectl = target.kubectl(places.JOB_NAMESPACE)
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": places.JOB_NAMESPACE}})
+    kubectl("delete", f"recon/{places.JOB}", "--ignore-not-found", "--cascade=foreground", "--timeout=120s")
+    claims.create(kubectl, places.PHOTOS_CLAIM, "1Gi")
+    claims.fill(kubectl, places.PHOTOS_CLAIM, target.helper_image, places.PHOTOS)
+    kubectl("apply", f"--filename={places.JOB_FILE}")
+
+
+class Chaos:
+    """Kills the operator a number of times, spread over the job's progress."""
+
+    def __init__(self, target: Target, journal: Journal, times: int):
+        self.target, self.journal = target, journal
+        self.pending = [100 * (index + 1) // (times + 1) for index in range(times)]
+
+    def __call__(self, status: watch.Status) -> None:
+        percent = (status.get("progress") or {}).get("percent", 0)
+        if self.pending and percent >= self.pending[0]:
+            self.pending.pop(0)
+            self.journal.say(f"  ! killing the operator at {percent} %")
+            self.target.kill_operator()
+
+
+def run(target: Target, journal: Journal, kills: int = 0, out: Path = places.OUT) -> dict[str, Any]:
+    """The job on a cluster that is up; its final status. Raises DevclusterError with what went wrong."""
+    operator, jobs = target.kubectl(places.OPERATOR_NAMESPACE), target.kubectl(places.JOB_NAMESPACE)
+    try:
+        with journal.step("installing the operator with Helm"):
+            install(target)
+        with journal.step("copying the photos to a volume claim, applying examples/demo.yaml"):
+            submit(target)
+        with journal.step("the job"):
+            chaos = Chaos(target, journal, kills)
+            status = watch.follow(jobs, places.JOB, journal, JOB_TIMEOUT, chaos)
+            if watch.condition(status, "Succeeded").get("status") != "True":
+                raise DevclusterError("the job failed")
+            if chaos.pending:
+                raise DevclusterError(f"the job ended before {len(chaos.pending)} of the kills")
+        with journal.step("copying the artifacts and comparing their checksums with the job's status"):
+            results.copy(jobs, places.JOB, target.helper_image, status, out)
+    except DevclusterError:
+        diagnosis.tell(operator, jobs, places.JOB, journal.say)
+        raise
+    journal.say("")
+    for line in jobs("get", "recon", "--output=wide").splitlines():
+        journal.say(line)
+    return status
+
+
+def tell_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
+    """Where to look."""
+    metrics = status.get("metrics", {})
+    journal.say("")
+    journal.say(f"PSNR {metrics.get('psnr')} dB, SSIM {metrics.get('ssim')} on views that were never trained on")
+    for path in sorted(out.iterdir()):
+        journal.say(f"  {os.path.relpath(path)}  {path.stat().st_size / 1e6:.1f} MB")
+    journal.say(f"Open {os.path.relpath(out / 'report.html')} in a browser. Total {duration(journal.elapsed)}.")
+
+
+def main(target: Target, journal: Journal, kills: int) -> None:
+    """Prepare, start, run, show, tidy up."""
+    prepare(target, journal)
+    try:
+        with journal.step("starting the cluster"):
+            target.up(journal.say)
+        status = run(target, journal, kills)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
+        with journal.step("tidying up"):
+            target.down()
+    tell_results(journal, status, places.OUT)

@@ -1,0 +1,44 @@
+"""What to look at when the demo fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from devcluster.errors import DevclusterError
+from devcluster.kubectl import Kubectl
+
+LINES: Final = 30
+
+
+def tell(operator: Kubectl, jobs: Kubectl, job: str, say: Callable[[str], None]) -> None:
+    """Print the failure, conditions, events and the ends of the logs; whatever of it can be had."""
+    for title, text in _sections(operator, jobs, job):
+        if text.strip():
+            say(f"—— {title}")
+            for line in text.strip().splitlines()[-LINES:]:
+                say(f"   {line}")
+
+
+def _sections(operator: Kubectl, jobs: Kubectl, job: str) -> Iterator[tuple[str, str]]:
+    failure = '{.status.failure.code}: {.status.failure.message}{"\\n"}{.status.failure.suggestion}'
+    yield "failure", _try(jobs, "get", f"recon/{job}", f"--output=jsonpath={failure}")
+    states = '{range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\\n"}{end}'
+    yield "conditions", _try(jobs, "get", f"recon/{job}", f"--output=jsonpath={states}")
+    yield "objects", _try(jobs, "get", "jobs,pods,pvc", "--output=wide")
+    yield "events", _try(jobs, "events", "--types=Warning")
+    yield "operator's pods", _try(operator, "get", "pods", "--output=wide")
+    yield "operator's events", _try(operator, "events", "--types=Warning")
+    yield "operator's log", _logs(operator, "app.kubernetes.io/name=reconstruction-operator")
+    yield "workers' logs", _logs(jobs, "reconstruction.dev/job")
+
+
+def _logs(kubectl: Kubectl, selector: str) -> str:
+    return _try(kubectl, "logs", f"--selector={selector}", f"--tail={LINES}", "--prefix", "--max-log-requests=20")
+
+
+def _try(kubectl: Kubectl, *words: str) -> str:
+    try:
+        return kubectl(*words)
+    except DevclusterError as error:
+        return str(error)

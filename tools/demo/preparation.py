@@ -1,0 +1,45 @@
+"""What the demo needs before its first step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from devcluster.errors import DevclusterError
+
+from . import places
+
+
+def python_environment() -> None:
+    """`.venv` with the locked dependencies."""
+    run(sys.executable, places.ROOT / "tools" / "bootstrap.py")
+
+
+def photos() -> None:
+    """40 photos of a face scan, rendered from a mesh in a package; only once."""
+    if places.PHOTOS.is_dir():
+        return
+    partial = places.PHOTOS.with_name(f"{places.PHOTOS.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    run(places.PYTHON, "-m", "demo_photos", partial)
+    partial.rename(places.PHOTOS)
+
+
+def run(*command: str | Path) -> None:
+    """Run one of this repository's programs; DevclusterError with the end of its output if it fails."""
+    paths = os.pathsep.join(map(str, places.packages()))
+    result = subprocess.run(
+        command,
+        check=False,
+        cwd=places.ROOT,
+        env=os.environ | {"PYTHONPATH": paths},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        output = (result.stderr or result.stdout).strip()[-2000:]
+        raise DevclusterError(f"`{' '.join(map(str, command))}` failed:\n{output}")
