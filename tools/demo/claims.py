@@ -14,8 +14,11 @@ from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
 
 MOUNT: Final = "/claim"
+# tarfile stops at the end of the archive; what follows must be read too, or kubectl waits for its reader
 _UNPACK: Final = (
-    "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall(sys.argv[1], filter='data')"
+    "import sys, tarfile;"
+    "tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall(sys.argv[1], filter='data');"
+    "sys.stdin.buffer.read()"
 )
 _PACK: Final = "import sys, tarfile; tarfile.open(fileobj=sys.stdout.buffer, mode='w|').add(sys.argv[1], '.')"
 
