@@ -14,11 +14,11 @@ from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
 
 MOUNT: Final = "/claim"
-# tarfile stops at the end of the archive; what follows must be read too, or kubectl waits for its reader
+# all input is read before anything can fail: kubectl waits for a minute when its reader ends early
 _UNPACK: Final = (
-    "import sys, tarfile;"
-    "tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall(sys.argv[1], filter='data');"
-    "sys.stdin.buffer.read()"
+    "import io, sys, tarfile;"
+    "data = sys.stdin.buffer.read();"
+    "tarfile.open(fileobj=io.BytesIO(data)).extractall(sys.argv[1])"
 )
 _PACK: Final = "import sys, tarfile; tarfile.open(fileobj=sys.stdout.buffer, mode='w|').add(sys.argv[1], '.')"
 
@@ -45,9 +45,12 @@ def fetch(kubectl: Kubectl, claim: str, image: str, folder: str, target: Path) -
     """Copy a folder of a claim to a local folder."""
     with _helper_pod(kubectl, claim, image) as pod:
         content = _exec(kubectl, pod, _PACK, f"{MOUNT}/{folder}", None)
-    target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        tar.extractall(target, filter="data")
+        for entry in tar:
+            path, file = (target / entry.name).resolve(), tar.extractfile(entry)
+            if file is not None and path.is_relative_to(target.resolve()):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(file.read())
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
