@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
+GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
 .PHONY: help demo demo-local setup test lint crds lock clean
@@ -29,12 +30,10 @@ lint: setup ## ruff, pyright, import contracts, generated files
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
 	.venv/bin/lint-imports
-	$(VENV) -m reconstruction_api.crd --check
-	$(VENV) -m chartdocs --check
+	@for generator in $(GENERATORS); do $(VENV) -m $$generator --check || exit 1; done
 
-crds: setup ## Write the CustomResourceDefinitions and the chart's copies and documentation
-	$(VENV) -m reconstruction_api.crd
-	$(VENV) -m chartdocs
+crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation
+	@for generator in $(GENERATORS); do $(VENV) -m $$generator || exit 1; done
 
 lock: setup ## Resolve the dependencies of pyproject.toml anew
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt

@@ -8,7 +8,7 @@ from typing import Final
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
 
-LINES: Final = 30
+LINES: Final = 20
 
 
 def tell(operator: Kubectl, jobs: Kubectl, job: str, say: Callable[[str], None]) -> None:
@@ -26,11 +26,17 @@ def _sections(operator: Kubectl, jobs: Kubectl, job: str) -> Iterator[tuple[str,
     states = '{range .status.conditions[*]}{.type}={.status} {.reason}: {.message}{"\\n"}{end}'
     yield "conditions", _try(jobs, "get", f"recon/{job}", f"--output=jsonpath={states}")
     yield "objects", _try(jobs, "get", "jobs,pods,pvc", "--output=wide")
-    yield "events", _try(jobs, "events", "--types=Warning")
+    yield "events", _events(jobs)
     yield "operator's pods", _try(operator, "get", "pods", "--output=wide")
-    yield "operator's events", _try(operator, "events", "--types=Warning")
+    yield "operator's events", _events(operator)
     yield "operator's log", _logs(operator, "app.kubernetes.io/name=reconstruction-operator")
     yield "workers' logs", _logs(jobs, "reconstruction.dev/job")
+
+
+def _events(kubectl: Kubectl) -> str:
+    """Warnings, without the one that the embedded cluster gives for every pod: it has no DNS."""
+    selector = "--field-selector=type=Warning,reason!=MissingClusterDNS"
+    return _try(kubectl, "get", "events", selector, "--sort-by=.metadata.creationTimestamp")
 
 
 def _logs(kubectl: Kubectl, selector: str) -> str:

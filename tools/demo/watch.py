@@ -11,7 +11,7 @@ from devcluster.kubectl import Kubectl
 
 from .journal import Journal, duration
 
-POLL_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.5
 PLAIN_SECONDS: Final = 10.0
 """Time between two lines where the output is no terminal."""
 

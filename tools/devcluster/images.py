@@ -85,6 +85,14 @@ def build(dockerfile: Path, name: str, *, target: str | None = None, base: Path 
     return archive
 
 
+def digest(archive: Path) -> str:
+    """What identifies the image in a docker archive; equal for equal images."""
+    with tarfile.open(archive) as tar:
+        content = tar.extractfile("manifest.json")
+        assert content is not None
+        return hashlib.sha256(json.load(content)[0]["Config"].encode()).hexdigest()
+
+
 def _driver(folder: Path) -> str:
     """Overlays can't be stacked on an overlay (this machine may be a container itself): copy there."""
     return "vfs" if is_overlay(folder) else "overlay"

@@ -64,6 +64,8 @@ class Embedded(Target):
     def values(self) -> dict[str, Any]:
         return {
             "image": {"repository": OPERATOR_IMAGE, "tag": TAG, "pullPolicy": "Never"},
+            # a cluster that was kept gets new pods when the image of that name has changed
+            "podAnnotations": {"image-digest": images.digest(self.archives[0])},
             # pods have no cluster DNS here, so the Service gets an address that is known beforehand
             "service": {"clusterIP": SERVICE_IP, "port": SERVICE_PORT},
             "progress": {"url": f"http://{SERVICE_IP}:{SERVICE_PORT}"},
