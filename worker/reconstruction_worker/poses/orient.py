@@ -1,0 +1,94 @@
+"""Which way is up, and which way is the front: world frames are z up, the front of the scene faces -y.
+
+The export turns z up into glTF's y up, where that front looks along +z, as glTF wants it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL_DEGREES: Final = 8.0
+"""Typical roll of a photo. Right axes that vary by less say nothing about the vertical beyond being level."""
+NADIR_DEGREES: Final = 8.0
+"""Spread of viewing directions up to which a survey counts as looking one way."""
+NADIR_FLATNESS: Final = 0.2
+"""Extent of the points along the view, relative to across it, up to which they count as ground."""
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Unit axes [N, 3] of cameras in a world, and their positions [N, 3]."""
+
+    right: Vector
+    up: Vector
+    forward: Vector
+    positions: Vector
+
+    @classmethod
+    def of(cls, poses: Vector) -> Views:
+        """From world-from-camera matrices [N, 4, 4] with axes as in OpenCV."""
+        return cls(poses[:, :3, 0], -poses[:, :3, 1], poses[:, :3, 2], poses[:, :3, 3])
+
+
+def up_from_cameras(poses: Vector, points: Vector, bounded: bool) -> Vector:
+    """Unit vector that points up, from how photos are taken: level, so that up is what the cameras' right axes have in
+    common to be orthogonal to (Szeliski, Image Mosaicing, 1996), and not upside down.
+
+    `poses` [N, 4, 4] world-from-camera, axes as in OpenCV; `points` [P, 3] of the scene; `bounded` when the scene is
+    one object with masks, which is never a landscape seen from above.
+    """
+    views = Views.of(poses)
+    values, vectors = np.linalg.eigh(views.right.T @ views.right / len(poses))
+    # Eigenvalues are mean squares of the axes' components: the middle one tells whether the axes differ at all.
+    if values[1] > np.sin(np.radians(LEVEL_DEGREES)) ** 2:
+        return _upright(vectors[:, 0], views)
+    if not bounded and _looks_down(views, points):
+        return -_unit(views.forward.mean(axis=0))
+    level = _unit(views.right.mean(axis=0))
+    up = views.up.mean(axis=0)
+    return _unit(up - level * (up @ level))
+
+
+def rotation_to_world(up: Vector, poses: Vector) -> Vector:
+    """Rotation [3, 3] that turns `up` to +z and the mean horizontal viewing direction to +y: what the photos mostly
+    show then faces -y. Where the views cancel out (all around, straight down) the first photo decides."""
+    views = Views.of(poses)
+    candidates = [views.forward.mean(axis=0), views.forward[0], views.up[0], views.right[0]]
+    horizontals = [candidate - up * (candidate @ up) for candidate in candidates]
+    forward = _unit(next(h for h in horizontals if np.linalg.norm(h) > 0.15))
+    return np.stack([np.cross(forward, up), forward, up])
+
+
+def _upright(axis: Vector, views: Views) -> Vector:
+    """`axis` or its opposite: the one along which pictures are upright, or, where they lie flat (aerial photos), the
+    one against which cameras look."""
+    along = float((views.up @ axis).mean())
+    if abs(along) < 0.25:
+        along = -float((views.forward @ axis).mean())
+    return axis if along >= 0 else -axis
+
+
+def _looks_down(views: Views, points: Vector) -> bool:
+    """Whether this is a landscape from above rather than a wall from the front. Both are flat and seen square on; but
+    only in the air do cameras also travel along their own up axis, at a distance that compares with the scene."""
+    forward = _unit(views.forward.mean(axis=0))
+    parallel = np.degrees(np.arccos(np.clip(views.forward @ forward, -1, 1)))
+    if np.sqrt((parallel**2).mean()) > NADIR_DEGREES or len(points) < 10:
+        return False
+    middle = np.median(points, axis=0)
+    depth = (points - middle) @ forward
+    across = np.linalg.norm((points - middle) - depth[:, None] * forward, axis=1)
+    flat = np.percentile(np.abs(depth), 80) < NADIR_FLATNESS * np.percentile(across, 80)
+    travelled = np.ptp(views.positions @ _unit(views.up.mean(axis=0)))
+    distance = float(np.median((points - views.positions.mean(axis=0)) @ forward))
+    return bool(flat and travelled > 0.25 * distance)
+
+
+def _unit(vector: Vector) -> Vector:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)

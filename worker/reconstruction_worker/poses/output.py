@@ -1,0 +1,83 @@
+"""Writes what the next stages read: transforms.json, points.ply, registration.json (docs/workspace.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from ..files import write_atomically
+from .model import PosedModel, SparsePoints
+from .region import Region
+from .similarity import Similarity
+
+_OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class World:
+    """A model in its final frame, and how it got there."""
+
+    model: PosedModel
+    region: Region
+    world_from_model: Similarity
+    metres_per_unit: float | None
+    up_from: str
+    """`gps`, `cameras` or `provided`."""
+
+
+def write_transforms(
+    folder: Path, world: World, pinholes: Mapping[int, pycolmap.Camera], files: Mapping[str, str], has_alpha: bool
+) -> None:
+    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, by the photos' names."""
+    shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
+    frames = [
+        {
+            "file_path": files[shot.name],
+            "transform_matrix": (shot.world_from_camera @ _OPENGL_FROM_OPENCV).tolist(),
+            **({} if shared else intrinsics(pinholes[shot.camera_id])),
+        }
+        for shot in world.model.shots
+    ]
+    region = world.region
+    document = {
+        "camera_model": "PINHOLE",
+        **shared,
+        "frames": frames,
+        "scene": {"kind": region.kind, "box": region.box.tolist(), "near": region.near, "far": region.far},
+        "worldFromModel": world.world_from_model.matrix.tolist(),
+        "metresPerUnit": world.metres_per_unit,
+        "upFrom": world.up_from,
+        "hasAlpha": has_alpha,
+    }
+    write_json(folder / "transforms.json", document)
+
+
+def intrinsics(pinhole: pycolmap.Camera) -> dict[str, float | int]:
+    """In nerfstudio's names; lengths in pixels, the origin is the upper left corner of the upper left pixel."""
+    fx, fy, cx, cy = (float(value) for value in pinhole.params)
+    return {"fl_x": fx, "fl_y": fy, "cx": cx, "cy": cy, "w": int(pinhole.width), "h": int(pinhole.height)}
+
+
+def write_points(path: Path, points: SparsePoints) -> None:
+    """Coloured points as binary PLY."""
+    layout = [(name, "<f4") for name in ("x", "y", "z")] + [(name, "u1") for name in ("red", "green", "blue")]
+    table: NDArray[Any] = np.empty(len(points.xyz), dtype=layout)
+    for index, name in enumerate(("x", "y", "z")):
+        table[name] = points.xyz[:, index]
+    for index, name in enumerate(("red", "green", "blue")):
+        table[name] = points.rgb[:, index]
+    kinds = {"<f4": "float", "u1": "uchar"}
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(table)}"]
+    header += [f"property {kinds[kind]} {name}" for name, kind in layout]
+    write_atomically(path, "\n".join([*header, "end_header", ""]).encode() + table.tobytes())
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(document, indent=1) + "\n")

@@ -1,0 +1,133 @@
+"""The part of the world that is to be reconstructed, and how far it is from the cameras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .hull import Silhouette, hull_box
+from .model import PosedModel
+from .similarity import Similarity
+
+MASKED_SHARE: Final = 0.8
+"""Photos that must have a mask for the scene to count as one object."""
+BACKGROUND_SHARE: Final = 0.05
+"""Share of a photo that must be background for its mask to say something."""
+MIN_TRACK: Final = 3
+"""Photos that must show a point for it to count: two agree by chance."""
+
+Array = NDArray[np.float64]
+
+
+class SceneKind(StrEnum):
+    BOUNDED = "bounded"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Region:
+    """`box` is [2, 3], lower and upper corner; `near` and `far` bound the distance from any camera to the scene."""
+
+    kind: SceneKind
+    box: Array
+    near: float
+    far: float
+
+    def normalisation(self) -> Similarity:
+        """Moves the box to the origin and scales it to fit the cube [-1, 1]^3."""
+        scale = 2.0 / float(np.ptp(self.box, axis=0).max())
+        return Similarity(scale, np.eye(3), -scale * self.box.mean(axis=0))
+
+    def transformed(self, similarity: Similarity) -> Region:
+        """In another frame that is not rotated against this one."""
+        near, far = self.near * similarity.scale, self.far * similarity.scale
+        return replace(self, box=similarity.points(self.box), near=near, far=far)
+
+
+def scene_kind(silhouettes: list[Silhouette | None]) -> SceneKind:
+    """Bounded when nearly all photos have a mask that hides something."""
+    telling = [s for s in silhouettes if s is not None and s.background_share >= BACKGROUND_SHARE]
+    return SceneKind.BOUNDED if len(telling) >= MASKED_SHARE * len(silhouettes) else SceneKind.OPEN
+
+
+def find_region(model: PosedModel, kind: SceneKind, silhouettes: list[Silhouette | None]) -> Region:
+    """The region of interest in the frame of `model`; silhouettes in the order of its shots."""
+    centres = model.poses[:, :3, 3]
+    points = trusted_points(model)
+    if kind is SceneKind.OPEN:
+        box = _open_box(points, model)
+        near, far = _observed_distances(model, box)
+        return Region(kind, box, near, far)
+    box = _bounded_box(points, model, silhouettes)
+    nearest = np.linalg.norm(np.clip(centres, box[0], box[1]) - centres, axis=1).min()
+    farthest = np.linalg.norm(np.maximum(np.abs(centres - box[0]), np.abs(centres - box[1])), axis=1).max()
+    # A camera inside the box would have near 0, from where no surface can be seen anyway.
+    return Region(kind, box, max(float(nearest), 0.02 * float(farthest)), float(farthest))
+
+
+def trusted_points(model: PosedModel) -> Array:
+    """Points [P, 3] that enough photos show; all when those are few."""
+    trusted = model.points.xyz[model.points.track_lengths >= MIN_TRACK]
+    return trusted if len(trusted) >= 20 else model.points.xyz
+
+
+def convergence_point(poses: Array) -> Array:
+    """The point [3] that the optical axes of cameras [N, 4, 4] (OpenCV axes) pass closest to, least squares; a little
+    regularised towards one scene size in front of the cameras, for axes that are parallel."""
+    centres, forward = poses[:, :3, 3], poses[:, :3, 2]
+    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
+    size = max(float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max()), 1e-6)
+    guess = (centres + size * forward).mean(axis=0)
+    weight = 1e-3 * len(poses)
+    left = across.sum(axis=0) + weight * np.eye(3)
+    right = (across @ centres[:, :, None]).sum(axis=0)[:, 0] + weight * guess
+    return np.linalg.solve(left, right)
+
+
+def _bounded_box(points: Array, model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:
+    """What lies inside all silhouettes, near the points: a silhouette alone says nothing about depth where all photos
+    are taken from one side, and the points alone miss what has no texture."""
+    if len(points) >= 20:
+        core = np.percentile(points, [1, 99], axis=0)
+        size = np.ptp(core, axis=0)
+        limits = _grown(core, np.maximum(0.5 * size, 0.25 * size.max()))
+    else:
+        centre = convergence_point(model.poses)
+        reach = 0.6 * float(np.median(np.linalg.norm(model.poses[:, :3, 3] - centre, axis=1)))
+        core, limits = None, np.stack([centre - reach, centre + reach])
+    hull = hull_box(model, silhouettes, limits)
+    if hull is None:
+        return limits if core is None else _grown(core, 0.1 * np.ptp(core, axis=0).max())
+    if core is not None:
+        hull = np.stack([np.minimum(hull[0], core[0]), np.maximum(hull[1], core[1])])
+    return _grown(hull, 0.02 * np.ptp(hull, axis=0).max())
+
+
+def _open_box(points: Array, model: PosedModel) -> Array:
+    """Around most points; around the cameras and what is in front of them where there are no points."""
+    if len(points) >= 20:
+        core = np.percentile(points, [3, 97], axis=0)
+        return _grown(core, 0.1 * np.ptp(core, axis=0).max())
+    centre = convergence_point(model.poses)
+    reach = float(np.linalg.norm(model.poses[:, :3, 3] - centre, axis=1).max())
+    return np.stack([centre - reach, centre + reach])
+
+
+def _observed_distances(model: PosedModel, box: Array) -> tuple[float, float]:
+    """Distances between which nearly everything lies that cameras see; from the box where there are no points."""
+    centres = model.poses[:, :3, 3]
+    observations = model.points.observations
+    if len(observations) < 20:
+        far = float(np.linalg.norm(np.maximum(np.abs(centres - box[0]), np.abs(centres - box[1])), axis=1).max())
+        return 0.02 * far, far
+    distances = np.linalg.norm(centres[observations[:, 0]] - model.points.xyz[observations[:, 1]], axis=1)
+    near, far = np.percentile(distances, [0.5, 99.5])
+    return 0.7 * float(near), 1.5 * float(far)
+
+
+def _grown(box: Array, margin: Array | float) -> Array:
+    return np.stack([box[0] - margin, box[1] + margin])

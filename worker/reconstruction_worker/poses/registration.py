@@ -1,0 +1,75 @@
+"""`poses/registration.json`: which photos were placed, how well, and by which means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconstruction_api.errors import ReconstructionError
+
+from ..ingest.dataset import DatasetImage
+from .model import PosedModel
+from .strategies import Attempt
+
+NAMED_PHOTOS = 8
+"""Photos that a message names before it says how many more there are."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of the photos. `unregistered` are names as in the source."""
+
+    method: str
+    registered: int
+    total: int
+    unregistered: list[str]
+
+    @classmethod
+    def of(cls, method: str, model: PosedModel, photos: Sequence[DatasetImage]) -> Registration:
+        placed = {shot.name for shot in model.shots}
+        missing = [photo.original.name for photo in photos if photo.name not in placed]
+        return cls(method, len(placed), len(photos), missing)
+
+    def require(self, percent: int) -> None:
+        """Raises LowRegistration when less than `percent` of the photos were placed."""
+        if self.registered * 100 >= percent * self.total:
+            return
+        share = 100 * self.registered // self.total
+        raise ReconstructionError(
+            "LowRegistration",
+            f"Only {self.registered} of {self.total} photos could be placed ({share} %; "
+            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}.",
+            details={
+                "registered": self.registered,
+                "total": self.total,
+                "unregistered": self.unregistered[:100],
+            },
+        )
+
+    def document(
+        self, model: PosedModel, strategy: str | None, attempts: Sequence[Attempt], seconds: float, peak_memory: int
+    ) -> dict[str, Any]:
+        """Content of the file. Errors in pixels, memory in bytes."""
+        lengths = model.points.track_lengths
+        error = model.mean_reprojection_error
+        return {
+            "method": self.method,
+            "registered": self.registered,
+            "total": self.total,
+            "unregistered": self.unregistered,
+            "meanReprojectionError": round(error, 4) if error is not None else None,
+            "meanTrackLength": round(float(lengths.mean()), 3) if len(lengths) else None,
+            "points": len(model.points.xyz),
+            "strategy": strategy,
+            "strategies": [attempt.document() for attempt in attempts],
+            "seconds": round(seconds, 1),
+            "peakMemoryBytes": peak_memory,
+        }
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a.jpg, b.jpg and 3 more`."""
+    text = ", ".join(names[:NAMED_PHOTOS])
+    more = len(names) - NAMED_PHOTOS
+    return f"{text} and {more} more" if more > 0 else text

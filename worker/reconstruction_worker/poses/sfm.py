@@ -1,0 +1,306 @@
+"""Structure from motion with COLMAP, step by step: each a function from files to files that reports and can be stopped.
+
+Schönberger and Frahm, Structure-from-Motion Revisited, CVPR 2016; the global mapper is GLOMAP (Pan et al., ECCV 2024).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..ingest.dataset import DatasetImage
+from .cores import available_cores
+from .native import follow
+from .pairs import Pair, blocks
+from .photos import read_mask, read_rgb
+
+SEED: Final = 0
+CAMERA_MODEL: Final = "SIMPLE_RADIAL"
+"""Focal length and one distortion coefficient: what photos without calibration can support."""
+MIN_MODEL: Final = 3
+"""Photos; two alone prove nothing."""
+FEATURE_MEMORY_BYTES: Final = 1_200 * 2**20
+"""What all threads of the feature extraction may hold together."""
+BYTES_PER_PIXEL: Final = 250
+"""Of the extraction, measured: the image is doubled in size, then kept at several scales."""
+MASK_MARGIN: Final = 128
+"""Coverage (of 255) from which a feature belongs to the object."""
+
+T = TypeVar("T")
+Say = Callable[[float, str], None]
+"""Reports the done share of a step (0-1) and one line about it."""
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How features are found and compared."""
+
+    max_side_pixels: int = 1600
+    max_features: int = 8192
+    peak_threshold: float = 0.0067
+    affine: bool = False
+    """Estimate affine shapes and pool over domain sizes (Dong and Soatto, 2015): many times slower, matches across
+    wider baselines."""
+    use_masks: bool = True
+
+
+@dataclass(frozen=True)
+class MapperSettings:
+    """How cautiously photos are placed. Defaults of the numbers are COLMAP's."""
+
+    kind: str = "incremental"
+    """`incremental` or `global`."""
+    trust_focal: bool = True
+    """Keep focal lengths that EXIF tells."""
+    distortion: bool = False
+    """Estimate distortion while photos are being placed. The first pairs of a street or of a flight can't tell it from
+    motion: it runs away and takes the model with it. It is looked for afterwards (refine.py)."""
+    initial_inliers: int = 100
+    initial_angle_degrees: float = 16.0
+    pose_inliers: int = 30
+    pose_inlier_ratio: float = 0.25
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What all steps share. Everything they write is below `scratch`."""
+
+    workspace: Path
+    scratch: Path
+    photos: Sequence[DatasetImage]
+    say: Say
+    stop_requested: Callable[[], bool]
+
+
+def extract(bench: Workbench, settings: FeatureSettings, database: Path) -> None:
+    """Find features in all photos, one camera for all of the same size and focal length. With `use_masks`, what a mask
+    or alpha channel hides bears no feature."""
+    images, masks = _write_pictures(bench)
+    options = pycolmap.FeatureExtractionOptions()
+    options.use_gpu = False
+    options.max_image_size = settings.max_side_pixels
+    options.num_threads = _feature_threads(bench.photos, settings)
+    options.sift.max_num_features = settings.max_features
+    options.sift.peak_threshold = settings.peak_threshold
+    options.sift.estimate_affine_shape = settings.affine
+    options.sift.domain_size_pooling = settings.affine
+    done = 0
+    for group in camera_groups(bench.photos):
+        reader = pycolmap.ImageReaderOptions()
+        reader.camera_model = CAMERA_MODEL
+        reader.camera_params = _prior(group[0])
+        if settings.use_masks and masks.exists():
+            reader.mask_path = masks
+        for chunk in _chunks(group, 2 * options.num_threads):
+            bench.say(done / len(bench.photos), f"features in {done} of {len(bench.photos)} photos")
+            names = [photo.name for photo in chunk]
+            call = partial(_extract, database, images, names, reader, options)
+            follow(call, bench.stop_requested)
+            if chunk[0] is group[0]:
+                reader.existing_camera_id = _camera_of(database, names[0])
+            done += len(chunk)
+
+
+def _extract(
+    database: Path,
+    images: Path,
+    names: list[str],
+    reader: pycolmap.ImageReaderOptions,
+    options: pycolmap.FeatureExtractionOptions,
+    token: pycolmap.CancellationToken,
+) -> None:
+    pycolmap.extract_features(
+        database,
+        images,
+        image_names=names,
+        camera_mode=pycolmap.CameraMode.SINGLE,
+        reader_options=reader,
+        extraction_options=options,
+        device=pycolmap.Device.cpu,
+        cancellation_token=token,
+    )
+
+
+def match(bench: Workbench, settings: FeatureSettings, pairs: Sequence[Pair], database: Path) -> None:
+    """Compare the features of pairs of photos (indices into `bench.photos`) and keep what fits one geometry."""
+    options = pycolmap.FeatureMatchingOptions()
+    options.use_gpu = False
+    options.num_threads = available_cores()
+    options.guided_matching = settings.affine
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = SEED
+    pairing = pycolmap.ImportedPairingOptions()
+    pairing.match_list_path = bench.scratch / "pairs.txt"
+    names = [photo.name for photo in bench.photos]
+    done = 0
+    for block in blocks(pairs):
+        bench.say(done / len(pairs), f"compared {done} of {len(pairs)} pairs of photos")
+        pairing.match_list_path.write_text("".join(f"{names[a]} {names[b]}\n" for a, b in block))
+        follow(partial(_match, database, options, pairing, verification), bench.stop_requested)
+        done += len(block)
+
+
+def _match(
+    database: Path,
+    options: pycolmap.FeatureMatchingOptions,
+    pairing: pycolmap.ImportedPairingOptions,
+    verification: pycolmap.TwoViewGeometryOptions,
+    token: pycolmap.CancellationToken,
+) -> None:
+    pycolmap.match_image_pairs(
+        database,
+        matching_options=options,
+        pairing_options=pairing,
+        verification_options=verification,
+        device=pycolmap.Device.cpu,
+        cancellation_token=token,
+    )
+
+
+def reconstruct(bench: Workbench, settings: MapperSettings, database: Path) -> list[pycolmap.Reconstruction]:
+    """Models of the scene, those with the most photos first; empty when not even three photos fit together."""
+    folder = bench.scratch / "models"
+    folder.mkdir(exist_ok=True)
+    run = _global if settings.kind == "global" else _incremental
+    models = run(bench, settings, database, folder)
+    models = [model for model in models if model.num_reg_images() >= MIN_MODEL]
+    return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
+
+
+def _incremental(
+    bench: Workbench, settings: MapperSettings, database: Path, folder: Path
+) -> list[pycolmap.Reconstruction]:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.min_model_size = MIN_MODEL
+    options.max_num_models = 4
+    refine_focal = not (settings.trust_focal and all(photo.focal_pixels for photo in bench.photos))
+    options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = refine_focal
+    options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = settings.distortion
+    options.num_threads = available_cores()
+    options.random_seed = SEED
+    options.mapper.init_min_num_inliers = settings.initial_inliers
+    options.mapper.init_min_tri_angle = settings.initial_angle_degrees
+    options.mapper.abs_pose_min_num_inliers = settings.pose_inliers
+    options.mapper.abs_pose_min_inlier_ratio = settings.pose_inlier_ratio
+    placed = 0
+    total = len(bench.photos)
+
+    def start() -> None:
+        nonlocal placed
+        placed = 2
+
+    def one_more() -> None:
+        nonlocal placed
+        placed += 1
+
+    def call(token: pycolmap.CancellationToken) -> dict[int, pycolmap.Reconstruction]:
+        return pycolmap.incremental_mapping(
+            database,
+            bench.scratch / "images",
+            folder,
+            options=options,
+            initial_image_pair_callback=start,
+            next_image_callback=one_more,
+            cancellation_token=token,
+        )
+
+    def look() -> None:
+        done = min(placed, total)
+        bench.say(done / total, f"placed {done} of {total} photos")
+
+    return list(follow(call, bench.stop_requested, look).values())
+
+
+def _global(bench: Workbench, _: MapperSettings, database: Path, folder: Path) -> list[pycolmap.Reconstruction]:
+    options = pycolmap.GlobalPipelineOptions()
+    options.num_threads = available_cores()
+    options.random_seed = SEED
+    # Relative poses need focal lengths; where no EXIF told them they are estimated from all pairs at once.
+    calibration = pycolmap.ViewGraphCalibrationOptions()
+    calibration.random_seed = SEED
+
+    def call(_: pycolmap.CancellationToken) -> dict[int, pycolmap.Reconstruction]:
+        pycolmap.calibrate_view_graph(database, calibration)
+        return pycolmap.global_mapping(database, bench.scratch / "images", folder, options=options)
+
+    def look() -> None:
+        bench.say(0.5, f"placing all {len(bench.photos)} photos at once")
+
+    return list(follow(call, bench.stop_requested, look).values())
+
+
+def has_masks(photos: Sequence[DatasetImage]) -> bool:
+    """Whether something tells the object from its background in at least one photo."""
+    return any(photo.has_alpha or photo.mask is not None for photo in photos)
+
+
+def camera_groups(photos: Sequence[DatasetImage]) -> list[list[DatasetImage]]:
+    """Photos that may share one camera: same size now and in the source, and the same focal length by EXIF to 2 %."""
+    groups: dict[tuple[int, ...], list[DatasetImage]] = defaultdict(list)
+    for photo in photos:
+        focal = round(np.log(photo.focal_pixels) / 0.02) if photo.focal_pixels else 0
+        groups[(photo.width, photo.height, photo.original.width, photo.original.height, focal)].append(photo)
+    return list(groups.values())
+
+
+def _prior(photo: DatasetImage) -> str:
+    """COLMAP's parameters (focal length, principal point, distortion) where EXIF knows the focal length, else empty."""
+    if photo.focal_pixels is None:
+        return ""
+    return f"{photo.focal_pixels},{photo.width / 2},{photo.height / 2},0"
+
+
+def _feature_threads(photos: Sequence[DatasetImage], settings: FeatureSettings) -> int:
+    largest = max(photo.width * photo.height for photo in photos)
+    scale = min(1.0, settings.max_side_pixels / max(max(photo.width, photo.height) for photo in photos)) ** 2
+    affordable = int(FEATURE_MEMORY_BYTES / (largest * scale * BYTES_PER_PIXEL))
+    return max(1, min(available_cores(), affordable))
+
+
+def _write_pictures(bench: Workbench) -> tuple[Path, Path]:
+    """Folders of opaque pictures and of masks (named as COLMAP expects); none of masks where no photo has one."""
+    images, masks = bench.scratch / "images", bench.scratch / "masks"
+    if images.exists():
+        return images, masks
+    images.mkdir()
+    masked = has_masks(bench.photos)
+    if masked:
+        masks.mkdir()
+    for photo in bench.photos:
+        mask = read_mask(bench.workspace, photo)
+        if masked:
+            visible = np.full((photo.height, photo.width), 255, np.uint8) if mask is None else mask
+            Image.fromarray(np.where(visible >= MASK_MARGIN, 255, 0).astype(np.uint8)).save(masks / f"{photo.name}.png")
+        if mask is not None and photo.has_alpha:
+            Image.fromarray(_opaque(read_rgb(bench.workspace, photo), mask)).save(images / photo.name)
+        else:
+            (images / photo.name).symlink_to((bench.workspace / photo.file).resolve())
+    return images, masks
+
+
+def _opaque(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A transparent photo on its own mean colour, so that the outline, which is no place on the surface, bears as few
+    features as possible."""
+    alpha = mask[..., None].astype(np.float32) / 255
+    mean = (rgb * alpha).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
+    return np.round(rgb * alpha + mean * (1 - alpha)).astype(np.uint8)
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _camera_of(database: Path, name: str) -> int:
+    with pycolmap.Database.open(database) as db:
+        image = db.read_image_with_name(name)
+        return pycolmap.INVALID_CAMERA_ID if image is None else image.camera_id

@@ -1,0 +1,53 @@
+"""Takes a model from the arbitrary frame of its poses to the world of docs/workspace.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .gps import align_to_gps
+from .hull import Silhouette
+from .model import PosedModel
+from .orient import rotation_to_world, up_from_cameras
+from .output import World
+from .region import SceneKind, find_region, scene_kind, trusted_points
+from .similarity import Similarity
+
+
+def settle(
+    model: PosedModel,
+    silhouettes: list[Silhouette | None],
+    places: Sequence[NDArray[np.float64] | None],
+    keep_orientation: bool,
+) -> World:
+    """Turn upright, find the region of interest, normalise. `silhouettes` and `places` (east, north, up in metres) are
+    in the order of the shots; with `keep_orientation` the model's z axis already points up."""
+    kind = scene_kind(silhouettes)
+    upright, metres, up_from = _upright(model, kind, places, keep_orientation)
+    turned = model.transformed(upright)
+    region = find_region(turned, kind, silhouettes)
+    normalise = region.normalisation()
+    return World(
+        model=turned.transformed(normalise),
+        region=region.transformed(normalise),
+        world_from_model=normalise.after(upright),
+        metres_per_unit=metres / normalise.scale if metres is not None else None,
+        up_from=up_from,
+    )
+
+
+def _upright(
+    model: PosedModel, kind: SceneKind, places: Sequence[NDArray[np.float64] | None], keep_orientation: bool
+) -> tuple[Similarity, float | None, str]:
+    """Rotation to z up; metres for a unit of the model, where GPS tells; and what told the direction."""
+    poses = model.poses
+    gps = align_to_gps(poses[:, :3, 3], places)
+    metres = gps.metres_from_model.scale if gps is not None else None
+    if keep_orientation:
+        return Similarity(), metres, "provided"
+    if gps is not None and gps.orients:
+        return Similarity(rotation=gps.metres_from_model.rotation), metres, "gps"
+    up = up_from_cameras(poses, trusted_points(model), kind is SceneKind.BOUNDED)
+    return Similarity(rotation=rotation_to_world(up, poses)), metres, "cameras"

@@ -1,0 +1,113 @@
+"""Poses: where each photo was taken from, in an upright, normalised world, and the photos without distortion."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import PoseMethod
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Progress
+
+from ..files import empty_folder
+from ..ingest.dataset import DatasetImage
+from ..poses.estimate import estimate_poses
+from ..poses.gps import local_positions
+from ..poses.hull import Silhouette
+from ..poses.model import PosedModel
+from ..poses.output import World, write_json, write_points, write_transforms
+from ..poses.photos import read_dataset, read_mask, read_rgb
+from ..poses.provided import TRANSFORMS, read_provided
+from ..poses.registration import Registration
+from ..poses.strategies import Attempt
+from ..poses.undistort import Undistorter
+from ..poses.world import settle
+from ..stage import StageContext, StageOutput, Stopped
+
+ESTIMATED_AT = 90.0
+"""Percentage at which the poses are known; the rest is writing pictures."""
+
+
+def run(context: StageContext) -> StageOutput:
+    """Estimate or read poses. Raises PoseEstimationFailed, LowRegistration or InvalidPoses."""
+    start = time.monotonic()
+    dataset = read_dataset(context.workspace)
+    photos = dataset.images
+    attempts: list[Attempt] = []
+    strategy: str | None = None
+    provided = _provided(context)
+    if provided:
+        model = read_provided(context.of(StageName.INGEST) / TRANSFORMS, dataset)
+    else:
+        estimate = estimate_poses(
+            context.workspace,
+            context.folder / ".sfm",
+            photos,
+            lambda done, message: _say(context, done * ESTIMATED_AT, message),
+            context.stop_requested,
+        )
+        model, attempts, strategy = estimate.model, estimate.attempts, estimate.strategy
+    registration = Registration.of("provided" if provided else "structureFromMotion", model, photos)
+    registration.require(context.spec.poses.min_registered_percent)
+    world = _world(context, model, photos, provided)
+    _write(context, world, photos)
+    document = registration.document(model, strategy, attempts, time.monotonic() - start, _peak_memory_bytes())
+    write_json(context.folder / "registration.json", document)
+    metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
+    if model.mean_reprojection_error is not None:
+        metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
+    return StageOutput(f"{registration.registered} of {registration.total} photos registered", metrics)
+
+
+def _provided(context: StageContext) -> bool:
+    """Whether to read poses. Raises InvalidPoses when they are asked for and not there."""
+    there = (context.of(StageName.INGEST) / TRANSFORMS).is_file()
+    if context.spec.poses.method is PoseMethod.PROVIDED and not there:
+        raise ReconstructionError(
+            "InvalidPoses", f"spec.poses.method is Provided, but there is no {TRANSFORMS} beside the photos."
+        )
+    return there and context.spec.poses.method is not PoseMethod.STRUCTURE_FROM_MOTION
+
+
+def _world(context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: bool) -> World:
+    _say(context, ESTIMATED_AT, "finding the scene's orientation and extent")
+    by_name = {photo.name: photo for photo in photos}
+    shown = [by_name[shot.name] for shot in model.shots]
+    masks = (read_mask(context.workspace, photo) for photo in shown)
+    silhouettes = [Silhouette.of(mask) if mask is not None else None for mask in masks]
+    return settle(model, silhouettes, local_positions([photo.gps for photo in shown]), keep_orientation=provided)
+
+
+def _write(context: StageContext, world: World, photos: list[DatasetImage]) -> None:
+    """The undistorted pictures, then what refers to them."""
+    by_name = {photo.name: photo for photo in photos}
+    shots = world.model.shots
+    undistorters = {key: Undistorter(camera) for key, camera in world.model.cameras.items()}
+    folder = context.folder / "images"
+    empty_folder(folder)
+    files: dict[str, str] = {}
+    masked = all(by_name[shot.name].has_alpha or by_name[shot.name].mask for shot in shots)
+    for index, shot in enumerate(shots):
+        if context.stop_requested():
+            raise Stopped
+        photo = by_name[shot.name]
+        path = folder / f"{photo.name.rpartition('.')[0]}.png"
+        mask = read_mask(context.workspace, photo) if masked else None
+        undistorters[shot.camera_id].write(read_rgb(context.workspace, photo), mask, path)
+        files[shot.name] = path.relative_to(context.workspace).as_posix()
+        done = (index + 1) / len(shots)
+        _say(context, ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
+    write_points(context.folder / "points.ply", world.model.points)
+    pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
+    write_transforms(context.folder, world, pinholes, files, masked)
+
+
+def _say(context: StageContext, percent: float, message: str) -> None:
+    context.report(Progress(stage=context.name, percent=percent, message=message))
+
+
+def _peak_memory_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
