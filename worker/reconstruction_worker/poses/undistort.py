@@ -52,7 +52,8 @@ class Undistorter:
         if self._map is None:
             return picture
         if picture.shape[2] == 3:
-            return cv2.remap(picture, *self._map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            resampled = cv2.remap(picture, *self._map, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            return resampled.astype(np.uint8)
         colours = picture[..., :3].astype(np.float32) * (picture[..., 3:].astype(np.float32) / 255)
         premultiplied = np.dstack([colours, picture[..., 3].astype(np.float32)])
         result = cv2.remap(premultiplied, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
