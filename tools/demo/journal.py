@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from devcluster import processes
@@ -81,7 +81,17 @@ class Journal:
             for future in done:
                 future.result()
         except BaseException:
-            processes.kill(processes.descendants(os.getpid()))
+            processes.kill(_running_programs())
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _running_programs() -> list[int]:
+    """Programs that this process waits for; a cluster's, which have sessions of their own, are not among them."""
+    found = []
+    for pid in processes.descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == os.getsid(0):
+                found.append(pid)
+    return found
