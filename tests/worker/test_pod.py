@@ -175,6 +175,15 @@ def test_a_defects_traceback_is_in_the_pods_log_and_not_in_the_report(
     assert "ValueError: why" in capsys.readouterr().out
 
 
+def test_a_report_that_can_not_be_written_does_not_change_how_the_pod_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENV_JOB, raising=False)
+    with pytest.raises(SystemExit) as end:
+        pod.main(["--termination-log", str(tmp_path / "nowhere" / "log")])
+    assert end.value.code == ExitCode.INTERNAL
+
+
 def test_a_link_on_a_claim_can_not_lead_out_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_pod = Pod(tmp_path, monkeypatch)
     (tmp_path / "source" / "link").symlink_to(tmp_path)

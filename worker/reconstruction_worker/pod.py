@@ -49,8 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         log.error("failed", code="InternalError", error=type(exception).__name__, traceback=traceback.format_exc())
         error = ReconstructionError("InternalError", "The worker failed unexpectedly.")
         report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
-    # Written in place: the kubelet mounts the file itself.
-    options.termination_log.write_text(report.to_termination_message())
+    try:
+        # Written in place: the kubelet mounts the file itself.
+        options.termination_log.write_text(report.to_termination_message())
+    except OSError as error:  # the exit status still says how it ended
+        log.error("the final report could not be written", error=str(error))
     sys.exit(status)
 
 
