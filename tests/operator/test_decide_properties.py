@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from .builders import PROFILE_SPEC, failure
@@ -135,6 +136,14 @@ steps = st.tuples(st.sampled_from([*COMMON, *COMMON, *STEPS, *LATE]), st.integer
 histories = st.lists(steps, min_size=40, max_size=120)
 
 
+# Shrinking a history takes minutes and a failure is understood without.
+UNSHRUNK: dict[str, Any] = {
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+
+
 def play(history: list[Step]) -> Cluster:
     cluster = Cluster()
     for name, number in history:
@@ -142,7 +151,7 @@ def play(history: list[Step]) -> Cluster:
     return cluster
 
 
-@settings(max_examples=130, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=130, **UNSHRUNK)
 @given(histories)
 def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
     cluster = play(history)
@@ -155,7 +164,7 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
     assert cluster.succeeded
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, **UNSHRUNK)
 @given(histories)
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(history: list[Step]) -> None:
     cluster = play(history)

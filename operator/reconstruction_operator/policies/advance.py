@@ -19,6 +19,8 @@ from .failure import deadline_exceeded
 from .retry import after_failure, after_interruption, next_attempt
 from .stages import Need, needs_of
 
+_ORDER = list(ResourceClass)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -103,11 +105,11 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
 
 def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Situation:
     for need in situation.needs:
-        run = _run_of(situation, observed.job, need)
+        situation, run = _started(situation, observed.job, need)
         if run.completed:
             continue
         outcome = outcome_of(run, spec, observed, now)
-        situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)
+        situation = replace(situation, current=run, outcome=outcome)
         if situation.failure is not None or isinstance(outcome, Absent):
             return situation
         situation = _conclude(situation, run, outcome, spec, observed, now)
@@ -188,14 +190,25 @@ def retry_time(run: ClassRun) -> datetime | None:
     return parse_time(run.retry_after)
 
 
-def _run_of(situation: Situation, job: JobView, need: Need) -> ClassRun:
-    """The run for these settings, a new one where the class has none or ran with other settings."""
+def _started(situation: Situation, job: JobView, need: Need) -> tuple[Situation, ClassRun]:
+    """The run for these settings: a new one where the class has none, or ran with other settings.
+
+    A new run makes what later classes have done with the old result outdated, even where it is of the same settings.
+    """
     known = next((run for run in situation.runs if run.resource_class == need.resource_class), None)
     if known is not None and known.digest == need.digest:
-        return known
+        return situation, known
     attempt = known.attempt + 1 if known is not None else 1
     name = child_job_name(job.key.name, job.uid, need.resource_class, need.digest, attempt)
-    return ClassRun(resource_class=need.resource_class, digest=need.digest, attempt=attempt, job_name=name)
+    run = ClassRun(resource_class=need.resource_class, digest=need.digest, attempt=attempt, job_name=name)
+    position = _ORDER.index(need.resource_class)
+    runs = tuple(_restarted(job, r) if _ORDER.index(r.resource_class) > position else r for r in situation.runs)
+    return replace(situation, runs=_with(runs, run)), run
+
+
+def _restarted(job: JobView, run: ClassRun) -> ClassRun:
+    fresh = ClassRun(resource_class=run.resource_class, digest=run.digest, attempt=run.attempt, job_name=run.job_name)
+    return next_attempt(job, fresh, None)
 
 
 def _moved(
@@ -213,8 +226,7 @@ def _moved(
 def _with(runs: tuple[ClassRun, ...], run: ClassRun) -> tuple[ClassRun, ...]:
     """The runs in the order of their classes, with this one in place of its class's."""
     others = [other for other in runs if other.resource_class != run.resource_class]
-    order = list(ResourceClass)
-    return tuple(sorted([*others, run], key=lambda each: order.index(each.resource_class)))
+    return tuple(sorted([*others, run], key=lambda each: _ORDER.index(each.resource_class)))
 
 
 def _told(outcome: Completed) -> str:

@@ -6,6 +6,7 @@ in the workspace and will not be made again.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from reconstruction_api.stages import ResourceClass, StageName, overall_percent
@@ -106,19 +107,18 @@ def job_progress(observed: Observed, situation: Situation, stages: list[StageSta
     done = [StageName(stage.name) for stage in stages if stage.state == StageState.SUCCEEDED]
     live, before = live_update(observed, situation), observed.job.status.progress
     if live is not None and live.progress is not None and live.progress.stage not in done:
-        return _from_worker(
-            live.progress, overall_percent(done, live.progress.stage, live.progress.percent), before, now
-        )
+        return _from_worker(live.progress, done, before, now)
     percent = overall_percent(done, None, 0)
     if before is not None and isinstance(situation.outcome, Running) and before.percent >= percent:
         return before
     return JobProgress(percent=percent)
 
 
-def _from_worker(progress: Progress, percent: int, before: JobProgress | None, now: datetime) -> JobProgress:
+def _from_worker(progress: Progress, done: list[StageName], before: JobProgress | None, now: datetime) -> JobProgress:
+    percent = progress.percent if math.isfinite(progress.percent) else 0.0
     fresh = JobProgress(
-        percent=percent,
-        stage_percent=min(100, max(0, int(progress.percent))),
+        percent=overall_percent(done, progress.stage, percent),
+        stage_percent=min(100, max(0, int(percent))),
         step=progress.step,
         total_steps=progress.total_steps,
         eta_seconds=_whole(progress.eta_seconds),

@@ -1,0 +1,102 @@
+"""Where an attempt is, from its child Job and pods."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconstruction_operator.decide import decide
+from reconstruction_operator.model import Container
+from reconstruction_operator.plan import CreateJob, DeleteJob
+
+from ..builders import (
+    NOW,
+    PREPARE,
+    actions,
+    condition,
+    current,
+    ended,
+    message,
+    pod_of,
+    report_of,
+    seconds,
+    settled,
+    spec_of,
+    started,
+    with_pod,
+)
+
+
+def pending(**container):
+    seen = started(PREPARE)
+    return with_pod(seen, pod_of(current(seen), "Pending", container=Container(**container)))
+
+
+def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
+    seen = started(PREPARE)
+    pod = replace(
+        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        unscheduled_message="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+    )  # fmt: skip
+    after, _ = settled(with_pod(seen, pod))
+    assert condition(after.job.status, "Admitted") == ("False", "Unschedulable")
+    assert "Insufficient nvidia.com/gpu" in message(after.job.status, "Admitted")
+    assert after.job.status.failure is None
+
+
+def test_an_image_that_can_not_be_pulled_is_waited_for_and_then_fails_the_attempt() -> None:
+    seen = pending(waiting_reason="ImagePullBackOff", waiting_message="no such image")
+    soon = decide(seen, NOW + seconds(10))
+    assert soon.next_check == NOW + seconds(300)
+    late, plan = settled(seen, NOW + seconds(301))
+    assert current(late).trouble.startswith("ImagePullFailed")
+    assert [action.name for action in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]
+
+
+def test_an_image_name_that_can_never_be_pulled_is_not_waited_for() -> None:
+    after, _ = settled(pending(waiting_reason="InvalidImageName"))
+    assert current(after).trouble.startswith("ImagePullFailed")
+
+
+def test_a_missing_source_secret_is_named_as_the_field() -> None:
+    seen = started(PREPARE, spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"}))
+    container = Container(
+        waiting_reason="CreateContainerConfigError", waiting_message='secret "captures-read" not found'
+    )
+    seen = with_pod(seen, pod_of(current(seen), "Pending", container=container))
+    after, _ = settled(seen, NOW + seconds(301))
+    assert after.job.status.failure is not None
+    assert after.job.status.failure.code == "SourceAccessDenied"
+    assert "spec.source.secretName" in after.job.status.failure.message
+
+
+def test_a_running_pod_admits_the_job() -> None:
+    seen = started(PREPARE)
+    after, _ = settled(with_pod(seen, pod_of(current(seen))))
+    assert condition(after.job.status, "Admitted") == ("True", "Running")
+
+
+def test_a_worker_that_ends_well_without_a_report_is_a_defect() -> None:
+    seen = started(PREPARE)
+    after, _ = settled(with_pod(seen, ended(current(seen), 0), succeeded=True, ended=NOW))
+    assert current(after).trouble.startswith("InternalError")
+
+
+def test_the_report_counts_even_when_the_pod_still_counts_as_running() -> None:
+    """The container's end and the pod's phase may be seen apart."""
+    seen = started(PREPARE)
+    pod = replace(ended(current(seen), 0, report_of(PREPARE)), phase="Running")
+    after, plan = settled(with_pod(seen, pod, succeeded=True, ended=NOW))
+    assert after.job.status.runs[0].completed
+    assert actions(plan, CreateJob) == []  # its workspace is not free yet
+
+
+@pytest.mark.parametrize("deleting", [True, False])
+def test_a_child_job_that_someone_deletes_is_an_interruption(deleting: bool) -> None:
+    seen = started(PREPARE)
+    child = replace(seen.child_jobs[-1], deleting=True)
+    seen = replace(seen, child_jobs=(child,) if deleting else ())
+    after, plan = settled(seen)
+    assert current(after).failures == 0
+    assert len(actions(plan, CreateJob)) == (0 if deleting else 1)

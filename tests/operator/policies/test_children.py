@@ -1,0 +1,118 @@
+"""Which child Jobs come and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconstruction_operator.decide import decide
+from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim
+
+from ..builders import (
+    DELIVER,
+    NOW,
+    PREPARE,
+    RECONSTRUCT,
+    actions,
+    condition,
+    current,
+    ended,
+    observed,
+    pod_of,
+    report_of,
+    seconds,
+    settled,
+    spec_of,
+    started,
+    with_pod,
+    workspace,
+)
+
+
+def finished(spec=None):
+    seen = started(DELIVER, spec)
+    done = with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)
+    return settled(done)[0]
+
+
+def changed(seen, **spec):
+    return replace(seen, job=replace(seen.job, spec=spec_of(**spec), generation=seen.job.generation + 1))
+
+
+def started_classes(plan) -> list[str]:
+    return [a.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"] for a in actions(plan, CreateJob)]
+
+
+def test_a_new_job_gets_its_workspace_and_its_first_child_job() -> None:
+    plan = decide(observed(), NOW)
+    assert [type(action) for action in plan.actions[:2]] == [EnsureClaim, CreateJob]
+    assert started_classes(plan) == ["prepare"]
+
+
+def test_the_next_class_starts_in_the_decision_that_sees_the_last_one_done() -> None:
+    seen = started(PREPARE)
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
+    assert started_classes(decide(done, NOW)) == ["reconstruct"]
+
+
+def test_changed_exports_run_only_the_delivery_again() -> None:
+    plan = decide(changed(finished(), exports=[{"format": "OBJ"}]), NOW)
+    assert started_classes(plan) == ["deliver"]
+    assert [action.name for action in actions(plan, DeleteJob)] == [current(finished()).job_name]
+
+
+def test_changed_mesh_settings_do_not_estimate_poses_again() -> None:
+    assert started_classes(decide(changed(finished(), mesh={"targetFaces": 500}), NOW)) == ["reconstruct"]
+
+
+def test_changed_settings_that_no_stage_depends_on_run_nothing() -> None:
+    plan = decide(changed(finished(), activeDeadlineSeconds=5000), NOW)
+    assert started_classes(plan) == [] and actions(plan, DeleteJob) == []
+    assert plan.status is not None and condition(plan.status, "Succeeded") == ("True", "Completed")
+
+
+def test_a_change_back_and_forth_runs_the_class_each_time_under_a_new_name() -> None:
+    before = finished()
+    there, plan = settled(changed(before, exports=[{"format": "OBJ"}]))
+    back, again = settled(changed(replace(there, child_jobs=(), pods=()), exports=[{"format": "GLB"}]))
+    names = {a.manifest["metadata"]["name"] for each in (plan, again) for a in actions(each, CreateJob)}
+    assert len(names | {current(before).job_name}) == 3
+    assert current(back).attempt == 3
+
+
+def test_a_change_while_a_later_class_runs_lets_it_stop_before_the_new_one_starts() -> None:
+    seen = started(RECONSTRUCT)
+    running = with_pod(seen, pod_of(current(seen)))
+    stopping, plan = settled(changed(running, images={"maxSidePixels": 800}))
+    assert started_classes(plan) == []
+    assert len(actions(plan, DeleteJob)) == 2
+    gone = replace(stopping, child_jobs=(), pods=())
+    assert started_classes(decide(gone, NOW)) == ["prepare"]
+
+
+def test_photos_changed_back_and_forth_do_not_keep_the_training_of_before() -> None:
+    """The poses are estimated again, and training must see whether they are the same."""
+    there, _ = settled(changed(finished(), images={"maxSidePixels": 800}))
+    back, _ = settled(changed(replace(there, child_jobs=(), pods=())))
+    assert [run.completed for run in back.job.status.runs] == [False, False, False]
+
+
+def test_two_pods_never_share_the_workspace() -> None:
+    seen = started(PREPARE)
+    left_over = replace(seen, child_jobs=(), pods=(replace(pod_of(current(seen)), deleting=True),))
+    plan = decide(left_over, NOW)
+    assert started_classes(plan) == []
+    assert plan.status is not None and condition(plan.status, "Admitted") == ("False", "Stopping")
+
+
+def test_a_claim_of_somebody_else_is_never_used() -> None:
+    seen, plan = settled(observed(claim=workspace(parent_uid="")))
+    assert started_classes(plan) == []
+    assert condition(seen.job.status, "Admitted") == ("False", "WorkspaceInUse")
+    assert plan.next_check == NOW + seconds(30)
+    assert len(actions(plan, EnsureClaim)) == 1  # asks again: it may be free by then
+
+
+def test_a_job_that_is_being_deleted_is_left_alone() -> None:
+    seen = observed()
+    plan = decide(replace(seen, job=replace(seen.job, deleting=True)), NOW)
+    assert (plan.status, plan.actions, plan.next_check) == (None, (), None)

@@ -1,0 +1,63 @@
+"""What the end of a pod means."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconstruction_api.worker import PodReport
+from reconstruction_operator.policies.failure import ending_of
+
+from ..builders import RECONSTRUCT, ended, failure, run_of
+
+RUN = run_of(RECONSTRUCT)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "fields", "code"),
+    [
+        (137, {"container_reason": "OOMKilled"}, "HostOutOfMemory"),
+        (137, {}, "HostOutOfMemory"),
+        (139, {}, "InternalError"),
+        (70, {}, "InternalError"),
+        (1, {}, "InternalError"),
+        (128, {"container_reason": "StartError"}, "InternalError"),
+        (None, {"reason": "DeadlineExceeded"}, "DeadlineExceeded"),
+        (137, {"reason": "Evicted", "message": "ephemeral local storage"}, "DiskFull"),
+    ],
+)
+def test_a_pod_without_a_report_is_judged_by_what_kubernetes_saw(exit_code, fields, code) -> None:
+    ending = ending_of(ended(RUN, exit_code, **fields))
+    assert ending.failure is not None and ending.failure.code == code
+    assert ending.failure.suggestion
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "fields"),
+    [
+        (5, {}),
+        (143, {}),
+        (137, {"disrupted": True}),
+        (137, {"deleting": True}),
+        (None, {"reason": "NodeAffinity"}),
+        (None, {"disrupted": True, "reason": "Evicted"}),
+    ],
+)
+def test_a_pod_that_was_stopped_from_outside_is_interrupted(exit_code, fields) -> None:
+    ending = ending_of(ended(RUN, exit_code, **fields))
+    assert ending.failure is None and ending.interruption
+
+
+def test_the_workers_own_words_win() -> None:
+    report = PodReport(failure=failure("EmptyMesh", retryable=False))
+    ending = ending_of(ended(RUN, 137, report, container_reason="OOMKilled"))
+    assert ending.failure is not None and ending.failure.code == "EmptyMesh"
+
+
+def test_a_worker_that_says_it_was_preempted_is_interrupted() -> None:
+    ending = ending_of(ended(RUN, 5, PodReport(failure=failure("Preempted"))))
+    assert ending.failure is None and ending.interruption
+
+
+def test_an_out_of_memory_kill_while_the_pod_is_deleted_is_still_one() -> None:
+    ending = ending_of(ended(RUN, 137, container_reason="OOMKilled", deleting=True))
+    assert ending.failure is not None and ending.failure.code == "HostOutOfMemory"

@@ -1,0 +1,73 @@
+"""What is told in Events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconstruction_api.worker import PodReport
+from reconstruction_operator.decide import decide
+from reconstruction_operator.plan import Emit
+
+from ..builders import (
+    DELIVER,
+    NOW,
+    PREPARE,
+    actions,
+    current,
+    ended,
+    failure,
+    observed,
+    pod_of,
+    report_of,
+    settled,
+    spec_of,
+    started,
+    with_pod,
+)
+
+
+def told(plan) -> list[tuple[bool, str]]:
+    return [(emit.warning, emit.reason) for emit in actions(plan, Emit)]
+
+
+def test_a_new_job_is_accepted_and_started() -> None:
+    assert told(decide(observed(), NOW)) == [(False, "Accepted"), (False, "Started")]
+
+
+def test_a_refused_job_is_told_once() -> None:
+    seen, plan = settled(observed(profile=None))
+    assert told(plan) == [(True, "ProfileNotFound")]
+    assert told(decide(seen, NOW)) == []
+
+
+def test_a_finished_class_is_told_with_what_its_stages_say() -> None:
+    seen = started(DELIVER)
+    plan = decide(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW), NOW)
+    assert told(plan) == [(False, "ClassCompleted"), (False, "Succeeded")]
+    assert "export done" in actions(plan, Emit)[0].message
+
+
+def test_a_retry_is_a_warning_and_a_final_failure_says_what_to_do() -> None:
+    seen = started(PREPARE)
+    pod = ended(current(seen), 4, PodReport(failure=failure("DiskFull")))
+    assert told(decide(with_pod(seen, pod, failed=True, ended=NOW), NOW)) == [(True, "DiskFull")]
+    pod = ended(current(seen), 3, PodReport(failure=failure("EmptyMesh", retryable=False)))
+    plan = decide(with_pod(seen, pod, failed=True, ended=NOW), NOW)
+    assert told(plan) == [(True, "EmptyMesh")] and "mend it" in actions(plan, Emit)[0].message
+
+
+def test_waiting_for_a_node_is_told_once() -> None:
+    seen = started(PREPARE)
+    pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+                  unscheduled_message="no GPU")  # fmt: skip
+    after, plan = settled(with_pod(seen, pod))
+    assert told(plan) == [(True, "Unschedulable")]
+    assert told(decide(after, NOW)) == []
+
+
+def test_suspending_and_resuming_are_told() -> None:
+    seen = started(PREPARE)
+    off, plan = settled(replace(seen, job=replace(seen.job, spec=spec_of(suspend=True), generation=2)))
+    assert (False, "Suspended") in told(plan)
+    _, plan = settled(replace(off, job=replace(off.job, spec=spec_of(), generation=3)))
+    assert (False, "Resumed") in told(plan)

@@ -1,0 +1,186 @@
+"""The objects that the operator creates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from reconstruction_api.stages import ResourceClass
+from reconstruction_operator.decide import decide
+from reconstruction_operator.manifests.names import child_job_name, claim_name
+from reconstruction_operator.model import Policy
+from reconstruction_operator.plan import CreateJob, EnsureClaim
+
+from .builders import (
+    KEY,
+    NOW,
+    PREPARE,
+    RECONSTRUCT,
+    UID,
+    actions,
+    cluster_profile,
+    condition,
+    current,
+    ended,
+    observed,
+    report_of,
+    spec_of,
+    started,
+    with_pod,
+)
+
+GPU = {"limits": {"nvidia.com/gpu": 1}, "nodeSelector": {"gpu": "yes"}, "runtimeClassName": "nvidia",
+       "tolerations": [{"key": "gpu", "operator": "Exists"}]}  # fmt: skip
+
+
+def child(spec=None, resource_class=PREPARE, **fields: Any) -> dict[str, Any]:
+    """The child Job of a class."""
+    if resource_class is PREPARE:
+        return actions(decide(observed(spec, **fields), NOW), CreateJob)[0].manifest
+    seen = started(PREPARE, spec, **fields)
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW)
+    return actions(decide(done, NOW), CreateJob)[0].manifest
+
+
+def pod(manifest: dict[str, Any]) -> dict[str, Any]:
+    return manifest["spec"]["template"]["spec"]
+
+
+def container(manifest: dict[str, Any]) -> dict[str, Any]:
+    return pod(manifest)["containers"][0]
+
+
+def environment(manifest: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(manifest)["env"]}
+
+
+def mounts(manifest: dict[str, Any]) -> dict[str, bool]:
+    """Mount path -> read-only."""
+    return {each["mountPath"]: each.get("readOnly", False) for each in container(manifest)["volumeMounts"]}
+
+
+def test_pods_fit_the_restricted_pod_security_standard() -> None:
+    document = pod(child())
+    assert document["securityContext"]["runAsNonRoot"] is True
+    assert document["securityContext"]["runAsUser"] > 0
+    assert document["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container(child())["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert document["automountServiceAccountToken"] is False
+
+
+def test_everything_belongs_to_its_job() -> None:
+    for action in decide(observed(), NOW).actions[:2]:
+        assert isinstance(action, EnsureClaim | CreateJob)
+        metadata = action.manifest["metadata"]
+        assert metadata["namespace"] == KEY.namespace
+        assert [(each["uid"], each["controller"]) for each in metadata["ownerReferences"]] == [(UID, True)]
+        assert metadata["labels"]["reconstruction.dev/job"] == KEY.name
+        assert metadata["labels"]["reconstruction.dev/job-uid"] == UID
+
+
+def test_disruptions_are_left_to_kubernetes_and_failures_to_the_parent() -> None:
+    spec = child()["spec"]
+    assert (spec["backoffLimit"], spec["podReplacementPolicy"]) == (0, "Failed")
+    assert spec["podFailurePolicy"]["rules"] == [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    ]
+    assert "ttlSecondsAfterFinished" not in spec
+
+
+def test_the_worker_is_told_what_to_do() -> None:
+    manifest = child(policy=Policy(progress_url="http://operator.system.svc:8080/"))
+    order = json.loads(environment(manifest)["RECONSTRUCTION_JOB"])
+    assert (order["name"], order["uid"], order["attempt"], order["resourceClass"]) == ("statue", UID, 1, "prepare")
+    assert environment(manifest)["RECONSTRUCTION_PROGRESS_URL"] == "http://operator.system.svc:8080/v1/progress"
+    assert environment(manifest)["RECONSTRUCTION_WORKSPACE_CLAIM"] == "statue-workspace"
+    assert environment(manifest)["HOME"] == "/tmp"
+    assert container(manifest)["command"] == ["python3", "-m", "reconstruction_worker"]
+
+
+def test_the_token_is_projected_for_our_audience_only() -> None:
+    manifest = child(policy=Policy(progress_url="http://operator:8080"))
+    volume = next(each for each in pod(manifest)["volumes"] if each["name"] == "token")
+    assert volume["projected"]["sources"][0]["serviceAccountToken"]["audience"] == "reconstruction-operator"
+
+
+def test_without_an_address_for_updates_there_is_no_token() -> None:
+    manifest = child()
+    assert "RECONSTRUCTION_PROGRESS_URL" not in environment(manifest)
+    assert "token" not in {each["name"] for each in pod(manifest)["volumes"]}
+
+
+def test_only_the_pods_that_take_the_photos_in_see_them() -> None:
+    assert mounts(child())["/source"] is True
+    assert "/source" not in mounts(child(resource_class=RECONSTRUCT))
+
+
+def test_only_the_pods_that_take_the_photos_in_get_their_credentials() -> None:
+    spec = spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"})
+    assert container(child(spec))["envFrom"] == [{"secretRef": {"name": "captures-read"}}]
+    assert "envFrom" not in container(child(spec, RECONSTRUCT))
+
+
+def test_training_gets_the_gpu_and_preparing_does_not() -> None:
+    profile = cluster_profile(gpu=GPU)
+    training = child(resource_class=RECONSTRUCT, profile=profile)
+    assert container(training)["resources"]["limits"] == {"nvidia.com/gpu": 1}
+    assert (pod(training)["runtimeClassName"], pod(training)["nodeSelector"]) == ("nvidia", {"gpu": "yes"})
+    assert pod(training)["tolerations"] == GPU["tolerations"]
+    assert "nodeSelector" not in pod(child(profile=profile))
+
+
+def test_a_job_that_trains_on_the_cpu_never_asks_for_a_gpu() -> None:
+    training = child(spec_of(training={"device": "CPU"}), RECONSTRUCT, profile=cluster_profile(gpu=GPU))
+    assert container(training)["resources"]["limits"] == {} and "nodeSelector" not in pod(training)
+
+
+def test_the_platform_may_mount_folders_of_the_node_read_only() -> None:
+    folders = [{"path": "/opt/venv", "mountPath": "/opt/venv"}]
+    manifest = child(profile=cluster_profile(hostPaths=folders, environment={"PYTHONPATH": "/opt/venv/lib"}))
+    assert mounts(manifest)["/opt/venv"] is True
+    assert environment(manifest)["PYTHONPATH"] == "/opt/venv/lib"
+
+
+def test_a_profile_that_would_replace_what_the_operator_says_is_refused() -> None:
+    plan = decide(observed(profile=cluster_profile(environment={"RECONSTRUCTION_JOB": "{}"})), NOW)
+    assert actions(plan, CreateJob) == []
+    assert plan.status is not None and condition(plan.status, "Accepted") == ("False", "ProfileInvalid")
+
+
+def test_text_of_users_is_not_expanded_as_a_variable() -> None:
+    spec = spec_of(source={"uri": "s3://captures/$(AWS_SECRET_ACCESS_KEY)"})
+    assert "$$(AWS_SECRET_ACCESS_KEY)" in environment(child(spec))["RECONSTRUCTION_JOB"]
+
+
+def test_the_workspace_is_what_the_profile_says() -> None:
+    profile = cluster_profile(workspace={"size": "5Gi", "storageClassName": "fast", "accessModes": ["ReadWriteMany"]})
+    claim = actions(decide(observed(profile=profile), NOW), EnsureClaim)[0].manifest["spec"]
+    assert claim == {
+        "accessModes": ["ReadWriteMany"],
+        "resources": {"requests": {"storage": "5Gi"}},
+        "storageClassName": "fast",
+    }
+
+
+@pytest.mark.parametrize("resource_class", list(ResourceClass))
+def test_names_of_children_fit_a_label_for_the_longest_job_name(resource_class: ResourceClass) -> None:
+    longest = "j" * 52
+    assert len(child_job_name(longest, UID, resource_class, "d" * 64, 20)) <= 63
+    assert len(claim_name(longest)) <= 63
+
+
+def test_names_of_children_differ_by_everything_that_makes_an_attempt() -> None:
+    names = {
+        child_job_name("statue", uid, resource_class, digest, attempt)
+        for uid in ("1", "2")
+        for resource_class in ResourceClass
+        for digest in ("a", "b")
+        for attempt in (1, 2, 11)
+    }
+    assert len(names) == 36

@@ -1,0 +1,134 @@
+"""The queue of jobs to look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from reconstruction_operator.model import JobKey
+from reconstruction_operator.queue import JobQueue, Work
+
+A, B = JobKey("n", "a"), JobKey("n", "b")
+
+
+@asynccontextmanager
+async def running(work: Work, concurrency: int = 4) -> AsyncIterator[JobQueue]:
+    queue = JobQueue(work, concurrency)
+    task = asyncio.create_task(queue.run())
+    try:
+        yield queue
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - any condition
+            await asyncio.sleep(0.001)
+
+
+async def test_observations_while_a_job_waits_lead_to_one_look() -> None:
+    looks: list[JobKey] = []
+
+    async def work(key: JobKey) -> None:
+        looks.append(key)
+
+    queue = JobQueue(work, 1)
+    for _ in range(10):
+        queue.add(A)
+    queue.add(B)
+    task = asyncio.create_task(queue.run())
+    await until(lambda: len(looks) == 2)
+    task.cancel()
+    assert looks == [A, B]
+
+
+async def test_a_job_is_never_worked_on_twice_at_the_same_time_and_no_observation_is_lost() -> None:
+    active, most, looks = 0, 0, 0
+    gate = asyncio.Event()
+
+    async def work(_: JobKey) -> None:
+        nonlocal active, most, looks
+        active, looks = active + 1, looks + 1
+        most = max(most, active)
+        await gate.wait()
+        active -= 1
+
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: looks == 1)
+        for _ in range(3):
+            queue.add(A)
+        gate.set()
+        await until(lambda: looks == 2)
+    assert most == 1
+
+
+async def test_different_jobs_are_worked_on_at_the_same_time() -> None:
+    together = asyncio.Barrier(2)
+
+    async def work(_: JobKey) -> None:
+        await together.wait()
+
+    async with running(work) as queue:
+        queue.add(A)
+        queue.add(B)
+        await until(lambda: together.n_waiting == 0 and len(queue) == 0)
+
+
+async def test_an_error_is_tried_again_later_and_then_forgotten() -> None:
+    times: list[float] = []
+
+    async def work(_: JobKey) -> None:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) < 3:
+            raise RuntimeError("the API server is away")
+
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(times) == 3)
+        assert queue.errors == 2
+    assert times[1] - times[0] >= 0.25 and times[2] - times[1] >= 0.5
+
+
+async def test_a_job_is_looked_at_again_when_its_work_asks_for_it() -> None:
+    looks: list[float] = []
+
+    async def work(_: JobKey) -> float | None:
+        looks.append(asyncio.get_running_loop().time())
+        return 0.05 if len(looks) == 1 else None
+
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: len(looks) == 2)
+    assert looks[1] - looks[0] >= 0.05
+
+
+async def test_of_several_times_the_earliest_counts() -> None:
+    looks: list[float] = []
+
+    async def work(_: JobKey) -> None:
+        looks.append(asyncio.get_running_loop().time())
+
+    async with running(work) as queue:
+        queue.add_after(A, 0.05)
+        queue.add_after(A, 60)
+        queue.add_after(A, 0.01)
+        await until(lambda: len(looks) == 1)
+        await asyncio.sleep(0.1)
+    assert len(looks) == 1
+
+
+async def test_a_forgotten_job_is_not_looked_at() -> None:
+    looks: list[JobKey] = []
+
+    async def work(key: JobKey) -> None:
+        looks.append(key)
+
+    async with running(work) as queue:
+        queue.add_after(A, 0.02)
+        queue.forget(A)
+        queue.add_after(B, 0.03)
+        await until(lambda: looks == [B])

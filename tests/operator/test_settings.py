@@ -1,0 +1,36 @@
+"""Where settings come from."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from reconstruction_operator.settings import Settings
+
+PREFIX = "RECONSTRUCTION_OPERATOR_"
+
+
+def test_flags_win_over_the_environment_and_that_over_defaults() -> None:
+    environment = {PREFIX + "HTTP_PORT": "9000", PREFIX + "LOG_LEVEL": "DEBUG"}
+    settings = Settings.load(["--http-port", "9001"], environment)
+    assert (settings.http_port, settings.log_level, settings.concurrency) == (9001, "DEBUG", 16)
+
+
+def test_namespaces_are_separated_by_commas_and_none_means_all() -> None:
+    assert Settings.load(["--namespaces=museum, lab"], {}).namespaces == ("museum", "lab")
+    assert Settings.load([], {PREFIX + "NAMESPACES": ""}).namespaces == ()
+
+
+def test_a_pod_names_itself_in_the_lease() -> None:
+    settings = Settings.load([], {"POD_NAME": "operator-0", "POD_NAMESPACE": "system"})
+    assert (settings.identity, settings.lease_namespace) == ("operator-0", "system")
+
+
+def test_a_wrong_value_is_named_by_its_setting() -> None:
+    with pytest.raises(ValidationError, match="http_port"):
+        Settings.load(["--http-port=many"], {})
+
+
+def test_an_unknown_flag_ends_the_process() -> None:
+    with pytest.raises(SystemExit):
+        Settings.load(["--htp-port=1"], {})
