@@ -179,8 +179,9 @@ class _Follower:
         now = time.monotonic()
         if now < self._next_sample:
             return
-        self._next_sample = now + MEMORY_INTERVAL_SECONDS
         self._memory_bytes = memory.held_by_tree(process)
+        if self._memory_bytes:  # a process that has just started holds none yet: look again soon
+            self._next_sample = now + MEMORY_INTERVAL_SECONDS
         self.peak_memory_bytes = max(self.peak_memory_bytes, self._memory_bytes)
         self._tell()
 
