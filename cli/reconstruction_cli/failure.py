@@ -14,9 +14,15 @@ def print_failure(failure: ReconstructionError | Failure, log: str | None = None
     if isinstance(failure, ReconstructionError):
         failure = Failure.from_error(failure)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    stage = f" in stage {failure.stage}" if failure.stage else ""
-    console.print(Text.assemble((f"{failure.code}", "bold red"), stage))
-    console.print(Text.assemble("  ", failure.message.replace("\n", "\n  ")))
-    console.print(Text.assemble(("  What to do: ", "bold"), failure.suggestion))
+    console.print(failure_lines(failure))
     if log is not None:
         console.print(Text.assemble(("  Log: ", "bold"), log))
+
+
+def failure_lines(failure: Failure) -> Text:
+    """Code and stage; what happened; what to do."""
+    stage = f" in stage {failure.stage}" if failure.stage else ""
+    message = failure.message.replace("\n", "\n  ")
+    return Text.assemble(
+        (failure.code, "bold red"), f"{stage}\n  {message}\n", ("  What to do: ", "bold"), failure.suggestion
+    )

@@ -13,10 +13,11 @@ from reconstruction_api.stages import STAGES, Stage, StageName
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.process import StopRequest
 
-from .display import display_for, size
+from .display import display_for
 from .failure import print_failure
 from .jobs import check_engine, local_source, parse_volumes, read_job
 from .results import deliver
+from .words import size
 
 
 def run_locally(

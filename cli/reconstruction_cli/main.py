@@ -1,4 +1,4 @@
-"""`recon`: run, check and write reconstruction jobs on this machine."""
+"""`recon`: run, check and write reconstruction jobs on this machine, and follow them on a cluster."""
 
 from __future__ import annotations
 
@@ -7,37 +7,48 @@ import os
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 from typing import Final, NoReturn
 
 import click
 
 from reconstruction_api.errors import ReconstructionError
 
-_COMMANDS: Final = ("run", "validate", "new", "explain")
+_HERE: Final = ("run", "validate", "new", "explain")
+_ON_CLUSTER: Final = ("submit", "list", "watch", "describe", "suspend", "resume", "retry", "artifacts")
+_MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
+    name: f".cluster.commands.{name}" for name in _ON_CLUSTER
+}
 
 
 class _LazyGroup(click.Group):
     """Imports a command when it is used: `recon --help` must not wait for libraries it does not need."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(_MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _MODULES:
             return None
-        return importlib.import_module(f".commands.{cmd_name}", __package__).command
+        return importlib.import_module(_MODULES[cmd_name], __package__).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in (("On this machine", _HERE), ("On a cluster", _ON_CLUSTER)):
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([(name, command.get_short_help_str(70)) for name, command in commands if command])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reconstruction-operator", prog_name="recon")
 def recon() -> None:
-    """Photos in, 3D assets out: run the YAML of a ReconstructionJob without a cluster."""
+    """Photos in, 3D assets out: run the YAML of a ReconstructionJob on this machine or on a cluster."""
 
 
 def main() -> NoReturn:
     """Entry point. Every failure ends as a short block with a code, and with the exit status that belongs to it."""
     try:
-        status = recon.main(prog_name="recon", standalone_mode=False)
+        status = recon.main(prog_name=_called_as(), standalone_mode=False)
     except ReconstructionError as error:
         _fail(error)
     except click.ClickException as error:
@@ -51,6 +62,11 @@ def main() -> NoReturn:
     except Exception:  # the edge: a defect, told as one
         _fail(ReconstructionError("InternalError", "recon failed unexpectedly.", suggestion=_keep_traceback()))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _called_as() -> str:
+    """kubectl runs `kubectl-recon` for `kubectl recon`."""
+    return "kubectl recon" if Path(sys.argv[0]).stem.startswith("kubectl") else "recon"
 
 
 def _fail(error: ReconstructionError) -> NoReturn:

@@ -126,6 +126,19 @@ _KINDS = (
               "Ask the platform team to check the image named in the profile and its pull secret."),
     ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",
               "Choose one of the profiles named in the message, or ask the platform team for it."),
+    # Between the command line and a cluster; a job's status never has these.
+    ErrorKind("KubeconfigInvalid", _V, False, "The kubeconfig leads to no cluster.",
+              "Check --kubeconfig, $KUBECONFIG and --context; `kubectl config get-contexts` lists what there is."),
+    ErrorKind("ClusterUnreachable", _R, True, "The cluster does not answer.",
+              "Check the network and the context (`kubectl get --raw /readyz`), then try again."),
+    ErrorKind("ClusterAccessDenied", _V, False, "The cluster does not allow what was asked.",
+              "Log in again, or ask for the right named in the message; `kubectl auth can-i` tells what is allowed."),
+    ErrorKind("ObjectNotFound", _V, False, "There is no object of that name.",
+              "Check the name and the namespace; `recon list -A` lists all jobs."),
+    ErrorKind("OperatorNotInstalled", _R, False, "The cluster does not know ReconstructionJobs.",
+              "Ask the platform team to install the chart reconstruction-operator, or choose another --context."),
+    ErrorKind("FieldConflict", _S, False, "Another tool has set a field that the file sets too.",
+              "Make the file agree with the cluster, or take the field over with --force-conflicts."),
     ErrorKind("InternalError", _R, True, "A defect in the software.", "Report it with the worker's log."),
 )  # fmt: skip
 

@@ -16,8 +16,9 @@ from tests.worker.stage_packages import PACKAGE, raising, write_stages
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
-from reconstruction_cli.display import LiveDisplay, details, duration, size
+from reconstruction_cli.display import LiveDisplay
 from reconstruction_cli.local_run import run_locally
+from reconstruction_cli.words import details, duration, size
 from reconstruction_worker.process import StopRequest
 
 JOB = """apiVersion: reconstruction.dev/v1alpha1

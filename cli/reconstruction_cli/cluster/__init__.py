@@ -1,0 +1,1 @@
+"""`recon` with a cluster: what the commands in `commands` do."""

@@ -1,0 +1,44 @@
+"""What a job delivered."""
+
+from __future__ import annotations
+
+import click
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.worker import Artifact
+
+from ..words import size
+from .connection import Cluster
+from .jobs import Job, get_job
+from .listing import print_document
+from .table import aligned
+
+
+def show_artifacts(cluster: Cluster, name: str, output: str | None) -> None:
+    """Print a job's artifacts. Raises ArtifactsNotReady."""
+    artifacts = delivered(get_job(cluster, name))
+    if output in ("json", "yaml"):
+        items = [artifact.model_dump(mode="json", by_alias=True) for artifact in artifacts]
+        print_document({"items": items}, output)
+        return
+    header = ["NAME", "FORMAT", "SIZE", "SHA256"]
+    rows = [[item.name, item.format, size(item.size_bytes), item.sha256] for item in artifacts]
+    if output == "wide":
+        header += ["MEDIA TYPE", "URI"]
+        rows = [[*row, item.media_type, item.uri] for row, item in zip(rows, artifacts, strict=True)]
+    click.echo("\n".join(aligned(header, rows)))
+
+
+def delivered(job: Job) -> list[Artifact]:
+    """A job's artifacts; raises ArtifactsNotReady while it has none, and says why."""
+    if job.status.artifacts:
+        return job.status.artifacts
+    if job.succeeded:
+        why = "it has succeeded, but its list of artifacts was lost. Look into `artifacts/` on its volume"
+    elif job.succeeded is False:
+        why = f"it has failed ({job.status.failure.code if job.status.failure else 'see its conditions'})"
+    elif job.status.stage is None:
+        why = "it has not started"
+    else:
+        why = f"stage {job.status.stage}, {job.status.progress.percent if job.status.progress else 0} %"
+    raise ReconstructionError("ArtifactsNotReady", f"{job.full_name} has no artifacts: {why}.")

@@ -1,0 +1,146 @@
+"""Follows objects on a cluster: what there is, then every change, across lost connections."""
+
+from __future__ import annotations
+
+import json
+import queue
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from reconstruction_api.errors import ReconstructionError
+
+from .connection import Cluster, Disconnected, Document
+
+_SERVER_ENDS_SECONDS: Final = 240
+"""The server ends a watch after this time; it is a normal end, and the watch goes on with a new connection."""
+_SILENCE_SECONDS: Final = 270.0
+_LONGEST_PAUSE_SECONDS: Final = 10.0
+_GIVE_UP_SECONDS: Final = 300.0
+_BREATH_SECONDS: Final = 0.2
+"""Between two watches, should a server end each of them at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An object as it is now, or, when `deleted`, as it was last."""
+
+    topic: str
+    document: Document
+    deleted: bool = False
+
+
+def changes(cluster: Cluster, topic: str, path: str, query: dict[str, str]) -> Iterator[Change]:
+    """Every object of the collection `path`, then its changes, without an end.
+
+    A cluster that stops answering is asked again for five minutes. Raises what `Cluster` raises.
+    """
+    known: dict[str, Document] = {}
+    patience: _Patience | None = None
+    version = ""
+    while True:
+        try:
+            if not version:
+                version, found = _list(cluster, path, query)
+                yield from (Change(topic, document, True) for uid, document in known.items() if uid not in found)
+                yield from (Change(topic, document) for document in found.values())
+                known = found
+            patience = _Patience()
+            for kind, document in _watch(cluster, path, query, version):
+                if kind == "ERROR":  # too old to continue from: begin again
+                    version = ""
+                    break
+                version = document["metadata"]["resourceVersion"]
+                if kind != "BOOKMARK":
+                    yield Change(topic, document, deleted=_note(known, kind, document))
+            time.sleep(_BREATH_SECONDS)
+        except Disconnected:
+            time.sleep(_BREATH_SECONDS)
+        except ReconstructionError as error:
+            if error.code != "ClusterUnreachable" or patience is None or patience.is_over():
+                raise
+            patience.wait()
+
+
+class _Patience:
+    """How long, and how often, a cluster that does not answer is asked again."""
+
+    def __init__(self) -> None:
+        self._pause = 0.5
+        self._since: float | None = None
+
+    def is_over(self) -> bool:
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since > _GIVE_UP_SECONDS
+
+    def wait(self) -> None:
+        time.sleep(self._pause * random.uniform(0.8, 1.2))
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _note(known: dict[str, Document], kind: str, document: Document) -> bool:
+    """Remember an object; whether it was deleted."""
+    uid = document["metadata"]["uid"]
+    if kind == "DELETED":
+        known.pop(uid, None)
+        return True
+    known[uid] = document
+    return False
+
+
+def _list(cluster: Cluster, path: str, query: dict[str, str]) -> tuple[str, dict[str, Document]]:
+    found: dict[str, Document] = {}
+    version = ""
+    for page in cluster.pages(path, query):
+        found |= {item["metadata"]["uid"]: item for item in page["items"]}
+        version = page["metadata"]["resourceVersion"]
+    return version, found
+
+
+def _watch(cluster: Cluster, path: str, query: dict[str, str], version: str) -> Iterator[tuple[str, Document]]:
+    query = {
+        **query,
+        "watch": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": version,
+        "timeoutSeconds": str(_SERVER_ENDS_SECONDS),
+    }
+    for line in cluster.lines(path, query, _SILENCE_SECONDS):
+        event = json.loads(line)
+        yield event["type"], event["object"]
+
+
+class Feed:
+    """The changes of several collections in one place, gathered by threads that end with the process."""
+
+    def __init__(self, cluster: Cluster):
+        self._cluster = cluster
+        self._queue: queue.Queue[Change | Exception] = queue.Queue()
+
+    def add(self, topic: str, path: str, query: dict[str, str], *, optional: bool = False) -> None:
+        """Follow a collection too. What is `optional` may be forbidden or missing."""
+        thread = threading.Thread(target=self._gather, args=(topic, path, query, optional), daemon=True)
+        thread.start()
+
+    def next(self, seconds: float) -> Change | None:
+        """The next change; None when there is none within so many seconds. Raises what the gathering raised."""
+        try:
+            item = self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def _gather(self, topic: str, path: str, query: dict[str, str], optional: bool) -> None:
+        try:
+            for change in changes(self._cluster, topic, path, query):
+                self._queue.put(change)
+        except ReconstructionError as error:
+            if not optional:
+                self._queue.put(error)
+        except Exception as error:  # the edge of the thread: a defect is told where the commands' are
+            self._queue.put(error)

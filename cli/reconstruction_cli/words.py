@@ -1,0 +1,42 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from reconstruction_api.worker import Progress
+
+
+def duration(seconds: float) -> str:
+    """`12 s`, `3 min 5 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """Bytes for people, in powers of 1000 as file managers show them."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def details(progress: Progress) -> str:
+    """The live numbers of a stage in one line."""
+    parts: list[str] = []
+    if progress.step is not None:
+        parts.append(f"step {progress.step}" + (f" of {progress.total_steps}" if progress.total_steps else ""))
+    elif progress.message:
+        parts.append(progress.message)
+    if progress.loss is not None:
+        parts.append(f"loss {progress.loss:.4f}")
+    if progress.psnr is not None:
+        parts.append(f"PSNR {progress.psnr:.1f} dB")
+    if progress.memory_bytes:
+        parts.append(size(progress.memory_bytes))
+    if progress.eta_seconds is not None:
+        parts.append(f"{duration(progress.eta_seconds)} left")
+    return " · ".join(parts)

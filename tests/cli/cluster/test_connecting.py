@@ -1,0 +1,117 @@
+"""Which cluster a command talks to, and what it says when there is none."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.cluster.conftest import Museum
+from tests.cli.conftest import Recon
+
+pytestmark = pytest.mark.cluster
+
+
+def config(path: Path, **changes: Any) -> Path:
+    """A kubeconfig for a server on this machine."""
+    document = {
+        "clusters": [{"name": "here", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "me", "user": {}}],
+        "contexts": [{"name": "work", "context": {"cluster": "here", "user": "me"}}],
+        "current-context": "work",
+    } | changes
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_a_server_that_does_not_listen(recon: Recon, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cluster = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}
+    answer = recon("list", "--kubeconfig", config(tmp_path / "config", clusters=[cluster]))
+    assert answer.status == 4
+    assert answer.err.startswith(f"ClusterUnreachable\n  No answer from 127.0.0.1:{port}: the connection is refused.")
+    assert len(answer.err.splitlines()) == 3
+
+
+def test_a_kubeconfig_that_is_not_there(recon: Recon, tmp_path: Path) -> None:
+    answer = recon("list", "--kubeconfig", tmp_path / "none")
+    assert answer.status == 2
+    assert answer.err.startswith("KubeconfigInvalid\n  There is no kubeconfig")
+
+
+@pytest.mark.parametrize("text", ["- a list", "{", "contexts: 5", "a: b"])
+def test_a_file_that_is_no_kubeconfig(recon: Recon, tmp_path: Path, text: str) -> None:
+    (tmp_path / "config").write_text(text)
+    answer = recon("list", "--kubeconfig", tmp_path / "config")
+    assert answer.status == 2
+    assert answer.err.startswith("KubeconfigInvalid")
+
+
+def test_a_context_that_is_not_there(recon: Recon, tmp_path: Path) -> None:
+    answer = recon("list", "--kubeconfig", config(tmp_path / "config"), "--context", "play")
+    assert answer.status == 2
+    assert "has no context 'play'. Its contexts: work." in answer.err
+
+
+def test_a_context_can_be_named_where_none_is_current(recon: Recon, tmp_path: Path) -> None:
+    path = config(tmp_path / "config", **{"current-context": ""})
+    assert "names no current context" in recon("list", "--kubeconfig", path).err
+    assert recon("list", "--kubeconfig", path, "--context", "work").err.startswith("ClusterUnreachable")
+
+
+def test_several_files_in_the_variable_are_one_kubeconfig(
+    recon: Recon, museum: Museum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = config(tmp_path / "other", **{"current-context": "work"})
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'none'}:{tmp_path / 'kubeconfig'}:{other}")
+    museum.create()
+    assert "statue" in recon("list", "--context", "devcluster").out
+
+
+def test_the_namespace_option_wins_over_the_contexts(recon: Recon, museum: Museum) -> None:
+    museum.create()
+    assert recon("list", "-n", "default").out == ""
+    assert "statue" in recon("list").out
+
+
+def test_a_server_with_another_certificate_is_not_trusted(recon: Recon, museum: Museum, tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    document = yaml.safe_load(path.read_text())
+    cluster = document["clusters"][0]["cluster"]
+    cluster.pop("certificate-authority", None)
+    cluster.pop("certificate-authority-data", None)
+    path.write_text(yaml.safe_dump(document))
+    answer = recon("list")
+    assert answer.status == 4
+    assert "its certificate is not trusted" in answer.err
+
+
+def test_an_unknown_user_is_told_to_log_in(recon: Recon, museum: Museum, tmp_path: Path) -> None:
+    use_token(tmp_path / "kubeconfig", "nobody")
+    answer = recon("list")
+    assert answer.status == 2
+    assert answer.err.startswith("ClusterAccessDenied\n  The cluster does not know who you are.")
+
+
+def test_a_user_without_the_right_is_told_which_one(recon: Recon, museum: Museum, tmp_path: Path) -> None:
+    accounts = f"/api/v1/namespaces/{museum.name}/serviceaccounts"
+    museum.send("POST", accounts, {"metadata": {"name": "guest"}})
+    token = museum.send("POST", f"{accounts}/guest/token", {"apiVersion": "authentication.k8s.io/v1",
+                                                            "kind": "TokenRequest", "spec": {}})  # fmt: skip
+    use_token(tmp_path / "kubeconfig", token["status"]["token"])
+    answer = recon("list")
+    assert answer.status == 2
+    assert answer.err.startswith("ClusterAccessDenied\n  User ")
+    assert 'cannot list resource "reconstructionjobs"' in answer.err
+
+
+def use_token(kubeconfig: Path, token: str) -> None:
+    """Change who the kubeconfig's user is."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    for user in document["users"]:
+        user["user"] = {"token": token}
+    kubeconfig.write_text(yaml.safe_dump(document))

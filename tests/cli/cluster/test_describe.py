@@ -1,0 +1,39 @@
+"""`recon describe`: everything about one job."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cli.cluster.conftest import Museum, condition, stage
+from tests.cli.conftest import Recon
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_failed_job_shows_where_and_what_to_do(recon: Recon, museum: Museum) -> None:
+    museum.create()
+    museum.write_status(
+        stages=[stage("ingest", "Succeeded", "40 photos"), stage("poses", "Failed", "5 of 40 photos placed")],
+        conditions=[condition("Succeeded", "False", "LowRegistration", "5 of 40 photos placed")],
+        metrics={"images": 40},
+        failure={"code": "LowRegistration", "category": "Model", "message": "5 of 40 photos placed",
+                 "suggestion": "Add photos.", "retryable": False, "stage": "poses"},
+    )  # fmt: skip
+    out = recon("describe", "statue").out
+    assert "✓  ingest" in out and "✗  poses" in out
+    assert "LowRegistration in stage poses\n  5 of 40 photos placed\n  What to do: Add photos." in out
+    assert "images" in out
+
+
+def test_events_come_in_the_order_of_time(recon: Recon, museum: Museum) -> None:
+    job = museum.create()
+    for minute, reason in ((5, "Succeeded"), (1, "Accepted"), (3, "Started")):
+        moment = f"2026-01-31T12:0{minute}:00.000000Z"
+        event = {
+            "metadata": {"name": f"statue.{minute}"}, "eventTime": moment, "reason": reason, "note": "Told.",
+            "reportingController": "test", "reportingInstance": "test", "action": "Reconcile", "type": "Normal",
+            "regarding": {"apiVersion": job["apiVersion"], "kind": job["kind"], "namespace": museum.name,
+                          "name": "statue", "uid": job["metadata"]["uid"]},
+        }  # fmt: skip
+        museum.send("POST", f"/apis/events.k8s.io/v1/namespaces/{museum.name}/events", event)
+    out = recon("describe", "statue").out
+    assert out.index("Accepted Told.") < out.index("Started Told.") < out.index("Succeeded Told.")
