@@ -179,7 +179,8 @@ class FakeKubelet:
 
 def _connector(configuration: Configuration) -> aiohttp.TCPConnector:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return aiohttp.TCPConnector(ssl=context)
 
 

@@ -16,12 +16,10 @@ T = TypeVar("T")
 
 
 class OperatorProcess:
-    """`python3 -m reconstruction_operator` with a port of its own. Flags are given as `name=value`."""
+    """`python3 -m reconstruction_operator` . Flags are given as `name=value`."""
 
     def __init__(self, kubeconfig: Path, log: Path, **flags: str):
-        self.port = _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        defaults = {"kubeconfig": str(kubeconfig), "http_port": str(self.port), "http_host": "127.0.0.1",
+        defaults = {"kubeconfig": str(kubeconfig), "http_port": str(free_port()), "http_host": "127.0.0.1",
                     "leader_election": "false", "log_format": "text", "lost_report_grace_seconds": "3"}  # fmt: skip
         self._flags = [f"--{name.replace('_', '-')}={value}" for name, value in (defaults | flags).items()]
         self._log = log
@@ -67,7 +65,8 @@ def _python_path() -> str:
     return os.pathsep.join(sys.path)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
