@@ -98,5 +98,5 @@ def ball(pose: NDArray[np.float64], focal: float, size: int) -> NDArray[np.float
     root = along**2 - (DISTANCE**2 - RADIUS**2)
     hit = root > 0
     points = pose[:3, 3] + (-along - np.sqrt(np.maximum(root, 0)))[..., None] * directions
-    colours = 0.5 + 0.4 * np.sin(points * [6, 5, 4] / RADIUS + [0, 1, 2])
+    colours = 0.5 + 0.4 * np.sin(points * [3, 2.5, 2] / RADIUS + [0, 1, 2])
     return np.concatenate([colours * hit[..., None], hit[..., None]], -1)

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .compiled import compiled
+
 if TYPE_CHECKING:
     from nerfstudio.field_components.encodings import HashEncoding
     from torch import nn
@@ -40,8 +42,7 @@ class Kernels(NamedTuple):
 
 @cache
 def kernels() -> Kernels:
-    """Compile on first use. The machine code is cached in NUMBA_CACHE_DIR or beside this file where that can be
-    written; on a read-only file system without the variable each process compiles it again (a few seconds)."""
+    """Made on first use: to import numba takes a second."""
     import numba
 
     @numba.njit(fastmath=True)
@@ -101,15 +102,7 @@ def kernels() -> Kernels:
                     level_table[rows[c], 0] += weights[c] * first
                     level_table[rows[c], 1] += weights[c] * second
 
-    return Kernels(_compiled(numba, encode), _compiled(numba, scatter))
-
-
-def _compiled(numba: Any, function: Callable[..., None]) -> Callable[..., None]:
-    options = {"parallel": True, "fastmath": True, "nogil": True}
-    try:
-        return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # numba found no folder that it may write to
-        return numba.njit(function, **options)
+    return Kernels(compiled(encode), compiled(scatter))
 
 
 class _Encode(torch.autograd.Function):

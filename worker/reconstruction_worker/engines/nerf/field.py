@@ -22,7 +22,7 @@ class RadianceField:
 
     def __init__(self, model: RayModel, bounds: Bounds, device: torch.device):
         self.model = model
-        self.bounds = bounds
+        self.bounds = bounds.to(device)
         self.device = device
         model.module.eval()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
@@ -17,10 +19,11 @@ from reconstruction_api.stages import StageName, digest
 
 from ...files import write_atomically
 from ...stage import StageContext, StageOutput
-from ..base import EngineSpec
+from ..base import Camera, EngineSpec
 from .checkpoints import CheckpointStore, load_checkpoint
 from .device import choose_device
 from .field import RadianceField
+from .hull import carve
 from .loop import TrainingLoop
 from .model import RayModel
 from .pixels import PhotoPixels
@@ -55,20 +58,31 @@ class RadianceEngine:
         device = choose_device(training.device, self.spec)
         context.folder.mkdir(parents=True, exist_ok=True)
         split = choose_split([photo.name for photo in scene.photos])
-        split.write(context.folder / "split.json")
-
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
         belongs_to = _identity(self.spec, training, context.workspace, split)
         checkpoint = store.load_latest()
         if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
             raise ReconstructionError("CheckpointIncompatible", "The checkpoints are of other photos or settings.")
-        # A training goes on with the settings that it began with, also on another machine or after an upgrade.
+        split.write(context.folder / "split.json")
+
+        photos = [scene.photo(name) for name in split.train]
+        pictures = [photo.pixels() for photo in photos]
+        cameras = [photo.camera for photo in photos]
+        # A training goes on with what it began with, also on another machine or after an upgrade.
         settings = checkpoint["settings"] if checkpoint else self._derive_settings(scene, training, device)
-        trainer = self._trainer(scene, split, settings, training, device)
+        bounds = Bounds.from_state(checkpoint["bounds"]) if checkpoint else _bounds(scene, cameras, pictures)
+        _seed(training.seed)
+        trainer = Trainer(
+            self._build_model(settings, bounds, device),
+            PhotoPixels(cameras, pictures, bounds, device, training.seed),
+            Schedule(training.steps, settings["raysPerStep"], settings["firstRate"], settings["lastRate"]),
+            device,
+        )
         if checkpoint is not None:
             trainer.restore(checkpoint)
         resumed_at = trainer.step
-        TrainingLoop(context, trainer, store, {"belongs_to": belongs_to, "settings": settings}).run()
+        constants = {"belongs_to": belongs_to, "settings": settings, "bounds": bounds.state()}
+        TrainingLoop(context, trainer, store, constants).run()
 
         manifest = {
             "engine": self.spec.name,
@@ -76,7 +90,6 @@ class RadianceEngine:
             "step": trainer.step,
             "checkpoint": f"checkpoints/{store.files()[-1].name}",
             "settings": settings,
-            "bounds": _bounds_document(scene),
         }
         write_atomically(context.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
         message = f"{trainer.step} steps on {_device_name(device)} in {time.monotonic() - started:.0f} s"
@@ -92,22 +105,11 @@ class RadianceEngine:
             raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
         where = torch.device(device)
         checkpoint = load_checkpoint(folder / manifest["checkpoint"])
-        bounds = Bounds(**manifest["bounds"])
-        model = self._build_model(manifest["settings"], bounds, where)
+        bounds = Bounds.from_state(checkpoint["bounds"])
+        model = self._build_model(checkpoint["settings"], bounds, where)
         model.module.load_state_dict(checkpoint["model"])
         model.restore_schedule(checkpoint["model_schedule"])
         return RadianceField(model, bounds, where)
-
-    def _trainer(
-        self, scene: Scene, split: Split, settings: Settings, training: Training, device: torch.device
-    ) -> Trainer:
-        torch.manual_seed(training.seed)
-        np.random.seed(training.seed)
-        bounds = Bounds(**_bounds_document(scene))
-        model = self._build_model(settings, bounds, device)
-        pixels = PhotoPixels([scene.photo(name) for name in split.train], bounds, device, training.seed)
-        schedule = Schedule(training.steps, settings["raysPerStep"], settings["firstRate"], settings["lastRate"])
-        return Trainer(model, pixels, schedule, device)
 
     def _check_count(self, count: int) -> None:
         spec = self.spec
@@ -131,9 +133,22 @@ def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Spli
     )
 
 
-def _bounds_document(scene: Scene) -> dict[str, Any]:
-    box = tuple(tuple(corner) for corner in scene.box.tolist()) if scene.bounded else None
-    return {"near": scene.near, "far": scene.far, "box": box}
+def _bounds(scene: Scene, cameras: Sequence[Camera], pictures: Sequence[NDArray[np.uint8]]) -> Bounds:
+    """Where the scene can be, from its box and the photos' masks."""
+    if not scene.bounded:
+        return Bounds(scene.near, scene.far)
+    low, high = scene.box.tolist()
+    hull = None
+    if any(picture.shape[2] == 4 for picture in pictures):
+        opaque = [picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], 255) for picture in pictures]
+        hull = carve(cameras, opaque, scene.box)
+    return Bounds(scene.near, scene.far, (tuple(low), tuple(high)), hull)
+
+
+def _seed(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
 
 
 def _device_name(device: torch.device) -> str:

@@ -64,14 +64,14 @@ class History:
 class TrainingLoop:
     """Runs a trainer to its last step.
 
-    `identity` is stored in each checkpoint: what it belongs to and how it was set up.
+    `constants` are stored in each checkpoint: what it belongs to and how it was set up.
     """
 
-    def __init__(self, context: StageContext, trainer: Trainer, store: CheckpointStore, identity: dict[str, Any]):
+    def __init__(self, context: StageContext, trainer: Trainer, store: CheckpointStore, constants: dict[str, Any]):
         self.context = context
         self.trainer = trainer
         self.store = store
-        self.identity = identity
+        self.constants = constants
         self.started = time.monotonic()
 
     def run(self) -> None:
@@ -106,7 +106,7 @@ class TrainingLoop:
                 raise Stopped(f"training stopped after step {trainer.step} of {total}; it continues from there")
 
     def _save(self) -> None:
-        self.store.save(self.trainer.step, {**self.trainer.state(), **self.identity})
+        self.store.save(self.trainer.step, {**self.trainer.state(), **self.constants})
 
     def _retreat(self) -> None:
         """Go back to the last checkpoint with a lower rate; once."""

@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..base import Camera
 from .rays import Bounds, CameraRig, Rays
-from .scene import PosedPhoto
 
 BORDER_SHARE = 0.02
 """Width of the band of background around a masked object that is sampled like the object, in picture heights."""
 
 BACKGROUND_SHARE = 0.05
-"""Share of a batch that is taken from all pixels of masked photos, so that nothing grows in the empty background."""
+"""Share of a batch that is taken from all pixels of masked photos, so that nothing grows in the empty background; not
+needed where the visual hull keeps it empty."""
 
 
 class PhotoPixels:
@@ -27,8 +28,15 @@ class PhotoPixels:
     object and a band around it.
     """
 
-    def __init__(self, photos: Sequence[PosedPhoto], bounds: Bounds, device: torch.device, seed: int):
-        pictures = [photo.pixels() for photo in photos]
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        pictures: Sequence[NDArray[np.uint8]],
+        bounds: Bounds,
+        device: torch.device,
+        seed: int,
+    ):
+        """`pictures` are [H, W, 3] or [H, W, 4]."""
         channels = 4 if any(picture.shape[2] == 4 for picture in pictures) else 3
         sizes = [picture.shape[0] * picture.shape[1] for picture in pictures]
         self.starts = torch.tensor(np.cumsum([0, *sizes]))
@@ -43,8 +51,8 @@ class PhotoPixels:
             if channels == 4:
                 interesting.append(start + np.flatnonzero(_object_and_border(picture)))
         self.interesting = torch.from_numpy(np.concatenate(interesting)) if interesting else None
-        self.rig = CameraRig([photo.camera for photo in photos], device)
-        self.bounds = bounds
+        self.rig = CameraRig(cameras, device)
+        self.bounds = bounds.to(device)
         self.device = device
         self.random = torch.Generator().manual_seed(seed)
 
@@ -64,7 +72,7 @@ class PhotoPixels:
     def _draw(self, count: int) -> Tensor:
         if self.interesting is None:
             return torch.randint(len(self.colours), (count,), generator=self.random)
-        anywhere = int(count * BACKGROUND_SHARE)
+        anywhere = 0 if self.bounds.hull else int(count * BACKGROUND_SHARE)
         chosen = torch.randint(len(self.interesting), (count - anywhere,), generator=self.random)
         others = torch.randint(len(self.colours), (anywhere,), generator=self.random)
         return torch.cat((self.interesting[chosen], others))

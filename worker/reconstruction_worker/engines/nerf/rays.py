@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..base import Camera
+from .hull import VisualHull
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,37 @@ class Bounds:
 
     near: float
     far: float
-    box: tuple[tuple[float, float, float], tuple[float, float, float]] | None
+    box: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     """Of a bounded scene: everything outside is empty."""
+    hull: VisualHull | None = None
+    """Inside the box, where there are masks: everything outside is empty."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain data and tensors for a checkpoint."""
+        box = [list(corner) for corner in self.box] if self.box else None
+        return {"near": self.near, "far": self.far, "box": box, "hull": self.hull.state() if self.hull else None}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Bounds:
+        (low, high), hull = state["box"] or (None, None), state["hull"]
+        return cls(
+            near=state["near"],
+            far=state["far"],
+            box=(tuple(low), tuple(high)) if low and high else None,
+            hull=VisualHull.from_state(hull) if hull else None,
+        )
+
+    def to(self, device: torch.device) -> Bounds:
+        return replace(self, hull=self.hull.to(device) if self.hull else None)
 
     def interval(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        """Distances `near`, `far` [N, 1]; `far <= near` when a ray passes the box."""
+        """Distances `near`, `far` [N, 1]; `far <= near` for a ray that has nothing to see."""
         if self.box is None:
             ones = torch.ones_like(origins[:, :1])
             return ones * self.near, ones * self.far
         low, high = (torch.tensor(corner, device=origins.device) for corner in self.box)
         # The slab method; a direction parallel to a slab gives infinities, which compare as they should.
         a, b = (low - origins) / directions, (high - origins) / directions
-        near = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1, keepdim=True)
+        near = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1, keepdim=True).clamp_min(self.near)
         far = torch.maximum(a, b).nan_to_num(torch.inf).amin(-1, keepdim=True)
-        return near.clamp_min(self.near), far
+        return self.hull.narrow(origins, directions, near, far) if self.hull else (near, far)

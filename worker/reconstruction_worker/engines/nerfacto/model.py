@@ -89,12 +89,18 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
         use_appearance_embedding=False,
         camera_optimizer=CameraOptimizerConfig(mode="off"),
     )
-    box = torch.tensor(bounds.box if bounds.box else [[-1.0] * 3, [1.0] * 3])
     with without_perceptual_metric():
-        module = config.setup(scene_box=SceneBox(aabb=box), num_train_data=1)
+        module = config.setup(scene_box=SceneBox(aabb=_cube(bounds)), num_train_data=1)
     if device.type == "cpu":
         accelerate(module)
     return Nerfacto(module.to(device))
+
+
+def _cube(bounds: Bounds) -> Tensor:
+    """[2, 3]: the grids' extent, a cube so that cells are as long as wide; open scenes are contracted instead."""
+    low, high = torch.tensor(bounds.box if bounds.box else [[-1.0] * 3, [1.0] * 3])
+    centre, half = (low + high) / 2, (high - low).max() / 2
+    return torch.stack((centre - half, centre + half))
 
 
 def _proposal_grids(settings: dict[str, Any]) -> list[dict[str, Any]]:

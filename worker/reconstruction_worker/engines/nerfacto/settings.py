@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from reconstruction_api.job import Training
 from ..nerf.scene import Scene
 
 CPU = {
-    "raysPerStep": 1024,
-    "proposalSamples": [48, 24],
-    "samples": 16,
+    "raysPerStep": 2048,
+    "proposalSamples": [32],
+    "samples": 12,
     "levels": 12,
     "log2TableSize": 17,
     "hiddenWidth": 64,
@@ -35,13 +36,21 @@ UNIFORM_UP_TO = 8.0
 """Ratio of far to near distance up to which samples are spread evenly; beyond it, evenly in disparity far away."""
 
 
+COARSEST = 16
+"""Cells a side of the coarsest grid."""
+GROWTH = 1.37
+"""Ratio of one grid's cells a side to the next coarser one's (Müller et al. 2022 use 1.26 to 2)."""
+
+
 def derive_settings(scene: Scene, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     base = CUDA if device.type == "cuda" else CPU
     uniform = scene.bounded or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
+    finest = min(base["maxResolution"], _finest_useful_resolution(scene))
     return {
         **base,
-        "maxResolution": min(base["maxResolution"], _finest_useful_resolution(scene)),
+        "maxResolution": finest,
+        "levels": min(base["levels"], 1 + round(math.log(finest / COARSEST) / math.log(GROWTH))),
         "firstRate": 1e-2,
         "lastRate": 1e-3,
         "initialSampler": "uniform" if uniform else "piecewise",
@@ -58,4 +67,4 @@ def _finest_useful_resolution(scene: Scene) -> int:
     ]
     # The contraction of an open scene maps [-1, 1] onto the middle half of the grid's side.
     side = float(np.ptp(scene.box, axis=0).max()) if scene.bounded else 4.0
-    return int(2 ** np.ceil(np.log2(np.clip(side / float(np.median(footprints)), 64, 8192))))
+    return int(2 ** np.ceil(np.log2(np.clip(side / float(np.median(footprints)), 4 * COARSEST, 8192))))
