@@ -42,14 +42,14 @@ def install(target: Target) -> None:
         )
 
 
-def submit(target: Target) -> None:
+def submit(target: Target, job_file: Path) -> None:
     """Fill the claim with photos and apply the job; an earlier demo's job makes room first."""
     kubectl = target.kubectl(places.JOB_NAMESPACE)
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": places.JOB_NAMESPACE}})
     kubectl("delete", f"recon/{places.JOB}", "--ignore-not-found", "--cascade=foreground", "--timeout=120s")
     claims.create(kubectl, places.PHOTOS_CLAIM, "1Gi")
     claims.fill(kubectl, places.PHOTOS_CLAIM, target.helper_image, places.PHOTOS)
-    kubectl("apply", f"--filename={places.JOB_FILE}")
+    kubectl("apply", f"--filename={job_file}")
 
 
 class Chaos:
@@ -67,14 +67,14 @@ class Chaos:
             self.target.kill_operator()
 
 
-def run(target: Target, journal: Journal, kills: int = 0, out: Path = places.OUT) -> dict[str, Any]:
+def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path) -> dict[str, Any]:
     """The job on a cluster that is up; its final status. Raises DevclusterError with what went wrong."""
     operator, jobs = target.kubectl(places.OPERATOR_NAMESPACE), target.kubectl(places.JOB_NAMESPACE)
     try:
         with journal.step("installing the operator with Helm"):
             install(target)
-        with journal.step("copying the photos to a volume claim, applying examples/demo.yaml"):
-            submit(target)
+        with journal.step("copying the photos to a volume claim, applying the job"):
+            submit(target, job_file)
         with journal.step("the job"):
             chaos = Chaos(target, journal, kills)
             status = watch.follow(jobs, places.JOB, journal, JOB_TIMEOUT, chaos)
@@ -109,7 +109,7 @@ def main(target: Target, journal: Journal, kills: int) -> None:
     try:
         with journal.step("starting the cluster"):
             target.up(journal.say)
-        status = run(target, journal, kills)
+        status = run(target, journal, kills, places.JOB_FILE, places.OUT)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
         with journal.step("tidying up"):

@@ -1,0 +1,64 @@
+"""Whole runs on real photos, made small enough for a test: fewer steps, smaller pictures, a coarser mesh."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo import places, preparation
+
+from .runs import Document, DrivenRun
+
+SMALL: Document = {
+    "images": {"maxSidePixels": 320},
+    "training": {"steps": 240, "checkpointEverySteps": 40},
+    "mesh": {"targetFaces": 10000, "textureSize": 512},
+    "exports": [{"format": "GLB"}],
+    # 240 steps instead of 1200: clearly the object, not yet sharp
+    "quality": {"minPSNR": "22", "minSSIM": "0.75", "warnPSNR": "18", "warnSSIM": "0.6"},
+}
+
+
+def smaller(document: Document, **changes: Any) -> Document:
+    """A job with the settings above, and further ones."""
+    job = deepcopy(document)
+    job["spec"].update(deepcopy(SMALL) | changes)
+    return job
+
+
+@pytest.fixture(scope="session")
+def demo_photos() -> Path:
+    """The demo's 40 photos."""
+    preparation.photos()
+    return places.PHOTOS
+
+
+@pytest.fixture(scope="session")
+def small_demo() -> Document:
+    """examples/demo.yaml with smaller settings."""
+    return smaller(yaml.safe_load(places.JOB_FILE.read_text()))
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """Folder of the photo sets that tests read: RECONSTRUCTION_DATASETS, or `shared/datasets` beside the repository."""
+    folder = Path(os.environ.get("RECONSTRUCTION_DATASETS") or places.ROOT.parent / "shared" / "datasets")
+    if not folder.is_dir():
+        pytest.skip("no test photo sets: set RECONSTRUCTION_DATASETS to a folder with drone_brighton_beach")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def driven_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Document, Path], DrivenRun]:
+    """Makes a run of `recon` in a folder of its own, for a job and the photos that stand for its claim."""
+
+    def make(name: str, job: Document, photos: Path) -> DrivenRun:
+        return DrivenRun(tmp_path_factory.mktemp(name), job, photos)
+
+    return make

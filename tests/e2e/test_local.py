@@ -1,0 +1,87 @@
+"""One run on this machine: killed in training, resumed, run again, changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import trimesh
+
+from .runs import Document, DrivenRun
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+STAGES = ["ingest", "poses", "train", "evaluate", "mesh", "texture", "export", "report"]
+
+
+@pytest.fixture(scope="module")
+def killed_and_resumed(
+    driven_run: Callable[[str, Document, Path], DrivenRun], small_demo: Document, demo_photos: Path
+) -> DrivenRun:
+    """A run whose processes were all killed after the second checkpoint, and that was then started again."""
+    run = driven_run("local", small_demo, demo_photos)
+    checkpoints = run.workspace / "train" / "checkpoints"
+    run.kill_when(lambda: len(list(checkpoints.glob("step-*.ckpt"))) >= 2)
+    assert not (run.workspace / "stages" / "train.json").exists()
+    assert run.complete() == 0, run.output
+    return run
+
+
+def redone(run: DrivenRun) -> list[str]:
+    """Stages that the last run worked on."""
+    return [stage for stage in STAGES if re.search(rf"^{stage}: done", run.output, re.MULTILINE)]
+
+
+def test_training_goes_on_from_its_last_checkpoint_after_sigkill(killed_and_resumed: DrivenRun) -> None:
+    first_run_output_lost = killed_and_resumed.output
+    assert "ingest: already done" in first_run_output_lost
+    assert "poses: already done" in first_run_output_lost
+    assert "train: resuming" in first_run_output_lost
+    steps = re.findall(r"^train: .* step (\d+) of 240", first_run_output_lost, re.MULTILINE)
+    assert not steps or int(steps[0]) >= 80
+
+
+def test_all_photos_are_placed_and_the_held_out_ones_are_met(killed_and_resumed: DrivenRun) -> None:
+    registration = json.loads((killed_and_resumed.workspace / "poses" / "registration.json").read_text())
+    assert registration["registered"] == registration["total"] == 40
+    quality = json.loads((killed_and_resumed.out / "quality.json").read_text())
+    assert quality["verdict"] == "pass"
+    assert quality["psnr"] >= 22
+
+
+def test_the_model_is_one_textured_piece_of_the_size_asked_for(killed_and_resumed: DrivenRun) -> None:
+    mesh = trimesh.load(killed_and_resumed.out / "model.glb", force="mesh", process=True)
+    assert isinstance(mesh, trimesh.Trimesh)
+    assert 1000 < len(mesh.faces) <= 10000
+    texture = mesh.visual.material.baseColorTexture  # pyright: ignore[reportAttributeAccessIssue]
+    assert texture.size == (512, 512)
+
+
+def test_the_manifest_describes_the_files_beside_it(killed_and_resumed: DrivenRun) -> None:
+    manifest = json.loads((killed_and_resumed.out / "manifest.json").read_text())
+    names = {artifact["name"] for artifact in manifest["artifacts"]}
+    assert {"report.html", "model.glb", "quality.json"} <= names
+    for artifact in manifest["artifacts"]:
+        content = (killed_and_resumed.out / artifact["name"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == artifact["sha256"]
+
+
+def test_a_second_run_redoes_nothing_and_another_export_only_what_depends_on_it(killed_and_resumed: DrivenRun) -> None:
+    run = killed_and_resumed
+    before = {stage: run.record(stage) for stage in STAGES}
+    assert run.complete() == 0
+    assert redone(run) == []
+    assert {stage: run.record(stage) for stage in STAGES} == before
+
+    changed = deepcopy(run.job)
+    changed["spec"]["exports"] = [{"format": "GLB"}, {"format": "PLY"}]
+    run.job = changed
+    assert run.complete() == 0
+    assert redone(run) == ["export", "report"]
+    assert (run.out / "model.ply").exists()
+    assert {stage: run.record(stage) for stage in STAGES[:6]} == {stage: before[stage] for stage in STAGES[:6]}
