@@ -166,7 +166,7 @@ class ProgressUpdate(ApiModel):
     resource_class: ResourceClass
     """Class of stages that the pod runs."""
     sequence: int
-    """Grows with each update of a pod; an older one is ignored."""
+    """Grows with each update of an attempt, over all its pods; an older one is ignored."""
     progress: Progress | None = None
     """The running stage."""
     stages: list[StageResult] = Field(default_factory=list[StageResult])

@@ -21,7 +21,7 @@ class LiveUpdates:
     def receive(self, key: JobKey, update: ProgressUpdate, now: float) -> float | None:
         """In how many seconds the job should be looked at; None for an update that arrived out of order."""
         before = self._latest.get(key)
-        if before is not None and before.uid == update.uid and _order(update) <= _order(before):
+        if before is not None and _same_run(before, update) and update.sequence <= before.sequence:
             return None
         self._latest[key] = update
         return self._wait(key, now)
@@ -51,5 +51,6 @@ class LiveUpdates:
         return shown is None or shown[1] is not latest
 
 
-def _order(update: ProgressUpdate) -> tuple[int, int]:
-    return update.attempt, update.sequence
+def _same_run(one: ProgressUpdate, other: ProgressUpdate) -> bool:
+    """Sequences of different child Jobs have nothing to do with each other: the next class begins anew."""
+    return (one.uid, one.resource_class, one.attempt) == (other.uid, other.resource_class, other.attempt)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trimesh
 import yaml
+from PIL.Image import Image
 
 from demo import places
 
@@ -85,3 +87,12 @@ def kill_session(leader: int) -> None:
                 os.kill(int(stat.parent.name), signal.SIGKILL)
         except (OSError, ValueError):
             continue
+
+
+def texture_of(mesh: trimesh.Trimesh) -> Image:
+    """The picture on a mesh's surface."""
+    visual = mesh.visual
+    assert isinstance(visual, trimesh.visual.TextureVisuals)
+    picture = visual.material.baseColorTexture
+    assert picture is not None, "the mesh has no texture"
+    return picture

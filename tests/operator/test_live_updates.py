@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconstruction_operator.progress import LiveUpdates
 
-from .builders import KEY, RECONSTRUCT, run_of, update
+from .builders import KEY, PREPARE, RECONSTRUCT, run_of, update
 
 RUN = run_of(RECONSTRUCT)
 
@@ -53,6 +53,12 @@ def test_a_new_attempt_starts_counting_anew() -> None:
     live = LiveUpdates(1.0)
     live.receive(KEY, at(90, 900), 10.0)
     assert live.receive(KEY, at(1, 1, attempt=2), 10.1) is not None
+
+
+def test_the_next_class_starts_counting_anew() -> None:
+    live = LiveUpdates(1.0)
+    live.receive(KEY, update(run_of(PREPARE), "poses", 90, 900), 10.0)
+    assert live.receive(KEY, at(1, 1), 10.1) is not None
 
 
 def test_looking_without_an_update_shows_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -13,7 +14,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Failure, Progress, ProgressUpdate, StageResult, WorkerJob
 
 INTERVAL_SECONDS: Final = 1.0
-MAX_BACKOFF_SECONDS: Final = 30.0
+MAX_BACKOFF_SECONDS: Final = 5.0
 TIMEOUT_SECONDS: Final = 5.0
 FINAL_TIMEOUT_SECONDS: Final = 2.0
 
@@ -38,7 +39,8 @@ class ProgressClient:
         self._changed = threading.Condition()
         self._pending = False
         self._closing = False
-        self._sequence = 0
+        # A pod that replaces this one in the same attempt must not seem older: sequences continue with the clock.
+        self._sequence = int(time.time() * 1000)
         self._progress: Progress | None = None
         self._stages: list[StageResult] = []
         self._metrics: dict[str, str | int] = {}
