@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
 
-from ..ingest.dataset import DatasetImage
 from .gps import local_positions
 from .model import PosedModel
 from .refine import refine_intrinsics
-from .sfm import Say, Workbench, has_masks
+from .sfm import Workbench, has_masks
 from .strategies import Attempt, LadderResult, climb, ladder
 
 POOR_FEATURES = 150
@@ -29,21 +25,15 @@ class Estimate:
     strategy: str
 
 
-def estimate_poses(
-    workspace: Path, scratch: Path, photos: list[DatasetImage], say: Say, stop_requested: Callable[[], bool]
-) -> Estimate:
-    """Structure from motion; `scratch` is created and removed. Raises PoseEstimationFailed when nothing fits."""
-    scratch.mkdir(parents=True)
-    try:
-        bench = Workbench(workspace, scratch, photos, say, stop_requested)
-        steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos))
-        result = climb(bench, steps, local_positions([photo.gps for photo in photos]))
-        if result.model is None:
-            raise _failure(result, len(photos))
-        model = PosedModel.from_reconstruction(refine_intrinsics(result.model))
-        return Estimate(model, result.attempts, result.best.strategy.name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
+    """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
+    photos = bench.photos
+    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos))
+    result = climb(bench, steps, local_positions([photo.gps for photo in photos]), required_share)
+    if result.model is None:
+        raise _failure(result, len(photos))
+    model = PosedModel.from_reconstruction(refine_intrinsics(result.model))
+    return Estimate(model, result.attempts, result.best.strategy.name)
 
 
 def _failure(result: LadderResult, count: int) -> ReconstructionError:

@@ -6,11 +6,11 @@ Schönberger and Frahm, Structure-from-Motion Revisited, CVPR 2016; the global m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import pycolmap
@@ -26,6 +26,8 @@ from .photos import read_mask, read_rgb
 SEED: Final = 0
 CAMERA_MODEL: Final = "SIMPLE_RADIAL"
 """Focal length and one distortion coefficient: what photos without calibration can support."""
+MIN_INLIERS: Final = 15
+"""Matches that must agree on one geometry for two photos to count as overlapping; COLMAP's own threshold."""
 MIN_MODEL: Final = 3
 """Photos; two alone prove nothing."""
 FEATURE_MEMORY_BYTES: Final = 1_200 * 2**20
@@ -35,7 +37,6 @@ BYTES_PER_PIXEL: Final = 250
 MASK_MARGIN: Final = 128
 """Coverage (of 255) from which a feature belongs to the object."""
 
-T = TypeVar("T")
 Say = Callable[[float, str], None]
 """Reports the done share of a step (0-1) and one line about it."""
 
@@ -71,6 +72,15 @@ class MapperSettings:
 
 
 @dataclass(frozen=True)
+class CameraGroup:
+    """Photos of one camera, in COLMAP's terms; with empty `params` the focal length is a guess."""
+
+    names: list[str]
+    model: str
+    params: str
+
+
+@dataclass(frozen=True)
 class Workbench:
     """What all steps share. Everything they write is below `scratch`."""
 
@@ -80,11 +90,23 @@ class Workbench:
     say: Say
     stop_requested: Callable[[], bool]
 
+    def part(self, start: float, end: float) -> Workbench:
+        """The same bench, whose progress is reported as the part from `start` to `end` of a larger whole."""
 
-def extract(bench: Workbench, settings: FeatureSettings, database: Path) -> None:
-    """Find features in all photos, one camera for all of the same size and focal length. With `use_masks`, what a mask
-    or alpha channel hides bears no feature."""
+        def say(done: float, message: str) -> None:
+            self.say(start + (end - start) * min(max(done, 0.0), 1.0), message)
+
+        return replace(self, say=say)
+
+
+def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[CameraGroup], database: Path) -> None:
+    """Find features in all photos, which are divided into `groups`. With `use_masks`, what a mask or alpha channel
+    hides bears none."""
     images, masks = _write_pictures(bench)
+    _register(groups, images, database)
+    reader = pycolmap.ImageReaderOptions()
+    if settings.use_masks and masks.exists():
+        reader.mask_path = masks
     options = pycolmap.FeatureExtractionOptions()
     options.use_gpu = False
     options.max_image_size = settings.max_side_pixels
@@ -93,21 +115,23 @@ def extract(bench: Workbench, settings: FeatureSettings, database: Path) -> None
     options.sift.peak_threshold = settings.peak_threshold
     options.sift.estimate_affine_shape = settings.affine
     options.sift.domain_size_pooling = settings.affine
-    done = 0
-    for group in camera_groups(bench.photos):
+    names = [photo.name for photo in bench.photos]
+    step = 2 * options.num_threads
+    for done in range(0, len(names), step):
+        bench.say(done / len(names), f"features in {done} of {len(names)} photos")
+        call = partial(_extract, database, images, names[done : done + step], reader, options)
+        follow(call, bench.stop_requested)
+
+
+def _register(groups: Sequence[CameraGroup], images: Path, database: Path) -> None:
+    """Enter the photos before the extraction's threads do so in the order in which they happen to finish: with the
+    same numbers each time, results can be repeated."""
+    pycolmap.Database.open(database).close()
+    for group in groups:
         reader = pycolmap.ImageReaderOptions()
-        reader.camera_model = CAMERA_MODEL
-        reader.camera_params = _prior(group[0])
-        if settings.use_masks and masks.exists():
-            reader.mask_path = masks
-        for chunk in _chunks(group, 2 * options.num_threads):
-            bench.say(done / len(bench.photos), f"features in {done} of {len(bench.photos)} photos")
-            names = [photo.name for photo in chunk]
-            call = partial(_extract, database, images, names, reader, options)
-            follow(call, bench.stop_requested)
-            if chunk[0] is group[0]:
-                reader.existing_camera_id = _camera_of(database, names[0])
-            done += len(chunk)
+        reader.camera_model = group.model
+        reader.camera_params = group.params
+        pycolmap.import_images(database, images, pycolmap.CameraMode.SINGLE, group.names, reader)
 
 
 def _extract(
@@ -122,7 +146,6 @@ def _extract(
         database,
         images,
         image_names=names,
-        camera_mode=pycolmap.CameraMode.SINGLE,
         reader_options=reader,
         extraction_options=options,
         device=pycolmap.Device.cpu,
@@ -238,22 +261,29 @@ def _global(bench: Workbench, _: MapperSettings, database: Path, folder: Path) -
     return list(follow(call, bench.stop_requested, look).values())
 
 
+def overlapping_pairs(database: Path) -> int:
+    """Pairs of photos with enough matches that agree on one geometry."""
+    with pycolmap.Database.open(database) as db:
+        _, inliers = db.read_two_view_geometry_num_inliers()
+    return sum(count >= MIN_INLIERS for count in inliers)
+
+
 def has_masks(photos: Sequence[DatasetImage]) -> bool:
     """Whether something tells the object from its background in at least one photo."""
     return any(photo.has_alpha or photo.mask is not None for photo in photos)
 
 
-def camera_groups(photos: Sequence[DatasetImage]) -> list[list[DatasetImage]]:
+def camera_groups(photos: Sequence[DatasetImage]) -> list[CameraGroup]:
     """Photos that may share one camera: same size now and in the source, and the same focal length by EXIF to 2 %."""
     groups: dict[tuple[int, ...], list[DatasetImage]] = defaultdict(list)
     for photo in photos:
         focal = round(np.log(photo.focal_pixels) / 0.02) if photo.focal_pixels else 0
         groups[(photo.width, photo.height, photo.original.width, photo.original.height, focal)].append(photo)
-    return list(groups.values())
+    return [CameraGroup([photo.name for photo in group], CAMERA_MODEL, _prior(group[0])) for group in groups.values()]
 
 
 def _prior(photo: DatasetImage) -> str:
-    """COLMAP's parameters (focal length, principal point, distortion) where EXIF knows the focal length, else empty."""
+    """Focal length, principal point and distortion where EXIF knows the focal length, else empty."""
     if photo.focal_pixels is None:
         return ""
     return f"{photo.focal_pixels},{photo.width / 2},{photo.height / 2},0"
@@ -293,14 +323,3 @@ def _opaque(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8
     alpha = mask[..., None].astype(np.float32) / 255
     mean = (rgb * alpha).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
     return np.round(rgb * alpha + mean * (1 - alpha)).astype(np.uint8)
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _camera_of(database: Path, name: str) -> int:
-    with pycolmap.Database.open(database) as db:
-        image = db.read_image_with_name(name)
-        return pycolmap.INVALID_CAMERA_ID if image is None else image.camera_id

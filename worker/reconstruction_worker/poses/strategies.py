@@ -12,7 +12,16 @@ import pycolmap
 from numpy.typing import NDArray
 
 from .pairs import PairChoice, Pairing, all_pairs, choose_pairs
-from .sfm import FeatureSettings, MapperSettings, Workbench, extract, match, reconstruct
+from .sfm import (
+    FeatureSettings,
+    MapperSettings,
+    Workbench,
+    camera_groups,
+    extract,
+    match,
+    overlapping_pairs,
+    reconstruct,
+)
 
 ENOUGH: Final = 0.9
 """Share of placed photos at which no further strategy is tried."""
@@ -34,6 +43,8 @@ class Strategy:
     features: FeatureSettings
     mapper: MapperSettings
     every_pair: bool = False
+    last_resort: bool = False
+    """Only worth its time, and the risk that native code takes the process down, when the job would fail anyway."""
 
 
 @dataclass
@@ -82,41 +93,51 @@ def ladder(known_focals: bool, masked: bool) -> list[Strategy]:
     steps.append(Strategy("bold", _PLAIN, _BOLD))
     steps.append(Strategy("distorted", _PLAIN, replace(_BOLD, distortion=True)))
     steps.append(Strategy("rich features", _RICH, _BOLD, every_pair=True))
-    steps.append(Strategy("global", _RICH, MapperSettings(kind="global"), every_pair=True))
+    steps.append(Strategy("global", _RICH, MapperSettings(kind="global"), every_pair=True, last_resort=True))
     if masked:
-        steps.append(Strategy("background", FeatureSettings(use_masks=False), MapperSettings()))
+        steps.append(Strategy("background", FeatureSettings(use_masks=False), MapperSettings(), last_resort=True))
     return steps
 
 
-def climb(bench: Workbench, steps: Sequence[Strategy], positions: Sequence[NDArray[np.float64] | None]) -> LadderResult:
-    """Try strategies until enough photos are placed; `positions` in metres where GPS knows them."""
+def climb(
+    bench: Workbench,
+    steps: Sequence[Strategy],
+    positions: Sequence[NDArray[np.float64] | None],
+    required_share: float,
+) -> LadderResult:
+    """Try strategies until enough photos are placed; `positions` in metres where GPS knows them, `required_share` of
+    the photos is what the job needs at least."""
     best_model: pycolmap.Reconstruction | None = None
+    best: Attempt | None = None
     attempts: list[Attempt] = []
     for index, strategy in enumerate(steps):
+        share = best.registered / len(bench.photos) if best else 0.0
+        if share >= (required_share if strategy.last_resort else ENOUGH):
+            break
         model, attempt = _try(_shifted(bench, index), strategy, _pairs(strategy, positions))
         attempts.append(attempt)
-        if attempt == max(attempts, key=lambda a: (a.registered, a.points)):
-            best_model = model
-        if attempt.registered >= ENOUGH * len(bench.photos):
-            break
-    return LadderResult(best_model, attempts, max(attempts, key=lambda a: (a.registered, a.points)))
+        if best is None or (attempt.registered, attempt.points) > (best.registered, best.points):
+            best, best_model = attempt, model
+    if best is None:
+        raise ValueError("no strategies")
+    return LadderResult(best_model, attempts, best)
 
 
 def _try(bench: Workbench, strategy: Strategy, choice: PairChoice) -> tuple[pycolmap.Reconstruction | None, Attempt]:
     start = time.monotonic()
     database = bench.scratch / f"{_tag(strategy.features)}-{choice.pairing}.db"
     if not database.exists():
-        extract(_part(bench, 0.0, 0.35), strategy.features, database)
-        match(_part(bench, 0.35, 0.7), strategy.features, choice.pairs, database)
-    models = reconstruct(_part(bench, 0.7, 1.0), strategy.mapper, database)
+        extract(bench.part(0.0, 0.35), strategy.features, camera_groups(bench.photos), database)
+        match(bench.part(0.35, 0.7), strategy.features, choice.pairs, database)
+    models = reconstruct(bench.part(0.7, 1.0), strategy.mapper, database)
     attempt = Attempt(strategy, choice.pairing, time.monotonic() - start)
     attempt.model_sizes = [model.num_reg_images() for model in models]
     if models:
         attempt.registered, attempt.points = models[0].num_reg_images(), models[0].num_points3D()
     with pycolmap.Database.open(database) as db:
         counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]
-        attempt.features_per_photo = int(np.median(counts)) if counts else 0
-        attempt.verified_pairs = db.num_verified_image_pairs()
+    attempt.features_per_photo = int(np.median(counts)) if counts else 0
+    attempt.verified_pairs = overlapping_pairs(database)
     return (models[0] if models else None), attempt
 
 
@@ -135,14 +156,5 @@ def _shifted(bench: Workbench, index: int) -> Workbench:
     is left."""
     left = 0.2
     if index == 0:
-        return _part(bench, 0.0, 1 - left)
-    return _part(bench, 1 - left * 0.5 ** (index - 1), 1 - left * 0.5**index)
-
-
-def _part(bench: Workbench, start: float, end: float) -> Workbench:
-    """The same bench, whose progress is reported as the part from `start` to `end` of a larger whole."""
-
-    def say(done: float, message: str) -> None:
-        bench.say(start + (end - start) * min(max(done, 0.0), 1.0), message)
-
-    return Workbench(bench.workspace, bench.scratch, bench.photos, say, bench.stop_requested)
+        return bench.part(0.0, 1 - left)
+    return bench.part(1 - left * 0.5 ** (index - 1), 1 - left * 0.5**index)

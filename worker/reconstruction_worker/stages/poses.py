@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
@@ -12,7 +15,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress
 
 from ..files import empty_folder
-from ..ingest.dataset import DatasetImage
+from ..ingest.dataset import Dataset, DatasetImage
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.hull import Silhouette
@@ -21,7 +24,9 @@ from ..poses.output import World, write_json, write_points, write_transforms
 from ..poses.photos import read_dataset, read_mask, read_rgb
 from ..poses.provided import TRANSFORMS, read_provided
 from ..poses.registration import Registration
+from ..poses.sfm import Workbench
 from ..poses.strategies import Attempt
+from ..poses.triangulate import with_points
 from ..poses.undistort import Undistorter
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
@@ -35,20 +40,13 @@ def run(context: StageContext) -> StageOutput:
     start = time.monotonic()
     dataset = read_dataset(context.workspace)
     photos = dataset.images
-    attempts: list[Attempt] = []
-    strategy: str | None = None
     provided = _provided(context)
-    if provided:
-        model = read_provided(context.of(StageName.INGEST) / TRANSFORMS, dataset)
-    else:
-        estimate = estimate_poses(
-            context.workspace,
-            context.folder / ".sfm",
-            photos,
-            lambda done, message: _say(context, done * ESTIMATED_AT, message),
-            context.stop_requested,
-        )
-        model, attempts, strategy = estimate.model, estimate.attempts, estimate.strategy
+    scratch = context.folder / ".sfm"
+    empty_folder(scratch)
+    try:
+        model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of("provided" if provided else "structureFromMotion", model, photos)
     registration.require(context.spec.poses.min_registered_percent)
     world = _world(context, model, photos, provided)
@@ -59,6 +57,25 @@ def run(context: StageContext) -> StageOutput:
     if model.mean_reprojection_error is not None:
         metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
     return StageOutput(f"{registration.registered} of {registration.total} photos registered", metrics)
+
+
+def _posed(
+    context: StageContext, dataset: Dataset, scratch: Path, provided: bool
+) -> tuple[PosedModel, list[Attempt], str | None]:
+    """The model, what was tried to get it, and what succeeded."""
+
+    def say(done: float, message: str) -> None:
+        _say(context, done * ESTIMATED_AT, message)
+
+    bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
+    if not provided:
+        estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
+        return estimate.model, estimate.attempts, estimate.strategy
+    model = read_provided(context.of(StageName.INGEST) / TRANSFORMS, dataset)
+    by_name = {photo.name: photo for photo in dataset.images}
+    shown = [by_name[shot.name] for shot in model.shots]
+    places = local_positions([photo.gps for photo in shown])
+    return with_points(replace(bench, photos=shown), model, places), [], None
 
 
 def _provided(context: StageContext) -> bool:
