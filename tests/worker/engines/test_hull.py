@@ -64,6 +64,13 @@ def test_rays_are_narrowed_to_the_object(hull: VisualHull) -> None:
     assert far[1].item() <= near[1].item()
 
 
+def test_a_ray_that_passes_the_box_stays_empty(hull: VisualHull) -> None:
+    origin, direction = torch.tensor([[3.0, 0.0, 0.0]]), torch.tensor([[0.0, 1.0, 0.0]])
+    for narrow in (hull.narrow, hull._narrow_by_torch):
+        near, far = narrow(origin, direction, torch.tensor([[5.0]]), torch.tensor([[2.0]]))
+        assert far.item() <= near.item()
+
+
 def test_the_compiled_and_the_tensor_version_agree(hull: VisualHull) -> None:
     random = torch.Generator().manual_seed(4)
     origins = torch.nn.functional.normalize(torch.randn(500, 3, generator=random), dim=1) * DISTANCE

@@ -57,7 +57,7 @@ class VisualHull:
 
     def narrow(self, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
         """The part of the interval [`near`, `far`] ([N, 1] each) of each ray between the first and the last cell that
-        is occupied; `far <= near` where there is none. Rays are [N, 3]."""
+        is occupied; empty (`far == near`) where there is none. Rays are [N, 3]."""
         if origins.device.type == "cpu":
             return self._narrow_compiled(origins, directions, near, far)
         return self._narrow_by_torch(origins, directions, near, far)
@@ -78,7 +78,7 @@ class VisualHull:
         first = hit.to(torch.uint8).argmax(1, keepdim=True)
         last = STEPS - 1 - hit.flip(1).to(torch.uint8).argmax(1, keepdim=True)
         found = hit.any(1, keepdim=True)
-        return torch.where(found, near + step * first, far), torch.where(found, near + step * (last + 1), near)
+        return torch.where(found, near + step * first, near), torch.where(found, near + step * (last + 1), near)
 
     def _low(self) -> Tensor:
         return self.box[0]
@@ -166,7 +166,7 @@ def _narrowing() -> Any:
                     if occupied_at(origin, direction, start + step * (index + 0.5), cells, low, cells_a_unit):
                         last = index
                         break
-            result[ray, 0] = start + step * first if last >= 0 else far[ray, 0]
+            result[ray, 0] = start + step * first if last >= 0 else start
             result[ray, 1] = start + step * (last + 1) if last >= 0 else start
 
     return compiled(narrow)
