@@ -53,7 +53,10 @@ class Stage:
         Defaults are left out, so that a field added in a later release does not invalidate the results of this one. A
         default therefore never changes within an API version.
         """
-        document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return self.settings_in(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+    def settings_in(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The same, from a spec as JSON data without defaults."""
         result: dict[str, Any] = {}
         for path in self.fields:
             value: Any = document
@@ -99,11 +102,12 @@ def digest(data: Any) -> str:
 def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
     """For each stage a digest of all settings that its result depends on, its ancestors' included."""
     digests: dict[StageName, str] = {}
+    document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     for stage in STAGES:
         digests[stage.name] = digest(
             {
                 "stage": stage.name,
-                "settings": stage.settings(spec),
+                "settings": stage.settings_in(document),
                 "needs": [digests[need] for need in stage.needs],
             }
         )

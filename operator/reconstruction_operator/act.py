@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
-from reconstruction_api.names import API_VERSION, JOB_KIND
-
 from . import paths
+from .events import Recorder
 from .kube import MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView
-from .plan import CreateJob, DeleteJob, Emit, EnsureClaim, Plan
+from .plan import CreateJob, DeleteJob, EnsureClaim, Plan
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -26,10 +23,10 @@ class Outdated(Exception):  # noqa: N818 - not an error
 class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
-    def __init__(self, kube: Kube, store: Store, instance: str):
+    def __init__(self, kube: Kube, store: Store, recorder: Recorder):
         self._kube = kube
         self._store = store
-        self._instance = instance
+        self._recorder = recorder
 
     async def act(self, job: JobView, plan: Plan) -> None:
         """Status first: it is the record of what was decided, and its success proves that the view was current; so
@@ -48,7 +45,7 @@ class Actor:
             elif isinstance(action, CreateJob):
                 await self._create_job(job, action)
             else:
-                await self._emit(job, action)
+                self._recorder.record(job, action)
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim = self._store.claim(job.key)
@@ -95,37 +92,6 @@ class Actor:
             if not (error.not_found or error.conflict):
                 raise
         _log.info("deleted child job", extra=_about(job) | {"child": action.name, "why": action.reason})
-
-    async def _emit(self, job: JobView, action: Emit) -> None:
-        """An Event is a courtesy: that it could not be written stops nothing."""
-        now = datetime.now(UTC)
-        seed = f"{job.uid}/{action.reason}/{action.message}/{now.timestamp()}"
-        event = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {
-                "name": f"{job.key.name}.{hashlib.sha256(seed.encode()).hexdigest()[:16]}",
-                "namespace": job.key.namespace,
-            },
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": f"reconstruction.dev/{MANAGER}",
-            "reportingInstance": self._instance[:128],
-            "action": "Reconcile",
-            "reason": action.reason[:128],
-            "note": action.message[:1024],
-            "type": "Warning" if action.warning else "Normal",
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": JOB_KIND,
-                "namespace": job.key.namespace,
-                "name": job.key.name,
-                "uid": job.uid,
-            },
-        }
-        try:
-            await self._kube.create(paths.events(job.key.namespace), event)
-        except ApiError as error:
-            _log.warning("event not written: %s", error, extra=_about(job))
 
 
 def merge_patch(old: Document, new: Document) -> Document:

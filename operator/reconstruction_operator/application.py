@@ -18,6 +18,7 @@ from reconstruction_api.worker import ProgressUpdate
 from . import http, paths
 from .act import Actor, Outdated
 from .decide import decide
+from .events import Recorder
 from .kube import ApiError, Kube, load_configuration
 from .leader import Lease, LeaseSettings
 from .metrics import Metrics
@@ -46,11 +47,11 @@ class Application:
         self._store = Store()
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
-        self._actor = Actor(kube, self._store, settings.identity)
-        self._watching = Watching(self._store, self._queue, watching_configuration)
+        self._recorder = Recorder(kube, settings.identity)
+        self._actor = Actor(kube, self._store, self._recorder)
+        self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
         self.metrics = Metrics()
         self._stop = asyncio.Event()
-        self._watching_ready = asyncio.Event()
         self._kinds_exist = False
         self._leading = False
         self._lease = Lease(
@@ -94,10 +95,9 @@ class Application:
         work = asyncio.create_task(self._work(), name="work")
         tasks = [
             work,
-            asyncio.create_task(
-                self._watching.run(self._settings.namespaces, self._stop, self._watching_ready), name="watching"
-            ),
+            asyncio.create_task(self._watching.run(self._stop), name="watching"),
             asyncio.create_task(self._resync(), name="resync"),
+            asyncio.create_task(self._recorder.run(), name="events"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         if self._settings.leader_election:
@@ -116,7 +116,7 @@ class Application:
         return 1 if failed or lost else 0
 
     async def _work(self) -> None:
-        await self._watching.listed.wait()
+        await self._watching.ready.wait()
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -144,12 +144,12 @@ class Application:
         return min(waits) if waits else None
 
     async def _resync(self) -> None:
-        await self._watching.listed.wait()
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
             try:
                 found = await resync(self._kube, self._store, self._settings.namespaces, self._queue.add)
                 self.metrics.resync_corrections.inc(found)
+                await self._watching.list_profiles()
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 _log.warning("resync failed: %s", error)
 
@@ -189,7 +189,7 @@ class Application:
     def _readiness(self) -> str:
         if not self._kinds_exist:
             return "the custom resource definitions are missing"
-        if self._leading and not self._watching_ready.is_set():
+        if self._leading and not self._watching.ready.is_set():
             return "the watches are starting"
         return ""
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
+from aiohttp import ClientTimeout
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
@@ -61,6 +62,8 @@ class Kube:
 
     def __init__(self, configuration: Configuration, connections: int = 32):
         configuration.connection_pool_maxsize = connections
+        # Otherwise the environment's proxies and netrc are looked up, in a thread, for every call.
+        configuration.client_session_kwargs = {"trust_env": False}
         self._client = ApiClient(configuration)
         self._client.user_agent = "reconstruction-operator"
         self.calls = 0
@@ -73,8 +76,7 @@ class Kube:
         content_type: str = "application/json", seconds: float = _TIMEOUT_SECONDS,
     ) -> Document:  # fmt: skip
         """One call. Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none."""
-        headers = {"Accept": "application/json", "Content-Type": content_type, **self._client.default_headers}
-        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        headers = await self._headers(path, method, content_type)
         url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         self.calls += 1
         response = await self._client.rest_client.request(
@@ -91,17 +93,43 @@ class Kube:
     async def create(self, path: str, manifest: Document) -> Document:
         return await self.request("POST", path, body=manifest)
 
-    async def list(self, path: str, selector: str = "") -> AsyncIterator[Document]:
-        """All objects, page by page."""
+    async def pages(self, path: str, selector: str = "") -> AsyncIterator[Document]:
+        """A listing, page by page; each page has `items` and the list's resourceVersion."""
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
         while True:
             page = await self.request("GET", path, query=query)
-            for item in page.get("items", []):
-                yield item
+            yield page
             token = page.get("metadata", {}).get("continue")
             if not token:
                 return
             query["continue"] = token
+
+    async def list(self, path: str, selector: str = "") -> AsyncIterator[Document]:
+        """All objects."""
+        async for page in self.pages(path, selector):
+            for item in page.get("items", []):
+                yield item
+
+    async def watch(self, path: str, query: dict[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
+        """Lines of a watch, each a JSON event, until the server ends it. TimeoutError when it is silent too long."""
+        headers = await self._headers(path, "GET", "application/json")
+        url = f"{self._client.configuration.host}{path}?{urlencode(query | {'watch': 'true'})}"
+        timeout = ClientTimeout(total=None, sock_connect=_TIMEOUT_SECONDS, sock_read=quiet_seconds)
+        answer = (
+            await self._client.rest_client.request("GET", url, headers=headers, _request_timeout=timeout)
+        ).response
+        try:
+            if answer.status > 299:
+                raise _error(answer.status, await answer.read())
+            async for line in answer.content:
+                yield line
+        finally:
+            answer.close()
+
+    async def _headers(self, path: str, method: str, content_type: str) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": content_type, **self._client.default_headers}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        return headers
 
 
 def _error(status: int, data: bytes) -> ApiError:

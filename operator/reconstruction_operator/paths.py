@@ -36,3 +36,10 @@ def events(namespace: str) -> str:
 
 def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+def listings(api: str, plural: str, namespaces: tuple[str, ...]) -> list[str]:
+    """Where all objects of a kind are listed: once for the cluster, or once for each namespace."""
+    if not namespaces:
+        return [f"{api}/{plural}"]
+    return [f"{api}/namespaces/{namespace}/{plural}" for namespace in namespaces]

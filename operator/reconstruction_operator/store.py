@@ -6,10 +6,11 @@ Rebuilt from the API server at every start; nothing in it matters beyond the lif
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconstruction_api.names import JOB_PLURAL, LABEL_JOB
+from reconstruction_api.names import LABEL_JOB
 
 from . import parse
 from .model import ChildJob, Claim, JobKey, Pod, ProfileView
@@ -121,14 +122,18 @@ class Store:
     def claim(self, key: JobKey) -> Claim | None:
         return self._claims.get(key)
 
-    def present(self, plural: str) -> dict[str, Document]:
-        """All known objects of a kind by uid, each as a document that its `forget_*` understands."""
-        if plural == JOB_PLURAL:
-            return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
-        if plural == "persistentvolumeclaims":
-            return {claim.uid: _stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
-        objects = {"jobs": self._child_jobs, "pods": self._pods}[plural]
-        return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
+    def present_jobs(self) -> dict[str, Document]:
+        """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""
+        return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
+
+    def present_child_jobs(self) -> dict[str, Document]:
+        return _stubs(self._child_jobs)
+
+    def present_pods(self) -> dict[str, Document]:
+        return _stubs(self._pods)
+
+    def present_claims(self) -> dict[str, Document]:
+        return {claim.uid: _stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
 
     def _forget(self, objects: dict[JobKey, dict[str, Any]], document: Document) -> JobKey | None:
         key, metadata = parse.parent_key(document), document["metadata"]
@@ -157,6 +162,10 @@ class Store:
             return False
         self._versions[metadata["uid"]] = number
         return True
+
+
+def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
+    return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
 
 
 def _stub(key: JobKey, name: str, uid: str) -> Document:

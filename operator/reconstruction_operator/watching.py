@@ -1,7 +1,7 @@
-"""kopf watches; what it sees goes into the store, and the job it concerns into the queue.
+"""What the operator watches: kopf the custom resources, informers their children.
 
-The handlers only record: kopf's indexing callbacks are called for every version of every object, and its event handlers
-not before all kinds have been listed once, which is what opens the queue. No finalizers, no annotations, no peering.
+The handlers only record what they see in the store, and put the job it concerns into the queue. kopf leaves no trace of
+its own on the objects: no finalizers, no annotations, no peering; a namespace that is deleted is never stuck.
 """
 
 from __future__ import annotations
@@ -22,66 +22,83 @@ from reconstruction_api.names import (
     VERSION,
 )
 
+from .informer import Informer, Kind
+from .kube import Document, Kube
 from .model import JobKey
+from .paths import API, listings
 from .queue import JobQueue
-from .store import Document, Store
-
-JOBS = (GROUP, VERSION, JOB_PLURAL)
-PROFILES = (GROUP, VERSION, PROFILE_PLURAL)
-CLUSTER_PROFILES = (GROUP, VERSION, CLUSTER_PROFILE_PLURAL)
-CHILD_JOBS = ("batch", "v1", "jobs")
-PODS = ("", "v1", "pods")
-CLAIMS = ("", "v1", "persistentvolumeclaims")
-_CHILDREN = (CHILD_JOBS, PODS, CLAIMS)
+from .store import Store
 
 See = Callable[[Document], JobKey | list[JobKey] | None]
 
 
 class Watching:
-    """Connects kopf with a store and a queue."""
+    """Connects kopf and the informers with a store and a queue."""
 
-    def __init__(self, store: Store, queue: JobQueue, configuration: Configuration):
+    def __init__(
+        self, kube: Kube, store: Store, queue: JobQueue, configuration: Configuration, namespaces: tuple[str, ...]
+    ):
+        self._kube = kube
+        self._store = store
         self._queue = queue
         self._configuration = configuration
-        self.listed = asyncio.Event()
-        """Set when all kinds have been seen once: only then a missing object means that it does not exist."""
-        self.registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=self.registry)(self._login)
-        self._watch(JOBS, store.see_job, store.forget_job)
-        self._watch(PROFILES, store.see_profile, store.forget_profile)
-        self._watch(CLUSTER_PROFILES, store.see_profile, store.forget_profile)
-        self._watch(CHILD_JOBS, store.see_child_job, store.forget_child_job)
-        self._watch(PODS, store.see_pod, store.forget_pod)
-        self._watch(CLAIMS, store.see_claim, store.forget_claim)
+        self._namespaces = namespaces
+        self.ready = asyncio.Event()
+        """Set when all children have been listed and kopf has started."""
+        self.informers = [
+            Informer(kube, path, LABEL_JOB, kind, queue.add)
+            for kind, base in _child_kinds(store)
+            for path in listings(base, kind.plural, namespaces)
+        ]
 
-    async def run(self, namespaces: tuple[str, ...], stop: asyncio.Event, ready: asyncio.Event) -> None:
-        """Watch until `stop` is set or a signal arrives."""
-        await kopf.operator(
-            registry=self.registry,
-            settings=_settings(),
-            clusterwide=not namespaces,
-            namespaces=namespaces,
-            standalone=True,
-            stop_flag=stop,
-            ready_flag=ready,
-        )
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop` is set or a signal arrives.
 
-    def _watch(self, resource: tuple[str, str, str], see: See, forget: See) -> None:
-        async def upserted(body: kopf.Body, **_: Any) -> None:
-            self._enqueue(see(dict(body)))
+        Children and profiles are known before the first job is: only then a missing child means that there is none.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            following = [tasks.create_task(informer.run()) for informer in self.informers]
+            for informer in self.informers:
+                await informer.synced.wait()
+            await self.list_profiles()
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                standalone=True,
+                stop_flag=stop,
+                ready_flag=self.ready,
+            )
+            for task in following:
+                task.cancel()
 
+    async def list_profiles(self) -> None:
+        """Profiles are few: they are read as a whole."""
+        found: set[tuple[str, str]] = set()
+        paths = [*listings(API, PROFILE_PLURAL, self._namespaces), f"{API}/{CLUSTER_PROFILE_PLURAL}"]
+        for path in paths:
+            async for item in self._kube.list(path):
+                self._enqueue(self._store.see_profile(item))
+                found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
+        for namespace, name in set(self._store.profiles) - found:
+            self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(self._login)
+        store = self._store
+        self._handle(registry, JOB_PLURAL, store.see_job, store.forget_job)
+        self._handle(registry, PROFILE_PLURAL, store.see_profile, store.forget_profile)
+        self._handle(registry, CLUSTER_PROFILE_PLURAL, store.see_profile, store.forget_profile)
+        return registry
+
+    def _handle(self, registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
         async def happened(event: kopf.RawEvent, **_: Any) -> None:
-            self.listed.set()
-            if event["type"] == "DELETED":
-                self._enqueue(forget(dict(event["object"])))
+            document = dict(event["object"])
+            self._enqueue(forget(document) if event["type"] == "DELETED" else see(document))
 
-        def matters(event: kopf.RawEvent, **_: Any) -> bool:
-            return resource not in _CHILDREN or event["type"] == "DELETED"
-
-        group, version, plural = resource
-        selector = {"group": group, "version": version, "plural": plural, "registry": self.registry}
-        kopf.index(id=f"see-{plural}", **selector)(upserted)
-        kopf.on.event(id=f"event-{plural}", when=matters, **selector)(happened)
+        kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
     def _enqueue(self, keys: JobKey | list[JobKey] | None) -> None:
         for key in keys if isinstance(keys, list) else [keys]:
@@ -100,6 +117,15 @@ class Watching:
             certificate_path=self._configuration.cert_file,
             private_key_path=self._configuration.key_file,
         )
+
+
+def _child_kinds(store: Store) -> list[tuple[Kind, str]]:
+    """Each kind with the address of its API."""
+    return [
+        (Kind("jobs", store.see_child_job, store.forget_child_job, store.present_child_jobs), "/apis/batch/v1"),
+        (Kind("pods", store.see_pod, store.forget_pod, store.present_pods), "/api/v1"),
+        (Kind("persistentvolumeclaims", store.see_claim, store.forget_claim, store.present_claims), "/api/v1"),
+    ]
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -122,6 +148,4 @@ def _settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.watching.chunk_size = 500
-    for resource in _CHILDREN:
-        settings.watching.label_selectors[resource] = LABEL_JOB
     return settings

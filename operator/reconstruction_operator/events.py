@@ -1,0 +1,79 @@
+"""Kubernetes Events, written behind the decisions: telling about a step never holds up the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from datetime import UTC, datetime
+
+import aiohttp
+
+from reconstruction_api.names import API_VERSION, JOB_KIND
+
+from . import paths
+from .kube import ApiError, Document, Kube
+from .manifests.metadata import MANAGER
+from .model import JobView
+from .plan import Emit
+
+_log = logging.getLogger(__name__)
+
+_WRITERS = 2
+_CAPACITY = 20_000
+
+
+class Recorder:
+    """Events are a courtesy: one that can't be written is logged and dropped, and so is the oldest of far too many."""
+
+    def __init__(self, kube: Kube, instance: str):
+        self._kube = kube
+        self._instance = instance
+        self._waiting: deque[Document] = deque(maxlen=_CAPACITY)
+        self._wake = asyncio.Event()
+
+    def record(self, job: JobView, emit: Emit) -> None:
+        """Returns at once."""
+        self._waiting.append(event(job, emit, self._instance, datetime.now(UTC)))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_WRITERS):
+                tasks.create_task(self._write())
+
+    async def _write(self) -> None:
+        while True:
+            while not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+            document = self._waiting.popleft()
+            try:
+                await self._kube.create(paths.events(document["metadata"]["namespace"]), document)
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                _log.warning("event not written: %s", error)
+
+
+def event(job: JobView, emit: Emit, instance: str, now: datetime) -> Document:
+    """An events.k8s.io/v1 Event about the job."""
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{job.key.name}.{secrets.token_hex(8)}", "namespace": job.key.namespace},
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": f"reconstruction.dev/{MANAGER}",
+        "reportingInstance": instance[:128],
+        "action": "Reconcile",
+        "reason": emit.reason[:128],
+        "note": emit.message[:1024],
+        "type": "Warning" if emit.warning else "Normal",
+        "regarding": {
+            "apiVersion": API_VERSION,
+            "kind": JOB_KIND,
+            "namespace": job.key.namespace,
+            "name": job.key.name,
+            "uid": job.uid,
+        },
+    }

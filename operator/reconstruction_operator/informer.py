@@ -1,0 +1,113 @@
+"""Keeps the store up to date with one kind of child object: list once, then follow, for as long as it takes.
+
+kopf watches the custom resources. Their children are eight times as many and change far more often; for them kopf's
+per-object machinery (a task, a memory, a queue and a handler call each) is most of the operator's cost, and its listing
+does not tell of objects that went away while a watch was interrupted. An informer does: after every listing it forgets
+what is no longer there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from .kube import ApiError, Document, Kube
+from .model import JobKey
+
+_log = logging.getLogger(__name__)
+
+_QUIET_SECONDS = 90.0
+"""The API server sends a bookmark a minute; a watch that is silent for longer is dead."""
+_WATCH_SECONDS = (240, 360)
+_LONGEST_BACKOFF_SECONDS = 15.0
+_YIELD_EVERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where a kind is listed and what is done with its objects. `see` and `forget` name the job that is concerned;
+    `present` is all that is remembered, by uid."""
+
+    plural: str
+    see: Callable[[Document], JobKey | None]
+    forget: Callable[[Document], JobKey | None]
+    present: Callable[[], dict[str, Document]]
+
+
+@dataclass
+class Informer:
+    """One watch. `synced` is set after the first listing; `heard` is when the server last said anything."""
+
+    kube: Kube
+    path: str
+    selector: str
+    kind: Kind
+    enqueue: Callable[[JobKey], None]
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: float = field(default_factory=time.monotonic)
+    _version: str = ""
+
+    async def run(self) -> None:
+        """Until cancelled. Errors are waited out: there is nothing better to do without the API server."""
+        failures = 0
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._follow()
+                failures = 0
+            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                failures += 1
+                if isinstance(error, ApiError) and error.status == 410:
+                    self._version = ""
+                _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
+                await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + random.random()))
+
+    async def _list(self) -> None:
+        before, listed = self.kind.present(), set[str]()
+        async for page in self.kube.pages(self.path, self.selector):
+            for item in page.get("items", []):
+                listed.add(item["metadata"]["uid"])
+                self._enqueue(self.kind.see(item))
+            self._version = page["metadata"]["resourceVersion"]
+            self.heard = time.monotonic()
+        for uid, stub in before.items():
+            if uid not in listed:
+                self._enqueue(self.kind.forget(stub))
+        self.synced.set()
+
+    async def _follow(self) -> None:
+        query = {
+            "labelSelector": self.selector,
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),
+        }
+        count = 0
+        async for line in self.kube.watch(self.path, query, _QUIET_SECONDS):
+            self.heard = time.monotonic()
+            self._take(json.loads(line))
+            count += 1
+            if count % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # a long burst must not keep everything else from running
+
+    def _take(self, event: Document) -> None:
+        kind, document = event["type"], event["object"]
+        if kind == "ERROR":
+            raise ApiError(document.get("code", 0), document.get("reason", ""), document.get("message", ""))
+        self._version = document["metadata"]["resourceVersion"]
+        if kind == "DELETED":
+            self._enqueue(self.kind.forget(document))
+        elif kind != "BOOKMARK":
+            self._enqueue(self.kind.see(document))
+
+    def _enqueue(self, key: JobKey | None) -> None:
+        if key is not None:
+            self.enqueue(key)
