@@ -15,7 +15,9 @@ import click
 from reconstruction_api.errors import ReconstructionError
 
 _HERE: Final = ("run", "validate", "new", "explain")
-_ON_CLUSTER: Final = ("submit", "list", "watch", "describe", "suspend", "resume", "retry", "artifacts")
+_ON_CLUSTER: Final = (
+    "submit", "list", "watch", "describe", "logs", "suspend", "resume", "retry", "artifacts", "download",
+)  # fmt: skip
 _MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
     name: f".cluster.commands.{name}" for name in _ON_CLUSTER
 }

@@ -57,6 +57,7 @@ class Cluster:
         self.configuration = configuration
         self.namespace = namespace
         """The namespace that the user meant."""
+        configuration.keep_alive = True  # a connection that silently went away is noticed
         self._client = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
 

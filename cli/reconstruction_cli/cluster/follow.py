@@ -33,12 +33,14 @@ class Change:
     deleted: bool = False
 
 
-def changes(cluster: Cluster, topic: str, path: str, query: dict[str, str]) -> Iterator[Change]:
+def changes(
+    cluster: Cluster, topic: str, path: str, query: dict[str, str], known: dict[str, Document]
+) -> Iterator[Change]:
     """Every object of the collection `path`, then its changes, without an end.
 
-    A cluster that stops answering is asked again for five minutes. Raises what `Cluster` raises.
+    `known` has by uid what was seen before: what is no longer there is reported as deleted. A cluster that stops
+    answering is asked again for five minutes. Raises what `Cluster` raises.
     """
-    known: dict[str, Document] = {}
     patience: _Patience | None = None
     version = ""
     while True:
@@ -120,10 +122,13 @@ class Feed:
         self._cluster = cluster
         self._queue: queue.Queue[Change | Exception] = queue.Queue()
 
-    def add(self, topic: str, path: str, query: dict[str, str], *, optional: bool = False) -> None:
-        """Follow a collection too. What is `optional` may be forbidden or missing."""
-        thread = threading.Thread(target=self._gather, args=(topic, path, query, optional), daemon=True)
-        thread.start()
+    def add(
+        self, topic: str, path: str, query: dict[str, str], *,
+        known: dict[str, Document] | None = None, optional: bool = False,
+    ) -> None:  # fmt: skip
+        """Follow a collection too; `known` as for `changes`. What is `optional` may be forbidden or missing."""
+        stream = changes(self._cluster, topic, path, query, dict(known or {}))
+        threading.Thread(target=self._gather, args=(stream, optional), daemon=True).start()
 
     def next(self, seconds: float) -> Change | None:
         """The next change; None when there is none within so many seconds. Raises what the gathering raised."""
@@ -135,9 +140,9 @@ class Feed:
             raise item
         return item
 
-    def _gather(self, topic: str, path: str, query: dict[str, str], optional: bool) -> None:
+    def _gather(self, stream: Iterator[Change], optional: bool) -> None:
         try:
-            for change in changes(self._cluster, topic, path, query):
+            for change in stream:
                 self._queue.put(change)
         except ReconstructionError as error:
             if not optional:

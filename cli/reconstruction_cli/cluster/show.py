@@ -25,9 +25,13 @@ _MARKS: Final = {
     StageState.SUCCEEDED: Text("✓", "green"),
     StageState.FAILED: Text("✗", "bold red"),
 }
-_TOLD_BY_STAGES: Final = (
-    ConditionType.POSES_ESTIMATED, ConditionType.TRAINED, ConditionType.EXPORTED, ConditionType.SUCCEEDED,
-)  # fmt: skip
+_UNUSUAL: Final = {
+    (ConditionType.ACCEPTED, "False"),
+    (ConditionType.SUSPENDED, "True"),
+    (ConditionType.STALLED, "True"),
+}
+_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning")
+_BAR_WIDTH: Final = 20
 
 
 def overview(job: Job, events: Sequence[Event], spinner: Spinner | None = None) -> RenderableType:
@@ -54,25 +58,29 @@ def stages_of(job: Job) -> list[StageStatus]:
 
 
 def _stages(job: Job, spinner: Spinner | None) -> Table:
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    table.add_column(width=1)
-    table.add_column(min_width=8)
-    table.add_column(width=24)
+    stages, progress = stages_of(job), live_progress(job)
+    table = Table(box=None, padding=(0, 1), show_header=False, expand=True)
+    table.add_column(width=1, no_wrap=True)
+    table.add_column(width=max(len(stage.name) for stage in stages), no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", no_wrap=True)
-    for stage in stages_of(job):
-        pending = stage.state is StageState.PENDING
-        running = stage.state is StageState.RUNNING
+    table.add_column(width=12, no_wrap=True, justify="right")
+    for stage in stages:
+        pending, running = stage.state is StageState.PENDING, stage.state is StageState.RUNNING
         mark = (spinner or Text("▸", "cyan")) if running else _MARKS[stage.state]
-        bar: RenderableType = ""
-        note = stage.message
-        if running and (progress := live_progress(job)) is not None:
-            bar = ProgressBar(total=100, completed=progress.percent, width=24)
-            note = details(progress)
+        note = _live(progress) if running and progress is not None else Text(stage.message)
         seconds = None if pending else seconds_since(stage.start_time, stage.completion_time)
         took = duration(seconds) if seconds is not None and stage.state is not StageState.FAILED else ""
-        table.add_row(mark, Text(stage.name, "dim" if pending else ""), bar, Text(note), Text(took, "dim"))
+        table.add_row(mark, Text(stage.name, "dim" if pending else ""), note, Text(took, "dim"))
     return table
+
+
+def _live(progress: Progress) -> RenderableType:
+    """A bar and the numbers beside it."""
+    row = Table.grid(padding=(0, 1), expand=True)
+    row.add_column(width=_BAR_WIDTH)
+    row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    row.add_row(ProgressBar(total=100, completed=progress.percent, width=_BAR_WIDTH), Text(details(progress)))
+    return row
 
 
 def live_progress(job: Job) -> Progress | None:
@@ -95,17 +103,13 @@ def live_progress(job: Job) -> Progress | None:
 
 def notable(job: Job) -> list[Condition]:
     """Conditions that say more than the stages do: what the job waits for, and what is wrong."""
-    if job.succeeded:
-        normal = {(kind.value, "True") for kind in ConditionType}
-        normal |= {("Suspended", "False"), ("Reconciling", "False"), ("Stalled", "False")}
-    else:
-        normal = {("Accepted", "True"), ("Admitted", "True"), ("Suspended", "False"), ("Stalled", "False"),
-                  ("Reconciling", "True"), ("Reconciling", "False"), ("Validated", "False")}  # fmt: skip
+    waits = job.succeeded is None and not job.spec.get("suspend")
     return [
         condition
         for condition in job.status.conditions
-        if condition.type not in _TOLD_BY_STAGES
-        and ((condition.type, condition.status) not in normal or condition.reason in ("Retrying", "QualityWarning"))
+        if condition.reason in _ALWAYS_TOLD
+        or (condition.type, condition.status) in _UNUSUAL
+        or ((condition.type, condition.status) == (ConditionType.ADMITTED, "False") and waits)
     ]
 
 
@@ -117,7 +121,8 @@ def _condition(condition: Condition) -> Text:
 
 
 def event_line(event: Event) -> Text:
-    """One event in one line."""
+    """One event in one line; cut off where the line is too short."""
     return Text.assemble(
-        (clock(event.time), "dim"), " ", (event.reason, "yellow" if event.warning else "cyan"), f" {event.message}"
-    )
+        (clock(event.time), "dim"), " ", (event.reason, "yellow" if event.warning else "cyan"), f" {event.message}",
+        no_wrap=True, overflow="ellipsis",
+    )  # fmt: skip

@@ -39,7 +39,8 @@ def watch_job(cluster: Cluster, name: str) -> ExitCode:
 def _follow(cluster: Cluster, job: Job, display: Display) -> Job:
     """The job as it was at its end."""
     feed = Feed(cluster)
-    feed.add(JOB_KIND, jobs_path(cluster.namespace), {"fieldSelector": f"metadata.name={job.name}"})
+    only_it = {"fieldSelector": f"metadata.name={job.name}"}
+    feed.add(JOB_KIND, jobs_path(cluster.namespace), only_it, known={job.uid: {}})
     feed.add("Event", events.path(cluster), events.about(job.uid), optional=True)
     past = events.recent(cluster, job.uid)
     seen = {(event.uid, event.time) for event in past}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -25,9 +26,10 @@ spec:
 class Museum:
     """A namespace with jobs."""
 
-    def __init__(self, rest: Rest, name: str):
+    def __init__(self, rest: Rest, name: str, kubeconfig: Path):
         self.rest = rest
         self.name = name
+        self.kubeconfig = kubeconfig
 
     def send(self, method: str, path: str, body: Any = None, content: str = "application/json") -> dict[str, Any]:
         """A request that must go well; paths that do not begin with '/' are jobs of the namespace."""
@@ -87,19 +89,24 @@ def installed(kubeconfig: Path) -> Rest:
 @pytest.fixture
 def museum(installed: Rest, kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Museum]:
     """A namespace that the current context names."""
+    with museum_on(installed, kubeconfig, tmp_path) as museum:
+        monkeypatch.setenv("KUBECONFIG", str(museum.kubeconfig))
+        yield museum
+
+
+@contextlib.contextmanager
+def museum_on(rest: Rest, kubeconfig: Path, folder: Path, enforce: str = "privileged") -> Iterator[Museum]:
+    """A new namespace with a pod security standard, and in `folder` a kubeconfig whose context names it."""
     name = f"museum-{secrets.token_hex(4)}"
-    museum = Museum(installed, name)
-    museum.send("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
-    monkeypatch.setenv("KUBECONFIG", str(with_namespace(kubeconfig, tmp_path, name)))
-    yield museum
-    museum.send("DELETE", f"/api/v1/namespaces/{name}")
-
-
-def with_namespace(kubeconfig: Path, folder: Path, namespace: str) -> Path:
-    """A copy of a kubeconfig whose context names the namespace."""
     document = yaml.safe_load(kubeconfig.read_text())
     for context in document["contexts"]:
-        context["context"]["namespace"] = namespace
+        context["context"]["namespace"] = name
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(document))
-    return path
+    museum = Museum(rest, name, path)
+    labels = {"pod-security.kubernetes.io/enforce": enforce}
+    museum.send("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+    try:
+        yield museum
+    finally:
+        museum.send("DELETE", f"/api/v1/namespaces/{name}")
