@@ -65,11 +65,12 @@ DISRUPTED = Ending(5, None, "Error", ({"type": "DisruptionTarget", "status": "Tr
 
 @dataclass
 class FakeKubelet:
-    """Runs until cancelled. `script` may be replaced at any time; `seen` lists the orders of all pods it started."""
+    """Runs until cancelled. `scripts` says by the job's name how its pods end, well where it says nothing, and may be
+    changed at any time; `seen` lists the orders of all pods that were started."""
 
     kube: Kube
     configuration: Configuration
-    script: Script = well
+    scripts: dict[str, Script] = field(default_factory=dict)
     node: str = "fake-node"
     seen: list[WorkerJob] = field(default_factory=list)
     _handled: dict[str, str] = field(default_factory=dict)
@@ -145,7 +146,7 @@ class FakeKubelet:
         self.seen.append(order)
         started = _now()
         await self._status(pod, "Running", {"running": {"startedAt": started}})
-        ending = self.script(order)
+        ending = self.scripts.get(order.name, well)(order)
         if ending.exit_code is None:
             return
         state = _terminated(ending.exit_code, started, ending.reason, ending.report)

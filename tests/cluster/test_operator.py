@@ -1,58 +1,94 @@
-"""The operator's process against a real API server, scheduler and Job controller; only the kubelet is a fake."""
+"""The operator's process against a real API server, scheduler and Job controller; only the kubelet is a fake.
+
+Most of the time goes into waiting for Kubernetes. So each scenario is a coroutine about a job of its own, all of them
+run at the same time against one operator, and each has a test that tells how it went.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from reconstruction_operator.kube import load_configuration
+from reconstruction_api.worker import WorkerJob
+from reconstruction_operator.kube import Kube, load_configuration
 
-from .fake_kubelet import DISRUPTED, RUNS_ON, FakeKubelet, badly, well
+from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, well
 from .operator_process import eventually
-from .workbench import API, Workbench, conditions, workbench
+from .workbench import JobUnderTest, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 
 
 @dataclass
-class Bench:
-    """A workbench whose pods a fake kubelet runs."""
+class Case(JobUnderTest):
+    """A job whose pods a fake kubelet runs."""
 
-    work: Workbench
     kubelet: FakeKubelet
 
-    async def has_started(self, pods: int) -> bool:
-        return len(self.kubelet.seen) >= pods
+    def pods_end(self, script: Script) -> None:
+        self.kubelet.scripts[self.name] = script
 
     def classes(self) -> list[str]:
-        """Resource classes of all pods that were started."""
-        return [order.resource_class.value for order in self.kubelet.seen]
+        """Resource classes of the job's pods that were started, in order."""
+        return [order.resource_class.value for order in self.kubelet.seen if order.name == self.name]
+
+    async def has_started(self, pods: int) -> bool:
+        return len(self.classes()) >= pods
 
 
-@pytest.fixture
-async def bench(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with workbench(kubeconfig, tmp_path / "operator.log") as work:
-        kubelet = FakeKubelet(work.kube, await load_configuration(str(kubeconfig)))
-        running = asyncio.create_task(kubelet.run())
-        try:
-            yield Bench(work, kubelet)
-        finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+Scenario = Callable[[Case], Awaitable[None]]
+SCENARIOS: dict[str, Scenario] = {}
 
 
-async def test_a_job_runs_its_three_classes_one_after_the_other_and_succeeds(bench: Bench) -> None:
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    job = await bench.work.until("Succeeded")
+def scenario(function: Scenario) -> Scenario:
+    """A test that does not mind others beside it."""
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+@asynccontextmanager
+async def kubelet_for(kubeconfig: Path) -> AsyncIterator[FakeKubelet]:
+    configuration = await load_configuration(str(kubeconfig))
+    kube = Kube(configuration)
+    kubelet = FakeKubelet(kube, configuration)
+    running = asyncio.create_task(kubelet.run())
+    try:
+        yield kubelet
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await kube.close()
+
+
+@pytest.fixture(scope="module")
+def outcomes(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, BaseException | None]:
+    """How each scenario ended."""
+
+    async def run_all() -> dict[str, BaseException | None]:
+        log = tmp_path_factory.mktemp("operator") / "log"
+        async with workbench(kubeconfig, log) as work, kubelet_for(kubeconfig) as kubelet:
+            await work.create_profile()
+            cases = [Case(work, f"job-{number}", kubelet) for number, _ in enumerate(SCENARIOS)]
+            runs = [run(case) for run, case in zip(SCENARIOS.values(), cases, strict=True)]
+            results = await asyncio.gather(*runs, return_exceptions=True)
+        return dict(zip(SCENARIOS, results, strict=True))
+
+    return asyncio.run(run_all())
+
+
+@scenario
+async def a_job_runs_its_three_classes_one_after_the_other_and_succeeds(case: Case) -> None:
+    await case.create()
+    job = await case.until("Succeeded")
     status = job["status"]
-    assert bench.classes() == ["prepare", "reconstruct", "deliver"]
+    assert case.classes() == ["prepare", "reconstruct", "deliver"]
     assert [stage["state"] for stage in status["stages"]] == ["Succeeded"] * 8
     assert status["progress"]["percent"] == 100
     assert status["metrics"]["psnr"] == "27.31"
@@ -62,119 +98,138 @@ async def test_a_job_runs_its_three_classes_one_after_the_other_and_succeeds(ben
     assert {name: conditions(job)[name]["status"] for name in expected} == expected
 
 
-async def test_killing_the_operator_at_every_step_changes_nothing(bench: Bench) -> None:
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    for classes_seen in (1, 2, 3):
-        await eventually(lambda n=classes_seen: bench.has_started(n), f"pod {classes_seen}")
-        bench.work.operator.kill()
-        bench.work.operator.start()
-    await bench.work.until("Succeeded")
-    assert bench.classes() == ["prepare", "reconstruct", "deliver"]
-    assert len(await bench.work.children()) == 3
+@scenario
+async def a_job_waits_for_its_profile_and_says_which_ones_there_are(case: Case) -> None:
+    await case.create(profileName="late")
+    job = await case.until("Accepted", "False", "ProfileNotFound")
+    assert case.work.profile in conditions(job)["Accepted"]["message"]
+    await case.work.create_profile("late")
+    await case.until("Succeeded")
 
 
-async def test_a_job_waits_for_its_profile_and_says_which_ones_there_are(bench: Bench) -> None:
-    await bench.work.create_profile("production")
-    await bench.work.create_job()
-    job = await bench.work.until("Accepted", "False", "ProfileNotFound")
-    assert "production" in conditions(job)["Accepted"]["message"]
-    await bench.work.create_profile()
-    await bench.work.until("Succeeded")
-
-
-async def test_a_permanent_failure_ends_the_job_and_a_changed_spec_runs_it_again(bench: Bench) -> None:
-    bench.kubelet.script = lambda job: badly("LowRegistration", "5 of 40 photos")
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    job = await bench.work.until("Succeeded", "False", "LowRegistration")
+@scenario
+async def a_permanent_failure_ends_the_job_and_a_changed_spec_runs_it_again(case: Case) -> None:
+    case.pods_end(lambda _: badly("LowRegistration", "5 of 40 photos"))
+    await case.create()
+    job = await case.until("Succeeded", "False", "LowRegistration")
     assert job["status"]["failure"]["suggestion"]
     assert conditions(job)["Stalled"]["status"] == "True"
-    bench.kubelet.script = well
-    await bench.work.change(poses={"minRegisteredPercent": 10})
-    await bench.work.until("Succeeded")
+    case.pods_end(well)
+    await case.change(poses={"minRegisteredPercent": 10})
+    await case.until("Succeeded")
 
 
-async def test_a_passing_failure_is_tried_again_after_a_pause(bench: Bench) -> None:
-    bench.kubelet.script = lambda job: well(job) if job.attempt > 1 else badly("ArtifactStoreError", "try later")
-    await bench.work.create_profile()
-    await bench.work.create_job(retryPolicy={"backoffSeconds": 1})
-    job = await bench.work.until("Succeeded")
+@scenario
+async def a_passing_failure_is_tried_again_after_a_pause(case: Case) -> None:
+    case.pods_end(lambda job: well(job) if job.attempt > 1 else badly("ArtifactStoreError", "try later"))
+    await case.create(retryPolicy={"backoffSeconds": 1})
+    job = await case.until("Succeeded")
     assert {run["attempt"] for run in job["status"]["runs"]} == {2}
     assert {run["failures"] for run in job["status"]["runs"]} == {1}
 
 
-async def test_a_preempted_pod_is_replaced_within_its_attempt(bench: Bench) -> None:
-    def script(job):
-        first = sum(order.resource_class == "reconstruct" for order in bench.kubelet.seen) == 1
-        return DISRUPTED if job.resource_class == "reconstruct" and first else well(job)
+@scenario
+async def a_preempted_pod_is_replaced_within_its_attempt(case: Case) -> None:
+    def first_is_preempted(job: WorkerJob) -> Ending:
+        return DISRUPTED if case.classes() == ["prepare", "reconstruct"] else well(job)
 
-    bench.kubelet.script = script
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    job = await bench.work.until("Succeeded")
-    assert bench.classes().count("reconstruct") == 2
+    case.pods_end(first_is_preempted)
+    await case.create()
+    job = await case.until("Succeeded")
+    assert case.classes() == ["prepare", "reconstruct", "reconstruct", "deliver"]
     assert {run["attempt"] for run in job["status"]["runs"]} == {1}
-    assert len(await bench.work.children()) == 3
+    assert len(await case.children()) == 3
 
 
-async def test_suspending_frees_the_pod_and_resuming_starts_it_again(bench: Bench) -> None:
-    bench.kubelet.script = lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job)
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    await bench.work.until("Admitted", reason="Running")
-    await eventually(lambda: bench.has_started(2), "training runs")
-    await bench.work.change(suspend=True)
-    await bench.work.until("Suspended")
-    await eventually(bench.work.has_no_active_child, "the child Job is gone")
-    bench.kubelet.script = well
-    await bench.work.change(suspend=False)
-    job = await bench.work.until("Succeeded")
+@scenario
+async def suspending_frees_the_pod_and_resuming_starts_it_again(case: Case) -> None:
+    case.pods_end(lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job))
+    await case.create()
+    await eventually(lambda: case.has_started(2), "training runs")
+    await case.change(suspend=True)
+    await case.until("Suspended")
+    await eventually(case.has_no_active_child, "the child Job is gone")
+    case.pods_end(well)
+    await case.change(suspend=False)
+    job = await case.until("Succeeded")
     assert job["status"]["runs"][1]["interruptions"] == 1
     assert job["status"]["runs"][1]["failures"] == 0
 
 
-async def test_changed_exports_run_only_the_delivery_again(bench: Bench) -> None:
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    await bench.work.until("Succeeded")
-    await bench.work.change(exports=[{"format": "GLB"}, {"format": "OBJ"}])
-    job = await bench.work.until("Succeeded")
-    assert bench.classes() == ["prepare", "reconstruct", "deliver", "deliver"]
+@scenario
+async def changed_exports_run_only_the_delivery_again(case: Case) -> None:
+    await case.create()
+    await case.until("Succeeded")
+    await case.change(exports=[{"format": "GLB"}, {"format": "OBJ"}])
+    job = await case.until("Succeeded")
+    assert case.classes() == ["prepare", "reconstruct", "deliver", "deliver"]
     assert job["status"]["metrics"]["psnr"] == "27.31"
 
 
-async def test_a_job_that_runs_too_long_fails_with_its_deadline(bench: Bench) -> None:
-    bench.kubelet.script = lambda job: RUNS_ON
-    await bench.work.create_profile()
-    await bench.work.create_job(activeDeadlineSeconds=2)
-    await bench.work.until("Succeeded", "False", "DeadlineExceeded")
-    await eventually(bench.work.has_no_active_child, "the child Job is gone")
+@scenario
+async def a_job_that_runs_too_long_fails_with_its_deadline(case: Case) -> None:
+    case.pods_end(lambda _: RUNS_ON)
+    await case.create(activeDeadlineSeconds=2)
+    await case.until("Succeeded", "False", "DeadlineExceeded")
+    await eventually(case.has_no_active_child, "the child Job is gone")
 
 
-async def test_deleting_the_job_deletes_everything_that_belongs_to_it(bench: Bench) -> None:
-    bench.kubelet.script = lambda job: RUNS_ON
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    await eventually(lambda: bench.has_started(1), "the first pod runs")
-    await bench.work.kube.request("DELETE", f"{API}/namespaces/{bench.work.namespace}/reconstructionjobs/statue")
+@scenario
+async def deleting_the_job_deletes_everything_that_belongs_to_it(case: Case) -> None:
+    case.pods_end(lambda _: RUNS_ON)
+    await case.create()
+    await eventually(lambda: case.has_started(1), "the first pod runs")
+    await case.work.kube.request("DELETE", case.path)
 
-    async def nothing_left() -> bool:
-        claims = await bench.work.kube.get(f"/api/v1/namespaces/{bench.work.namespace}/persistentvolumeclaims")
-        pods = await bench.work.kube.get(f"/api/v1/namespaces/{bench.work.namespace}/pods")
-        return not (claims["items"] or pods["items"] or await bench.work.children())
+    async def nothing_is_left() -> bool:
+        kinds = ["/apis/batch/v1/.../jobs", "/api/v1/.../pods", "/api/v1/.../persistentvolumeclaims"]
+        return not any([await case.children(kind) for kind in kinds])
 
-    await eventually(nothing_left, "children, pods and claim are gone")
+    await eventually(nothing_is_left, "children, pods and claim are gone")
 
 
-async def test_every_transition_is_told_in_an_event(bench: Bench) -> None:
-    await bench.work.create_profile()
-    await bench.work.create_job()
-    await bench.work.until("Succeeded")
+@scenario
+async def a_child_job_that_somebody_deletes_is_replaced(case: Case) -> None:
+    case.pods_end(lambda _: RUNS_ON)
+    await case.create()
+    await eventually(lambda: case.has_started(1), "the first pod runs")
+    child = (await case.children())[0]["metadata"]["name"]
+    case.pods_end(well)
+    path = f"/apis/batch/v1/namespaces/{case.work.namespace}/jobs/{child}"
+    await case.work.kube.request("DELETE", path, body={"propagationPolicy": "Background"})
+    job = await case.until("Succeeded")
+    assert {run["failures"] for run in job["status"]["runs"]} == {0}
+
+
+@scenario
+async def every_transition_is_told_in_an_event(case: Case) -> None:
+    await case.create()
+    await case.until("Succeeded")
 
     async def told() -> bool:
-        page = await bench.work.kube.get(f"/apis/events.k8s.io/v1/namespaces/{bench.work.namespace}/events")
-        about = [each for each in page["items"] if each["regarding"]["kind"] == "ReconstructionJob"]
-        return {"Accepted", "Started", "ClassCompleted", "Succeeded"} <= {each["reason"] for each in about}
+        events = await case.work.listed("/apis/events.k8s.io/v1/.../events")
+        mine = [each for each in events if each["regarding"]["name"] == case.name]
+        return {"Accepted", "Started", "ClassCompleted", "Succeeded"} <= {each["reason"] for each in mine}
 
     await eventually(told, "all events")
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_beside_others(name: str, outcomes: dict[str, BaseException | None]) -> None:
+    failure = outcomes[name]
+    if failure is not None:
+        raise failure
+
+
+async def test_killing_the_operator_at_every_step_changes_nothing(kubeconfig: Path, tmp_path: Path) -> None:
+    async with workbench(kubeconfig, tmp_path / "log") as work, kubelet_for(kubeconfig) as kubelet:
+        case = Case(work, "statue", kubelet)
+        await work.create_profile()
+        await case.create()
+        for pods in (1, 2, 3):
+            await eventually(lambda n=pods: case.has_started(n), f"pod {pods}")
+            work.operator.kill()
+            work.operator.start()
+        await case.until("Succeeded")
+        assert case.classes() == ["prepare", "reconstruct", "deliver"]
+        assert len(await case.children()) == 3

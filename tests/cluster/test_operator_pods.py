@@ -12,7 +12,7 @@ import pytest
 from devcluster.versions import NODE_IP
 
 from .operator_process import eventually, free_port
-from .workbench import API, Workbench, conditions, workbench
+from .workbench import API, JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 
@@ -54,31 +54,34 @@ def _profile(name: str, image: str) -> dict[str, Any]:
 
 
 async def test_real_pods_share_a_workspace_report_over_http_and_end_the_job(work: Workbench) -> None:
-    await work.create_job()
-    job = await work.until("Succeeded", seconds=90)
+    case = JobUnderTest(work, "statue")
+    await case.create()
+    job = await case.until("Succeeded", seconds=90)
     metrics = job["status"]["metrics"]
     assert metrics["visits"].split() == ["prepare", "reconstruct", "deliver"]
     assert metrics["answers"] == "200 401 403", "its own update, a forged token, another job's name"
 
 
 async def test_suspending_lets_a_real_pod_save_its_work_and_resuming_goes_on(work: Workbench) -> None:
-    await work.create_job(training={"seed": WAITS})
+    case = JobUnderTest(work, "statue")
+    await case.create(training={"seed": WAITS})
 
     async def trains() -> bool:
-        return (await work.job()).get("status", {}).get("progress", {}).get("stagePercent") == 50
+        return (await case.get()).get("status", {}).get("progress", {}).get("stagePercent") == 50
 
     await eventually(trains, "the live update is in the status", seconds=60)
-    assert (await work.job())["status"]["stage"] in ("ingest", "train")
-    await work.until("Trained", "False", "Running", seconds=60)
-    await work.change(suspend=True)
-    await work.until("Suspended")
-    await eventually(work.has_no_active_child, "the pod has stopped", seconds=30)
-    await work.change(suspend=False, training={"seed": 3})
-    job = await work.until("Succeeded", seconds=90)
+    assert (await case.get())["status"]["stage"] in ("ingest", "train")
+    await case.until("Trained", "False", "Running", seconds=60)
+    await case.change(suspend=True)
+    await case.until("Suspended")
+    await eventually(case.has_no_active_child, "the pod has stopped", seconds=30)
+    await case.change(suspend=False, training={"seed": 3})
+    job = await case.until("Succeeded", seconds=90)
     assert {run["failures"] for run in job["status"]["runs"]} == {0}
 
 
 async def test_a_pod_beyond_its_memory_limit_is_out_of_memory(work: Workbench) -> None:
-    await work.create_job(training={"seed": EATS_MEMORY}, retryPolicy={"maxAttempts": 1})
-    job = await work.until("Succeeded", "False", "HostOutOfMemory", seconds=90)
+    case = JobUnderTest(work, "statue")
+    await case.create(training={"seed": EATS_MEMORY}, retryPolicy={"maxAttempts": 1})
+    job = await case.until("Succeeded", "False", "HostOutOfMemory", seconds=90)
     assert conditions(job)["PosesEstimated"]["status"] == "True"

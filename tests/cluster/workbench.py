@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconstruction_api.names import LABEL_JOB
 from reconstruction_operator.kube import MERGE_PATCH, Kube, load_configuration
 
 from .operator_process import OperatorProcess, eventually
@@ -29,30 +30,44 @@ class Workbench:
     profile: str = "test"
     """What jobs name unless they say otherwise."""
 
-    async def create_job(self, name: str = "statue", **spec: Any) -> None:
-        spec = {"source": {"uri": "s3://captures/statue/"}, "profileName": self.profile} | spec
-        await self.kube.create(f"{API}/namespaces/{self.namespace}/reconstructionjobs", _object(name, spec))
-
     async def create_profile(self, name: str = "test", **spec: Any) -> None:
         spec = {"engines": [{"name": "nerfacto", "image": "worker:test"}], "workspace": {"size": "1Gi"}} | spec
         path = f"{API}/namespaces/{self.namespace}/reconstructionprofiles"
         document = _object(name, spec) | {"kind": "ReconstructionProfile"}
         await self.kube.create(path, document)
 
-    async def change(self, name: str = "statue", **spec: Any) -> None:
-        path = f"{API}/namespaces/{self.namespace}/reconstructionjobs/{name}"
-        await self.kube.request("PATCH", path, body={"spec": spec}, content_type=MERGE_PATCH)
-
-    async def job(self, name: str = "statue") -> Document:
-        return await self.kube.get(f"{API}/namespaces/{self.namespace}/reconstructionjobs/{name}")
-
-    async def children(self) -> list[Document]:
-        page = await self.kube.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs")
+    async def listed(self, path: str) -> list[Document]:
+        """All objects of a kind in the namespace; `path` is like `/api/v1/.../pods`."""
+        page = await self.kube.get(path.replace("...", f"namespaces/{self.namespace}"))
         return page["items"]
 
-    async def pods(self) -> list[Document]:
-        page = await self.kube.get(f"/api/v1/namespaces/{self.namespace}/pods")
-        return page["items"]
+
+@dataclass
+class JobUnderTest:
+    """One ReconstructionJob of a workbench."""
+
+    work: Workbench
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{API}/namespaces/{self.work.namespace}/reconstructionjobs/{self.name}"
+
+    async def create(self, **spec: Any) -> None:
+        spec = {"source": {"uri": "s3://captures/statue/"}, "profileName": self.work.profile} | spec
+        document = _object(self.name, spec)
+        await self.work.kube.create(self.path.rpartition("/")[0], document)
+
+    async def change(self, **spec: Any) -> None:
+        await self.work.kube.request("PATCH", self.path, body={"spec": spec}, content_type=MERGE_PATCH)
+
+    async def get(self) -> Document:
+        return await self.work.kube.get(self.path)
+
+    async def children(self, path: str = "/apis/batch/v1/.../jobs") -> list[Document]:
+        """Objects of a kind that belong to the job."""
+        items = await self.work.listed(path)
+        return [item for item in items if item["metadata"].get("labels", {}).get(LABEL_JOB) == self.name]
 
     async def has_no_active_child(self) -> bool:
         """Every child Job has ended or is gone."""
@@ -62,13 +77,11 @@ class Workbench:
             for child in await self.children()
         )
 
-    async def until(
-        self, condition: str, status: str = "True", reason: str = "", name: str = "statue", seconds: float = 30
-    ) -> Document:
+    async def until(self, condition: str, status: str = "True", reason: str = "", seconds: float = 60) -> Document:
         """The job once it has the condition, for the current spec."""
 
         async def holds() -> Document | None:
-            job = await self.job(name)
+            job = await self.get()
             found = conditions(job).get(condition, {})
             fits = found.get("status") == status and reason in ("", found.get("reason"))
             current = job["status"].get("observedGeneration") == job["metadata"]["generation"] if fits else False
@@ -77,7 +90,7 @@ class Workbench:
         try:
             return await eventually(holds, f"{condition}={status} {reason}", seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {(await self.job(name)).get('status')}") from None
+            raise AssertionError(f"{error}: {(await self.get()).get('status')}") from None
 
 
 def _object(name: str, spec: Document) -> Document:
