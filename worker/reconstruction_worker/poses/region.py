@@ -125,7 +125,7 @@ def _observed_distances(model: PosedModel, box: Array) -> tuple[float, float]:
         far = float(np.linalg.norm(np.maximum(np.abs(centres - box[0]), np.abs(centres - box[1])), axis=1).max())
         return 0.02 * far, far
     distances = np.linalg.norm(centres[observations[:, 0]] - model.points.xyz[observations[:, 1]], axis=1)
-    near, far = np.percentile(distances, [0.5, 99.5])
+    near, far = np.percentile(distances, [0.5, 98])
     return 0.7 * float(near), 1.5 * float(far)
 
 

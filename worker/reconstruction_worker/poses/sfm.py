@@ -17,8 +17,8 @@ import pycolmap
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..cpus import available_cpus
 from ..ingest.dataset import DatasetImage
-from .cores import available_cores
 from .native import follow
 from .pairs import Pair, blocks
 from .photos import read_mask, read_rgb
@@ -157,7 +157,7 @@ def match(bench: Workbench, settings: FeatureSettings, pairs: Sequence[Pair], da
     """Compare the features of pairs of photos (indices into `bench.photos`) and keep what fits one geometry."""
     options = pycolmap.FeatureMatchingOptions()
     options.use_gpu = False
-    options.num_threads = available_cores()
+    options.num_threads = available_cpus()
     options.guided_matching = settings.affine
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = SEED
@@ -208,7 +208,7 @@ def _incremental(
     refine_focal = not (settings.trust_focal and all(photo.focal_pixels for photo in bench.photos))
     options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = refine_focal
     options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = settings.distortion
-    options.num_threads = available_cores()
+    options.num_threads = available_cpus()
     options.random_seed = SEED
     options.mapper.init_min_num_inliers = settings.initial_inliers
     options.mapper.init_min_tri_angle = settings.initial_angle_degrees
@@ -245,7 +245,7 @@ def _incremental(
 
 def _global(bench: Workbench, _: MapperSettings, database: Path, folder: Path) -> list[pycolmap.Reconstruction]:
     options = pycolmap.GlobalPipelineOptions()
-    options.num_threads = available_cores()
+    options.num_threads = available_cpus()
     options.random_seed = SEED
     # Relative poses need focal lengths; where no EXIF told them they are estimated from all pairs at once.
     calibration = pycolmap.ViewGraphCalibrationOptions()
@@ -293,7 +293,7 @@ def _feature_threads(photos: Sequence[DatasetImage], settings: FeatureSettings) 
     largest = max(photo.width * photo.height for photo in photos)
     scale = min(1.0, settings.max_side_pixels / max(max(photo.width, photo.height) for photo in photos)) ** 2
     affordable = int(FEATURE_MEMORY_BYTES / (largest * scale * BYTES_PER_PIXEL))
-    return max(1, min(available_cores(), affordable))
+    return max(1, min(available_cpus(), affordable))
 
 
 def _write_pictures(bench: Workbench) -> tuple[Path, Path]:

@@ -112,7 +112,7 @@ def climb(
     attempts: list[Attempt] = []
     for index, strategy in enumerate(steps):
         share = best.registered / len(bench.photos) if best else 0.0
-        if share >= (required_share if strategy.last_resort else ENOUGH):
+        if share >= (required_share if strategy.last_resort else max(ENOUGH, required_share)):
             break
         model, attempt = _try(_shifted(bench, index), strategy, _pairs(strategy, positions))
         attempts.append(attempt)

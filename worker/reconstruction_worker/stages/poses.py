@@ -64,8 +64,12 @@ def _posed(
 ) -> tuple[PosedModel, list[Attempt], str | None]:
     """The model, what was tried to get it, and what succeeded."""
 
+    reached = 0.0
+
     def say(done: float, message: str) -> None:
-        _say(context, done * ESTIMATED_AT, message)
+        nonlocal reached  # a mapper that starts again with other photos must not take progress back
+        reached = max(reached, done)
+        _say(context, reached * ESTIMATED_AT, message)
 
     bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
     if not provided:

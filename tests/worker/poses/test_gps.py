@@ -1,0 +1,85 @@
+"""GPS decides scale and orientation where it can, and stays out of it where it can't."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from reconstruction_worker.poses.gps import align_to_gps, local_positions
+from reconstruction_worker.poses.similarity import Similarity
+
+from .scenes import Array, degrees_between
+
+
+def survey_places(noise: float) -> Array:
+    places = np.array([[x, y, 50.0 + 2 * np.sin(x)] for x in range(0, 80, 20) for y in range(0, 60, 15)], dtype=float)
+    return places + np.random.default_rng(1).normal(0, noise, places.shape)
+
+
+def in_model_frame(places: Array) -> tuple[Array, Similarity]:
+    """The places as a model without scale and orientation has them, and the way back."""
+    back = Similarity(12.5, Rotation.from_euler("xyz", [40, -70, 15], degrees=True).as_matrix(), np.array([5.0, 6, 7]))
+    return (places - back.translation) @ back.rotation / back.scale, back
+
+
+def test_a_flight_gives_scale_and_orientation() -> None:
+    model, back = in_model_frame(survey_places(0))
+    alignment = align_to_gps(model, list(survey_places(noise=0.5)))
+    assert alignment is not None
+    assert alignment.orients
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
+    up = np.array([0.0, 0.0, 1.0])
+    assert degrees_between(alignment.metres_from_model.rotation.T @ up, back.rotation.T @ up) < 2
+    assert 0.2 < alignment.residual_metres < 1.5
+
+
+def test_one_wrong_fix_is_left_out() -> None:
+    model, back = in_model_frame(survey_places(0))
+    places = survey_places(noise=0.2)
+    places[3] += [900.0, -400.0, 60.0]
+    alignment = align_to_gps(model, list(places))
+    assert alignment is not None
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
+
+
+def test_a_straight_street_gives_scale_but_not_orientation() -> None:
+    places = np.array([[0.0, y, 2.0] for y in range(0, 200, 10)])
+    model, back = in_model_frame(places)
+    alignment = align_to_gps(model, list(places + np.random.default_rng(2).normal(0, 2, places.shape)))
+    assert alignment is not None
+    assert not alignment.orients
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("spread", "noise", "photos"),
+    [(1.0, 5.0, 20), (1.0, 0.0, 20), (60.0, 0.5, 3), (30.0, 200.0, 20)],
+    ids=["a statue with a phone", "all from one place", "three photos", "GPS that contradicts the photos"],
+)
+def test_gps_that_tells_nothing_is_not_used(spread: float, noise: float, photos: int) -> None:
+    generator = np.random.default_rng(3)
+    places = generator.uniform(-spread, spread, (photos, 3))
+    model, _ = in_model_frame(places)
+    assert align_to_gps(model, list(places + generator.normal(0, noise, places.shape))) is None
+
+
+def test_photos_without_gps_are_ignored() -> None:
+    model, back = in_model_frame(survey_places(0))
+    places: list[Array | None] = list(survey_places(0))
+    places[::3] = [None] * len(places[::3])
+    alignment = align_to_gps(model, places)
+    assert alignment is not None
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=1e-6)
+
+
+def test_degrees_become_metres_east_north_up() -> None:
+    origin, north, east, above, nothing = local_positions(
+        [(47.0, 8.0, 400.0), (47.001, 8.0, 400.0), (47.0, 8.001, 400.0), (47.0, 8.0, 410.0), None]
+    )
+    assert nothing is None
+    assert origin is not None and np.allclose(origin, 0, atol=1e-6)
+    # A thousandth of a degree of latitude is 111.18 m at 47 degrees, of longitude 76.06 m (WGS 84).
+    assert north is not None and np.allclose(north, [0, 111.18, 0], atol=0.05)
+    assert east is not None and np.allclose(east, [76.06, 0, 0], atol=0.15)
+    assert above is not None and np.allclose(above, [0, 0, 10], atol=1e-3)

@@ -1,0 +1,120 @@
+"""The region of interest: around the object when there are masks, around most points when there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from reconstruction_worker.poses.cameras import project
+from reconstruction_worker.poses.hull import Silhouette
+from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.region import SceneKind, convergence_point, find_region, scene_kind
+from reconstruction_worker.poses.world import settle
+
+from .scenes import Array, a_model, looking
+
+Z = np.array([0.0, 0.0, 1.0])
+HALF = np.array([0.5, 0.3, 0.8])
+"""Half sizes of a brick that the masks show."""
+
+
+def brick_points(count: int = 400) -> Array:
+    points = np.random.default_rng(0).uniform(-1, 1, (count, 3))
+    side = np.arange(count) % 3
+    points[np.arange(count), side] = np.sign(points[np.arange(count), side])
+    return points * HALF
+
+
+def around(count: int = 24, distance: float = 4.0) -> Array:
+    angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.array(
+        [looking(distance * np.array([np.cos(a), np.sin(a), 0.4 * np.sin(2 * a)]), np.zeros(3), Z) for a in angles]
+    )
+
+
+def brick_silhouettes(model: PosedModel) -> list[Silhouette | None]:
+    return [Silhouette.of(brick_mask(model, index)) for index in range(len(model.shots))]
+
+
+def brick_mask(model: PosedModel, index: int) -> NDArray[np.uint8]:
+    """The convex outline of the brick in a photo, by testing each pixel's ray against the brick (slabs)."""
+    camera, pose = model.cameras[1], model.shots[index].world_from_camera
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    fx, fy, cx, cy = camera.params
+    directions = np.stack([(x - cx) / fx, (y - cy) / fy, np.ones_like(x)], -1) @ pose[:3, :3].T
+    a, b = ((side * HALF - pose[:3, 3]) / directions for side in (-1, 1))
+    hit = np.minimum(a, b).max(-1) < np.maximum(a, b).min(-1)
+    return np.where(hit, 255, 0).astype(np.uint8)
+
+
+def test_masks_make_a_scene_bounded() -> None:
+    model = a_model(around(), brick_points())
+    silhouettes = brick_silhouettes(model)
+    assert scene_kind(silhouettes) is SceneKind.BOUNDED
+    assert scene_kind([*silhouettes[:12], *[None] * 12]) is SceneKind.OPEN
+    everything = Silhouette.of(np.full((300, 400), 255, np.uint8))
+    assert scene_kind([everything] * 5) is SceneKind.OPEN
+
+
+@pytest.mark.parametrize("count", [400, 0], ids=["with points", "without points"])
+def test_the_box_of_a_masked_object_holds_it_tightly(count: int) -> None:
+    model = a_model(around(), brick_points(count))
+    region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))
+    assert (region.box[0] <= -HALF + 0.02).all() and (region.box[1] >= HALF - 0.02).all()
+    assert np.ptp(region.box, axis=0).max() < 1.3 * 2 * HALF.max()
+
+
+def test_parts_without_points_are_inside_the_box_when_the_masks_show_them() -> None:
+    points = brick_points()
+    points = points[points[:, 2] < 0.3]
+    model = a_model(around(), points)
+    region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))
+    assert region.box[1, 2] >= HALF[2] - 0.02
+
+
+def test_near_and_far_enclose_the_object_from_every_camera() -> None:
+    model = a_model(around(), brick_points())
+    region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))
+    distances = np.linalg.norm(model.poses[:, None, :3, 3] - brick_points()[None], axis=-1)
+    assert 1.0 < region.near <= distances.min()
+    assert distances.max() <= region.far < 8.0
+
+
+def test_stray_points_do_not_blow_up_an_open_scene() -> None:
+    points = np.concatenate([brick_points(), np.random.default_rng(1).normal(0, 500, (6, 3))])
+    region = find_region(a_model(around(), points), SceneKind.OPEN, [None] * 24)
+    assert np.ptp(region.box, axis=0).max() < 4
+    assert region.far < 60
+
+
+def test_the_world_is_upright_normalised_and_traceable() -> None:
+    model = a_model(around(), brick_points())
+    world = settle(model, brick_silhouettes(model), [None] * 24, keep_orientation=False)
+    box = world.region.box
+    assert np.allclose(box.mean(axis=0), 0, atol=1e-9)
+    assert np.abs(box).max() == pytest.approx(1)
+    assert np.allclose(world.world_from_model.points(model.points.xyz), world.model.points.xyz)
+    assert world.up_from == "cameras"
+    assert world.metres_per_unit is None
+    rotations = world.model.poses[:, :3, :3]
+    assert np.allclose(rotations @ rotations.transpose(0, 2, 1), np.eye(3), atol=1e-9)
+
+
+def test_gps_makes_the_world_metric() -> None:
+    poses = around(distance=40.0)
+    model = a_model(poses, 10 * brick_points())
+    places = [3.0 * pose[:3, 3] for pose in poses]
+    world = settle(model, [None] * 24, list(places), keep_orientation=False)
+    assert world.up_from == "gps"
+    assert world.metres_per_unit is not None
+    apart = np.linalg.norm(world.model.poses[0, :3, 3] - world.model.poses[12, :3, 3]) * world.metres_per_unit
+    assert apart == pytest.approx(np.linalg.norm(places[0] - places[12]), rel=1e-6)
+
+
+def test_optical_axes_converge_at_the_object_and_parallel_ones_in_front() -> None:
+    assert np.allclose(convergence_point(around()), 0, atol=0.01)
+    row = np.array([looking(np.array([x, 0.0, 0.0]), np.array([x, 5.0, 0.0]), Z) for x in range(5)])
+    point = convergence_point(row)
+    assert point[1] > 0.5
+    assert project(a_model(row, np.zeros((0, 3))).cameras[1], (point - row[2][:3, 3])[None] @ row[2][:3, :3])[0, 0] > 0

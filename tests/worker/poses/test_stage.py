@@ -1,0 +1,197 @@
+"""The whole stage on photos of a small textured ball, whose true cameras are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from demo_photos.cameras import View
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_worker.poses.similarity import fit_similarity
+from reconstruction_worker.stage import Stopped
+from reconstruction_worker.stages import poses
+
+from .scenes import Array, ball_photos, ball_views, degrees_between, poses_context, write_ingest
+
+VIEWS, SIZE = 10, 240
+Y_UP_TO_Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+
+
+@pytest.fixture(scope="module")
+def views() -> list[View]:
+    return ball_views(np.linspace(-35, 35, 5), SIZE)
+
+
+@pytest.fixture(scope="module")
+def photos(views: list[View]) -> dict[str, Image.Image]:
+    return ball_photos(views)
+
+
+@pytest.fixture(scope="module")
+def estimated(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, Image.Image]) -> tuple[Path, list[Any], Any]:
+    workspace = tmp_path_factory.mktemp("estimated")
+    write_ingest(workspace, photos)
+    context, reports = poses_context(workspace)
+    return workspace, reports, poses.run(context)
+
+
+def _transforms(workspace: Path) -> dict[str, Any]:
+    return json.loads((workspace / "poses" / "transforms.json").read_text())
+
+
+def _cameras(document: dict[str, Any]) -> Array:
+    return np.array([frame["transform_matrix"] for frame in document["frames"]])
+
+
+def test_estimated_poses_match_the_true_cameras(estimated: tuple[Path, list[Any], Any], views: list[View]) -> None:
+    document = _transforms(estimated[0])
+    truth = np.stack([view.camera_to_world for view in views])
+    found = _cameras(document)
+    assert len(found) == VIEWS
+    fit = fit_similarity(truth[:, :3, 3], found[:, :3, 3])
+    errors = np.linalg.norm(fit.points(truth[:, :3, 3]) - found[:, :3, 3], axis=1) / fit.scale
+    assert errors.max() < 0.03 * 3
+    turned = fit.rotation @ truth[:, :3, :3]
+    assert max(degrees_between(a[:, 2], b[:, 2]) for a, b in zip(turned, found[:, :3, :3], strict=True)) < 1.5
+    assert document["fl_x"] == pytest.approx(views[0].focal, rel=0.05)
+    assert degrees_between(fit.rotation @ [0, 1, 0], np.array([0.0, 0, 1])) < 4
+    assert degrees_between(fit.rotation @ [0, 0, 1], np.array([0.0, -1, 0])) < 10
+
+
+def test_the_files_are_those_of_the_contract(estimated: tuple[Path, list[Any], Any]) -> None:
+    workspace, _, output = estimated
+    document = _transforms(workspace)
+    assert document["camera_model"] == "PINHOLE"
+    assert document["scene"]["kind"] == "bounded"
+    assert document["hasAlpha"] is True
+    assert np.abs(document["scene"]["box"]).max() == pytest.approx(1)
+    for frame in document["frames"]:
+        with Image.open(workspace / frame["file_path"]) as picture:
+            assert picture.mode == "RGBA"
+            assert picture.size == (document["w"], document["h"])
+    cloud = trimesh.load(workspace / "poses" / "points.ply")
+    assert isinstance(cloud, trimesh.PointCloud)
+    assert len(cloud.vertices) > 100
+    assert np.ptp(np.asarray(cloud.colors)[:, :3], axis=0).min() > 50
+    registration = json.loads((workspace / "poses" / "registration.json").read_text())
+    assert registration["registered"] == registration["total"] == VIEWS
+    assert registration["strategies"][0]["strategy"] == "standard"
+    assert registration["points"] == len(cloud.vertices)
+    assert 0 < registration["meanReprojectionError"] < 1
+    assert sorted(path.name for path in (workspace / "poses").iterdir()) == [
+        "images", "points.ply", "registration.json", "transforms.json",
+    ]  # fmt: skip
+    assert output.message == f"{VIEWS} of {VIEWS} photos registered"
+    assert output.metrics["registeredImages"] == VIEWS
+
+
+def test_progress_rises_through_features_pairs_and_placing(estimated: tuple[Path, list[Any], Any]) -> None:
+    reports = estimated[1]
+    percents = [report.percent for report in reports]
+    assert percents == sorted(percents)
+    assert percents[-1] == 100
+    text = " ".join(report.message for report in reports)
+    assert "features in 4 of 10" in text
+    assert "of 45 pairs" in text
+    assert "undistorted 10 of 10" in text
+
+
+def test_a_second_estimate_is_the_same(
+    estimated: tuple[Path, list[Any], Any], photos: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    write_ingest(tmp_path, photos)
+    poses.run(poses_context(tmp_path)[0])
+    assert np.allclose(_cameras(_transforms(tmp_path)), _cameras(_transforms(estimated[0])), atol=1e-4)
+
+
+def test_wide_baselines_are_bridged_by_a_later_strategy(tmp_path: Path) -> None:
+    write_ingest(tmp_path, ball_photos(ball_views(np.linspace(-66, 66, 4), SIZE)))
+    poses.run(poses_context(tmp_path)[0])
+    registration = json.loads((tmp_path / "poses" / "registration.json").read_text())
+    assert registration["registered"] == 8
+    assert registration["strategies"][0]["registered"] < 7
+    assert registration["strategy"] != "standard"
+
+
+def _provide(workspace: Path, views: list[View], names: list[str], flip: Array | None = None) -> None:
+    frames = [
+        {
+            "file_path": name,
+            "transform_matrix": (Y_UP_TO_Z_UP @ view.camera_to_world @ (np.eye(4) if flip is None else flip)).tolist(),
+        }
+        for name, view in zip(names, views, strict=True)
+    ]
+    document = {"fl_x": views[0].focal, "w": SIZE, "h": SIZE, "frames": frames}
+    (workspace / "ingest" / "transforms.json").write_text(json.dumps(document))
+
+
+def test_provided_poses_are_kept_and_get_points(
+    photos: dict[str, Image.Image], views: list[View], tmp_path: Path
+) -> None:
+    write_ingest(tmp_path, photos)
+    _provide(tmp_path, views, list(photos))
+    poses.run(poses_context(tmp_path)[0])
+    document = _transforms(tmp_path)
+    assert document["upFrom"] == "provided"
+    similarity = np.array(document["worldFromModel"])
+    scale = np.cbrt(np.linalg.det(similarity[:3, :3]))
+    given = np.stack([Y_UP_TO_Z_UP @ view.camera_to_world for view in views])
+    expected = given[:, :3, 3] @ similarity[:3, :3].T + similarity[:3, 3]
+    assert np.allclose(_cameras(document)[:, :3, 3], expected, atol=1e-9)
+    assert np.allclose(similarity[:3, :3], scale * np.eye(3), atol=1e-9)
+    registration = json.loads((tmp_path / "poses" / "registration.json").read_text())
+    assert registration["method"] == "provided"
+    assert registration["points"] > 100
+    assert registration["meanReprojectionError"] < 1
+
+
+def test_provided_poses_with_another_convention_contradict_the_photos(
+    photos: dict[str, Image.Image], views: list[View], tmp_path: Path
+) -> None:
+    write_ingest(tmp_path, photos)
+    _provide(tmp_path, views, list(photos), flip=np.diag([1.0, -1, -1, 1]))
+    with pytest.raises(ReconstructionError, match="contradict the photos") as failure:
+        poses.run(poses_context(tmp_path)[0])
+    assert failure.value.code == "InvalidPoses"
+
+
+def test_poses_that_were_asked_for_must_be_there(photos: dict[str, Image.Image], tmp_path: Path) -> None:
+    write_ingest(tmp_path, dict(list(photos.items())[:3]))
+    with pytest.raises(ReconstructionError, match=r"spec.poses.method is Provided") as failure:
+        poses.run(poses_context(tmp_path, method="Provided")[0])
+    assert failure.value.code == "InvalidPoses"
+
+
+def test_photos_that_do_not_overlap_are_told_so(tmp_path: Path) -> None:
+    generator = np.random.default_rng(5)
+    pictures = {
+        f"{index}.png": Image.fromarray((generator.random((40, 50, 3)) * 255).astype(np.uint8)).resize((250, 200), 0)
+        for index in range(4)
+    }
+    write_ingest(tmp_path, pictures)
+    with pytest.raises(ReconstructionError, match="no two of them show the same place") as failure:
+        poses.run(poses_context(tmp_path)[0])
+    assert failure.value.code == "PoseEstimationFailed"
+    assert failure.value.details["tried"][0] == "standard"
+
+
+def test_photos_without_texture_are_told_so(tmp_path: Path) -> None:
+    pictures = {f"{i}.png": Image.new("RGB", (160, 120), (90, 120, 40 * i)) for i in range(4)}
+    write_ingest(tmp_path, pictures)
+    with pytest.raises(ReconstructionError, match="too little texture") as failure:
+        poses.run(poses_context(tmp_path)[0])
+    assert failure.value.code == "PoseEstimationFailed"
+
+
+def test_a_stop_is_honoured_between_the_steps(photos: dict[str, Image.Image], tmp_path: Path) -> None:
+    write_ingest(tmp_path, photos)
+    context, reports = poses_context(tmp_path, stop_requested=lambda: any("pairs" in r.message for r in reports))
+    with pytest.raises(Stopped):
+        poses.run(context)
+    assert not any((tmp_path / "poses").iterdir())
