@@ -60,6 +60,7 @@ class Application:
                 settings.lease_namespace,
                 settings.lease_name,
                 settings.identity,
+                settings.advertise_url,
                 settings.lease_duration_seconds,
                 settings.lease_renew_deadline_seconds,
                 settings.lease_retry_seconds,
@@ -70,9 +71,7 @@ class Application:
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        self._heed_signals()
         runner = await self._serve()
         try:
             if not await self._unless_stopped(self._prepare()):
@@ -83,13 +82,18 @@ class Application:
             await runner.cleanup()
             await self._kube.close()
 
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
     async def _prepare(self) -> None:
         await self._wait_for_kinds()
         if self._settings.leader_election:
             await self._lease.acquire()
 
     async def _lead(self) -> int:
-        """kopf ends on signals by itself; whatever ends first ends all, the workers before everything else."""
+        """Whatever ends first ends all, the workers before everything else: then the Lease can be given up at once."""
         self._leading = True
         self.metrics.leader.set(1)
         work = asyncio.create_task(self._work(), name="work")
@@ -106,6 +110,7 @@ class Application:
         self._leading = False
         self.metrics.leader.set(0)
         await _cancel(work)
+        await self._lease.release()
         self._stop.set()
         for task in tasks:
             await _cancel(task)
@@ -117,6 +122,7 @@ class Application:
 
     async def _work(self) -> None:
         await self._watching.ready.wait()
+        self._heed_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -178,7 +184,12 @@ class Application:
 
     async def _serve(self) -> web.AppRunner:
         reviewer = TokenReviewer(self._kube, time.monotonic)
-        sink = http.ProgressSink(lambda: self._leading, self._store.pods, self._receive)
+        sink = http.ProgressSink(
+            accepting=lambda: self._leading,
+            leader=lambda: self._lease.leader_address,
+            pods=self._store.pods,
+            receive=self._receive,
+        )
         app = http.application(http.Health(lambda: "", self._readiness), self.metrics, reviewer, sink)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()

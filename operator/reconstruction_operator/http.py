@@ -21,6 +21,8 @@ from .tokens import PodIdentity, TokenReviewer
 _log = logging.getLogger(__name__)
 
 _LARGEST_BODY_BYTES = 64 * 1024
+_FORWARDED = "X-Reconstruction-Forwarded"
+_FORWARD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Health:
 
 @dataclass(frozen=True)
 class ProgressSink:
-    """Where accepted updates go. `pods` lists the pods known for a job; `accepting` is true on the leader."""
+    """Where updates go. `accepting` is true on the leader; on the others `leader` is its address, empty when unknown.
+    `pods` lists the pods known for a job."""
 
     accepting: Callable[[], bool]
+    leader: Callable[[], str]
     pods: Callable[[JobKey, str], tuple[Pod, ...]]
     receive: Callable[[JobKey, ProgressUpdate], bool]
 
@@ -74,7 +78,7 @@ async def _progress(request: web.Request, reviewer: TokenReviewer, sink: Progres
     if scheme.lower() != "bearer" or not token:
         return _refusal(401, "a bearer token is needed")
     if not sink.accepting():
-        return _refusal(503, "this replica does not lead")
+        return await _forward(request, sink.leader())
     try:
         identity = await reviewer.review(token.strip())
     except (ApiError, aiohttp.ClientError, TimeoutError) as error:
@@ -90,6 +94,23 @@ async def _progress(request: web.Request, reviewer: TokenReviewer, sink: Progres
     if not _speaks_for(identity, key, update, sink):
         return _refusal(403, "the pod does not belong to that job")
     return web.json_response({}, status=200 if sink.receive(key, update) else 202)
+
+
+async def _forward(request: web.Request, leader: str) -> web.Response:
+    """Hand the update on as it is: the leader reviews the token itself."""
+    if not leader or _FORWARDED in request.headers:
+        return _refusal(503, "no replica leads at the moment")
+    headers = {"Authorization": request.headers["Authorization"], _FORWARDED: "1"}
+    timeout = aiohttp.ClientTimeout(total=_FORWARD_SECONDS)
+    body = await request.read()
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.post(leader + PROGRESS_PATH, data=body, headers=headers) as answer,
+        ):
+            return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
+    except (aiohttp.ClientError, TimeoutError):
+        return _refusal(503, "the replica that leads does not answer")
 
 
 def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink: ProgressSink) -> bool:

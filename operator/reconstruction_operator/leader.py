@@ -15,10 +15,14 @@ from datetime import UTC, datetime
 
 import aiohttp
 
+from reconstruction_api.names import GROUP
+
 from . import paths
 from .kube import ApiError, Document, Kube
 
 _log = logging.getLogger(__name__)
+
+_ADDRESS = f"{GROUP}/leader-address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class LeaseSettings:
     namespace: str
     name: str
     identity: str
+    address: str
+    """Base address of this replica's HTTP side, for the others; may be empty."""
     duration_seconds: float
     renew_deadline_seconds: float
     retry_seconds: float
@@ -43,6 +49,8 @@ class Lease:
         self._seen: tuple[object, object] | None = None
         self._seen_at = 0.0
         self.held = False
+        self.leader_address = ""
+        """Where the replica that leads can be reached; empty while none is known to."""
 
     async def acquire(self) -> None:
         """Returns when the Lease is held."""
@@ -99,13 +107,15 @@ class Lease:
                 raise
             await self._kube.create(paths.leases(self._settings.namespace), self._document())
             return True
-        spec = lease.setdefault("spec", {})
+        spec, marks = lease.setdefault("spec", {}), lease["metadata"].setdefault("annotations", {})
         holder = spec.get("holderIdentity") or ""
+        self.leader_address = marks.get(_ADDRESS, "") if holder else ""
         if holder != self._settings.identity and holder and not self._has_expired(spec):
             return False
         if holder != self._settings.identity:
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
             spec["acquireTime"] = _now()
+        marks[_ADDRESS] = self._settings.address
         spec["holderIdentity"] = self._settings.identity
         spec["leaseDurationSeconds"] = max(1, round(self._settings.duration_seconds))
         spec["renewTime"] = _now()
@@ -124,7 +134,11 @@ class Lease:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._settings.name, "namespace": self._settings.namespace},
+            "metadata": {
+                "name": self._settings.name,
+                "namespace": self._settings.namespace,
+                "annotations": {_ADDRESS: self._settings.address},
+            },
             "spec": {
                 "holderIdentity": self._settings.identity,
                 "leaseDurationSeconds": max(1, round(self._settings.duration_seconds)),

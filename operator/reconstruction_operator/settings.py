@@ -43,6 +43,8 @@ class Settings(BaseModel):
     """Namespace of the Lease; $POD_NAMESPACE where that is set."""
     identity: str = ""
     """Name of this replica in the Lease; $POD_NAME where that is set."""
+    advertise_host: str = ""
+    """Address at which the other replicas reach this one; $POD_IP where that is set."""
     lease_duration_seconds: float = Field(default=15, gt=0)
     """How long a Lease is valid after its last renewal."""
     lease_renew_deadline_seconds: float = Field(default=10, gt=0)
@@ -70,12 +72,19 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             "identity": environment.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(3)}",
             "lease_namespace": environment.get("POD_NAMESPACE") or "default",
+            "advertise_host": environment.get("POD_IP") or "",
         }
         for name in cls.model_fields:
             if text := environment.get(ENVIRONMENT_PREFIX + name.upper()):
                 values[name] = text
         given = vars(_parser(cls).parse_args(arguments))
         return cls.model_validate(values | {name: text for name, text in given.items() if text is not None})
+
+    @property
+    def advertise_url(self) -> str:
+        """Base address for the other replicas; empty when they can't know it."""
+        host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
+        return f"http://{host}:{self.http_port}" if host else ""
 
     @property
     def policy(self) -> Policy:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+import aiohttp
+
 T = TypeVar("T")
 
 
@@ -19,7 +21,9 @@ class OperatorProcess:
     """`python3 -m reconstruction_operator` . Flags are given as `name=value`."""
 
     def __init__(self, kubeconfig: Path, log: Path, **flags: str):
-        defaults = {"kubeconfig": str(kubeconfig), "http_port": str(free_port()), "http_host": "127.0.0.1",
+        port = flags.pop("http_port", None) or str(free_port())
+        self.url = f"http://127.0.0.1:{port}"
+        defaults = {"kubeconfig": str(kubeconfig), "http_port": port, "http_host": "127.0.0.1",
                     "leader_election": "false", "log_format": "text", "lost_report_grace_seconds": "3"}  # fmt: skip
         self._flags = [f"--{name.replace('_', '-')}={value}" for name, value in (defaults | flags).items()]
         self._log = log
@@ -31,6 +35,18 @@ class OperatorProcess:
                 [sys.executable, "-m", "reconstruction_operator", *self._flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": _python_path()},
             )  # fmt: skip
+
+    async def answers(self) -> None:
+        """Returns when the process is ready."""
+
+        async def ready() -> bool:
+            try:
+                async with aiohttp.ClientSession() as session, session.get(f"{self.url}/readyz") as answer:
+                    return answer.status == 200
+            except aiohttp.ClientError:
+                return False
+
+        await eventually(ready, f"{self.url}/readyz")
 
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""

@@ -24,8 +24,10 @@ WAITS, EATS_MEMORY = 1, 2
 async def work(node_kubeconfig: Path, python_image: str, tmp_path: Path) -> AsyncIterator[Workbench]:
     """An operator that pods can reach, and a ClusterReconstructionProfile whose pods run the stub from the host."""
     port = str(free_port())
-    flags = {"http_host": "0.0.0.0", "http_port": port, "progress_url": f"http://{NODE_IP}:{port}"}
-    async with workbench(node_kubeconfig, tmp_path / "operator.log", **flags) as made:
+    address = f"http://{NODE_IP}:{port}"
+    async with workbench(
+        node_kubeconfig, tmp_path / "operator.log", http_host="0.0.0.0", http_port=port, progress_url=address
+    ) as made:
         profile = f"stub-{secrets.token_hex(4)}"
         await made.kube.create(f"{API}/clusterreconstructionprofiles", _profile(profile, python_image))
         made.profile = profile

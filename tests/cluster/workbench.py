@@ -107,14 +107,15 @@ def conditions(job: Document) -> dict[str, Document]:
 
 
 @asynccontextmanager
-async def workbench(kubeconfig: Path, log: Path, **flags: str) -> AsyncIterator[Workbench]:
-    """An operator with these flags in a new namespace; both are gone afterwards."""
+async def workbench(kubeconfig: Path, log: Path, *, running: bool = True, **flags: str) -> AsyncIterator[Workbench]:
+    """An operator with these flags, running or not, in a new namespace; both are gone afterwards."""
     Rest(kubeconfig).install(CRDS)
     kube = Kube(await load_configuration(str(kubeconfig)))
     namespace = f"test-{secrets.token_hex(4)}"
     await kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
     operator = OperatorProcess(kubeconfig, log, namespaces=namespace, **flags)
-    operator.start()
+    if running:
+        operator.start()
     try:
         yield Workbench(kube, operator, namespace)
     finally:

@@ -102,9 +102,8 @@ def created(action: CreateJob) -> ChildJob:
 
 
 def workspace(**fields: Any) -> Claim:
-    return Claim(
-        **({"name": claim_name(KEY.name), "uid": "uid-of-claim", "parent_uid": UID, "phase": "Bound"} | fields)
-    )
+    known: dict[str, Any] = {"name": claim_name(KEY.name), "uid": "uid-of-claim", "parent_uid": UID, "phase": "Bound"}
+    return Claim(**(known | fields))
 
 
 def need_of(resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None) -> Need:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,7 @@ class Side:
     received: list[ProgressUpdate] = field(default_factory=list)
     pods: tuple[Pod, ...] = (POD,)
     leading: bool = True
+    leader: str = ""
     problem: str = ""
     clock: float = 0.0
 
@@ -67,6 +69,22 @@ class Side:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = await self.client.post("/v1/progress", data=body.model_dump_json(by_alias=True), headers=headers)
         return answer.status
+
+
+@asynccontextmanager
+async def leader_of(reviews: Reviews) -> AsyncIterator[tuple[str, list[ProgressUpdate]]]:
+    """Another replica, that leads: its address and what it receives."""
+    received: list[ProgressUpdate] = []
+
+    def receive(_: JobKey, update: ProgressUpdate) -> bool:
+        received.append(update)
+        return True
+
+    sink = http.ProgressSink(lambda: True, lambda: "", lambda key, uid: (POD,), receive)
+    reviewer = TokenReviewer(reviews, lambda: 0.0)  # type: ignore[arg-type]
+    app = http.application(http.Health(lambda: "", lambda: ""), Metrics(), reviewer, sink)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/"), received
 
 
 @pytest.fixture
@@ -81,7 +99,7 @@ async def side() -> AsyncIterator[Side]:
     def pods(key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in made[0].pods if key == KEY and pod.parent_uid == uid)
 
-    sink = http.ProgressSink(lambda: made[0].leading, pods, receive)
+    sink = http.ProgressSink(lambda: made[0].leading, lambda: made[0].leader, pods, receive)
     reviewer = TokenReviewer(reviews, lambda: made[0].clock)  # type: ignore[arg-type]
     health = http.Health(lambda: "", lambda: made[0].problem)
     app = http.application(health, Metrics(), reviewer, sink)
@@ -146,10 +164,25 @@ async def test_an_oversized_body_is_refused(side: Side) -> None:
     assert answer.status == 413
 
 
-async def test_workers_are_told_to_come_back_when_this_replica_does_not_lead(side: Side) -> None:
+async def test_workers_are_told_to_come_back_when_nobody_leads_or_nobody_can_review(side: Side) -> None:
     side.leading = False
     assert await side.post() == 503
     side.leading, side.reviews.broken = True, True
+    assert await side.post() == 503
+
+
+async def test_a_replica_that_does_not_lead_hands_updates_to_the_one_that_does(side: Side) -> None:
+    async with leader_of(side.reviews) as (url, received):
+        side.leading, side.leader = False, url
+        assert await side.post() == 200
+        assert await side.post("unknown") == 401
+    assert len(received) == 1 and side.received == []
+    assert await side.post() == 503  # the leader is gone
+
+
+async def test_updates_are_handed_on_once(side: Side) -> None:
+    """Two replicas that each believe the other leads must not play ball."""
+    side.leading, side.leader = False, str(side.client.make_url("")).rstrip("/")
     assert await side.post() == 503
 
 

@@ -63,7 +63,7 @@ class Server:
 
 def candidate(server: Server, name: str, clock: list[float], **changes: float) -> Lease:
     times = {"duration_seconds": 15.0, "renew_deadline_seconds": 0.2, "retry_seconds": 0.01} | changes
-    return Lease(server, LeaseSettings("system", "operator", name, **times), lambda: clock[0])  # type: ignore[arg-type]
+    return Lease(server, LeaseSettings("system", "operator", name, f"http://{name}", **times), lambda: clock[0])  # type: ignore[arg-type]
 
 
 async def takes(lease: Lease) -> bool:
@@ -105,6 +105,14 @@ async def test_renewals_keep_the_lease_whatever_the_clocks_say() -> None:
         assert not await takes(other)
 
 
+async def test_the_others_know_where_the_leader_is() -> None:
+    server, clock = Server(), [0.0]
+    await takes(candidate(server, "a", clock))
+    other = candidate(server, "b", clock)
+    await takes(other)
+    assert other.leader_address == "http://a"
+
+
 async def test_a_released_lease_is_taken_at_once() -> None:
     server, clock = Server(), [0.0]
     leader = candidate(server, "a", clock)
@@ -126,7 +134,7 @@ async def test_releasing_a_lease_that_another_one_took_does_no_harm() -> None:
 async def test_a_leader_that_can_not_renew_stops_before_its_lease_ends() -> None:
     for trouble in ("away", "hangs"):
         server = Server()
-        lease = Lease(server, LeaseSettings("system", "operator", "a", 15.0, 0.2, 0.01))  # type: ignore[arg-type]
+        lease = Lease(server, LeaseSettings("system", "operator", "a", "", 15.0, 0.2, 0.01))  # type: ignore[arg-type]
         await takes(lease)
         setattr(server, trouble, True)
         async with asyncio.timeout(2):

@@ -22,8 +22,9 @@ def test_namespaces_are_separated_by_commas_and_none_means_all() -> None:
 
 
 def test_a_pod_names_itself_in_the_lease() -> None:
-    settings = Settings.load([], {"POD_NAME": "operator-0", "POD_NAMESPACE": "system"})
+    settings = Settings.load([], {"POD_NAME": "operator-0", "POD_NAMESPACE": "system", "POD_IP": "10.0.0.7"})
     assert (settings.identity, settings.lease_namespace) == ("operator-0", "system")
+    assert settings.advertise_url == "http://10.0.0.7:8080"
 
 
 def test_a_wrong_value_is_named_by_its_setting() -> None:

@@ -1,0 +1,95 @@
+"""Two replicas: one leads, the other takes over, and nothing is done twice."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from reconstruction_api.worker import WorkerJob
+
+from .fake_kubelet import RUNS_ON, Ending, well
+from .operator_process import OperatorProcess, eventually
+from .test_operator import Case, kubelet_for
+from .workbench import Workbench, workbench
+
+pytestmark = pytest.mark.cluster
+
+FAST = {"lease_duration_seconds": "3", "lease_renew_deadline_seconds": "2", "lease_retry_seconds": "0.3"}
+
+
+def replica(work: Workbench, kubeconfig: Path, log: Path, identity: str) -> OperatorProcess:
+    """An operator that takes part in the election of its namespace."""
+    return OperatorProcess(
+        kubeconfig, log, namespaces=work.namespace, leader_election="true", lease_namespace=work.namespace,
+        identity=identity, advertise_host="127.0.0.1", **FAST,
+    )  # fmt: skip
+
+
+async def holder(work: Workbench) -> str:
+    leases = await work.listed("/apis/coordination.k8s.io/v1/.../leases")
+    return leases[0]["spec"]["holderIdentity"] if leases else ""
+
+
+async def leads(work: Workbench, identity: str) -> bool:
+    return await holder(work) == identity
+
+
+@pytest.mark.parametrize("gracefully", [True, False])
+async def test_another_replica_takes_over_in_the_middle_of_a_job(
+    kubeconfig: Path, tmp_path: Path, gracefully: bool
+) -> None:
+    async with workbench(kubeconfig, tmp_path / "none", running=False) as work, kubelet_for(kubeconfig) as kubelet:
+        first, second = (replica(work, kubeconfig, tmp_path / name, name) for name in ("first", "second"))
+        try:
+            first.start()
+            await eventually(lambda: leads(work, "first"), "the first leads")
+            second.start()
+            await second.answers()
+            await work.create_profile()
+            case = Case(work, "statue", kubelet)
+            trains = True
+
+            def script(job: WorkerJob) -> Ending:
+                return RUNS_ON if trains and job.resource_class == "reconstruct" else well(job)
+
+            case.pods_end(script)
+            await case.create()
+            await eventually(lambda: case.has_started(2), "training runs")
+            stopped = time.monotonic()
+            if gracefully:
+                assert first.stop() == 0
+            else:
+                first.kill()
+            await eventually(lambda: leads(work, "second"), "the second leads")
+            assert time.monotonic() - stopped < (3 if gracefully else 10)
+            trains = False
+            await case.change(suspend=True)
+            await case.until("Suspended")
+            await case.change(suspend=False)
+            await case.until("Succeeded")
+            assert case.classes() == ["prepare", "reconstruct", "reconstruct", "deliver"]
+        finally:
+            first.kill()
+            second.kill()
+
+
+async def test_every_replica_is_ready_and_knows_who_takes_updates(kubeconfig: Path, tmp_path: Path) -> None:
+    async with workbench(kubeconfig, tmp_path / "none", running=False) as work, aiohttp.ClientSession() as session:
+        replicas = [replica(work, kubeconfig, tmp_path / name, name) for name in ("first", "second")]
+        try:
+            for each in replicas:
+                each.start()
+                await each.answers()
+                await eventually(lambda: holder(work), "one leads")
+            for each in replicas:
+                async with session.get(f"{each.url}/readyz") as answer:
+                    assert (answer.status, await answer.text()) == (200, "ok")
+                headers = {"Authorization": "Bearer forged"}
+                async with session.post(f"{each.url}/v1/progress", data="{}", headers=headers) as answer:
+                    assert answer.status == 401, "the leader has looked at the token"
+        finally:
+            for each in replicas:
+                each.kill()
