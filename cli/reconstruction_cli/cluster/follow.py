@@ -41,7 +41,7 @@ def changes(
     `known` has by uid what was seen before: what is no longer there is reported as deleted. A cluster that stops
     answering is asked again for five minutes. Raises what `Cluster` raises.
     """
-    patience: _Patience | None = None
+    patience = _Patience()
     version = ""
     while True:
         try:
@@ -50,8 +50,9 @@ def changes(
                 yield from (Change(topic, document, True) for uid, document in known.items() if uid not in found)
                 yield from (Change(topic, document) for document in found.values())
                 known = found
-            patience = _Patience()
+                patience.renew()
             for kind, document in _watch(cluster, path, query, version):
+                patience.renew()
                 if kind == "ERROR":  # too old to continue from: begin again
                     version = ""
                     break
@@ -62,21 +63,26 @@ def changes(
         except Disconnected:
             time.sleep(_BREATH_SECONDS)
         except ReconstructionError as error:
-            if error.code != "ClusterUnreachable" or patience is None or patience.is_over():
+            if error.code != "ClusterUnreachable" or patience.is_over():
                 raise
             patience.wait()
 
 
 class _Patience:
-    """How long, and how often, a cluster that does not answer is asked again."""
+    """How long, and how often, a cluster that has answered once and does not any more is asked again."""
 
     def __init__(self) -> None:
         self._pause = 0.5
-        self._since: float | None = None
+        self._lost_since = float("-inf")
+
+    def renew(self) -> None:
+        """The cluster has answered."""
+        self._pause = 0.5
+        self._lost_since = float("inf")
 
     def is_over(self) -> bool:
-        self._since = self._since or time.monotonic()
-        return time.monotonic() - self._since > _GIVE_UP_SECONDS
+        self._lost_since = min(self._lost_since, time.monotonic())
+        return time.monotonic() - self._lost_since > _GIVE_UP_SECONDS
 
     def wait(self) -> None:
         time.sleep(self._pause * random.uniform(0.8, 1.2))

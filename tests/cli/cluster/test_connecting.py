@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from kubernetes.config import incluster_config
 from tests.cli.cluster.conftest import Museum
 from tests.cli.conftest import Recon
+
+from devcluster.kubectl import Kubectl
+from reconstruction_cli.cluster import connection
 
 pytestmark = pytest.mark.cluster
 
@@ -98,15 +106,19 @@ def test_an_unknown_user_is_told_to_log_in(recon: Recon, museum: Museum, tmp_pat
 
 
 def test_a_user_without_the_right_is_told_which_one(recon: Recon, museum: Museum, tmp_path: Path) -> None:
-    accounts = f"/api/v1/namespaces/{museum.name}/serviceaccounts"
-    museum.send("POST", accounts, {"metadata": {"name": "guest"}})
-    token = museum.send("POST", f"{accounts}/guest/token", {"apiVersion": "authentication.k8s.io/v1",
-                                                            "kind": "TokenRequest", "spec": {}})  # fmt: skip
-    use_token(tmp_path / "kubeconfig", token["status"]["token"])
+    use_token(tmp_path / "kubeconfig", account_token(museum))
     answer = recon("list")
     assert answer.status == 2
     assert answer.err.startswith("ClusterAccessDenied\n  User ")
     assert 'cannot list resource "reconstructionjobs"' in answer.err
+
+
+def account_token(museum: Museum) -> str:
+    """Of a service account without any rights."""
+    accounts = f"/api/v1/namespaces/{museum.name}/serviceaccounts"
+    museum.send("POST", accounts, {"metadata": {"name": "guest"}})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    return museum.send("POST", f"{accounts}/guest/token", request)["status"]["token"]
 
 
 def use_token(kubeconfig: Path, token: str) -> None:
@@ -115,3 +127,40 @@ def use_token(kubeconfig: Path, token: str) -> None:
     for user in document["users"]:
         user["user"] = {"token": token}
     kubeconfig.write_text(yaml.safe_dump(document))
+
+
+def test_inside_a_pod_its_own_account_and_namespace_are_used(
+    recon: Recon, museum: Museum, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = yaml.safe_load(museum.kubeconfig.read_text())["clusters"][0]["cluster"]
+    server = urlsplit(cluster["server"])
+    (tmp_path / "token").write_text(account_token(museum))
+    (tmp_path / "namespace").write_text(museum.name)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", cluster["certificate-authority"])
+    monkeypatch.setattr(connection, "_SERVICE_ACCOUNT_NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(server.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KUBECONFIG")
+    answer = recon("list")
+    assert f'"system:serviceaccount:{museum.name}:guest" cannot list' in answer.err
+    assert f'in the namespace "{museum.name}"' in answer.err
+
+
+@pytest.mark.usefixtures("kubernetes_tools")
+def test_kubectl_finds_it_as_a_plugin(museum: Museum, tmp_path: Path) -> None:
+    plugin = tmp_path / "kubectl-recon"
+    plugin.write_text(f"#!{sys.executable}\nfrom reconstruction_cli.main import main\nmain()\n")
+    plugin.chmod(0o755)
+    kubectl = Kubectl(museum.kubeconfig)
+    path = f"{tmp_path}{os.pathsep}{kubectl.environment['PATH']}"
+    environment = kubectl.environment | {"PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)}
+    museum.create()
+
+    def run(*words: str) -> str:
+        command = [kubectl.command()[0], "recon", *words]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    assert run("list", "-o", "name") == "reconstructionjob/statue\n"
+    assert run("list", "--help").startswith("Usage: kubectl recon list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -13,8 +14,11 @@ from tests.cli.cluster.conftest import JOB, Museum, artifact, condition, stage
 from tests.cli.cluster.watcher import Watcher
 from tests.cli.conftest import Recon
 
+from reconstruction_cli.cluster.events import Event
 from reconstruction_cli.cluster.jobs import Job, parse
+from reconstruction_cli.cluster.progress import display_for
 from reconstruction_cli.cluster.show import overview
+from reconstruction_cli.cluster.times import parse_time
 
 PROGRESS = {"percent": 41, "stagePercent": 37, "step": 300, "totalSteps": 900, "etaSeconds": 75, "loss": "0.0123",
             "psnr": "24.51"}  # fmt: skip
@@ -132,6 +136,28 @@ def test_the_picture_shows_stages_numbers_and_what_stands_in_the_way() -> None:
     assert "✓ poses" in text and "38 of 40 photos" in text
     assert "▸ train" in text and "step 300 of 900 · loss 0.0123 · PSNR 24.5 dB · 1 min 15 s left" in text
     assert "Reconciling True (Retrying) DiskFull: no space" in text
+
+
+def test_on_a_terminal_it_is_a_live_picture() -> None:
+    screen = io.StringIO()
+    console = Console(width=120, file=screen, force_terminal=True)
+    with display_for(console, job_with()) as display:
+        display.job_changed(job_with(stages=[stage("train", "Running")], stage="train", progress=PROGRESS))
+        event = Event(parse_time("2026-01-31T12:00:00Z"), True, "Interrupted", "The node is drained.", "1")
+        display.event_came(event, [event])
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert "step 300 of 900" in text
+    assert "Interrupted The node is drained." in text
+    assert screen.getvalue().startswith("\x1b[?25l"), "no cursor in the picture"
+
+
+def test_a_job_that_no_operator_looks_at_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconstruction_cli.cluster.progress.OPERATOR_ANSWERS_SECONDS", 0)
+    screen = io.StringIO()
+    with display_for(Console(width=120, file=screen), job_with(observedGeneration=None)) as display:
+        display.tick()
+        display.tick()
+    assert screen.getvalue().count("Is the operator running") == 1
 
 
 def test_before_the_operator_answers_all_stages_are_pending() -> None:

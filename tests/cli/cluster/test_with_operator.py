@@ -1,0 +1,100 @@
+"""The commands and the operator together; only the kubelet is a fake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.cluster.conftest import JOB, Museum
+from tests.cli.conftest import Recon
+from tests.cluster.fake_kubelet import RUNS_ON, FakeKubelet, badly, well
+from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.waiting import eventually
+
+from reconstruction_operator.kube import Kube, load_configuration
+
+pytestmark = pytest.mark.cluster
+
+
+class Kubelet:
+    """A fake kubelet in a thread of its own."""
+
+    def __init__(self, kubeconfig: Path):
+        self._kubeconfig = str(kubeconfig)
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+        self._thread.start()
+        assert self._ready.wait(30)
+
+    async def _run(self) -> None:
+        configuration = await load_configuration(self._kubeconfig)
+        kube = Kube(configuration)
+        self.fake = FakeKubelet(kube, configuration)
+        self._task = asyncio.ensure_future(self.fake.run())
+        self._ready.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        await kube.close()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(30)
+        self._loop.close()
+
+
+@pytest.fixture
+def kubelet(museum: Museum, tmp_path: Path) -> Iterator[FakeKubelet]:
+    """With an operator that serves the museum, and a profile."""
+    spec = {"engines": [{"name": "nerfacto", "image": "worker:1"}]}
+    profile = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionProfile",
+               "metadata": {"name": "default"}, "spec": spec}  # fmt: skip
+    profiles = f"/apis/reconstruction.dev/v1alpha1/namespaces/{museum.name}/reconstructionprofiles"
+    museum.send("POST", profiles, profile)
+    kubelet = Kubelet(museum.kubeconfig)
+    operator = OperatorProcess(museum.kubeconfig, tmp_path / "operator.log", namespaces=museum.name)
+    operator.start()
+    try:
+        yield kubelet.fake
+    finally:
+        operator.kill()
+        kubelet.stop()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "job.yaml"
+    path.write_text(JOB)
+    return path
+
+
+def test_a_failed_job_is_retried_and_succeeds(recon: Recon, museum: Museum, kubelet: FakeKubelet, file: Path) -> None:
+    kubelet.script = lambda job: (
+        badly("LowRegistration", "5 of 40 photos") if job.resource_class == "reconstruct" else well(job)
+    )
+    failed = recon("submit", file, "--watch")
+    assert failed.status == 3
+    assert failed.err.startswith("LowRegistration")
+    assert "recon retry statue" in recon("submit", file).out
+
+    kubelet.script = well
+    answer = recon("retry", "statue", "--watch")
+    assert answer.status == 0, answer.err
+    assert f"{museum.name}/statue has succeeded" in answer.out
+    assert [job.resource_class for job in kubelet.seen] == ["prepare", "reconstruct", "reconstruct", "deliver"]
+    assert "model.glb" in recon("artifacts", "statue").out
+
+
+def test_a_job_is_suspended_and_resumed(recon: Recon, museum: Museum, kubelet: FakeKubelet, file: Path) -> None:
+    kubelet.script = lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job)
+    recon("submit", file)
+    assert eventually(lambda: len(kubelet.seen) == 2)
+    recon("suspend", "statue")
+    assert eventually(lambda: "Suspended" in recon("list").out)
+    kubelet.script = well
+    recon("resume", "statue")
+    assert recon("watch", "statue").status == 0
