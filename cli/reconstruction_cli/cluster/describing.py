@@ -32,8 +32,9 @@ def describe(cluster: Cluster, name: str) -> None:
     if job.status.failure is not None:
         console.print(Text("\nFailure", "bold"))
         console.print(failure_lines(job.status.failure))
-    console.print(Text("\nEvents", "bold"))
-    for event in events.recent(cluster, job.uid)[-_EVENTS_SHOWN:]:
+    if latest := events.recent(cluster, job.uid)[-_EVENTS_SHOWN:]:
+        console.print(Text("\nEvents", "bold"))
+    for event in latest:
         console.print(Text("  ").append_text(event_line(event)))
 
 

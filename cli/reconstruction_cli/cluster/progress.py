@@ -17,7 +17,7 @@ from ..words import details
 from .events import Event
 from .jobs import Job
 from .show import live_progress, notable, overview, stages_of
-from .times import clock
+from .times import clock, parse_time
 
 PLAIN_INTERVAL_SECONDS: Final = 10.0
 OPERATOR_ANSWERS_SECONDS: Final = 15.0
@@ -113,7 +113,12 @@ class PlainDisplay:
         for stage in stages_of(job):
             if stage.state is not StageState.PENDING:
                 text = f" · {stage.message}" if stage.message else ""
-                self._say_once(f"{stage.name}: {stage.state.lower()}{text}", f"{stage.attempt}/{stage.digest}")
+                moment = stage.completion_time or stage.start_time
+                self._say_once(
+                    f"{stage.name}: {stage.state.lower()}{text}",
+                    f"{stage.attempt}/{stage.digest}",
+                    parse_time(moment) if moment else None,
+                )
         for condition in notable(job):
             text = f" {condition.message}" if condition.message else ""
             self._say_once(f"{condition.type} {condition.status} ({condition.reason}){text}", "")

@@ -110,3 +110,19 @@ def museum_on(rest: Rest, kubeconfig: Path, folder: Path, enforce: str = "privil
         yield museum
     finally:
         museum.send("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def account_token(museum: Museum) -> str:
+    """Of a service account without any rights."""
+    accounts = f"/api/v1/namespaces/{museum.name}/serviceaccounts"
+    museum.send("POST", accounts, {"metadata": {"name": "guest"}})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    return museum.send("POST", f"{accounts}/guest/token", request)["status"]["token"]
+
+
+def use_token(kubeconfig: Path, token: str) -> None:
+    """Change who the kubeconfig's user is."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    for user in document["users"]:
+        user["user"] = {"token": token}
+    kubeconfig.write_text(yaml.safe_dump(document))

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from kubernetes.config import incluster_config
-from tests.cli.cluster.conftest import Museum
+from tests.cli.cluster.conftest import Museum, account_token, use_token
 from tests.cli.conftest import Recon
 
 from devcluster.kubectl import Kubectl
@@ -111,22 +111,6 @@ def test_a_user_without_the_right_is_told_which_one(recon: Recon, museum: Museum
     assert answer.status == 2
     assert answer.err.startswith("ClusterAccessDenied\n  User ")
     assert 'cannot list resource "reconstructionjobs"' in answer.err
-
-
-def account_token(museum: Museum) -> str:
-    """Of a service account without any rights."""
-    accounts = f"/api/v1/namespaces/{museum.name}/serviceaccounts"
-    museum.send("POST", accounts, {"metadata": {"name": "guest"}})
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    return museum.send("POST", f"{accounts}/guest/token", request)["status"]["token"]
-
-
-def use_token(kubeconfig: Path, token: str) -> None:
-    """Change who the kubeconfig's user is."""
-    document = yaml.safe_load(kubeconfig.read_text())
-    for user in document["users"]:
-        user["user"] = {"token": token}
-    kubeconfig.write_text(yaml.safe_dump(document))
 
 
 def test_inside_a_pod_its_own_account_and_namespace_are_used(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.cluster.conftest import CRDS, Museum, artifact, museum_on
+from tests.cli.cluster.conftest import CRDS, Museum, account_token, artifact, museum_on, use_token
 from tests.cli.cluster.watcher import Watcher
 from tests.cli.conftest import Answer, Recon
 from tests.cluster.pods import restricted_pod
@@ -109,6 +109,27 @@ def test_all_files_arrive_whole_and_only_once(fetch, gallery: Museum, tmp_path: 
     assert "  model.glb  20.0 MB  (was there)" in again
     assert "  report.html  70.0 kB" in again
     assert (tmp_path / "out" / "statue" / "report.html").read_bytes() == content("report.html")
+
+
+@pytest.mark.node
+def test_the_documented_rights_are_enough(fetch, gallery: Museum, tmp_path: Path) -> None:
+    rules = [
+        {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]},
+    ]
+    roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{gallery.name}"
+    gallery.send("POST", f"{roles}/roles", {"metadata": {"name": "guest"}, "rules": rules})
+    binding = {"metadata": {"name": "guest"},
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "guest"},
+               "subjects": [{"kind": "ServiceAccount", "name": "guest", "namespace": gallery.name}]}  # fmt: skip
+    gallery.send("POST", f"{roles}/rolebindings", binding)
+    own = tmp_path / "kubeconfig"
+    own.write_text(gallery.kubeconfig.read_text())
+    use_token(own, account_token(gallery))
+    answer = fetch("report.html", "--to", tmp_path / "here", "--kubeconfig", own)
+    assert answer.status == 0, answer.err
 
 
 @pytest.mark.node
