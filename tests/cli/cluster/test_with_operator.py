@@ -7,12 +7,14 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.cluster.conftest import JOB, Museum
 from tests.cli.conftest import Recon
 from tests.cluster.fake_kubelet import RUNS_ON, FakeKubelet, badly, well
 from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.rest import GROUP
 from tests.cluster.waiting import eventually
 
 from reconstruction_operator.kube import Kube, load_configuration
@@ -23,8 +25,9 @@ pytestmark = pytest.mark.cluster
 class Kubelet:
     """A fake kubelet in a thread of its own."""
 
-    def __init__(self, kubeconfig: Path):
+    def __init__(self, kubeconfig: Path, node: str):
         self._kubeconfig = str(kubeconfig)
+        self._node = node
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
@@ -34,7 +37,7 @@ class Kubelet:
     async def _run(self) -> None:
         configuration = await load_configuration(self._kubeconfig)
         kube = Kube(configuration)
-        self.fake = FakeKubelet(kube, configuration)
+        self.fake = FakeKubelet(kube, configuration, node=self._node)
         self._task = asyncio.ensure_future(self.fake.run())
         self._ready.set()
         with contextlib.suppress(asyncio.CancelledError):
@@ -49,20 +52,27 @@ class Kubelet:
 
 @pytest.fixture
 def kubelet(museum: Museum, tmp_path: Path) -> Iterator[FakeKubelet]:
-    """With an operator that serves the museum, and a profile."""
-    spec = {"engines": [{"name": "nerfacto", "image": "worker:1"}]}
-    profile = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionProfile",
-               "metadata": {"name": "default"}, "spec": spec}  # fmt: skip
-    profiles = f"/apis/reconstruction.dev/v1alpha1/namespaces/{museum.name}/reconstructionprofiles"
-    museum.send("POST", profiles, profile)
-    kubelet = Kubelet(museum.kubeconfig)
+    """The museum's own node, with an operator that serves only the museum, and a profile that chooses the node."""
+    kubelet = Kubelet(museum.kubeconfig, museum.name)
     operator = OperatorProcess(museum.kubeconfig, tmp_path / "operator.log", namespaces=museum.name)
-    operator.start()
     try:
+        node = f"/api/v1/nodes/{museum.name}"
+        assert eventually(lambda: museum.rest.send("GET", node).status == 200)
+        museum.send("PATCH", node, {"metadata": {"labels": {"museum": museum.name}}}, "application/merge-patch+json")
+        museum.send("POST", f"{GROUP}/namespaces/{museum.name}/reconstructionprofiles", _profile(museum.name))
+        operator.start()
         yield kubelet.fake
     finally:
         operator.kill()
         kubelet.stop()
+        museum.send("DELETE", f"/api/v1/nodes/{museum.name}")
+
+
+def _profile(museum: str) -> dict[str, Any]:
+    here = {"nodeSelector": {"museum": museum}}
+    spec = {"engines": [{"name": "nerfacto", "image": "worker:1"}], "cpu": here, "gpu": here}
+    kind = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionProfile"}
+    return kind | {"metadata": {"name": "default"}, "spec": spec}
 
 
 @pytest.fixture
@@ -73,7 +83,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_failed_job_is_retried_and_succeeds(recon: Recon, museum: Museum, kubelet: FakeKubelet, file: Path) -> None:
-    kubelet.script = lambda job: (
+    kubelet.scripts["statue"] = lambda job: (
         badly("LowRegistration", "5 of 40 photos") if job.resource_class == "reconstruct" else well(job)
     )
     failed = recon("submit", file, "--watch")
@@ -81,7 +91,7 @@ def test_a_failed_job_is_retried_and_succeeds(recon: Recon, museum: Museum, kube
     assert failed.err.startswith("LowRegistration")
     assert "recon retry statue" in recon("submit", file).out
 
-    kubelet.script = well
+    kubelet.scripts["statue"] = well
     answer = recon("retry", "statue", "--watch")
     assert answer.status == 0, answer.err
     assert f"{museum.name}/statue has succeeded" in answer.out
@@ -90,11 +100,11 @@ def test_a_failed_job_is_retried_and_succeeds(recon: Recon, museum: Museum, kube
 
 
 def test_a_job_is_suspended_and_resumed(recon: Recon, museum: Museum, kubelet: FakeKubelet, file: Path) -> None:
-    kubelet.script = lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job)
+    kubelet.scripts["statue"] = lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job)
     recon("submit", file)
     assert eventually(lambda: len(kubelet.seen) == 2)
     recon("suspend", "statue")
     assert eventually(lambda: "Suspended" in recon("list").out)
-    kubelet.script = well
+    kubelet.scripts["statue"] = well
     recon("resume", "statue")
     assert recon("watch", "statue").status == 0
