@@ -24,6 +24,7 @@ from .leader import Lease, LeaseSettings
 from .metrics import Metrics
 from .model import JobKey
 from .observe import observe
+from .policies.measures import measures
 from .progress import LiveUpdates
 from .queue import JobQueue
 from .resync import resync
@@ -35,6 +36,8 @@ from .watching import Watching
 _log = logging.getLogger(__name__)
 
 _OUTDATED_SECONDS = 1.0
+_SILENT_SECONDS = 300.0
+"""Watches reconnect by themselves long before; if they have not, a new process is the remedy."""
 _KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
 
 
@@ -67,7 +70,8 @@ class Application:
             ),
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
-        self.metrics.api_calls.set_function(lambda: self._kube.calls)
+        self.metrics.watch_age.set_function(self._watching.quiet_seconds)
+        kube.called = self.metrics.api_calls.inc
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
@@ -133,10 +137,14 @@ class Application:
         if observed is None:
             self._queue.forget(key)
             self._live.forget(key)
+            self.metrics.forget(key)
             return None
-        plan = decide(observed, datetime.now(UTC))
+        now = datetime.now(UTC)
+        plan = decide(observed, now)
         try:
             await self._actor.act(observed.job, plan)
+            engine = observed.job.spec.engine if observed.job.spec is not None else ""
+            self.metrics.record(key, engine, measures(observed, plan.status or observed.job.status, now))
         except Outdated:
             return _OUTDATED_SECONDS
         except Exception:
@@ -190,12 +198,16 @@ class Application:
             pods=self._store.pods,
             receive=self._receive,
         )
-        app = http.application(http.Health(lambda: "", self._readiness), self.metrics, reviewer, sink)
+        app = http.application(http.Health(self._liveness, self._readiness), self.metrics, reviewer, sink)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
         _log.info("serving", extra={"port": runner.addresses[0][1]})
         return runner
+
+    def _liveness(self) -> str:
+        quiet = self._watching.quiet_seconds() if self._leading else 0.0
+        return "" if quiet < _SILENT_SECONDS else f"nothing was heard from the API server for {quiet:.0f} s"
 
     def _readiness(self) -> str:
         if not self._kinds_exist:

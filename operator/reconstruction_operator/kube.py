@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -66,7 +66,8 @@ class Kube:
         configuration.client_session_kwargs = {"trust_env": False}
         self._client = ApiClient(configuration)
         self._client.user_agent = "reconstruction-operator"
-        self.calls = 0
+        self.called: Callable[[], None] = lambda: None
+        """Told of every call."""
 
     async def close(self) -> None:
         await self._client.close()
@@ -78,7 +79,7 @@ class Kube:
         """One call. Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none."""
         headers = await self._headers(path, method, content_type)
         url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
-        self.calls += 1
+        self.called()
         response = await self._client.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=seconds
         )

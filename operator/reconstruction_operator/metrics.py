@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+from .model import JobKey
+from .policies.measures import Measures
+
+_QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SLOW = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
+_DECIBELS = (10, 15, 18, 20, 22, 24, 25, 26, 27, 28, 29, 30, 32, 34, 36, 40)
 
 
 class Metrics:
@@ -13,43 +20,97 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.reconcile_seconds = Histogram(
-            "reconstruction_operator_reconcile_duration_seconds", "Time to decide and act for one job.",
-            buckets=_SECONDS, registry=self.registry,
-        )  # fmt: skip
-        self.reconcile_errors = Counter(
-            "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error.",
-            registry=self.registry,
-        )  # fmt: skip
+        self._states: dict[JobKey, str] = {}
+        self._operator_metrics()
+        self._job_metrics()
+
+    def _operator_metrics(self) -> None:
+        self.reconcile_seconds = self._histogram(
+            "reconstruction_operator_reconcile_duration_seconds", "Time to decide and act for one job.", _QUICK
+        )
+        self.reconcile_errors = self._counter(
+            "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error."
+        )
+        self.status_lag = self._histogram(
+            "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
+        )
+        self.resync_corrections = self._counter(
+            "reconstruction_operator_resync_corrections_total", "Changes that no watch had reported."
+        )
+        self.progress_updates = self._counter(
+            "reconstruction_operator_progress_updates_total", "Live updates of workers.", "result"
+        )
+        self.leader = Gauge("reconstruction_operator_leader", "1 while this replica acts.", registry=self.registry)
         self.queue_depth = Gauge(
             "reconstruction_operator_queue_depth", "Jobs that wait to be looked at.", registry=self.registry
         )
-        self.leader = Gauge("reconstruction_operator_leader", "1 while this replica acts.", registry=self.registry)
-        self.api_calls = Gauge(
-            "reconstruction_operator_api_calls", "Calls to the API server, watches not counted.",
+        self.api_calls = self._counter(
+            "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
+        )
+        self.watch_age = Gauge(
+            "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
             registry=self.registry,
         )  # fmt: skip
-        self.resync_corrections = Counter(
-            "reconstruction_operator_resync_corrections_total", "Changes that no watch had reported.",
-            registry=self.registry,
-        )  # fmt: skip
-        self.progress_updates = Counter(
-            "reconstruction_operator_progress_updates_total", "Live updates of workers.", ["result"],
-            registry=self.registry,
-        )  # fmt: skip
-        self.finished = Counter(
+
+    def _job_metrics(self) -> None:
+        self.finished = self._counter(
             "reconstructionjob_finished_total", "Jobs that ended, by their Succeeded condition.",
-            ["namespace", "engine", "outcome", "reason"], registry=self.registry,
+            "namespace", "engine", "outcome", "reason",
         )  # fmt: skip
-        self.retries = Counter(
+        self.retries = self._counter(
             "reconstructionjob_retries_total", "Attempts that failed and were followed by another.",
-            ["resource_class", "reason"], registry=self.registry,
+            "resource_class", "reason",
         )  # fmt: skip
-        self.interruptions = Counter(
+        self.interruptions = self._counter(
             "reconstructionjob_interruptions_total", "Attempts ended by preemption, eviction or suspension.",
-            ["resource_class"], registry=self.registry,
+            "resource_class",
         )  # fmt: skip
+        self.stage_seconds = self._histogram(
+            "reconstructionjob_stage_duration_seconds", "Running time of stages that ended well.", _SLOW, "stage"
+        )
+        self.admission_seconds = self._histogram(
+            "reconstructionjob_admission_wait_seconds", "From the wish for a pod to its place on a node.", _SLOW
+        )
+        self.psnr = self._histogram(
+            "reconstructionjob_psnr_decibels", "Held-out quality of jobs that succeeded.", _DECIBELS, "engine"
+        )
+        self.current = Gauge(
+            "reconstructionjob_current", "Jobs by what they do now: a stage, or how they ended.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
+
+    def record(self, key: JobKey, engine: str, measures: Measures) -> None:
+        """What one decision changed."""
+        self._states[key] = measures.state
+        if measures.finished is not None:
+            outcome, reason = measures.finished
+            self.finished.labels(key.namespace, engine, outcome, reason).inc()
+        for resource_class, reason in measures.retries:
+            self.retries.labels(resource_class, reason).inc()
+        for resource_class in measures.interruptions:
+            self.interruptions.labels(resource_class).inc()
+        for stage, seconds in measures.stage_seconds:
+            self.stage_seconds.labels(stage).observe(seconds)
+        for seconds in measures.admission_seconds:
+            self.admission_seconds.observe(seconds)
+        for seconds in measures.status_lag_seconds:
+            self.status_lag.observe(seconds)
+        if measures.psnr is not None:
+            self.psnr.labels(engine).observe(measures.psnr)
+
+    def forget(self, key: JobKey) -> None:
+        """The job is gone."""
+        self._states.pop(key, None)
 
     def expose(self) -> tuple[bytes, str]:
         """Text in Prometheus' format, and its content type."""
+        self.current.clear()
+        for state, number in Tally(self._states.values()).items():
+            self.current.labels(state).set(number)
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)

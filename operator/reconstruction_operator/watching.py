@@ -7,6 +7,7 @@ its own on the objects: no finalizers, no annotations, no peering; a namespace t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,10 @@ class Watching:
             )
             for task in following:
                 task.cancel()
+
+    def quiet_seconds(self) -> float:
+        """Since when the quietest watch has heard nothing."""
+        return time.monotonic() - min(informer.heard for informer in self.informers)
 
     async def list_profiles(self) -> None:
         """Profiles are few: they are read as a whole."""

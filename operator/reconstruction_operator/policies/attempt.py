@@ -135,8 +135,20 @@ def _active(pods: list[Pod], spec: ReconstructionJobSpec, observed: Observed, no
     if pod.phase == "Running" or pod.container.started is not None:
         return Running(pod)
     if pod.scheduled is None:
-        return Waiting(pod.unscheduled_reason or "Pending", pod.unscheduled_message or "The pod waits for a node.")
+        return _unscheduled(pod, spec, observed, now)
     return _starting(pod, spec, observed, now)
+
+
+def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
+    """Hardware is waited for without end; photos that are not there are not."""
+    reason = pod.unscheduled_reason or "Pending"
+    message = pod.unscheduled_message or "The pod waits for a node."
+    claim = spec.source.persistent_volume_claim
+    if claim is None or f'persistentvolumeclaim "{claim.claim_name}" not found' not in message:
+        return Waiting(reason, message)
+    until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
+    text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
+    return Failed(failure("SourceNotFound", text)) if now >= until else Waiting(reason, text, until=until)
 
 
 def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:

@@ -45,6 +45,19 @@ def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
     assert after.job.status.failure is None
 
 
+def test_photos_on_a_claim_that_does_not_exist_are_waited_for_and_then_missed() -> None:
+    seen = started(PREPARE)
+    pod = replace(
+        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        unscheduled_message='0/1 nodes are available: persistentvolumeclaim "photos" not found.',
+    )  # fmt: skip
+    seen = with_pod(seen, pod)
+    assert decide(seen, NOW + seconds(10)).next_check == NOW + seconds(300)
+    after, _ = settled(seen, NOW + seconds(301))
+    assert after.job.status.failure is not None and after.job.status.failure.code == "SourceNotFound"
+    assert "'photos'" in after.job.status.failure.message
+
+
 def test_an_image_that_can_not_be_pulled_is_waited_for_and_then_fails_the_attempt() -> None:
     seen = pending(waiting_reason="ImagePullBackOff", waiting_message="no such image")
     soon = decide(seen, NOW + seconds(10))

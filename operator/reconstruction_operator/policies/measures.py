@@ -1,0 +1,114 @@
+"""What a decision means in numbers: the difference between the status before and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconstruction_api.errors import CATALOGUE
+from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
+
+from ..model import Observed
+from ..times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Each field holds one entry for each thing that happened. Times in seconds, PSNR in decibels."""
+
+    state: str
+    """Stage that runs, or Succeeded, Failed, Suspended, Waiting."""
+    finished: tuple[str, str] | None = None
+    """Outcome and reason."""
+    retries: tuple[tuple[str, str], ...] = ()
+    """Resource class and catalogue code."""
+    interruptions: tuple[str, ...] = ()
+    """Resource class."""
+    stage_seconds: tuple[tuple[str, float], ...] = ()
+    admission_seconds: tuple[float, ...] = ()
+    status_lag_seconds: tuple[float, ...] = ()
+    psnr: float | None = None
+
+
+def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> Measures:
+    """`after` is the status that a decision about `observed` asks for."""
+    before = observed.job.status
+    finished = _finished(before, after)
+    old = {run.digest: run for run in before.runs}
+    changed = [(old[run.digest], run) for run in after.runs if run.digest in old and old[run.digest] != run]
+    return Measures(
+        state=_state(after),
+        finished=finished,
+        retries=tuple(
+            (new.resource_class.value, _code(new.trouble))
+            for run, new in changed
+            if new.failures > run.failures and not new.ended
+        ),
+        interruptions=tuple(new.resource_class.value for run, new in changed if new.interruptions > run.interruptions),
+        stage_seconds=_stage_seconds(before, after),
+        admission_seconds=_admission_seconds(before, after),
+        status_lag_seconds=tuple(
+            lag for run, new in changed if _is_over(run, new) for lag in _lags(observed, run.job_name, now)
+        ),
+        psnr=_psnr(after) if finished is not None and finished[0] == "Succeeded" else None,
+    )
+
+
+def _condition(status: ReconstructionJobStatus, kind: ConditionType) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def _finished(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -> tuple[str, str] | None:
+    old, new = (_condition(status, ConditionType.SUCCEEDED) for status in (before, after))
+    if new is None or new.status == "Unknown" or (old is not None and old.status == new.status):
+        return None
+    return "Succeeded" if new.status == "True" else "Failed", new.reason
+
+
+def _state(status: ReconstructionJobStatus) -> str:
+    succeeded, suspended = (_condition(status, kind) for kind in (ConditionType.SUCCEEDED, ConditionType.SUSPENDED))
+    if succeeded is not None and succeeded.status != "Unknown":
+        return "Succeeded" if succeeded.status == "True" else "Failed"
+    if suspended is not None and suspended.status == "True":
+        return "Suspended"
+    running = next((stage.name for stage in status.stages if stage.state == StageState.RUNNING), None)
+    return running or "Waiting"
+
+
+def _code(trouble: str) -> str:
+    code = trouble.partition(":")[0]
+    return code if code in CATALOGUE else "InternalError"
+
+
+def _is_over(run: ClassRun, new: ClassRun) -> bool:
+    return new.completed or new.ended or new.attempt > run.attempt
+
+
+def _stage_seconds(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -> tuple[tuple[str, float], ...]:
+    done = {(stage.name, stage.digest) for stage in before.stages if stage.state == StageState.SUCCEEDED}
+    seconds: list[tuple[str, float]] = []
+    for stage in after.stages:
+        start, end = parse_time(stage.start_time), parse_time(stage.completion_time)
+        if stage.state == StageState.SUCCEEDED and (stage.name, stage.digest) not in done and start and end:
+            seconds.append((stage.name, (end - start).total_seconds()))
+    return tuple(seconds)
+
+
+def _admission_seconds(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -> tuple[float, ...]:
+    old, new = (_condition(status, ConditionType.ADMITTED) for status in (before, after))
+    if old is None or new is None or (old.status, new.status) != ("False", "True") or new.reason == "Finished":
+        return ()
+    wished, placed = parse_time(old.last_transition_time), parse_time(new.last_transition_time)
+    return ((placed - wished).total_seconds(),) if wished and placed else ()
+
+
+def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]:
+    ends = [pod.container.ended for pod in observed.pods if pod.job_name == job_name and pod.container.ended]
+    return (max(0.0, (now - max(ends)).total_seconds()),) if ends else ()
+
+
+def _psnr(status: ReconstructionJobStatus) -> float | None:
+    try:
+        return float(status.metrics["psnr"])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,91 @@
+"""What is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconstruction_api.worker import PodReport
+from reconstruction_operator.decide import decide
+from reconstruction_operator.model import Observed
+from reconstruction_operator.policies.measures import Measures, measures
+
+from ..builders import (
+    DELIVER,
+    NOW,
+    PREPARE,
+    RECONSTRUCT,
+    current,
+    ended,
+    failure,
+    observed,
+    pod_of,
+    report_of,
+    seconds,
+    settled,
+    spec_of,
+    started,
+    update,
+    with_pod,
+)
+
+
+def measured(seen: Observed, after: float = 0) -> Measures:
+    """What one decision, some seconds later, amounts to."""
+    now = NOW + seconds(after)
+    return measures(seen, decide(seen, now).status or seen.job.status, now)
+
+
+def test_a_job_that_ends_well_is_counted_once_with_its_quality() -> None:
+    seen = started(DELIVER)
+    report = report_of(DELIVER, metrics={"psnr": "27.3"})
+    done = with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW)
+    assert (measured(done).finished, measured(done).psnr) == (("Succeeded", "Completed"), 27.3)
+    assert measured(settled(done)[0]).finished is None
+
+
+def test_a_failure_is_counted_by_its_code_and_is_no_retry() -> None:
+    seen = started(PREPARE)
+    pod = ended(current(seen), 3, PodReport(failure=failure("EmptyMesh", retryable=False)))
+    found = measured(with_pod(seen, pod, failed=True, ended=NOW))
+    assert (found.finished, found.retries, found.state) == (("Failed", "EmptyMesh"), (), "Failed")
+
+
+def test_a_retry_is_counted_by_class_and_code() -> None:
+    seen = started(RECONSTRUCT)
+    pod = ended(current(seen), 4, PodReport(failure=failure("GPUOutOfMemory")))
+    assert measured(with_pod(seen, pod, failed=True, ended=NOW)).retries == (("reconstruct", "GPUOutOfMemory"),)
+
+
+def test_an_interruption_is_counted_by_class() -> None:
+    seen = started(RECONSTRUCT)
+    found = measured(with_pod(seen, ended(current(seen), 5), failed=True, ended=NOW))
+    assert (found.interruptions, found.retries) == (("reconstruct",), ())
+
+
+def test_the_lag_runs_from_the_end_of_the_pod_to_its_result_in_status() -> None:
+    seen = started(PREPARE)
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
+    assert measured(done, after=10.75).status_lag_seconds == (0.75,)
+
+
+def test_the_wait_for_a_node_is_measured_when_it_is_over() -> None:
+    seen, _ = settled(observed())
+    after = replace(seen, pods=(pod_of(current(seen)),))
+    assert measured(after, after=42).admission_seconds == (42.0,)
+
+
+def test_the_time_of_a_stage_is_measured_when_it_is_done() -> None:
+    seen = started(RECONSTRUCT)
+    running = with_pod(seen, pod_of(current(seen)))
+    running, _ = settled(replace(running, live=update(current(seen), "train", 1)))
+    done = with_pod(running, ended(current(seen), 0, report_of(RECONSTRUCT)), succeeded=True, ended=NOW)
+    assert ("train", 90.0) in measured(done, after=90).stage_seconds
+
+
+def test_the_state_is_the_stage_or_how_the_job_ended() -> None:
+    seen = started(RECONSTRUCT)
+    assert measured(seen).state == "Waiting"
+    running = replace(with_pod(seen, pod_of(current(seen))), live=update(current(seen), "train", 1))
+    assert measured(running).state == "train"
+    suspended = replace(seen, job=replace(seen.job, spec=spec_of(suspend=True), generation=2))
+    assert measured(suspended).state == "Suspended"

@@ -1,0 +1,68 @@
+"""The metrics' text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from reconstruction_operator.metrics import Metrics
+from reconstruction_operator.policies.measures import Measures
+
+from .builders import KEY
+
+EVERYTHING = Measures(
+    state="train",
+    finished=("Succeeded", "Completed"),
+    retries=(("prepare", "DiskFull"),),
+    interruptions=("reconstruct",),
+    stage_seconds=(("train", 300.0),),
+    admission_seconds=(4.0,),
+    status_lag_seconds=(0.2,),
+    psnr=27.3,
+)
+
+
+def exposed() -> str:
+    metrics = Metrics()
+    metrics.record(KEY, "nerfacto", EVERYTHING)
+    return metrics.expose()[0].decode()
+
+
+def test_every_metric_has_a_help_text_and_a_name_of_its_kind() -> None:
+    for family in text_string_to_metric_families(exposed()):
+        assert family.documentation.endswith("."), family.name
+        assert re.match(r"reconstruction(job|_operator)_[a-z_]+$", family.name)
+        if family.type == "histogram":
+            assert family.name.endswith(("_seconds", "_decibels")), family.name
+
+
+def test_a_decision_is_counted_by_all_its_parts() -> None:
+    text = exposed()
+    where = 'engine="nerfacto",namespace="museum"'
+    for line in (
+        f'reconstructionjob_finished_total{{{where},outcome="Succeeded",reason="Completed"}} 1',
+        'reconstructionjob_retries_total{reason="DiskFull",resource_class="prepare"} 1',
+        'reconstructionjob_interruptions_total{resource_class="reconstruct"} 1',
+        'reconstructionjob_stage_duration_seconds_sum{stage="train"} 300',
+        'reconstructionjob_psnr_decibels_sum{engine="nerfacto"} 27.3',
+        'reconstructionjob_current{state="train"} 1',
+    ):
+        assert line in text
+
+
+def test_a_job_that_is_gone_is_no_longer_current() -> None:
+    metrics = Metrics()
+    metrics.record(KEY, "nerfacto", EVERYTHING)
+    metrics.forget(KEY)
+    assert "reconstructionjob_current{" not in metrics.expose()[0].decode()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
+def test_promtool_finds_nothing_to_complain_about() -> None:
+    command = ["promtool", "check", "metrics"]
+    checked = subprocess.run(command, input=exposed(), capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
