@@ -12,14 +12,13 @@ import yaml
 from devcluster import processes
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
-from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, GROUP, JOB_PLURAL, PROFILE_PLURAL
 
+from . import kinds
 from .waiting import eventually
 
 CHART = Path(__file__).parents[2] / "charts" / "reconstruction-operator"
 RELEASE = "reconstruction-operator"
 NAMESPACE = "chart-test"
-CRDS = [f"{kind}.{GROUP}" for kind in (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL)]
 ACCOUNT = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("kubernetes_tools")]
@@ -34,8 +33,7 @@ def release(kubeconfig: Path, kubernetes_tools: Path) -> Iterator[Kubectl]:
     """The chart installed with its defaults."""
     del kubernetes_tools
     kubectl = Kubectl(kubeconfig, NAMESPACE)
-    # Helm refuses to take over what it did not create, and other tests share this API server
-    kubectl("delete", "crd", *CRDS, "--ignore-not-found", "--wait")
+    kinds.remove(kubectl)
     helm(kubectl, "install", RELEASE, str(CHART), "--create-namespace")
     yield kubectl
     helm(kubectl, "uninstall", RELEASE)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.cluster import kinds
 
 from demo import cluster, places
 from demo.journal import Journal
@@ -48,6 +49,7 @@ def finished(
     target = Embedded(node_cluster, keep=True)
     target.build_images()
     target.up(print)
+    kinds.remove(target.kubectl(places.OPERATOR_NAMESPACE))
     said = io.StringIO()
     try:
         status = cluster.run(target, Journal(said), KILLS, folder / "job.yaml", folder / "out")

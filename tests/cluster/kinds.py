@@ -1,0 +1,13 @@
+"""The custom resources of a cluster that several tests share."""
+
+from __future__ import annotations
+
+from devcluster.kubectl import Kubectl
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, GROUP, JOB_PLURAL, PROFILE_PLURAL
+
+_CRDS = [f"{kind}.{GROUP}" for kind in (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL)]
+
+
+def remove(kubectl: Kubectl) -> None:
+    """Helm refuses to take over what it did not create: take away what tests before have installed."""
+    kubectl("delete", "crd", *_CRDS, "--ignore-not-found", "--wait")
