@@ -91,8 +91,7 @@ def kill_session(leader: int) -> None:
 
 def texture_of(mesh: trimesh.Trimesh) -> Image:
     """The picture on a mesh's surface."""
-    visual = mesh.visual
-    assert isinstance(visual, trimesh.visual.TextureVisuals)
-    picture = visual.material.baseColorTexture
-    assert picture is not None, "the mesh has no texture"
+    material = getattr(mesh.visual, "material", None)
+    picture = getattr(material, "baseColorTexture", None)
+    assert isinstance(picture, Image), "the mesh has no texture"
     return picture
