@@ -7,6 +7,7 @@ never start. `node_kubeconfig` also runs pods. They are different clusters: no t
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import pytest
 
 from devcluster import images, packages, tools
 from devcluster.cluster import Cluster, remove_orphans
+from devcluster.errors import NodeTakenError
 
 GIVEN_KUBECONFIG = "RECONSTRUCTION_TEST_KUBECONFIG"
 GIVEN_NODE_KUBECONFIG = "RECONSTRUCTION_TEST_NODE_KUBECONFIG"
+NODE_WAIT_SECONDS = 500
 
 
 def start(purpose: str, *, with_node: bool, programs: Path | None = None) -> Iterator[Path]:
@@ -24,9 +27,21 @@ def start(purpose: str, *, with_node: bool, programs: Path | None = None) -> Ite
     remove_orphans()
     cluster = Cluster(f"test-{purpose}-{os.getpid()}")
     try:
-        yield cluster.up(with_node=with_node, programs=programs, owner=os.getpid())
+        yield up_when_free(cluster, with_node, programs)
     finally:
         cluster.down()
+
+
+def up_when_free(cluster: Cluster, with_node: bool, programs: Path | None) -> Path:
+    """Start the cluster; another test session on this machine may be using its only node, and is waited for."""
+    deadline = time.monotonic() + NODE_WAIT_SECONDS
+    while True:
+        try:
+            return cluster.up(with_node=with_node, programs=programs, owner=os.getpid())
+        except NodeTakenError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from devcluster import node, processes
 from devcluster.cluster import Cluster, remove_orphans
-from devcluster.errors import DevclusterError
+from devcluster.errors import DevclusterError, NodeTakenError
 from devcluster.kubectl import Kubectl
 
 from .pods import restricted_pod
@@ -77,8 +77,8 @@ def test_a_restricted_pod_keeps_files_on_a_claim_and_reaches_the_api_server(
 
 @pytest.mark.node
 def test_a_second_node_is_refused_while_one_runs(node_cluster: Cluster) -> None:
-    with pytest.raises(DevclusterError, match=f"{node_cluster.name} already runs the node"):
-        node.check_exclusive(Cluster("another").root)
+    with pytest.raises(NodeTakenError, match=f"{node_cluster.name} already runs the node"):
+        node.claim(Cluster("another").root)
 
 
 @pytest.mark.node

@@ -53,13 +53,13 @@ class Cluster:
         """
         if self.is_running():
             raise DevclusterError(f"cluster {self.name} is running already; stop it with `devcluster down {self.name}`")
-        if with_node:
-            node.check_exclusive(self.root)
         packages.install(packages.CONTROL_PLANE, packages.NODE if with_node else {})
         if programs is None:
             build(say)
         self.down()
-        self.root.mkdir(parents=True)
+        if with_node:
+            node.claim(self.root)
+        self.root.mkdir(parents=True, exist_ok=True)
         if owner is not None:
             remember(self.root / "owner", owner)
         chosen = port or free_port()

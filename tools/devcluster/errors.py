@@ -1,5 +1,9 @@
-"""The one error of this package."""
+"""The errors of this package."""
 
 
 class DevclusterError(Exception):
     """Something that the person at the terminal can mend; the message says how."""
+
+
+class NodeTakenError(DevclusterError):
+    """Another cluster runs the node of this machine."""

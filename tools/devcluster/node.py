@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import sys
@@ -13,27 +14,37 @@ from typing import Any, Final
 from . import images
 from .api import Api
 from .control_plane import is_free
-from .errors import DevclusterError
-from .processes import descendants, kill, recall, run, spawn, stop_named, succeeds, with_argument
-from .versions import NODE_BRIDGE, NODE_IP, NODE_NAME, POD_BRIDGE, POD_CIDR, clusters_home
+from .errors import DevclusterError, NodeTakenError
+from .processes import descendants, kill, recall, remember, run, spawn, stop_named, succeeds, with_argument
+from .versions import NODE_BRIDGE, NODE_IP, NODE_NAME, POD_BRIDGE, POD_CIDR, cache_home, clusters_home
 
 PROCESSES: Final = ("containerd", "kubelet", "kube-proxy", "volumes")
+CLAIM: Final = "node-claim"
+"""File with the process that is starting the node; once kubelet runs, kubelet itself is the proof."""
 EXCLUSIVE_PORTS: Final = {10250: "kubelet", 10249: "kube-proxy", 10256: "kube-proxy"}
 
 
-def check_exclusive(root: Path) -> None:
-    """Raise DevclusterError when this machine is a node already: its bridges and kubelet's ports are taken then."""
+def claim(root: Path) -> None:
+    """Reserve the node of this machine for a cluster: bridges, pod addresses and kubelet's ports exist once.
+
+    Raises NodeTakenError, and DevclusterError where there can be no node at all. `stop` gives it back.
+    """
     if os.geteuid():
         raise DevclusterError("a node that runs pods needs root; without it use `up` without --node, or a kubeconfig")
-    for other in clusters_home().glob("*/kubelet.pid"):
-        if other.parent != root and recall(other) is not None:
-            raise DevclusterError(
-                f"cluster {other.parent.name} already runs the node of this machine, and there can be only one; "
-                f"stop it with `python -m devcluster down {other.parent.name}`"
-            )
-    for port, program in EXCLUSIVE_PORTS.items():
-        if not is_free(port):
-            raise DevclusterError(f"port {port} is in use: another {program} seems to run on this machine")
+    clusters_home().mkdir(parents=True, exist_ok=True)
+    with (cache_home() / "node.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for other in clusters_home().glob("*"):
+            if other != root and any(recall(other / name) is not None for name in (CLAIM, "kubelet.pid")):
+                raise NodeTakenError(
+                    f"cluster {other.name} already runs the node of this machine, and there can be only one; "
+                    f"stop it with `python -m devcluster down {other.name}`"
+                )
+        for port, program in EXCLUSIVE_PORTS.items():
+            if not is_free(port):
+                raise NodeTakenError(f"port {port} is in use: another {program} seems to run on this machine")
+        root.mkdir(exist_ok=True)
+        remember(root / CLAIM, os.getpid())
 
 
 def start(root: Path, programs: Path, api: Api) -> None:
@@ -59,6 +70,7 @@ def start(root: Path, programs: Path, api: Api) -> None:
     spawn(root, "kube-proxy", programs / "kube-proxy", f"--config={root}/proxy.yaml")
     spawn(root, "volumes", sys.executable, Path(__file__).parent / "volumes.py")
     api.wait("a Ready node", _node_is_ready, root / "kubelet.log")
+    (root / CLAIM).unlink()
 
 
 def socket(root: Path) -> Path:
@@ -87,6 +99,7 @@ def create_bridge() -> None:
 
 def stop(root: Path) -> None:
     """End the node's processes, its pods, and what they left in the kernel; safe to call again and after a crash."""
+    (root / CLAIM).unlink(missing_ok=True)
     was_node = (root / "containerd.toml").exists()
     for name in ("volumes", "kube-proxy", "kubelet"):
         stop_named(root, name)
