@@ -8,7 +8,7 @@ import contextlib
 import json
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,11 @@ class Ending:
     report: PodReport | None = None
     reason: str = ""
     conditions: tuple[Document, ...] = ()
+    seconds: float = 0
+    """How long the container runs."""
+
+    def lasting(self, seconds: float) -> Ending:
+        return replace(self, seconds=seconds)
 
 
 Script = Callable[[WorkerJob], Ending]
@@ -148,6 +153,9 @@ class FakeKubelet:
         await self._status(pod, "Running", {"running": {"startedAt": started}})
         ending = self.scripts.get(order.name, well)(order)
         if ending.exit_code is None:
+            return
+        await asyncio.sleep(ending.seconds)
+        if self._handled.get(pod["metadata"]["uid"]) == "stopped":
             return
         state = _terminated(ending.exit_code, started, ending.reason, ending.report)
         phase = "Succeeded" if ending.exit_code == 0 else "Failed"

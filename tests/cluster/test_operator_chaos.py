@@ -1,0 +1,191 @@
+"""Two replicas, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
+
+`RECONSTRUCTION_CHAOS_SECONDS` says for how long (two minutes by default); `RECONSTRUCTION_CHAOS_SEED` repeats a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.worker import WorkerJob
+from reconstruction_operator.informer import Informer, Kind
+from reconstruction_operator.kube import ApiError
+from reconstruction_operator.model import JobKey
+
+from .fake_kubelet import DISRUPTED, Ending, badly, well
+from .operator_process import OperatorProcess, eventually
+from .test_operator import Case, kubelet_for
+from .test_operator_replicas import replica
+from .workbench import Workbench, workbench
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
+
+SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "120"))
+SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**6))))
+JOBS = 12
+TROUBLE_A_JOB = 8
+"""Passing failures a job may meet: fewer than it has attempts, so that how it must end is known."""
+Document = dict[str, Any]
+
+
+@dataclass
+class Witness:
+    """Sees every change of every child Job and pod, and remembers what must never be."""
+
+    jobs: dict[str, Document] = field(default_factory=dict)
+    created: Counter[str] = field(default_factory=Counter)
+    removed_by_chaos: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+
+    def see(self, document: Document) -> JobKey | None:
+        metadata = document["metadata"]
+        if metadata["uid"] not in self.jobs:
+            self.created[metadata["name"]] += 1
+            if self.created[metadata["name"]] > 1 and metadata["name"] not in self.removed_by_chaos:
+                self.broken.append(f"child Job {metadata['name']} was created twice")
+        self.jobs[metadata["uid"]] = document
+        active = Counter(_parent(job) for job in self.jobs.values() if _is_active(job))
+        self.broken.extend(f"{parent} has two active child Jobs" for parent, number in active.items() if number > 1)
+        return None
+
+    def forget(self, document: Document) -> JobKey | None:
+        self.jobs.pop(document["metadata"]["uid"], None)
+        return None
+
+    def present(self) -> dict[str, Document]:
+        return dict(self.jobs)
+
+
+def _parent(job: Document) -> str:
+    return job["metadata"]["labels"][LABEL_JOB]
+
+
+def _is_active(job: Document) -> bool:
+    ended = ("Complete", "Failed")
+    found = job.get("status", {}).get("conditions") or []
+    return not any(each["type"] in ended and each["status"] == "True" for each in found)
+
+
+@dataclass
+class Chaos:
+    """What may happen at any moment."""
+
+    work: Workbench
+    replicas: list[OperatorProcess]
+    cases: list[Case]
+    witness: Witness
+    dice: random.Random
+    trouble: Counter[str] = field(default_factory=Counter)
+
+    def script(self, job: WorkerJob) -> Ending:
+        """How a pod ends: mostly well; else as memory, storage, nodes and people have it."""
+        seconds = self.dice.uniform(0, 2)
+        if job.name == self.cases[-1].name and job.resource_class == "reconstruct":
+            return badly("EmptyMesh", "nothing there")
+        if self.dice.random() < 0.5 or self.trouble[job.name] >= TROUBLE_A_JOB:
+            return well(job).lasting(seconds)
+        self.trouble[job.name] += 1
+        endings = [
+            DISRUPTED,
+            Ending(5, None, "Error"),
+            Ending(137, None, "OOMKilled"),
+            Ending(139, None, "Error"),
+            badly("ArtifactStoreError", "storage is away"),
+        ]
+        return self.dice.choice(endings).lasting(seconds)
+
+    async def kill_a_replica(self) -> None:
+        chosen = self.dice.choice(self.replicas)
+        await asyncio.to_thread(self.dice.choice([chosen.kill, chosen.stop]))
+        await asyncio.sleep(self.dice.uniform(0, 2))
+        chosen.start()
+
+    async def delete_a_pod(self) -> None:
+        pods = await self.work.listed("/api/v1/.../pods")
+        if pods:
+            name = self.dice.choice(pods)["metadata"]["name"]
+            body = {"gracePeriodSeconds": self.dice.choice([0, 30])}
+            await self._delete(f"/api/v1/namespaces/{self.work.namespace}/pods/{name}", body)
+
+    async def delete_a_child_job(self) -> None:
+        jobs = await self.work.listed("/apis/batch/v1/.../jobs")
+        if jobs:
+            name = self.dice.choice(jobs)["metadata"]["name"]
+            self.witness.removed_by_chaos.add(name)
+            policy = self.dice.choice(["Background", "Foreground"])
+            await self._delete(f"/apis/batch/v1/namespaces/{self.work.namespace}/jobs/{name}",
+                               {"propagationPolicy": policy})  # fmt: skip
+
+    async def suspend_or_resume(self) -> None:
+        case = self.dice.choice(self.cases)
+        await case.change(suspend=not (await case.get())["spec"].get("suspend", False))
+
+    async def change_a_spec(self) -> None:
+        await self.dice.choice(self.cases).change(mesh={"targetFaces": self.dice.choice([1000, 2000])})
+
+    async def _delete(self, path: str, body: Document) -> None:
+        try:
+            await self.work.kube.request("DELETE", path, body=body)
+        except ApiError as error:
+            if not error.not_found:
+                raise
+
+    async def reign(self, seconds: float) -> None:
+        steps: list[Callable[[], Awaitable[None]]] = [
+            self.kill_a_replica, self.delete_a_pod, self.delete_a_pod, self.delete_a_child_job,
+            self.suspend_or_resume, self.suspend_or_resume, self.change_a_spec,
+        ]  # fmt: skip
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await self.dice.choice(steps)()
+            await asyncio.sleep(self.dice.uniform(0.1, 1.5))
+
+
+async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(kubeconfig: Path, tmp_path: Path) -> None:
+    print(f"seed {SEED}, {SECONDS:g} s")
+    async with workbench(kubeconfig, tmp_path / "none", running=False) as work, kubelet_for(kubeconfig) as kubelet:
+        replicas = [replica(work, kubeconfig, tmp_path / name, name) for name in ("first", "second")]
+        cases = [Case(work, f"job-{number}", kubelet) for number in range(JOBS)]
+        witness = Witness()
+        chaos = Chaos(work, replicas, cases, witness, random.Random(SEED))
+        path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
+        kind = Kind("jobs", witness.see, witness.forget, witness.present)
+        watching = asyncio.create_task(Informer(work.kube, path, LABEL_JOB, kind, lambda _: None).run())
+        try:
+            for each in replicas:
+                each.start()
+            await work.create_profile()
+            for case in cases:
+                case.pods_end(chaos.script)
+                await case.create(retryPolicy={"maxAttempts": 20, "backoffSeconds": 0})
+            await chaos.reign(SECONDS)
+            await _settles(cases)
+            assert witness.broken == []
+        finally:
+            watching.cancel()
+            for each in replicas:
+                each.kill()
+
+
+async def _settles(cases: list[Case]) -> None:
+    """Once nothing disturbs any more every job ends as its pods do."""
+    for case in cases[:-1]:
+        case.pods_end(well)
+    for case in cases:
+        await case.change(suspend=False)
+    for case in cases[:-1]:
+        await case.until("Succeeded", seconds=300)
+    await cases[-1].until("Succeeded", "False", "EmptyMesh", seconds=300)
+    for case in cases:
+        await eventually(case.has_no_active_child, f"{case.name} is at rest")
