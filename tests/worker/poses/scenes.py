@@ -16,7 +16,7 @@ from demo_photos.cameras import View, look_at
 from demo_photos.render import TexturedMesh, photograph
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, DroppedImage, Original
+from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.poses.model import PosedModel, Shot, SparsePoints
 from reconstruction_worker.stage import StageContext
 
@@ -61,15 +61,15 @@ def ball_views(azimuths: Array, size: int) -> list[View]:
 
 
 def write_ingest(
-    workspace: Path, pictures: dict[str, Image.Image], dropped: list[DroppedImage] | None = None, **fields: Any
+    workspace: Path, pictures: dict[str, Image.Image], mask: Callable[[str], str | None] = lambda _: None
 ) -> Dataset:
-    """Leave what ingest leaves for pictures by name; `fields` go into every image of the data set."""
+    """Leave what ingest leaves for pictures by name; `mask` tells the file of a picture's mask, by its name."""
     (workspace / "ingest" / "images").mkdir(parents=True)
     images = []
     for name, picture in pictures.items():
         picture.save(workspace / "ingest" / "images" / name)
-        images.append(an_image(name, picture.width, picture.height, has_alpha=picture.mode == "RGBA", **fields))
-    dataset = Dataset(images=images, dropped=dropped or [])
+        images.append(an_image(name, picture.width, picture.height, has_alpha=picture.mode == "RGBA", mask=mask(name)))
+    dataset = Dataset(images=images)
     (workspace / "ingest" / "dataset.json").write_text(dataset.model_dump_json(by_alias=True))
     return dataset
 

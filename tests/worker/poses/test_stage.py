@@ -110,6 +110,25 @@ def test_a_second_estimate_is_the_same(
     assert np.allclose(_cameras(_transforms(tmp_path)), _cameras(_transforms(estimated[0])), atol=1e-4)
 
 
+def test_masks_beside_the_photos_hide_a_background_that_does_not_turn_with_the_object(
+    photos: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    clutter = Image.fromarray(np.random.default_rng(2).integers(0, 255, (30, 30, 3), np.uint8)).resize((SIZE, SIZE), 0)
+    pictures = {name: Image.alpha_composite(clutter.convert("RGBA"), p).convert("RGB") for name, p in photos.items()}
+    (tmp_path / "ingest" / "masks").mkdir(parents=True)
+    for name, photo in photos.items():
+        photo.getchannel("A").save(tmp_path / "ingest" / "masks" / name)
+    write_ingest(tmp_path, pictures, mask=lambda name: f"ingest/masks/{name}")
+    poses.run(poses_context(tmp_path)[0])
+    document = _transforms(tmp_path)
+    assert len(document["frames"]) == VIEWS
+    assert document["scene"]["kind"] == "bounded"
+    eyes = _cameras(document)[:, :3, 3]
+    assert np.ptp(eyes, axis=0).max() > 1
+    with Image.open(tmp_path / document["frames"][0]["file_path"]) as picture:
+        assert picture.getchannel("A").getextrema() == (0, 255)
+
+
 def test_wide_baselines_are_bridged_by_a_later_strategy(tmp_path: Path) -> None:
     write_ingest(tmp_path, ball_photos(ball_views(np.linspace(-66, 66, 4), SIZE)))
     poses.run(poses_context(tmp_path)[0])

@@ -32,8 +32,8 @@ MIN_MODEL: Final = 3
 """Photos; two alone prove nothing."""
 FEATURE_MEMORY_BYTES: Final = 1_200 * 2**20
 """What all threads of the feature extraction may hold together."""
-BYTES_PER_PIXEL: Final = 250
-"""Of the extraction, measured: the image is doubled in size, then kept at several scales."""
+BYTES_PER_PIXEL: Final = 310
+"""Of one thread of the extraction, measured: the image is doubled in size, then kept at several scales."""
 MASK_MARGIN: Final = 128
 """Coverage (of 255) from which a feature belongs to the object."""
 
