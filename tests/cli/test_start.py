@@ -35,6 +35,17 @@ print(sorted({"torch", "numpy", "PIL", "fsspec", "nerfstudio"} & set(sys.modules
     assert run_python(code).splitlines()[-1] == "[]"
 
 
+def test_commands_for_a_cluster_need_nothing_of_the_worker() -> None:
+    code = """
+import pkgutil, sys
+import reconstruction_cli.cluster
+for module in pkgutil.walk_packages(reconstruction_cli.cluster.__path__, "reconstruction_cli.cluster."):
+    __import__(module.name)
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"reconstruction_worker", "psutil", "torch", "numpy"}))
+"""
+    assert run_python(code).splitlines()[-1] == "[]"
+
+
 def test_every_command_is_listed(recon: Recon) -> None:
     answer = recon("--help")
     assert answer.status == 0

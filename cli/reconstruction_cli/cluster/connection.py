@@ -19,7 +19,7 @@ from kubernetes.config.kube_config import KubeConfigMerger
 from reconstruction_api.errors import ReconstructionError
 
 from .commands.options import Target
-from .problems import refusal, unreachable
+from .problems import no_api_server, refusal, unreachable
 
 Document = dict[str, Any]
 
@@ -57,6 +57,8 @@ class Cluster:
         self.configuration = configuration
         self.namespace = namespace
         """The namespace that the user meant."""
+        if not configuration.verify_ssl:  # the kubeconfig says so
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         configuration.keep_alive = True  # a connection that silently went away is noticed
         self._client = ApiClient(configuration)
         self._pool = self._client.rest_client.pool_manager
@@ -73,7 +75,10 @@ class Cluster:
             data = response.data
         except urllib3.exceptions.HTTPError as error:
             raise unreachable(self.configuration.host, error) from None
-        return Answer(response.status, json.loads(data) if data else {})
+        try:
+            return Answer(response.status, json.loads(data) if data else {})
+        except ValueError:
+            raise no_api_server(self.configuration.host) from None
 
     def get(self, path: str) -> Document:
         return self.call("GET", path).body

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..words import printable
 from .connection import Cluster, Document
 from .times import parse_time
 
@@ -43,8 +44,8 @@ def parse(document: Document) -> Event:
     return Event(
         time=parse_time(moment),
         warning=document.get("type") == "Warning",
-        reason=document.get("reason", ""),
-        message=" ".join(document.get("message", "").split()),
+        reason=printable(document.get("reason", "")),
+        message=printable(" ".join(document.get("message", "").split())),
         uid=document["metadata"]["uid"],
     )
 

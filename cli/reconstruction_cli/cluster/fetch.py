@@ -63,7 +63,7 @@ def _chosen(artifacts: list[Artifact], files: Sequence[str]) -> list[Artifact]:
     for file in files:
         if file not in by_name:
             raise click.UsageError(f"The job has no artifact '{file}'. It has: {', '.join(by_name)}.")
-    return [by_name[file] for file in files] if files else list(by_name.values())
+    return [by_name[file] for file in dict.fromkeys(files)] if files else list(by_name.values())
 
 
 def _is_harmless(name: str) -> bool:
@@ -178,7 +178,7 @@ def _local_disk(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _one_interruption() -> Iterator[None]:
     """The first signal ends the process with tidying up; others in the meantime are not heard."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
     def end(number: int, _frame: FrameType | None) -> None:
         for each in numbers:

@@ -11,6 +11,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import API_VERSION, JOB_PLURAL
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 
+from ..words import printable
 from .connection import Cluster, Document
 
 
@@ -54,7 +55,7 @@ def parse(document: Document) -> Job:
     """A job from the API server's JSON; fields that a newer operator writes are left out."""
     metadata = document["metadata"]
     try:
-        status = ReconstructionJobStatus.model_validate(document.get("status") or {}, extra="ignore")
+        status = ReconstructionJobStatus.model_validate(_printable(document.get("status") or {}), extra="ignore")
     except ValidationError:
         raise ReconstructionError(
             "InternalError",
@@ -69,6 +70,14 @@ def parse(document: Document) -> Job:
         spec=document.get("spec", {}),
         status=status,
     )
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _printable(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_printable(entry) for entry in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def get_job(cluster: Cluster, name: str) -> Job:

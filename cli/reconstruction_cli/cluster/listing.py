@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 import yaml
 
+from ..words import printable
 from .connection import Cluster, Document
 from .jobs import jobs_path
 from .table import aligned
@@ -38,7 +39,7 @@ def print_document(document: Document, output: str) -> None:
     for item in document.get("items", [document]):
         item.get("metadata", {}).pop("managedFields", None)
     if output == "json":
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document, indent=2))
     else:
         yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
 
@@ -70,4 +71,4 @@ def _table(cluster: Cluster, path: str, query: dict[str, str], *, wide: bool, ev
 
 
 def _cell(value: Any) -> str:
-    return "<none>" if value is None or value == "" else " ".join(str(value).split())
+    return "<none>" if value is None or value == "" else printable(str(value))

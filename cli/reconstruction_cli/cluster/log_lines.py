@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from reconstruction_api.worker import Progress
 
-from ..words import details
+from ..words import details, printable
 from .times import clock, parse_time
 
 _IN_HEADING: Final = ("ts", "level", "msg", "stage", "job", "namespace", "attempt")
@@ -26,7 +26,7 @@ def readable(line: str, moment: str) -> str:
     except ValueError:
         record = None
     if not isinstance(record, dict) or "msg" not in record:
-        return f"{_time(moment)} {_printable(line)}"
+        return f"{_time(moment)} {printable(line)}"
     return _record(record, moment)
 
 
@@ -36,14 +36,14 @@ def _record(record: Mapping[str, Any], moment: str) -> str:
     text, rest = str(record["msg"]), {key: value for key, value in record.items() if key not in _IN_HEADING}
     if text == "progress" and (progress := _progress(record)) is not None:
         text, rest = f"{progress.percent:.0f} % · {details(progress)}", {}
-    words = [_printable(f"{stage}{text}"), *(_field(key, value) for key, value in rest.items() if not _is_long(value))]
+    words = [printable(f"{stage}{text}"), *(_field(key, value) for key, value in rest.items() if not _is_long(value))]
     heading = " ".join(words)
     if level in _COLOURS:
         heading = click.style(f"{level.upper()} {heading}", fg=_COLOURS[level])
     lines = [f"{_time(moment)} {heading}"]
     for value in rest.values():
         if _is_long(value):
-            lines += [f"    {_printable(part)}" for part in _lines_of(value)]
+            lines += [f"    {printable(part)}" for part in _lines_of(value)]
     return "\n".join(lines)
 
 
@@ -69,14 +69,9 @@ def _field(key: str, value: Any) -> str:
         return ""
     if isinstance(value, dict):
         return " ".join(filter(None, (_field(name, member) for name, member in value.items())))
-    text = _printable(str(value))
+    text = printable(str(value))
     return f"{key}={json.dumps(text, ensure_ascii=False) if ' ' in text else text}"
 
 
 def _time(moment: str) -> str:
     return click.style(clock(parse_time(moment)), dim=True)
-
-
-def _printable(text: str) -> str:
-    """A log must not steer the terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)

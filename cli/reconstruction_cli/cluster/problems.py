@@ -27,6 +27,14 @@ def unreachable(host: str, error: Exception) -> ReconstructionError:
     return ReconstructionError("ClusterUnreachable", f"No answer from {urlsplit(host).netloc or host}: {reason}.")
 
 
+def no_api_server(host: str) -> ReconstructionError:
+    """An answer that no API server gives: a login page, another service."""
+    message = f"{urlsplit(host).netloc or host} answers, but not as a Kubernetes API server."
+    return ReconstructionError(
+        "ClusterUnreachable", message, suggestion="Check the server of the kubeconfig's context."
+    )
+
+
 def refusal(status: int, data: bytes) -> ReconstructionError:
     """An answer of the API server with an HTTP status above 299."""
     answer = _status_object(data)

@@ -18,18 +18,16 @@ from .problems import refusal
 _PROTOCOL: Final = "v4.channel.k8s.io"
 _STDOUT, _STDERR, _ERROR = 1, 2, 3
 _SILENCE_SECONDS: Final = 60.0
-
-
-class Unreadable(Exception):  # noqa: N818 - told to the user as a failure of the catalogue
-    """The program in the pod has failed; the text says how."""
-
-
 _READ: Final = """
 import shutil, sys
 with open(sys.argv[1], "rb") as file:
     file.seek(int(sys.argv[2]))
     shutil.copyfileobj(file, sys.stdout.buffer, 1 << 18)
 """
+
+
+class Unreadable(Exception):  # noqa: N818 - told to the user as a failure of the catalogue
+    """The program in the pod has failed; the text says how."""
 
 
 def read_file(cluster: Cluster, pod: str, container: str, path: str, offset: int) -> Iterator[bytes]:

@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,6 +98,27 @@ def test_a_server_with_another_certificate_is_not_trusted(recon: Recon, museum: 
     answer = recon("list")
     assert answer.status == 4
     assert "its certificate is not trusted" in answer.err
+
+
+def test_another_service_is_told_from_an_api_server(recon: Recon, tmp_path: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), LoginPage) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        address = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        answer = recon("list", "--kubeconfig", config(tmp_path / "config", clusters=[address]))
+    assert answer.status == 4
+    assert "answers, but not as a Kubernetes API server." in answer.err
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    """What a proxy shows to those who have not logged in."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Log in</html>")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        pass
 
 
 def test_an_unknown_user_is_told_to_log_in(recon: Recon, museum: Museum, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.cluster.conftest import Museum, condition, stage
+from tests.cli.cluster.conftest import Museum, artifact, condition, stage
 from tests.cli.conftest import Recon
 
 pytestmark = pytest.mark.cluster
@@ -37,3 +37,17 @@ def test_events_come_in_the_order_of_time(recon: Recon, museum: Museum) -> None:
         museum.send("POST", f"/apis/events.k8s.io/v1/namespaces/{museum.name}/events", event)
     out = recon("describe", "statue").out
     assert out.index("Accepted Told.") < out.index("Started Told.") < out.index("Succeeded Told.")
+
+
+def test_what_a_job_holds_does_not_steer_the_terminal(recon: Recon, museum: Museum) -> None:
+    museum.create()
+    evil = "\x1b]0;title\x07\x9b2J"
+    museum.write_status(
+        conditions=[condition("Accepted", "False", "Evil", evil)], stages=[stage("ingest", "Failed", evil)],
+        metrics={"psnr": evil}, artifacts=[artifact(f"{evil}.glb")],
+        failure={"code": evil, "category": evil, "message": evil, "suggestion": evil, "retryable": False},
+    )  # fmt: skip
+    for command in (("describe", "statue"), ("artifacts", "statue"), ("list",), ("list", "-o", "json")):
+        out = recon(*command).out
+        assert "title" in out
+        assert not {"\x1b", "\x07", "\x9b"} & set(out), command
