@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from reconstruction_worker.geometry.holes import without_holes
 from reconstruction_worker.geometry.mesh import Mesh, boundary_edges, component_labels, with_faces
-from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, smoothed, without_holes
+from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, smoothed
 
 from .scenes import bumpy_sphere, hills
 

@@ -70,7 +70,7 @@ def texels(atlas: Atlas, size: int) -> Texels:
     return Texels(index, points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
 
 
-@njit(inline="always")
+@njit
 def _weights(corners, face, x, y):  # pragma: no cover - compiled
     """Barycentric coordinates of a texel's centre; the first is -1 for a triangle without area."""
     ax, ay = corners[face[0]]
@@ -90,10 +90,10 @@ def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
     for f in range(len(faces)):
         a, b, c = faces[f]
         face = (a, b, c)
-        xs = np.array((corners[a, 0], corners[b, 0], corners[c, 0]))
-        ys = np.array((corners[a, 1], corners[b, 1], corners[c, 1]))
-        left, right = max(int(xs.min() - 0.5), 0), min(int(xs.max() + 0.5), size - 1)
-        top, bottom = max(int(ys.min() - 0.5), 0), min(int(ys.max() + 0.5), size - 1)
+        left = max(int(min(corners[a, 0], corners[b, 0], corners[c, 0]) - 0.5), 0)
+        right = min(int(max(corners[a, 0], corners[b, 0], corners[c, 0]) + 0.5), size - 1)
+        top = max(int(min(corners[a, 1], corners[b, 1], corners[c, 1]) - 0.5), 0)
+        bottom = min(int(max(corners[a, 1], corners[b, 1], corners[c, 1]) + 0.5), size - 1)
         for row in range(top, bottom + 1):
             for column in range(left, right + 1):
                 u, v, w = _weights(corners, face, column + 0.5, row + 0.5)

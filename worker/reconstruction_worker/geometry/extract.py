@@ -13,19 +13,27 @@ from reconstruction_api.errors import ReconstructionError
 
 from ..engines.base import Field
 from .depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
+from .holes import without_holes
 from .mesh import Mesh, component_labels
-from .scene import Scene
-from .surface import decimated, iso_surface, main_pieces, manifold, observed, smoothed, without_holes
+from .refine import Refiner
+from .scene import Scene, View
+from .surface import decimated, iso_surface, main_pieces, manifold, observed, smoothed, subdivided, without_pinches
 from .tsdf import Grid, fuse
 
-MIN_RESOLUTION, MAX_RESOLUTION = 64, 384
-VOXELS_PER_FOOTPRINT = 1.25
-"""Many overlapping depth maps resolve a little more than one of them does."""
+MIN_RESOLUTION, MAX_RESOLUTION = 64, 256
+VOXELS_PER_FOOTPRINT = 0.95
 FLOATER_SHARE = 0.05
 """A piece with less of the largest piece's area is dropped."""
-HOLE_SHARE = 0.15
+PATCH_SHARE = 0.08
+"""Unseen patches amid the seen surface stay up to an area of the square of this share of the box's diagonal."""
+HOLE_SHARE = 0.35
 """Holes with a perimeter up to this share of the box's diagonal are closed."""
-SMOOTHING_ROUNDS = 8
+SMOOTHING_ROUNDS = 40
+"""Of the fused surface: what this takes away, the photos bring back where it was real."""
+COARSE_REACHES, FINE_REACHES = (5.0, 2.0), (1.0,)
+"""How far the surface may move towards where the photos agree, pass by pass, in voxels."""
+EDGE_PIXELS = 1.5
+"""The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
 REPAIR_SHARE = 0.005
 """Share of the wanted triangles kept free for repairs after the simplification."""
 WITNESSES = 2
@@ -40,7 +48,7 @@ class Budget:
     rays: int
 
 
-CPU_BUDGET = Budget(views=60, rays=900_000)
+CPU_BUDGET = Budget(views=60, rays=450_000)
 GPU_BUDGET = Budget(views=200, rays=60_000_000)
 
 
@@ -74,32 +82,27 @@ def extract_mesh(
     budget: Budget,
     progress: Callable[[float, str], None] = lambda percent, message: None,
 ) -> tuple[Mesh, MeshStatistics]:
-    """Fuse what the field shows to the photos' cameras into one clean mesh with at most `target_faces` triangles.
+    """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
 
-    `progress` is told the percentage and what is going on. Raises EmptyMesh when the field shows no surface.
+    The mesh has at most `target_faces` triangles. `progress` is told the percentage and what is going on. Raises
+    EmptyMesh when the field shows no surface.
     """
-    cameras = within_budget(windows(scene, spread(scene.views, budget.views)), budget.rays)
+    views = spread(scene.views, budget.views)
+    cameras = within_budget(windows(scene, views), budget.rays)
     maps = render_depth(
-        field, cameras, lambda done: progress(80 * done / len(cameras), f"depth {done} of {len(cameras)}")
+        field, cameras, lambda done: progress(60 * done / len(cameras), f"depth {done} of {len(cameras)}")
     )
     bounds = surface_bounds(maps, scene.box)
     if bounds is None:
         raise ReconstructionError("EmptyMesh", "The trained field is transparent everywhere inside the scene's box.")
+    progress(60, "fusing depth maps")
     grid = Grid.around(bounds, _resolution(maps, bounds, target_faces))
-    progress(82, "fusing depth maps")
-    fused = fuse(maps, grid, carve=scene.bounded)
-    raw = iso_surface(fused)
-    if raw is None:
-        raise ReconstructionError("EmptyMesh", "The depth maps of the trained field do not agree on any surface.")
-    progress(90, "cleaning the surface")
-    seen = observed(raw, maps, grid.truncation, WITNESSES)
-    if len(seen.faces) == 0:
-        raise ReconstructionError("EmptyMesh", "No part of the surface was seen by two cameras.")
-    pieces, dropped = main_pieces(seen, FLOATER_SHARE)
-    perimeter = HOLE_SHARE * float(np.linalg.norm(np.ptp(bounds, axis=0)))
-    whole, filled = without_holes(pieces, perimeter)
-    simple = decimated(smoothed(whole, SMOOTHING_ROUNDS), int(target_faces * (1 - REPAIR_SHARE)))
-    mesh, _ = main_pieces(manifold(simple, perimeter), FLOATER_SHARE)
+    coarse = _fused_surface(maps, grid, bounds, scene.bounded)
+    progress(65, "comparing photos")
+    fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
+    progress(95, "simplifying")
+    simple = manifold(decimated(fine, int(target_faces * (1 - REPAIR_SHARE))), _hole_perimeter(bounds))
+    mesh, _ = main_pieces(simple, FLOATER_SHARE)
     return mesh, MeshStatistics(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
@@ -111,10 +114,52 @@ def extract_mesh(
         resolution=round(float(np.ptp(bounds, axis=0).max()) / grid.voxel),
         views=len(maps),
         depth_size=(max(c.width for c in cameras), max(c.height for c in cameras)),
-        faces_before_decimation=len(whole.faces),
-        dropped_pieces=dropped,
-        filled_holes=filled,
+        faces_before_decimation=len(fine.faces),
+        dropped_pieces=coarse.dropped_pieces,
+        filled_holes=coarse.filled_holes,
     )
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """The fused surface after its clean-up."""
+
+    mesh: Mesh
+    dropped_pieces: int
+    filled_holes: int
+
+
+def _fused_surface(maps: list[DepthMap], grid: Grid, bounds: NDArray[np.float64], bounded: bool) -> _Coarse:
+    """Iso-surface of the fused depth maps: what was seen of it, its main pieces, without small holes."""
+    raw = iso_surface(fuse(maps, grid, carve=bounded), unseen_is_solid=bounded)
+    if raw is None:
+        raise ReconstructionError("EmptyMesh", "The depth maps of the trained field do not agree on any surface.")
+    seen = observed(raw, maps, grid.truncation, WITNESSES, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
+    if len(seen.faces) == 0:
+        raise ReconstructionError("EmptyMesh", "No part of the surface was seen by two cameras.")
+    pieces, dropped = main_pieces(without_pinches(seen), FLOATER_SHARE)
+    whole, filled = without_holes(pieces, _hole_perimeter(bounds))
+    return _Coarse(whole, dropped, filled)
+
+
+def _detailed(
+    mesh: Mesh, views: list[View], voxel: float, target_faces: int, progress: Callable[[float, str], None]
+) -> Mesh:
+    """The surface where the photos agree, with at least `target_faces` triangles unless the photos are too coarse."""
+    refiner = Refiner(views)
+    for reach in COARSE_REACHES:
+        mesh = refiner.moved(mesh, reach * voxel)
+        progress(75, "comparing photos")
+    centres = np.array([view.camera.camera_to_world[:3, 3] for view in views])
+    middle = mesh.bounds().mean(axis=0)
+    pixel = float(np.median(np.linalg.norm(centres - middle, axis=1) / [view.camera.fx for view in views]))
+    finest = mesh.area() / (EDGE_PIXELS * pixel) ** 2
+    while len(mesh.faces) < min(target_faces, finest):
+        mesh = subdivided(mesh)
+    for reach in FINE_REACHES:
+        progress(85, "comparing photos")
+        mesh = refiner.moved(mesh, reach * voxel)
+    return mesh
 
 
 def surface_bounds(maps: list[DepthMap], box: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -132,11 +177,20 @@ def surface_bounds(maps: list[DepthMap], box: NDArray[np.float64]) -> NDArray[np
 
 
 def _resolution(maps: list[DepthMap], bounds: NDArray[np.float64], target_faces: int) -> int:
-    """Voxels along the longest side: enough for the wanted triangles, not more than the depth maps can tell apart."""
+    """Voxels along the longest side: enough for the wanted triangles, not more than the depth maps can tell apart (a
+    finer grid shows their noise)."""
     footprint = float(np.median([value for one in maps if (value := one.footprint()) > 0]))
     side = float(np.ptp(bounds, axis=0).max())
     wanted = min(target_faces**0.5, VOXELS_PER_FOOTPRINT * side / footprint)
     return round(min(max(wanted, MIN_RESOLUTION), MAX_RESOLUTION))
+
+
+def _diagonal(bounds: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(np.ptp(bounds, axis=0)))
+
+
+def _hole_perimeter(bounds: NDArray[np.float64]) -> float:
+    return HOLE_SHARE * _diagonal(bounds)
 
 
 def _camel(name: str) -> str:

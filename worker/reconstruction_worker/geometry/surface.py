@@ -11,6 +11,7 @@ from skimage.measure import marching_cubes
 
 from .compiled import kernel
 from .depth import OPAQUE, DepthMap
+from .holes import without_holes
 from .mesh import (
     Mesh,
     boundary_edges,
@@ -28,31 +29,39 @@ TAUBIN_FORWARD, TAUBIN_BACKWARD = 0.5, -0.53
 """Factors of G. Taubin, "Curve and surface smoothing without shrinkage", ICCV 1995."""
 FACING = 0.05
 """Cosine between a surface and a camera's ray below which the camera sees it edge-on."""
+PINCH_ROUNDS = 10
 BORDER_ROUNDS = 12
 """Steps along the surface over which the border of what was seen is evened out."""
 
 
-def iso_surface(fused: Fused) -> Mesh | None:
-    """The zero level where all corners of a voxel were seen; None when there is none."""
+def iso_surface(fused: Fused, unseen_is_solid: bool) -> Mesh | None:
+    """The zero level; None when there is none.
+
+    With `unseen_is_solid`, pockets that no camera saw into are closed by the surface they have at least (`observed`
+    takes away what this adds elsewhere); otherwise the surface ends where nothing more was seen.
+    """
     seen = fused.weight > 0
-    cells = seen[:-1, :-1, :-1].copy()
-    for corner in range(1, 8):
-        x, y, z = corner & 1, corner >> 1 & 1, corner >> 2
-        cells &= seen[x : x - 1 or None, y : y - 1 or None, z : z - 1 or None]
-    low, high = fused.distance < 0, fused.distance >= 0
-    if not cells.any() or not low[seen].any() or not high[seen].any():
-        return None
-    mask = np.zeros_like(seen)
-    mask[1:, 1:, 1:] = cells  # skimage looks up a cell's mask at its upper corner
+    distance = np.where(seen, fused.distance, np.float32(-1 if unseen_is_solid else 1))
+    mask = None if unseen_is_solid else _surrounded(seen)
     try:
-        vertices, faces, _, _ = marching_cubes(fused.distance, 0.0, mask=mask, gradient_direction="descent")
-    except (ValueError, RuntimeError):  # skimage's way of saying that the level is nowhere in the mask
+        vertices, faces, _, _ = marching_cubes(distance, 0.0, mask=mask, gradient_direction="descent")
+    except (ValueError, RuntimeError):  # skimage's way of saying that the level is nowhere
         return None
     return Mesh(vertices.astype(np.float64) * fused.grid.voxel + fused.grid.origin, faces.astype(np.int32))
 
 
-def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int) -> Mesh:
-    """The part of the surface that at least `views` cameras saw from its front, where they saw it (within `tolerance`).
+def _surrounded(seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Cells with all corners seen, each at the index of its upper corner: where skimage looks it up. [X, Y, Z]"""
+    cells = seen[:-1, :-1, :-1].copy()
+    for corner in range(1, 8):
+        x, y, z = corner & 1, corner >> 1 & 1, corner >> 2
+        cells &= seen[x : x - 1 or None, y : y - 1 or None, z : z - 1 or None]
+    return np.pad(cells, ((1, 0), (1, 0), (1, 0)))
+
+
+def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int, patch: float) -> Mesh:
+    """The part of the surface that at least `views` cameras saw from its front, where they saw it (within `tolerance`),
+    with the patches up to an area of `patch` that it surrounds.
 
     What is left of a face scan is an open front, of a flight over terrain an open sheet. The border of what was seen is
     evened out along the surface; otherwise it would be as ragged as the depth maps' pixels.
@@ -62,10 +71,17 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int) -> 
     for one in maps:
         _witness(witnesses, mesh.vertices, normals, *camera_arrays(one.camera), one.distance, one.alpha, tolerance)
     seen = (witnesses >= min(views, len(maps))).astype(np.float64)
-    mean = _neighbour_mean(mesh)
+    mean = neighbour_mean(mesh)
     for _ in range(BORDER_ROUNDS):
         seen = mean @ seen
-    return with_faces(mesh, np.all(seen[mesh.faces] > 0.5, axis=1))
+    keep = np.all(seen[mesh.faces] > 0.5, axis=1)
+    hidden = np.flatnonzero(~keep)
+    if len(hidden) == 0 or not keep.any():
+        return with_faces(mesh, keep)
+    count, labels = component_labels(Mesh(mesh.vertices, mesh.faces[hidden]))
+    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh)[hidden], axis=1) / 2, minlength=count)
+    keep[hidden] = (areas < patch)[labels]
+    return with_faces(mesh, keep)
 
 
 def main_pieces(mesh: Mesh, share: float) -> tuple[Mesh, int]:
@@ -76,30 +92,37 @@ def main_pieces(mesh: Mesh, share: float) -> tuple[Mesh, int]:
     return with_faces(mesh, kept[labels]), int(count - kept.sum())
 
 
-def without_holes(mesh: Mesh, perimeter: float) -> tuple[Mesh, int]:
-    """The mesh with holes of at most this perimeter closed by a fan around their centre, and how many there were."""
-    vertices, faces, filled = [mesh.vertices], [mesh.faces], 0
-    count = len(mesh.vertices)
-    for loop in _loops(boundary_edges(mesh)):
-        points = mesh.vertices[loop]
-        following = np.roll(loop, -1)
-        if np.linalg.norm(points - mesh.vertices[following], axis=1).sum() > perimeter:
-            continue
-        vertices.append(points.mean(axis=0, keepdims=True))
-        faces.append(np.stack([following, loop, np.full(len(loop), count)], axis=1).astype(np.int32))
-        count += 1
-        filled += 1
-    return Mesh(np.concatenate(vertices), np.concatenate(faces)), filled
+def without_pinches(mesh: Mesh) -> Mesh:
+    """Without the faces at vertices where two borders meet: there the surface hangs together in a point only."""
+    for _ in range(PINCH_ROUNDS):
+        starts, counts = np.unique(boundary_edges(mesh)[:, 0], return_counts=True)
+        pinched = starts[counts > 1]
+        if len(pinched) == 0:
+            break
+        mesh = with_faces(mesh, np.all(~np.isin(mesh.faces, pinched), axis=1))
+    return mesh
 
 
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
     """Taubin smoothing: removes the voxels' steps, keeps the volume. A border is smoothed along itself only."""
-    mean = _neighbour_mean(mesh)
+    mean = neighbour_mean(mesh)
     vertices = mesh.vertices
     for _ in range(rounds):
         for factor in (TAUBIN_FORWARD, TAUBIN_BACKWARD):
             vertices = vertices + factor * (mean @ vertices - vertices)
     return Mesh(vertices, mesh.faces)
+
+
+def subdivided(mesh: Mesh) -> Mesh:
+    """Each triangle as four, with a vertex in the middle of each edge."""
+    edges, _ = edge_counts(mesh)
+    keys = edges.astype(np.int64) @ np.array([len(mesh.vertices), 1])
+    sides = np.sort(half_edges(mesh), axis=1).astype(np.int64) @ np.array([len(mesh.vertices), 1])
+    middle = (len(mesh.vertices) + np.searchsorted(keys, sides)).reshape(-1, 3)
+    a, b, c = mesh.faces.T
+    ab, bc, ca = middle.T
+    faces = np.concatenate([np.stack(f, axis=1) for f in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
+    return Mesh(np.concatenate([mesh.vertices, mesh.vertices[edges].mean(axis=1)]), faces.astype(np.int32))
 
 
 def decimated(mesh: Mesh, faces: int) -> Mesh:
@@ -126,16 +149,7 @@ def manifold(mesh: Mesh, perimeter: float) -> Mesh:
     return without_holes(with_faces(mesh, clean), perimeter)[0]
 
 
-def _proper(mesh: Mesh) -> Mesh:
-    """Without triangles that have no area or use a vertex twice, and without copies of a triangle."""
-    a, b, c = mesh.faces.T
-    keep = (a != b) & (b != c) & (c != a) & (np.linalg.norm(face_cross(mesh), axis=1) > 0)
-    first = np.zeros(len(keep), bool)
-    first[np.unique(np.sort(mesh.faces, axis=1), axis=0, return_index=True)[1]] = True
-    return Mesh(mesh.vertices, mesh.faces[keep & first])
-
-
-def _neighbour_mean(mesh: Mesh) -> csr_array:
+def neighbour_mean(mesh: Mesh) -> csr_array:
     """Matrix that replaces each vertex by the mean of its neighbours; of its neighbours on the border, if on one."""
     edges, counts = edge_counts(mesh)
     size = len(mesh.vertices)
@@ -150,21 +164,13 @@ def _neighbour_mean(mesh: Mesh) -> csr_array:
     return coo_array((1.0 / degree[start], (start, end)), shape=(size, size)).tocsr()
 
 
-def _loops(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """Closed chains of directed border edges [B, 2]; chains through a vertex with several borders are left out."""
-    starts, counts = np.unique(edges[:, 0], return_counts=True)
-    branching = set(starts[counts > 1].tolist())
-    following = {int(a): int(b) for a, b in edges if int(a) not in branching}
-    loops = []
-    while following:
-        start, vertex = following.popitem()
-        chain = [start]
-        while vertex in following and vertex != start:
-            chain.append(vertex)
-            vertex = following.pop(vertex)
-        if vertex == start and len(chain) >= 3:
-            loops.append(np.array(chain, np.int32))
-    return loops
+def _proper(mesh: Mesh) -> Mesh:
+    """Without triangles that have no area or use a vertex twice, and without copies of a triangle."""
+    a, b, c = mesh.faces.T
+    keep = (a != b) & (b != c) & (c != a) & (np.linalg.norm(face_cross(mesh), axis=1) > 0)
+    first = np.zeros(len(keep), bool)
+    first[np.unique(np.sort(mesh.faces, axis=1), axis=0, return_index=True)[1]] = True
+    return Mesh(mesh.vertices, mesh.faces[keep & first])
 
 
 @kernel()

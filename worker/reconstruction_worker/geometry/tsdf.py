@@ -18,8 +18,8 @@ from .compiled import kernel
 from .depth import OPAQUE, DepthMap
 
 TRUNCATION_VOXELS = 4.0
-CARVING_VIEWS = 2
-"""A voxel is empty when this many views see through it, whatever the others say."""
+CARVING_VIEWS, CARVING_SHARE = 2, 0.5
+"""A voxel is empty when this many views see through it, and at least this share of as many as saw a surface there."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,14 @@ def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
     total = np.zeros(grid.shape, np.float32)
     weight = np.zeros(grid.shape, np.float32)
     emptied = np.zeros(grid.shape, np.uint8)
+    voters = np.zeros(grid.shape, np.uint8)
     near = min((_closest(one) for one in maps), default=1.0)
     for one in maps:
         _integrate(
             total,
             weight,
             emptied,
+            voters,
             grid.origin,
             grid.voxel,
             grid.truncation,
@@ -76,7 +78,7 @@ def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
             carve,
         )
     distance = np.where(weight > 0, total / np.maximum(weight, 1e-12), np.float32(1))
-    carved = emptied >= min(CARVING_VIEWS, len(maps))
+    carved = (emptied >= min(CARVING_VIEWS, len(maps))) & (emptied >= CARVING_SHARE * voters)
     distance[carved] = 1
     weight[carved] = np.maximum(weight[carved], 1)
     return Fused(grid, distance, weight)
@@ -97,7 +99,7 @@ def _closest(one: DepthMap) -> float:
     return max(float(np.quantile(opaque, 0.05)), 1e-6) if len(opaque) else math.inf
 
 
-@njit(inline="always")
+@njit
 def sample_distance(distance, alpha, x, y, gap):  # pragma: no cover - compiled
     """Bilinear distance at pixel coordinates; the nearest pixel's where the four are more than `gap` apart or not all
     opaque. Negative where the nearest pixel is not opaque."""
@@ -120,7 +122,21 @@ def sample_distance(distance, alpha, x, y, gap):  # pragma: no cover - compiled
 
 @kernel()
 def _integrate(
-    total, weight, emptied, origin, voxel, truncation, rotation, centre, lens, distance, alpha, trust, near, carve
+    total,
+    weight,
+    emptied,
+    voters,
+    origin,
+    voxel,
+    truncation,
+    rotation,
+    centre,
+    lens,
+    distance,
+    alpha,
+    trust,
+    near,
+    carve,
 ):  # pragma: no cover - compiled
     """Add one view to the sums. A surface counts with its trust, less with the square of the distance to the camera."""
     nx, ny, nz = total.shape
@@ -151,3 +167,4 @@ def _integrate(
                 share = trust[row, column] * min((near / surface) ** 2, 1.0)
                 total[i, j, k] += share * min(signed / truncation, 1.0)
                 weight[i, j, k] += share
+                voters[i, j, k] = min(voters[i, j, k] + 1, 255)
