@@ -35,7 +35,7 @@ FLAT, DISTINCT = 0.005, 0.06
 """Second differences of the correlation between which a maximum goes from meaningless to sure."""
 CONTRAST = 3.0
 """Standard deviation of a patch's grey values (0..255) below which it is too plain to be found again."""
-STIFFNESS, INERTIA = 1.0, 0.02
+STIFFNESS, INERTIA = 1.0, 0.005
 """Weights of a vertex's neighbours, and of staying where it is, against a perfectly sure measurement."""
 ROUNDS = 60
 """Steps of the iteration that makes neighbours agree."""
