@@ -30,7 +30,7 @@ HOLE_SHARE = 0.35
 """Holes with a perimeter up to this share of the box's diagonal are closed."""
 SMOOTHING_ROUNDS = 40
 """Of the fused surface: what this takes away, the photos bring back where it was real."""
-COARSE_REACHES, FINE_REACHES = (5.0, 2.0), (1.0,)
+COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
 """How far the surface may move towards where the photos agree, pass by pass, in voxels."""
 EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""

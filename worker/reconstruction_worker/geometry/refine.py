@@ -29,6 +29,8 @@ STEPS = 6
 """Offsets tried on each side of the surface."""
 PATCH = 3
 """A patch has 2 PATCH + 1 samples a side, a pixel of the best photo apart."""
+RELUCTANCE = 0.05
+"""Correlation that the farthest offset must gain over staying: a plain surface looks alike wherever it is."""
 LIKENESS = 0.6
 """Correlation from which an offset is believed at all."""
 FLAT, DISTINCT = 0.005, 0.06
@@ -240,6 +242,8 @@ def _best_offset(point, normal, views, pixels, start, size, rotation, centre, le
         for axis in range(3):
             frame[0, axis] = point[axis] + normal[axis] * (reach * (step - STEPS) / STEPS)
         scores[step] = _likeness(mine, other, frame, views, pixels, start, size, rotation, centre, lens)
+        if scores[step] > -1.0:
+            scores[step] -= RELUCTANCE * ((step - STEPS) / STEPS) ** 2
         if scores[step] > scores[best]:
             best = step
     if best == 0 or best == 2 * STEPS or scores[best] < LIKENESS:

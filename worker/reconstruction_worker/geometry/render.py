@@ -19,7 +19,8 @@ Shader = Callable[[Hits, NDArray[np.float64]], NDArray[np.float32]]
 CLAY = np.array([0.78, 0.76, 0.73], np.float32)
 WIRE = np.array([0.10, 0.32, 0.62], np.float32)
 PAPER = np.array([0.95, 0.96, 0.97], np.float32)
-WIRE_PIXELS = 0.8
+WIRE_PIXELS, WIRE_SHARE = 0.8, 0.12
+"""Width of a line in pixels; thinner where that would be more than this share of a triangle's height."""
 
 
 def render(caster: Caster, camera: Camera, shader: Shader, samples: int = 2) -> Picture:
@@ -68,8 +69,9 @@ def wireframe(mesh: Mesh, camera: Camera, samples: int = 2) -> Shader:
     def shade(hits: Hits, rays: NDArray[np.float64]) -> NDArray[np.float32]:
         face = np.maximum(hits.face, 0)
         pixel = np.where(hits.hit, hits.distance, 1) / (camera.fx * samples)
-        nearest = (hits.weights * heights[face]).min(axis=-1) / pixel / samples
-        line = np.clip(1.5 - nearest / WIRE_PIXELS, 0, 1)[..., None].astype(np.float32)
+        nearest = (hits.weights * heights[face]).min(axis=-1) / pixel
+        width = np.minimum(WIRE_PIXELS * samples, WIRE_SHARE * heights[face].min(axis=-1) / pixel)
+        line = np.clip(width + 0.5 - nearest, 0, 1)[..., None].astype(np.float32)
         surface = PAPER * _light(normals[face], rays)[..., None]
         return (surface * (1 - 0.85 * line) + WIRE * 0.85 * line).astype(np.float32)
 
