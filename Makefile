@@ -7,10 +7,10 @@ export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test lint crds lock clean
+.PHONY: help demo demo-local setup test lint crds lock clean bench-operator
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Photos to a textured model on a real Kubernetes that this machine becomes (or DEMO_CLUSTER=kind|current)
 	@$(PYTHON) -m demo cluster
@@ -24,6 +24,9 @@ setup: ## Make .venv with the locked dependencies
 test: setup ## Everything: static checks, then all tests (builds Kubernetes the first time)
 	@$(MAKE) --no-print-directory lint
 	$(VENV) -m pytest
+
+bench-operator: setup ## Jobs started a second, status lag, memory and restart of the operator, as JSON
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.operator_scale
 
 lint: setup ## ruff, pyright, import contracts, generated files
 	.venv/bin/ruff check .

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -77,7 +78,11 @@ class FakeKubelet:
     configuration: Configuration
     scripts: dict[str, Script] = field(default_factory=dict)
     node: str = "fake-node"
+    namespace: str = ""
+    """Run the pods of this namespace only; all pods when empty."""
     seen: list[WorkerJob] = field(default_factory=list)
+    ended: dict[tuple[str, str], float] = field(default_factory=dict)
+    """When the last pod of a job and resource class ended, by a monotonic clock."""
     _handled: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -136,7 +141,8 @@ class FakeKubelet:
     def _take(self, pod: Document, tasks: asyncio.TaskGroup) -> None:
         """Each pod is started once and stopped once."""
         uid, metadata = pod["metadata"]["uid"], pod["metadata"]
-        if pod["spec"].get("nodeName") != self.node:
+        elsewhere = self.namespace not in ("", metadata["namespace"])
+        if pod["spec"].get("nodeName") != self.node or elsewhere:
             return
         if "deletionTimestamp" in metadata and self._handled.get(uid) != "stopped":
             self._handled[uid] = "stopped"
@@ -159,6 +165,7 @@ class FakeKubelet:
             return
         state = _terminated(ending.exit_code, started, ending.reason, ending.report)
         phase = "Succeeded" if ending.exit_code == 0 else "Failed"
+        self.ended[order.name, order.resource_class.value] = time.monotonic()
         await self._status(pod, phase, state, ending.conditions)
 
     async def _stop(self, pod: Document) -> None:

@@ -1,6 +1,6 @@
 """Two replicas, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
 
-`RECONSTRUCTION_CHAOS_SECONDS` says for how long (two minutes by default); `RECONSTRUCTION_CHAOS_SEED` repeats a run.
+`RECONSTRUCTION_CHAOS_SECONDS` says for how long (half a minute by default); `RECONSTRUCTION_CHAOS_SEED` repeats a run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .workbench import Workbench, workbench
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "120"))
+SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**6))))
 JOBS = 12
 TROUBLE_A_JOB = 8
