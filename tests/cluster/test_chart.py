@@ -33,7 +33,7 @@ def release(kubeconfig: Path, kubernetes_tools: Path) -> Iterator[Kubectl]:
     """The chart installed with its defaults."""
     del kubernetes_tools
     kubectl = Kubectl(kubeconfig, NAMESPACE)
-    kinds.remove(kubectl)
+    kinds.make_way_for_helm(kubectl)
     helm(kubectl, "install", RELEASE, str(CHART), "--create-namespace")
     yield kubectl
     helm(kubectl, "uninstall", RELEASE)
