@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reconstruction_worker.geometry.holes import without_holes
-from reconstruction_worker.geometry.mesh import Mesh, boundary_edges, component_labels, with_faces
+from reconstruction_worker.geometry.mesh import Mesh, boundary_edges, component_labels, vertex_normals, with_faces
 from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, smoothed
 
 from .scenes import bumpy_sphere, hills
@@ -76,3 +76,9 @@ def test_decimation_keeps_a_closed_surface_where_it_was() -> None:
     simple = decimated(ball, 2000)
     assert len(simple.faces) <= 2000
     assert abs(simple.area() / ball.area() - 1) < 0.01
+
+
+def test_normals_have_length_one_also_in_a_fold_and_without_area() -> None:
+    vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5], [6, 6, 6], [7, 7, 7]], float)
+    mesh = Mesh(vertices, np.array([[0, 1, 2], [0, 2, 1], [3, 4, 5]], np.int32))
+    assert np.allclose(np.linalg.norm(vertex_normals(mesh), axis=1), 1)

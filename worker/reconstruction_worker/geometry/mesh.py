@@ -45,12 +45,30 @@ def face_normals(mesh: Mesh) -> Vectors:
 
 
 def vertex_normals(mesh: Mesh) -> Vectors:
-    """Unit normals, the mean of the adjacent faces' weighted by area. [V, 3]"""
+    """Unit normals, the mean of the adjacent faces' weighted by area. [V, 3]
+
+    Always of length one, as file formats ask for: where faces cancel each other out (a fold) one of them decides, and
+    where there is no area at all the normal is up.
+    """
     total = np.zeros_like(mesh.vertices)
     cross = face_cross(mesh)
     for corner in range(3):
         np.add.at(total, mesh.faces[:, corner], cross)
-    return _unit(total)
+    result = _unit(total)
+    for fallback in (_some_face_normal(mesh, cross), np.broadcast_to([0.0, 0.0, 1.0], result.shape)):
+        missing = np.linalg.norm(result, axis=1) < 0.5
+        result[missing] = fallback[missing]
+    return result
+
+
+def _some_face_normal(mesh: Mesh, cross: Vectors) -> Vectors:
+    """The unit normal of one of each vertex's faces. [V, 3]"""
+    result = np.zeros_like(mesh.vertices)
+    unit = _unit(cross)
+    solid = np.linalg.norm(unit, axis=1) > 0.5
+    for corner in range(3):
+        result[mesh.faces[solid, corner]] = unit[solid]
+    return result
 
 
 def half_edges(mesh: Mesh) -> Indices:
