@@ -43,6 +43,7 @@ lock: setup ## Resolve the dependencies of pyproject.toml anew
 	for extra in operator cli worker; do \
 	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
 	done
+	echo "hatchling>=1.27" | $(COMPILE) -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## Stop leftover clusters and remove results and caches of this folder
 	-$(PYTHON) -m devcluster status
