@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,20 +32,34 @@ def claim(root: Path) -> None:
     """
     if os.geteuid():
         raise DevclusterError("a node that runs pods needs root; without it use `up` without --node, or a kubeconfig")
-    clusters_home().mkdir(parents=True, exist_ok=True)
-    with (cache_home() / "node.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for other in clusters_home().glob("*"):
-            if other != root and any(recall(other / name) is not None for name in (CLAIM, "kubelet.pid")):
-                raise NodeTakenError(
-                    f"cluster {other.name} already runs the node of this machine, and there can be only one; "
-                    f"stop it with `python -m devcluster down {other.name}`"
-                )
+    with _machine_lock():
+        if other := _holder(besides=root):
+            raise NodeTakenError(
+                f"cluster {other} already runs the node of this machine, and there can be only one; "
+                f"stop it with `python -m devcluster down {other}`"
+            )
         for port, program in EXCLUSIVE_PORTS.items():
             if not is_free(port):
                 raise NodeTakenError(f"port {port} is in use: another {program} seems to run on this machine")
         root.mkdir(exist_ok=True)
         remember(root / CLAIM, os.getpid())
+
+
+@contextlib.contextmanager
+def _machine_lock() -> Iterator[None]:
+    """Held while what exists once on a machine is claimed or taken away."""
+    clusters_home().mkdir(parents=True, exist_ok=True)
+    with (cache_home() / "node.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _holder(besides: Path) -> str | None:
+    """Name of another cluster that runs the machine's node or is about to start it."""
+    for other in clusters_home().glob("*"):
+        if other != besides and any(recall(other / name) is not None for name in (CLAIM, "kubelet.pid")):
+            return other.name
+    return None
 
 
 def start(root: Path, programs: Path, api: Api) -> None:
@@ -110,6 +125,12 @@ def stop(root: Path) -> None:
         kill([*descendants(shim), shim])
     stop_named(root, "containerd")
     _unmount_below(root)
+    with _machine_lock():
+        if _holder(besides=root) is None:  # what a crashed owner left may by now be the next cluster's
+            _remove_from_kernel()
+
+
+def _remove_from_kernel() -> None:
     for link in (POD_BRIDGE, NODE_BRIDGE):
         succeeds("ip", "link", "delete", link)
     for family in ("ip", "ip6"):

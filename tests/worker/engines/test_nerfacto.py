@@ -84,7 +84,7 @@ def test_depth_is_the_distance_to_the_surface_and_alpha_its_outline(trained: Pat
 def test_the_stage_leaves_what_the_workspace_promises(trained: Path) -> None:
     folder = trained / "train"
     manifest = json.loads((folder / "engine.json").read_text())
-    assert manifest["engine"] == "nerfacto"
+    assert (manifest["engine"], manifest["licence"]) == ("nerfacto", "Apache-2.0")
     assert manifest["step"] == STEPS
     assert manifest["checkpoint"] == f"checkpoints/step-{STEPS:06d}.ckpt"
     assert json.loads((folder / "split.json").read_text())["eval"] == ["ball_05.png"]

@@ -86,6 +86,7 @@ class RadianceEngine:
 
         manifest = {
             "engine": self.spec.name,
+            "licence": self.spec.licence,
             "device": device.type,
             "step": trainer.step,
             "checkpoint": f"checkpoints/{store.files()[-1].name}",
