@@ -20,12 +20,19 @@ from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
 from reconstruction_worker.ingest.arrange import arrange
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
 from reconstruction_worker.ingest.metadata import camera_data
+from reconstruction_worker.ingest.pose_files import PoseFormat
 from reconstruction_worker.ingest.sources import gather
 
 _STEPS_PER_PHOTO: Final = 200
 _MIN_STEPS: Final = 5_000
 _MAX_STEPS: Final = 30_000
 _MAX_SIDE: Final = 1600
+POSES_IN_WORDS: Final = {
+    PoseFormat.TRANSFORMS: "camera poses in transforms.json",
+    PoseFormat.COLMAP: "camera poses in a COLMAP model",
+    PoseFormat.BLENDER: "camera poses in transforms_train.json",
+    PoseFormat.LLFF: "camera poses in poses_bounds.npy",
+}
 
 
 @dataclass
@@ -39,7 +46,7 @@ class Found:
     with_gps: int = 0
     with_focal: int = 0
     masks: int = 0
-    poses: bool = False
+    poses: PoseFormat | None = None
     broken: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -60,7 +67,7 @@ class Found:
         if self.with_gps:
             lines.append(f"{self.with_gps} with a GPS position")
         if self.poses:
-            lines.append("camera poses in transforms.json")
+            lines.append(POSES_IN_WORDS[self.poses])
         return lines + [f"will be left out: {message}" for message in self.broken]
 
 
@@ -71,7 +78,7 @@ def look_at(photos: Path) -> Found:
         source = Source(uri=str(photos))
         arrangement = arrange(gather(source, photos, Path(scratch), DEFAULT_LIMITS, lambda _: None), DEFAULT_LIMITS)
         found = Found(masks=len({mask.path for mask in arrangement.masks.values()}))
-        found.poses = arrangement.transforms is not None
+        found.poses = arrangement.poses.format if arrangement.poses else None
         found.broken = [item.message for item in arrangement.dropped]
         for photo in arrangement.photos:
             _look_at_photo(photo.path, photo.name, found)
@@ -115,7 +122,7 @@ spec:
     maxSidePixels: {side}    # larger photos are scaled down; more shows finer detail and takes longer
     masks: Auto    # the photos' alpha channel or a folder masks beside them, where there is one
   poses:
-    method: {poses}    # Auto: transforms.json when there is one, else estimated from the photos
+    method: {poses}    # Auto: those beside the photos when there are any, else estimated from the photos
     minRegisteredPercent: 60    # fail when fewer of the photos could be placed
   engine: nerfacto
   training:

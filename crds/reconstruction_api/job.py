@@ -89,8 +89,9 @@ class Poses(ApiModel):
     """Where camera poses come from."""
 
     method: PoseMethod = PoseMethod.AUTO
-    """`StructureFromMotion` estimates them from the photos, `Provided` reads a `transforms.json` beside the photos,
-    `Auto` uses that file when it is there."""
+    """`StructureFromMotion` estimates them from the photos. `Provided` reads them from files beside the photos:
+    `transforms.json` (nerfstudio, instant-ngp), a COLMAP model (`sparse/0`, text or binary), `transforms_train.json`
+    and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there."""
     min_registered_percent: int = Field(default=60, ge=1, le=100)
     """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from reconstruction_worker.engines.nerf.split import choose_split, read_split
+from reconstruction_worker.engines.nerf.split import MOST_GIVEN, choose_split, given_split, read_split
 
 
 def names(count: int) -> list[str]:
@@ -24,3 +24,18 @@ def test_a_split_is_read_as_it_was_written(tmp_path: Path) -> None:
     split = choose_split(names(12))
     split.write(tmp_path / "split.json")
     assert read_split(tmp_path / "split.json") == split
+
+
+def test_a_division_that_came_with_the_poses_is_kept() -> None:
+    shares = {**dict.fromkeys(names(100), "train"), "val.png": "unused"}
+    shares.update({f"test_{i:03d}.png": "eval" for i in range(200)})
+    split = given_split(shares)
+    assert split is not None
+    assert split.train == tuple(names(100))
+    assert len(set(split.held_out)) == MOST_GIVEN
+    assert split.held_out[0] == "test_004.png"
+
+
+def test_a_division_that_leaves_nothing_to_train_on_is_none() -> None:
+    assert given_split({}) is None
+    assert given_split({"a.png": "train", "b.png": "eval", "c.png": "eval"}) is None

@@ -39,9 +39,8 @@ def a_document() -> Document:
 
 
 def read(tmp_path: Path, document: Document | str) -> Any:
-    path = tmp_path / "transforms.json"
-    path.write_text(document if isinstance(document, str) else json.dumps(document))
-    return read_provided(path, a_dataset())
+    (tmp_path / "transforms.json").write_text(document if isinstance(document, str) else json.dumps(document))
+    return read_provided(tmp_path, a_dataset()).model
 
 
 def test_poses_and_intrinsics_are_read_for_the_stored_size(tmp_path: Path) -> None:
@@ -73,6 +72,34 @@ def test_an_angle_of_view_serves_as_focal_length(tmp_path: Path) -> None:
     document["camera_angle_x"] = 2 * np.arctan(0.5)
     (camera,) = read(tmp_path, document).cameras.values()
     assert camera.params.tolist() == pytest.approx([400.0, 400.0, 200.0, 150.0])
+
+
+def test_both_angles_of_view_are_heeded(tmp_path: Path) -> None:
+    document = a_document()
+    for key in ("fl_x", "fl_y", "cx", "cy"):
+        del document[key]
+    document.update(camera_angle_x=2 * np.arctan(0.5), camera_angle_y=2 * np.arctan(0.4), aabb_scale=16)
+    (camera,) = read(tmp_path, document).cameras.values()
+    assert camera.params.tolist() == pytest.approx([400.0, 375.0, 200.0, 150.0])
+
+
+@pytest.mark.parametrize("fields", [{"camera_model": "OPENCV_FISHEYE"}, {"is_fisheye": True}])
+def test_a_fisheye_lens_keeps_its_own_distortion(tmp_path: Path, fields: Document) -> None:
+    document = {**a_document(), **fields, "k1": 0.02, "k2": -0.01, "k3": 0.001, "k4": 0.0}
+    if "is_fisheye" in fields:
+        del document["camera_model"]
+    (camera,) = read(tmp_path, document).cameras.values()
+    assert camera.model_name == "OPENCV_FISHEYE"
+    assert camera.params.tolist() == [350.0, 355.0, 200.5, 149.5, 0.02, -0.01, 0.001, 0.0]
+
+
+def test_lists_of_file_names_divide_the_photos(tmp_path: Path) -> None:
+    document = a_document()
+    names = [frame["file_path"] for frame in document["frames"]]
+    document.update(train_filenames=names[:2], test_filenames=names[2:])
+    (tmp_path / "transforms.json").write_text(json.dumps(document))
+    shares = read_provided(tmp_path, a_dataset()).shares
+    assert shares == {"a.png": "train", "b.png": "train", "c.png": "eval"}
 
 
 @pytest.mark.parametrize("path", ["a.jpg", "a", "./train/a", "images/a.png", "C:\\scans\\a.jpg"])
@@ -127,6 +154,11 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (_rotation(_scaled), "not a rotation"),
     (_rotation(_not_finite), "not finite"),
     (_frame(fl_x="700"), "'fl_x' must be a number"),
+    (_frame(fl_x=10**400), "'fl_x' must be a number"),
+    (_frame(transform_matrix=[[10**400] * 4] * 4), "4 rows of 4 numbers"),
+    (_frame(k1=-2.0), "the picture folds over"),
+    (_frame(camera_model="OPENCV_FISHEYE", fl_x=150.0, fl_y=150.0), "the picture folds over"),
+    (_frame(camera_model="OPENCV_FISHEYE", fl_x=275.0, fl_y=275.0), "angle of view is more than 160 degrees"),
     (_frame(fl_x=-700.0), "'fl_x' -700 makes no sense"),
     (_frame(cx=5000.0), "principal point"),
     (_frame(w=600, h=600), "is for 600 x 600 pixels, but images/b.jpg has 800 x 600"),
@@ -153,6 +185,8 @@ def test_a_mistake_is_named_with_its_frame(tmp_path: Path, mistake: Callable[[Do
     [
         ("{", "not valid JSON"),
         ("[]", "must be a JSON object"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"frames": ' + "1" * 5000 + "}", "not valid JSON"),
         ({"frames": []}, "'frames' must be a list"),
         ({"frames": [{"transform_matrix": []}]}, "frames[0] has no 'file_path'"),
         ({"frames": a_document()["frames"]}, "frames[0] (./images/a.jpg) has no focal length"),
@@ -162,7 +196,17 @@ def test_a_mistake_is_named_with_its_frame(tmp_path: Path, mistake: Callable[[Do
             "same position",
         ),
     ],
-    ids=["broken", "a list", "no frames", "no path", "no focal length", "one frame", "no parallax"],
+    ids=[
+        "broken",
+        "a list",
+        "deep",
+        "long number",
+        "no frames",
+        "no path",
+        "no focal length",
+        "one frame",
+        "no parallax",
+    ],
 )
 def test_a_useless_file_is_refused(tmp_path: Path, document: Document | str, words: str) -> None:
     with pytest.raises(ReconstructionError, match=r"^transforms\.json: ") as failure:
@@ -176,7 +220,6 @@ def test_a_name_that_fits_two_photos_is_refused(tmp_path: Path) -> None:
               for side in ("left", "right")]  # fmt: skip
     document = a_document()
     document["frames"][0]["file_path"] = "1.jpg"
-    path = tmp_path / "transforms.json"
-    path.write_text(json.dumps(document))
+    (tmp_path / "transforms.json").write_text(json.dumps(document))
     with pytest.raises(ReconstructionError, match=r"may mean any of left/1.jpg, right/1.jpg"):
-        read_provided(path, Dataset(images=images))
+        read_provided(tmp_path, Dataset(images=images))

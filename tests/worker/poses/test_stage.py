@@ -147,7 +147,8 @@ def _provide(workspace: Path, views: list[View], names: list[str], flip: Array |
         for name, view in zip(names, views, strict=True)
     ]
     document = {"fl_x": views[0].focal, "w": SIZE, "h": SIZE, "frames": frames}
-    (workspace / "ingest" / "transforms.json").write_text(json.dumps(document))
+    (workspace / "ingest" / "provided").mkdir()
+    (workspace / "ingest" / "provided" / "transforms.json").write_text(json.dumps(document))
 
 
 def test_provided_poses_are_kept_and_get_points(

@@ -160,7 +160,7 @@ class _Unpacker:
         name = _plain_name(name)
         if not relevant(name):
             return False
-        if size > self.limits.file_bytes:
+        if size > self.limits.allowed_bytes(name):
             self.files[name] = SourceFile(name, self.archive, size)
             return False
         return True

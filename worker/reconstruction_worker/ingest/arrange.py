@@ -11,11 +11,15 @@ from .dataset import DroppedImage
 from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, read_head
 from .limits import Limits
 from .listing import SourceFile
+from .pose_files import PoseFiles, PoseFormat, find_pose_files
 
 _MASK_FOLDER = "masks"
 _OTHER_FOLDERS = frozenset({"depth", "depths"})
 _SCALED_COPIES = re.compile(r"images_\d+")
 """nerfstudio and others keep smaller copies of `images` in `images_2`, `images_4`, ..."""
+
+_RENDER_PASS = re.compile(r"_(depth|normal)_\d{4}$")
+"""Of NeRF's synthetic scenes, beside the pictures of the test split."""
 
 
 @dataclass
@@ -25,7 +29,7 @@ class Arrangement:
     photos: list[SourceFile] = field(default_factory=list)
     masks: dict[str, SourceFile] = field(default_factory=dict)
     """By the path, without suffix, of the photo they belong to, and by its last part where that is unique."""
-    transforms: SourceFile | None = None
+    poses: PoseFiles | None = None
     dropped: list[DroppedImage] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of files that nobody claimed to be photos."""
@@ -43,16 +47,18 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
     """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code."""
     result = Arrangement()
     files = _below_common_folder(files)
-    transforms = [file for file in files if PurePosixPath(file.name).name == "transforms.json"]
-    result.transforms = min(transforms, key=lambda file: (file.name.count("/"), file.name), default=None)
+    result.poses = find_pose_files([file for file in files if file.size <= limits.allowed_bytes(file.name)])
+    passes = result.poses is not None and result.poses.format is PoseFormat.BLENDER
     masks: list[SourceFile] = []
     folders = {part for file in files for part in PurePosixPath(file.name).parts[:-1]}
     for file in files:
         parents = PurePosixPath(file.name).parts[:-1]
         if _MASK_FOLDER in parents:
             masks.append(file)
-        elif _OTHER_FOLDERS.intersection(parents) or (
-            "images" in folders and any(map(_SCALED_COPIES.fullmatch, parents))
+        elif (
+            _OTHER_FOLDERS.intersection(parents)
+            or ("images" in folders and any(map(_SCALED_COPIES.fullmatch, parents)))
+            or (passes and _RENDER_PASS.search(PurePosixPath(file.name).stem))
         ):
             result.others.append(file.name)
         else:

@@ -14,6 +14,16 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 RAW_SUFFIXES: Final = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"})
 
+TRANSFORMS: Final = "transforms.json"
+BLENDER_SPLITS: Final = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
+LLFF: Final = "poses_bounds.npy"
+COLMAP_TABLES: Final = ("cameras", "images", "points3D")
+COLMAP_SUFFIXES: Final = (".bin", ".txt")
+"""The binary files come first, as in COLMAP itself."""
+POSE_NAMES: Final = frozenset(
+    {TRANSFORMS, LLFF, *BLENDER_SPLITS, *(table + suffix for table in COLMAP_TABLES for suffix in COLMAP_SUFFIXES)}
+)
+
 
 class Kind(StrEnum):
     JPEG = "JPEG"
@@ -74,6 +84,11 @@ def archive_format(head: bytes) -> str | None:
 def meant_as_photo(name: str) -> bool:
     """Whether the name claims that the file is an image."""
     return _suffix(name) in IMAGE_SUFFIXES | RAW_SUFFIXES
+
+
+def named_like_poses(name: str) -> bool:
+    """Whether a file of that name may be part of camera poses beside the photos."""
+    return PurePosixPath(name).name in POSE_NAMES
 
 
 def read_head(path: Path) -> bytes:

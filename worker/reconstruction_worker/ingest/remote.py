@@ -61,7 +61,7 @@ def _fetch_folder(
     total = 0
     for index, (path, name) in enumerate(wanted.items()):
         size = entries[path].get("size") or 0
-        if size > limits.file_bytes:
+        if size > limits.allowed_bytes(name):
             files.append(SourceFile(name, into, size))
             continue
         report(f"fetching {index + 1} of {len(wanted)} files")

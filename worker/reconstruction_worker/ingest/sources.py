@@ -54,7 +54,7 @@ def _read(local: Path, scratch: Path, limits: Limits, shown_as: str, report: Cal
 
 
 def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[SourceFile]:
-    total = sum(file.size for file in files if file.size <= limits.file_bytes)
+    total = sum(file.size for file in files if file.size <= limits.allowed_bytes(file.name))
     if total > limits.total_bytes:
         raise ReconstructionError(
             "FileTooLarge",

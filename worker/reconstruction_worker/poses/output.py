@@ -33,15 +33,22 @@ class World:
 
 
 def write_transforms(
-    folder: Path, world: World, pinholes: Mapping[int, pycolmap.Camera], files: Mapping[str, str], has_alpha: bool
+    folder: Path,
+    world: World,
+    pinholes: Mapping[int, pycolmap.Camera],
+    files: Mapping[str, str],
+    has_alpha: bool,
+    shares: Mapping[str, str],
 ) -> None:
-    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, by the photos' names."""
+    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace and `shares` what each was meant
+    for by who provided the poses, both by the photos' names."""
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
         {
             "file_path": files[shot.name],
             "transform_matrix": (shot.world_from_camera @ _OPENGL_FROM_OPENCV).tolist(),
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
+            **({"split": str(shares[shot.name])} if shot.name in shares else {}),
         }
         for shot in world.model.shots
     ]

@@ -24,12 +24,16 @@ class Registration:
     registered: int
     total: int
     unregistered: list[str]
+    provided_format: str | None = None
+    """Whose files the poses were read from."""
 
     @classmethod
-    def of(cls, method: str, model: PosedModel, photos: Sequence[DatasetImage]) -> Registration:
+    def of(
+        cls, method: str, model: PosedModel, photos: Sequence[DatasetImage], provided_format: str | None = None
+    ) -> Registration:
         placed = {shot.name for shot in model.shots}
         missing = [photo.original.name for photo in photos if photo.name not in placed]
-        return cls(method, len(placed), len(photos), missing)
+        return cls(method, len(placed), len(photos), missing, provided_format)
 
     def require(self, percent: int) -> None:
         """Raises LowRegistration when less than `percent` of the photos were placed."""
@@ -55,6 +59,7 @@ class Registration:
         error = model.mean_reprojection_error
         return {
             "method": self.method,
+            "providedFormat": self.provided_format,
             "registered": self.registered,
             "total": self.total,
             "unregistered": self.unregistered,

@@ -17,15 +17,17 @@ from reconstruction_api.errors import ReconstructionError
 from .model import PosedModel
 from .native import follow
 from .pairs import choose_pairs
+from .provided.model import Provided
 from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs
 
 MIN_POINTS: Final = 20
 """Points that any usable set of photos with true poses shows."""
 
 
-def with_points(bench: Workbench, model: PosedModel, positions: Sequence[NDArray[np.float64] | None]) -> PosedModel:
+def with_points(bench: Workbench, given: Provided, positions: Sequence[NDArray[np.float64] | None]) -> PosedModel:
     """The model with what its photos see, in their given poses. `bench.photos` are those of its shots, in their order;
-    `positions` in metres where GPS knows them."""
+    `positions` in metres where GPS knows them. Raises InvalidPoses when the photos contradict the poses."""
+    model = given.model
     database = bench.scratch / "provided.db"
     extract(bench.part(0.0, 0.4), FeatureSettings(), _groups(model), database)
     match(bench.part(0.4, 0.9), FeatureSettings(), choose_pairs(len(bench.photos), positions).pairs, database)
@@ -34,20 +36,20 @@ def with_points(bench: Workbench, model: PosedModel, positions: Sequence[NDArray
     folder.mkdir()
     call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
     triangulated = PosedModel.from_reconstruction(follow(call, bench.stop_requested))
-    _check_agreement(len(triangulated.points.xyz), database, len(bench.photos))
+    _check_agreement(given, len(triangulated.points.xyz), database)
     return replace(model, points=triangulated.points, mean_reprojection_error=triangulated.mean_reprojection_error)
 
 
-def _check_agreement(points: int, database: Path, photos: int) -> None:
+def _check_agreement(given: Provided, points: int, database: Path) -> None:
     """Raises InvalidPoses when photos overlap in plenty and yet nothing can be seen where the poses say."""
     overlapping = overlapping_pairs(database)
-    if points < MIN_POINTS and overlapping >= photos / 2:
+    if points < MIN_POINTS and overlapping >= len(given.model.shots) / 2:
         raise ReconstructionError(
             "InvalidPoses",
-            f"transforms.json: the poses contradict the photos: {overlapping} pairs of photos show the same place, but "
-            f"only {points} of the points they share can be seen from where the frames put the cameras. Matrices must "
-            "be camera-to-world with x right, y up, z backward.",
-            details={"overlappingPairs": overlapping, "points": points},
+            f"{given.file}: the poses contradict the photos: {overlapping} pairs of photos show the same place, but "
+            f"only {points} of the points they share can be seen from where they put the cameras. Matrices must be "
+            f"{given.axes}.",
+            details={"file": given.file, "overlappingPairs": overlapping, "points": points},
         )
 
 

@@ -24,6 +24,7 @@ from ..ingest.checks import note_oddities, same_pictures
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage
 from ..ingest.limits import DEFAULT_LIMITS, Limits
 from ..ingest.listing import SourceFile, describe
+from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..ingest.prepare import Prepared, prepare
 from ..ingest.sources import gather
 from ..stage import StageContext, StageOutput, Stopped
@@ -48,8 +49,7 @@ def run(context: StageContext, limits: Limits = DEFAULT_LIMITS) -> StageOutput:
         for name in ("images", "masks", "thumbnails"):
             empty_folder(context.folder / name)
         dataset = _store(context, arrangement, limits)
-        if arrangement.transforms is not None:
-            shutil.copyfile(arrangement.transforms.path, context.folder / "transforms.json")
+        _keep_poses(context, arrangement)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _check_count(context, dataset, arrangement.others)
@@ -110,6 +110,15 @@ def _collect(
         return
     first_of[checksum] = photo.name
     prepared.append(result)
+
+
+def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:
+    if arrangement.poses is None:
+        return
+    folder = context.folder / PROVIDED_FOLDER
+    empty_folder(folder)
+    for name, file in arrangement.poses.files.items():
+        shutil.copyfile(file.path, folder / name)
 
 
 def _remove(context: StageContext, image: DatasetImage) -> None:

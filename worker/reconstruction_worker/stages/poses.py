@@ -6,6 +6,7 @@ import resource
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from reconstruction_api.worker import Progress
 
 from ..files import empty_folder
 from ..ingest.dataset import Dataset, DatasetImage
+from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.hull import Silhouette
 from ..poses.model import PosedModel
 from ..poses.output import World, write_json, write_points, write_transforms
 from ..poses.photos import read_dataset, read_mask, read_rgb
-from ..poses.provided import TRANSFORMS, read_provided
+from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.strategies import Attempt
@@ -40,17 +42,18 @@ def run(context: StageContext) -> StageOutput:
     start = time.monotonic()
     dataset = read_dataset(context.workspace)
     photos = dataset.images
-    provided = _provided(context)
+    provided = _provided(context, dataset)
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    registration = Registration.of("provided" if provided else "structureFromMotion", model, photos)
+    method = "structureFromMotion" if provided is None else "provided"
+    registration = Registration.of(method, model, photos, provided.format if provided else None)
     registration.require(context.spec.poses.min_registered_percent)
     world = _world(context, model, photos, provided)
-    _write(context, world, photos)
+    _write(context, world, photos, provided.shares if provided else {})
     document = registration.document(model, strategy, attempts, time.monotonic() - start, _peak_memory_bytes())
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
@@ -60,7 +63,7 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _posed(
-    context: StageContext, dataset: Dataset, scratch: Path, provided: bool
+    context: StageContext, dataset: Dataset, scratch: Path, provided: Provided | None
 ) -> tuple[PosedModel, list[Attempt], str | None]:
     """The model, what was tried to get it, and what succeeded."""
 
@@ -72,36 +75,47 @@ def _posed(
         _say(context, reached * ESTIMATED_AT, message)
 
     bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
-    if not provided:
+    if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.strategy
-    model = read_provided(context.of(StageName.INGEST) / TRANSFORMS, dataset)
+    if len(provided.model.points.xyz):
+        return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
-    shown = [by_name[shot.name] for shot in model.shots]
+    shown = [by_name[shot.name] for shot in provided.model.shots]
     places = local_positions([photo.gps for photo in shown])
-    return with_points(replace(bench, photos=shown), model, places), [], None
+    return with_points(replace(bench, photos=shown), provided, places), [], None
 
 
-def _provided(context: StageContext) -> bool:
-    """Whether to read poses. Raises InvalidPoses when they are asked for and not there."""
-    there = (context.of(StageName.INGEST) / TRANSFORMS).is_file()
-    if context.spec.poses.method is PoseMethod.PROVIDED and not there:
-        raise ReconstructionError(
-            "InvalidPoses", f"spec.poses.method is Provided, but there is no {TRANSFORMS} beside the photos."
-        )
-    return there and context.spec.poses.method is not PoseMethod.STRUCTURE_FROM_MOTION
+def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
+    """The poses beside the photos, where the job wants them. Raises InvalidPoses when they are asked for and not there,
+    or can't be used."""
+    folder = context.of(StageName.INGEST) / PROVIDED_FOLDER
+    method = context.spec.poses.method
+    if method is PoseMethod.STRUCTURE_FROM_MOTION:
+        return None
+    if provided_format(folder) is None:
+        if method is PoseMethod.PROVIDED:
+            raise ReconstructionError(
+                "InvalidPoses",
+                "spec.poses.method is Provided, but there are no camera poses beside the photos.",
+                suggestion="Add transforms.json, a COLMAP model (sparse/0), transforms_train.json or poses_bounds.npy, "
+                "or set spec.poses.method to Auto.",
+            )
+        return None
+    return read_provided(folder, dataset)
 
 
-def _world(context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: bool) -> World:
+def _world(context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: Provided | None) -> World:
     _say(context, ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
     masks = (read_mask(context.workspace, photo) for photo in shown)
     silhouettes = [Silhouette.of(mask) if mask is not None else None for mask in masks]
-    return settle(model, silhouettes, local_positions([photo.gps for photo in shown]), keep_orientation=provided)
+    places = local_positions([photo.gps for photo in shown])
+    return settle(model, silhouettes, places, keep_orientation=provided is not None and provided.z_up)
 
 
-def _write(context: StageContext, world: World, photos: list[DatasetImage]) -> None:
+def _write(context: StageContext, world: World, photos: list[DatasetImage], shares: Mapping[str, Share]) -> None:
     """The undistorted pictures, then what refers to them."""
     by_name = {photo.name: photo for photo in photos}
     shots = world.model.shots
@@ -122,7 +136,7 @@ def _write(context: StageContext, world: World, photos: list[DatasetImage]) -> N
         _say(context, ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
     write_points(context.folder / "points.ply", world.model.points)
     pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
-    write_transforms(context.folder, world, pinholes, files, masked)
+    write_transforms(context.folder, world, pinholes, files, masked, shares)
 
 
 def _say(context: StageContext, percent: float, message: str) -> None:

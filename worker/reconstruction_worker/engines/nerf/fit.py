@@ -29,7 +29,7 @@ from .model import RayModel
 from .pixels import PhotoPixels
 from .rays import Bounds
 from .scene import Scene, read_scene
-from .split import Split, choose_split
+from .split import Split, choose_split, given_split
 from .trainer import Schedule, Trainer
 
 Settings = dict[str, Any]
@@ -57,7 +57,8 @@ class RadianceEngine:
         self._check_count(len(scene.photos))
         device = choose_device(training.device, self.spec)
         context.folder.mkdir(parents=True, exist_ok=True)
-        split = choose_split([photo.name for photo in scene.photos])
+        shares = {photo.name: photo.share for photo in scene.photos if photo.share is not None}
+        split = given_split(shares) or choose_split([photo.name for photo in scene.photos])
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
         belongs_to = _identity(self.spec, training, context.workspace, split)
         checkpoint = store.load_latest()

@@ -26,6 +26,8 @@ class PosedPhoto:
     name: str
     file: Path
     camera: Camera
+    share: str | None = None
+    """What who provided the poses meant the photo for: `train`, `eval` or `unused`; None where nobody said."""
 
     def pixels(self) -> NDArray[np.uint8]:
         """[H, W, 3] or, with an alpha channel, [H, W, 4] (not premultiplied)."""
@@ -83,4 +85,6 @@ def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> 
     if not np.isfinite(matrix).all():
         raise ValueError(f"the pose of {frame['file_path']} is not finite")
     path = Path(frame["file_path"])
-    return PosedPhoto(path.name, workspace / path, Camera(matrix, fx, fy, cx, cy, int(width), int(height)))
+    return PosedPhoto(
+        path.name, workspace / path, Camera(matrix, fx, fy, cx, cy, int(width), int(height)), frame.get("split")
+    )

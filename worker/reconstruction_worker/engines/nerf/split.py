@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from ...files import write_atomically
 SHARE = 0.1
 MOST = 8
 FEWEST_TO_TRAIN_ON = 2
+MOST_GIVEN = 25
+"""Of the photos that were given for judging, how many are looked at; none of them is trained on."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ def choose_split(names: Sequence[str]) -> Split:
         train=tuple(name for i, name in enumerate(names) if i not in held_out),
         held_out=tuple(name for i, name in enumerate(names) if i in held_out),
     )
+
+
+def given_split(shares: Mapping[str, str]) -> Split | None:
+    """The division that came with the poses: `shares` says `train`, `eval` or `unused` by the photos' names, in the
+    order of capture. None where it says nothing, or leaves too little to train on."""
+    train = tuple(name for name, share in shares.items() if share == "train")
+    judged = [name for name, share in shares.items() if share == "eval"]
+    if len(train) < FEWEST_TO_TRAIN_ON or not judged:
+        return None
+    count = min(len(judged), MOST_GIVEN)
+    return Split(train, tuple(judged[int((i + 0.5) * len(judged) / count)] for i in range(count)))
 
 
 def read_split(file: Path) -> Split:

@@ -1,0 +1,81 @@
+"""Finds camera poses that lie beside photos, in the layouts that the field's tools write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Final
+
+from .formats import BLENDER_SPLITS, COLMAP_SUFFIXES, COLMAP_TABLES, LLFF, TRANSFORMS, named_like_poses
+from .listing import SourceFile
+
+FOLDER: Final = "provided"
+"""Below ingest's folder: the files of the poses, under the names that their format gives them."""
+
+
+class PoseFormat(StrEnum):
+    """In the order of preference where a source holds several."""
+
+    TRANSFORMS = "transforms"
+    COLMAP = "colmap"
+    BLENDER = "blender"
+    LLFF = "llff"
+
+
+@dataclass(frozen=True)
+class PoseFiles:
+    """Files of one set of poses by their plain names."""
+
+    format: PoseFormat
+    files: dict[str, SourceFile]
+
+
+def find_pose_files(files: Sequence[SourceFile]) -> PoseFiles | None:
+    """The poses of a source; of several of one format those nearest to its root, then the first by name."""
+    folders: dict[str, dict[str, SourceFile]] = {}
+    for file in files:
+        path = PurePosixPath(file.name)
+        if named_like_poses(file.name):
+            folders.setdefault(str(path.parent), {})[path.name] = file
+    nearest = [folders[name] for name in sorted(folders, key=lambda name: (len(PurePosixPath(name).parts), name))]
+    for choose in (_transforms, _colmap, _blender, _llff):
+        for folder in nearest:
+            if found := choose(folder):
+                return found
+    return None
+
+
+def format_in(names: Sequence[str]) -> PoseFormat | None:
+    """Format of the poses whose files have these plain names."""
+    if TRANSFORMS in names:
+        return PoseFormat.TRANSFORMS
+    if any(f"images{suffix}" in names for suffix in COLMAP_SUFFIXES):
+        return PoseFormat.COLMAP
+    if BLENDER_SPLITS[0] in names:
+        return PoseFormat.BLENDER
+    return PoseFormat.LLFF if LLFF in names else None
+
+
+def _transforms(folder: dict[str, SourceFile]) -> PoseFiles | None:
+    return PoseFiles(PoseFormat.TRANSFORMS, {TRANSFORMS: folder[TRANSFORMS]}) if TRANSFORMS in folder else None
+
+
+def _colmap(folder: dict[str, SourceFile]) -> PoseFiles | None:
+    """A model whose points are missing still says where the cameras were."""
+    for suffix in COLMAP_SUFFIXES:
+        found = {table + suffix: folder[table + suffix] for table in COLMAP_TABLES if table + suffix in folder}
+        if f"cameras{suffix}" in found and f"images{suffix}" in found:
+            return PoseFiles(PoseFormat.COLMAP, found)
+    return None
+
+
+def _blender(folder: dict[str, SourceFile]) -> PoseFiles | None:
+    if BLENDER_SPLITS[0] not in folder:
+        return None
+    return PoseFiles(PoseFormat.BLENDER, {name: folder[name] for name in BLENDER_SPLITS if name in folder})
+
+
+def _llff(folder: dict[str, SourceFile]) -> PoseFiles | None:
+    return PoseFiles(PoseFormat.LLFF, {LLFF: folder[LLFF]}) if LLFF in folder else None

@@ -1,0 +1,39 @@
+"""Poses that somebody else knows and put beside the photos; ingest left their files in `ingest/provided/`.
+
+Inside, everything is as in COLMAP and OpenCV: x right, y down, z forward, and the corner of the upper left pixel is the
+origin, so that its centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconstruction_api.errors import ReconstructionError
+
+from ...ingest.dataset import Dataset
+from ...ingest.pose_files import PoseFormat, format_in
+from .model import Provided, Share
+
+__all__ = ["Provided", "Share", "provided_format", "read_provided"]
+
+
+def provided_format(folder: Path) -> PoseFormat | None:
+    """Format of the poses in a folder; None when there are none."""
+    return format_in([path.name for path in folder.iterdir()]) if folder.is_dir() else None
+
+
+def read_provided(folder: Path, dataset: Dataset) -> Provided:
+    """The poses in a folder for the photos of `dataset`, as they are stored. Raises InvalidPoses naming file and
+    entry."""
+    match provided_format(folder):
+        case PoseFormat.TRANSFORMS:
+            from .transforms import read_transforms as read
+        case PoseFormat.BLENDER:
+            from .blender import read_blender as read
+        case PoseFormat.COLMAP:
+            from .colmap import read_colmap as read
+        case PoseFormat.LLFF:
+            from .llff import read_llff as read
+        case None:
+            raise ReconstructionError("InvalidPoses", "There are no camera poses beside the photos.")
+    return read(folder, dataset)

@@ -1,0 +1,74 @@
+"""`poses_bounds.npy` of LLFF (Mildenhall et al., Local Light Field Fusion, 2019): a row of 17 numbers for each photo,
+in the order of their names: a 3 x 5 matrix, row by row, whose columns are the camera's down, right and backward axes in
+the world, its position, and (height, width, focal length); then the nearest and the farthest depth.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pycolmap
+from numpy.typing import NDArray
+
+from ...ingest.dataset import Dataset, DatasetImage
+from ...ingest.pose_files import LLFF, PoseFormat
+from .checks import check_focal, check_parallax, check_size, invalid, rigid
+from .model import Provided, ShotList
+
+COLUMNS: Final = 17
+AXES: Final = "camera-to-world with the columns down, right, backward, position"
+
+
+def read_llff(folder: Path, dataset: Dataset) -> Provided:
+    """Poses and focal lengths; the principal point is the middle. Raises InvalidPoses naming the row."""
+    table = _table(folder / LLFF)
+    shots = ShotList()
+    for index, (row, photo) in enumerate(zip(table, _photos(len(table), dataset), strict=True)):
+        if photo is None:
+            continue
+        where = f"row {index} ({photo.original.name})"
+        matrix = row[:15].reshape(3, 5)
+        if not np.isfinite(matrix).all():
+            raise invalid(LLFF, f"{where} holds a value that is not finite.")
+        # OpenCV's right, down, forward from LLFF's down, right, backward.
+        axes = np.stack([matrix[:, 1], matrix[:, 0], -matrix[:, 2], matrix[:, 3]], axis=1)
+        pose = rigid(np.vstack([axes, [0, 0, 0, 1]]), LLFF, where, "the matrix")
+        shots.add(photo.name, _camera(matrix[:, 4], photo, where), pose)
+    model = shots.model()
+    check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), LLFF, AXES)
+    return Provided(PoseFormat.LLFF, LLFF, model, z_up=False, axes=AXES)
+
+
+def _table(path: Path) -> NDArray[np.float64]:
+    try:
+        # Mapped, so that a header that claims more than the file has can't reserve memory for it.
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(mapped, np.ndarray) or mapped.dtype.kind not in "fiu":
+            raise ValueError
+        if mapped.ndim != 2 or mapped.shape[1] != COLUMNS or not len(mapped):
+            raise invalid(LLFF, f"it must hold {COLUMNS} numbers for each photo, not an array of {mapped.shape}.")
+        return np.array(mapped, dtype=np.float64)
+    except (ValueError, EOFError, OSError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
+        raise invalid(LLFF, "it is not an array of numbers as NumPy writes it, or is cut off.") from error
+
+
+def _photos(rows: int, dataset: Dataset) -> list[DatasetImage | None]:
+    """For each row its photo; None for one that ingest left out. Rows have no names: only the number can tell whether
+    somebody counted photos that were left out."""
+    kept = {image.original.name: image for image in dataset.images}
+    everything = sorted({*kept, *(item.name for item in dataset.dropped)})
+    for names in (everything, sorted(kept)):
+        if len(names) == rows:
+            return [kept.get(name) for name in names]
+    raise invalid(LLFF, f"it has {rows} rows, but the source has {len(everything)} photos; each photo needs its row.")
+
+
+def _camera(size: NDArray[np.float64], photo: DatasetImage, where: str) -> pycolmap.Camera:
+    height, width, focal = (float(value) for value in size)
+    check_size(width, height, photo, LLFF, where)
+    check_focal(focal, "the focal length", width, height, LLFF, where)
+    scale_x, scale_y = photo.width / width, photo.height / height
+    params = [focal * scale_x, focal * scale_y, photo.width / 2, photo.height / 2]
+    return pycolmap.Camera(model="PINHOLE", width=photo.width, height=photo.height, params=params)
