@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycolmap
 import pytest
 import trimesh
 from PIL import Image
 
 from demo_photos.cameras import View
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
 from reconstruction_worker.poses.similarity import fit_similarity
 from reconstruction_worker.stage import Stopped
-from reconstruction_worker.stages import poses
+from reconstruction_worker.stages import ingest, poses
 
 from .scenes import Array, ball_photos, ball_views, degrees_between, poses_context, write_ingest
 
@@ -179,6 +182,42 @@ def test_provided_poses_with_another_convention_contradict_the_photos(
     with pytest.raises(ReconstructionError, match="contradict the photos") as failure:
         poses.run(poses_context(tmp_path)[0])
     assert failure.value.code == "InvalidPoses"
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".txt"])
+def test_a_folder_of_photos_with_a_colmap_model_needs_no_structure_from_motion(
+    photos: dict[str, Image.Image], views: list[View], tmp_path: Path, suffix: str
+) -> None:
+    source = tmp_path / "capture"
+    (source / "images").mkdir(parents=True)
+    (source / "sparse" / "0").mkdir(parents=True)
+    for name, photo in photos.items():
+        photo.save(source / "images" / name)
+    _write_colmap(source / "sparse" / "0", views, list(photos), suffix)
+    context, _ = poses_context(tmp_path, method="Provided")
+    ingest.run(dataclasses.replace(context, name=StageName.INGEST, source=source))
+    poses.run(context)
+    registration = json.loads((tmp_path / "poses" / "registration.json").read_text())
+    assert (registration["method"], registration["providedFormat"]) == ("provided", "colmap")
+    assert registration["registered"] == VIEWS
+    assert registration["points"] > 100
+    found = _cameras(_transforms(tmp_path))[:, :3, 3]
+    truth = np.stack([view.camera_to_world[:3, 3] for view in views])
+    assert np.allclose(fit_similarity(truth, found).points(truth), found, atol=1e-6)
+
+
+def _write_colmap(folder: Path, views: list[View], names: list[str], suffix: str) -> None:
+    """The true cameras as COLMAP writes them, without points."""
+    model = pycolmap.Reconstruction()
+    params = [views[0].focal, SIZE / 2, SIZE / 2]
+    model.add_camera_with_trivial_rig(
+        pycolmap.Camera(camera_id=1, model="SIMPLE_PINHOLE", width=SIZE, height=SIZE, params=params)
+    )
+    for number, (name, view) in enumerate(zip(names, views, strict=True), start=1):
+        from_world = np.linalg.inv(view.camera_to_world @ np.diag([1.0, -1, -1, 1]))[:3]
+        image = pycolmap.Image(name=name, camera_id=1, image_id=number)
+        model.add_image_with_trivial_frame(image, pycolmap.Rigid3d(from_world))
+    model.write_text(folder) if suffix == ".txt" else model.write_binary(folder)
 
 
 def test_poses_that_were_asked_for_must_be_there(photos: dict[str, Image.Image], tmp_path: Path) -> None:
