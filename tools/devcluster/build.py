@@ -34,6 +34,12 @@ def build(say: Callable[[str], None]) -> None:
             _compile("pause", "pause", ".")
 
 
+def _garbage_collection() -> dict[str, str]:
+    """The compiler spends a sixth of its time collecting garbage; with memory to spare it need not."""
+    spare = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {"GOGC": "400"} if spare > 8 * 2**30 else {}
+
+
 def is_built() -> bool:
     """Whether the cache holds every program."""
     return all((binaries() / name).exists() for name in (*COMPONENTS, "etcd", "pause"))
@@ -57,7 +63,7 @@ def _version_flags() -> str:
 
 def _compile(module: str, name: str, package: str, linker_flags: str = "") -> None:
     """Build a package of a module; a half-written program never gets its final name."""
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"} | _garbage_collection()
     partial = binaries() / f"{name}.part"
     flags = ["-trimpath", "-pgo=off", "-ldflags", f"-s -w {linker_flags}".strip()]
     run(_go(), "build", *flags, "-o", partial, package, folder=MODULES / module, environment=environment)
