@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from . import paths
@@ -20,6 +21,10 @@ class Outdated(Exception):  # noqa: N818 - not an error
     """The job has changed since it was observed; the change is on its way and brings a new decision."""
 
 
+class Refused(Exception):  # noqa: N818 - not an error
+    """The API server does not take a child object; the store remembers why, and the next decision says it."""
+
+
 class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
@@ -32,7 +37,8 @@ class Actor:
         """Status first: it is the record of what was decided, and its success proves that the view was current; so
         nothing is created from an outdated view, not even by a leader that slept through the loss of its Lease.
 
-        Raises Outdated when it was not, ApiError and connection errors otherwise.
+        Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
+        otherwise.
         """
         if plan.status is not None or any(isinstance(action, CreateJob) for action in plan.actions):
             await self._write_status(job, plan)
@@ -40,7 +46,7 @@ class Actor:
             if isinstance(action, DeleteJob):
                 await self._delete_job(job, action)
             elif isinstance(action, EnsureClaim):
-                document = await self._ensure(paths.claims(job.key.namespace), action.manifest)
+                document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
             elif isinstance(action, CreateJob):
                 await self._create_job(job, action)
@@ -51,7 +57,8 @@ class Actor:
         claim = self._store.claim(job.key)
         if claim is None or claim.parent_uid != job.uid:
             raise Outdated("the workspace's claim is somebody else's")
-        self._store.see_child_job(await self._ensure(paths.child_jobs(job.key.namespace), action.manifest))
+        self._store.see_child_job(await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest))
+        self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
@@ -72,10 +79,13 @@ class Actor:
             raise
         self._store.see_job(answer)
 
-    async def _ensure(self, path: str, manifest: Document) -> Document:
+    async def _ensure(self, job: JobView, path: str, manifest: Document) -> Document:
         try:
             return await self._kube.create(path, manifest)
         except ApiError as error:
+            if error.refused:
+                self._store.refuse(job.key, error.message, datetime.now(UTC))
+                raise Refused(error.message) from error
             if not error.already_exists:
                 raise
             return await self._kube.get(f"{path}/{manifest['metadata']['name']}")

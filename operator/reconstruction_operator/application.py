@@ -16,9 +16,10 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE
 from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths
-from .act import Actor, Outdated
+from .act import Actor, Outdated, Refused
 from .decide import decide
 from .events import Recorder
+from .inquiry import Inquiries
 from .kube import ApiError, Kube, load_configuration
 from .leader import Lease, LeaseSettings
 from .metrics import Metrics
@@ -52,6 +53,7 @@ class Application:
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
         self._actor = Actor(kube, self._store, self._recorder)
+        self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
         self.metrics = Metrics()
         self._stop = asyncio.Event()
@@ -106,6 +108,7 @@ class Application:
             asyncio.create_task(self._watching.run(self._stop), name="watching"),
             asyncio.create_task(self._resync(), name="resync"),
             asyncio.create_task(self._recorder.run(), name="events"),
+            asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         if self._settings.leader_election:
@@ -145,8 +148,12 @@ class Application:
             await self._actor.act(observed.job, plan)
             engine = observed.job.spec.engine if observed.job.spec is not None else ""
             self.metrics.record(key, engine, measures(observed, plan.status or observed.job.status, now))
+            self._inquiries.ask(key, plan.inquiries)
         except Outdated:
             return _OUTDATED_SECONDS
+        except Refused as refusal:
+            _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
+            return 0.0
         except Exception:
             self.metrics.reconcile_errors.inc()
             raise

@@ -15,6 +15,7 @@ from .model import Observed
 from .plan import Action, CreateJob, Emit, Plan
 from .policies.accept import accept
 from .policies.advance import Situation, advance
+from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, outdated
 from .policies.conditions import conditions
 from .policies.notices import notices
@@ -44,6 +45,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         status=None if status == job.status else status,
         actions=actions,
         next_check=next_check(situation, obstacle),
+        inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
 
@@ -69,7 +71,3 @@ def _status(
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=(before.completion_time or format_time(now)) if ended else None,
     )
-
-
-def _starts(created: tuple[Action, ...]) -> bool:
-    return any(isinstance(action, CreateJob) for action in created)

@@ -29,6 +29,7 @@ class ApiError(Exception):
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
+        self.message = message
 
     @property
     def already_exists(self) -> bool:
@@ -37,6 +38,11 @@ class ApiError(Exception):
     @property
     def conflict(self) -> bool:
         return self.status == 409 and self.reason == "Conflict"
+
+    @property
+    def refused(self) -> bool:
+        """The object as it is can't be created now: quota, admission, or a mistake in it."""
+        return self.status in (400, 403, 422)
 
     @property
     def not_found(self) -> bool:
@@ -94,9 +100,10 @@ class Kube:
     async def create(self, path: str, manifest: Document) -> Document:
         return await self.request("POST", path, body=manifest)
 
-    async def pages(self, path: str, selector: str = "") -> AsyncIterator[Document]:
+    async def pages(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[Document]:
         """A listing, page by page; each page has `items` and the list's resourceVersion."""
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+        query |= {"fieldSelector": fields} if fields else {}
         while True:
             page = await self.request("GET", path, query=query)
             yield page
@@ -105,9 +112,9 @@ class Kube:
                 return
             query["continue"] = token
 
-    async def list(self, path: str, selector: str = "") -> AsyncIterator[Document]:
+    async def list(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[Document]:
         """All objects."""
-        async for page in self.pages(path, selector):
+        async for page in self.pages(path, selector, fields):
             for item in page.get("items", []):
                 yield item
 

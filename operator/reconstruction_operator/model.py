@@ -5,6 +5,7 @@ Ten thousand jobs with their pods fit into memory because nothing else of the ob
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -69,6 +70,8 @@ class ChildJob:
     """Reason of the condition that ended it."""
     message: str = ""
     deleting: bool = False
+    suspended: bool = False
+    """spec.suspend of the Job: whoever admits it, such as Kueue, has not done so yet or has taken it back."""
     created: datetime | None = None
     ended: datetime | None = None
 
@@ -81,6 +84,8 @@ class ChildJob:
 class Container:
     """The worker's container."""
 
+    image: str = ""
+    """Remembered while the container waits."""
     waiting_reason: str = ""
     waiting_message: str = ""
     started: datetime | None = None
@@ -129,6 +134,17 @@ class Claim:
     """uid of the ReconstructionJob that owns it; empty when none does."""
     phase: str = "Pending"
     deleting: bool = False
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's answer to the last attempt to create a child object."""
+
+    message: str
+    count: int
+    """How many times in a row."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +171,10 @@ class Observed:
     child_jobs: tuple[ChildJob, ...] = ()
     pods: tuple[Pod, ...] = ()
     claim: Claim | None = None
+    explanations: Mapping[str, str] = field(default_factory=dict)
+    """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
+    refusal: Refusal | None = None
+    """Why the child object that comes next could not be created."""
     live: ProgressUpdate | None = None
     """The latest update a worker sent; decoration that may be missing."""
     policy: Policy = field(default_factory=Policy)

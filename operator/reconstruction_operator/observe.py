@@ -28,6 +28,8 @@ def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Poli
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
         claim=store.claim(key),
+        explanations=store.explanations(key),
+        refusal=store.refusal(key),
         live=live,
         policy=policy,
     )

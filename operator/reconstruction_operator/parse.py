@@ -52,6 +52,7 @@ def child_job(document: Document) -> ChildJob:
         reason=end.get("reason", ""),
         message=end.get("message", ""),
         deleting="deletionTimestamp" in metadata,
+        suspended=bool((document.get("spec") or {}).get("suspend")),
         created=parse_time(metadata.get("creationTimestamp")),
         ended=parse_time(end.get("lastTransitionTime")),
     )
@@ -91,6 +92,7 @@ def claim(document: Document) -> Claim:
         parent_uid=owners[0] if owners else "",
         phase=(document.get("status") or {}).get("phase", "Pending"),
         deleting="deletionTimestamp" in metadata,
+        created=parse_time(metadata.get("creationTimestamp")),
     )
 
 
@@ -116,7 +118,11 @@ def _container(status: Document) -> Container:
     if running := state.get("running"):
         return Container(started=parse_time(running.get("startedAt")))
     waiting = state.get("waiting") or {}
-    return Container(waiting_reason=waiting.get("reason", ""), waiting_message=waiting.get("message", ""))
+    return Container(
+        image=(found or {}).get("image", ""),
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+    )
 
 
 def _resource_class(text: str | None) -> ResourceClass | None:

@@ -34,6 +34,11 @@ def events(namespace: str) -> str:
     return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
 
 
+def core_events(namespace: str) -> str:
+    """The same Events as of the core API, which can be asked for by the object they are about."""
+    return f"/api/v1/namespaces/{namespace}/events"
+
+
 def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from reconstruction_api.status import ReconstructionJobStatus
 
@@ -41,6 +41,14 @@ class Emit:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Why does this object make no headway? The answer is in its latest Event."""
+
+    kind: Literal["Job", "PersistentVolumeClaim", "Pod"]
+    uid: str
+
+
 Action = DeleteJob | EnsureClaim | CreateJob | Emit
 
 
@@ -53,3 +61,5 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
+    inquiries: tuple[Inquiry, ...] = ()
+    """Objects that make no headway, and of which the cluster may have said why."""

@@ -81,6 +81,7 @@ class JobQueue:
                     self.add(key)
 
     async def _look(self, key: JobKey) -> None:
+        planned = self._due.get(key)
         try:
             seconds = await self._work(key)
         except Exception:
@@ -91,6 +92,8 @@ class JobQueue:
             _log.exception("could not bring the job forward", extra=about)
         else:
             self._failures.pop(key, None)
+            if planned is not None and self._due.get(key) == planned:
+                del self._due[key]  # this look knows better when the next one is due
         if seconds is not None:
             self.add_after(key, seconds)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from reconstruction_api.names import LABEL_JOB
 
 from . import parse
-from .model import ChildJob, Claim, JobKey, Pod, ProfileView
+from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
 
 Document = dict[str, Any]
 
@@ -41,6 +42,8 @@ class Store:
         self._child_jobs: dict[JobKey, dict[str, ChildJob]] = {}
         self._pods: dict[JobKey, dict[str, Pod]] = {}
         self._claims: dict[JobKey, Claim] = {}
+        self._explanations: dict[JobKey, dict[str, str]] = {}
+        self._refusals: dict[JobKey, Refusal] = {}
         self._versions: dict[str, int] = {}
 
     def see_job(self, document: Document) -> JobKey | None:
@@ -93,6 +96,8 @@ class Store:
         self._versions.pop(document["metadata"]["uid"], None)
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             del self.jobs[key]
+            self._explanations.pop(key, None)
+            self._refusals.pop(key, None)
         return key
 
     def forget_profile(self, document: Document) -> list[JobKey]:
@@ -121,6 +126,29 @@ class Store:
 
     def claim(self, key: JobKey) -> Claim | None:
         return self._claims.get(key)
+
+    def explain(self, key: JobKey, uid: str, message: str) -> bool:
+        """Remember what was said of a child object; whether that is new. An empty message takes it back."""
+        known = self._explanations.get(key, {})
+        if known.get(uid, "") == message or key not in self.jobs:
+            return False
+        others = {each: text for each, text in known.items() if each != uid}
+        self._explanations[key] = others | ({uid: message} if message else {})
+        return True
+
+    def explanations(self, key: JobKey) -> Mapping[str, str]:
+        return self._explanations.get(key, {})
+
+    def refuse(self, key: JobKey, message: str, now: datetime) -> None:
+        """A child object of the job could not be created."""
+        before = self._refusals.get(key)
+        self._refusals[key] = Refusal(message, before.count + 1 if before is not None else 1, now)
+
+    def refusal(self, key: JobKey) -> Refusal | None:
+        return self._refusals.get(key)
+
+    def overcome_refusal(self, key: JobKey) -> None:
+        self._refusals.pop(key, None)
 
     def present_jobs(self) -> dict[str, Document]:
         """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""

@@ -8,9 +8,11 @@ import contextlib
 import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,7 +22,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
-from reconstruction_operator.kube import MERGE_PATCH, ApiError, Kube
+from reconstruction_operator.kube import MERGE_PATCH, ApiError, Kube, load_configuration
 
 Document = dict[str, Any]
 _FIELD = "application/strategic-merge-patch+json"
@@ -191,6 +193,22 @@ class FakeKubelet:
 
     async def _patch(self, path: str, body: Document) -> None:
         await self.kube.request("PATCH", path, body=body, content_type=_FIELD)
+
+
+@asynccontextmanager
+async def kubelet_for(kubeconfig: Path) -> AsyncIterator[FakeKubelet]:
+    """A fake kubelet that runs as long as the block."""
+    configuration = await load_configuration(str(kubeconfig))
+    kube = Kube(configuration)
+    kubelet = FakeKubelet(kube, configuration)
+    running = asyncio.create_task(kubelet.run())
+    try:
+        yield kubelet
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await kube.close()
 
 
 def _connector(configuration: Configuration) -> aiohttp.TCPConnector:

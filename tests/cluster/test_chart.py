@@ -80,6 +80,7 @@ def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
         ("create", "persistentvolumeclaims"),
         ("create", "tokenreviews.authentication.k8s.io"),
         ("create", "events.events.k8s.io"),
+        ("list", "events"),
     ],
 )
 def test_the_operator_may_do_what_it_needs(release: Kubectl, verb: str, resource: str) -> None:

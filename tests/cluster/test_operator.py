@@ -7,18 +7,15 @@ run at the same time against one operator, and each has a test that tells how it
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from reconstruction_api.worker import WorkerJob
-from reconstruction_operator.kube import Kube, load_configuration
 
-from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, well
+from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
 from .operator_process import eventually
 from .workbench import JobUnderTest, conditions, workbench
 
@@ -50,21 +47,6 @@ def scenario(function: Scenario) -> Scenario:
     """A test that does not mind others beside it."""
     SCENARIOS[function.__name__] = function
     return function
-
-
-@asynccontextmanager
-async def kubelet_for(kubeconfig: Path) -> AsyncIterator[FakeKubelet]:
-    configuration = await load_configuration(str(kubeconfig))
-    kube = Kube(configuration)
-    kubelet = FakeKubelet(kube, configuration)
-    running = asyncio.create_task(kubelet.run())
-    try:
-        yield kubelet
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
-        await kube.close()
 
 
 @pytest.fixture(scope="module")

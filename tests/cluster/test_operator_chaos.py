@@ -23,9 +23,9 @@ from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobKey
 
-from .fake_kubelet import DISRUPTED, Ending, badly, well
+from .fake_kubelet import DISRUPTED, Ending, badly, kubelet_for, well
 from .operator_process import OperatorProcess, eventually
-from .test_operator import Case, kubelet_for
+from .test_operator import Case
 from .test_operator_replicas import replica
 from .workbench import Workbench, workbench
 

@@ -9,9 +9,9 @@ import pytest
 
 from reconstruction_api.worker import WorkerJob
 
-from .fake_kubelet import RUNS_ON, Ending, well
+from .fake_kubelet import RUNS_ON, Ending, kubelet_for, well
 from .operator_process import OperatorProcess, eventually
-from .test_operator import Case, kubelet_for
+from .test_operator import Case
 from .workbench import Workbench, workbench
 
 pytestmark = pytest.mark.cluster

@@ -22,6 +22,7 @@ from reconstruction_operator.model import (
     Pod,
     Policy,
     ProfileView,
+    Refusal,
 )
 from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim, Plan
 
@@ -48,6 +49,10 @@ class Cluster:
     pods: dict[str, Pod] = field(default_factory=dict)
     claim: Claim | None = None
     live: ProgressUpdate | None = None
+    refusal: Refusal | None = None
+    refusing: str = ""
+    """What the API server says to whoever wants to create something; it takes everything when empty."""
+    explanations: dict[str, str] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     removed_by_people: set[str] = field(default_factory=set)
     completed: set[tuple[str, str]] = field(default_factory=set)
@@ -64,7 +69,7 @@ class Cluster:
         )  # fmt: skip
         return Observed(
             job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
-            tuple(self.pods.values()), self.claim, self.live, POLICY,
+            tuple(self.pods.values()), self.claim, self.explanations, self.refusal, self.live, POLICY,
         )  # fmt: skip
 
     def decide(self) -> tuple[Observed, Plan]:
@@ -88,6 +93,10 @@ class Cluster:
             calls += 1
             if isinstance(action, DeleteJob):
                 self._delete(action)
+            elif isinstance(action, EnsureClaim | CreateJob) and self.refusing:
+                count = self.refusal.count + 1 if self.refusal is not None else 1
+                self.refusal = Refusal(self.refusing, count, self.now)
+                return
             elif isinstance(action, EnsureClaim) and self.claim is None:
                 self.claim = Claim("statue-workspace", "uid-of-claim", UID, "Bound")
             elif isinstance(action, CreateJob):
@@ -114,6 +123,7 @@ class Cluster:
     def _create(self, action: CreateJob) -> None:
         metadata = action.manifest["metadata"]
         name, marks = metadata["name"], metadata["labels"]
+        self.refusal = None
         if name in self.child_jobs:
             return
         if name in self.created and name not in self.removed_by_people:

@@ -117,6 +117,16 @@ def change_profile(cluster: Cluster, number: int) -> None:
     cluster.profile = None if number % 5 == 0 else ProfileView("", "default", number, spec)
 
 
+def refuse(cluster: Cluster, number: int) -> None:
+    """A quota is full, or an admission webhook says no; or not any more."""
+    cluster.refusing = ["", "jobs is forbidden: exceeded quota: team", "denied by policy"][number % 3]
+
+
+def explain(cluster: Cluster, number: int) -> None:
+    uids = [*(job.uid for job in cluster.child_jobs.values()), *(pod.uid for pod in cluster.pods.values())]
+    cluster.explanations = dict.fromkeys(uids[: number % 3], f"words {number}")
+
+
 def wait(cluster: Cluster, number: int) -> None:
     cluster.wait([0.3, 1, 7, 20, 90, 700][number % 6])
 
@@ -126,7 +136,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
     for each in (
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
-        change_mesh, change_images, set_deadline, change_profile, wait,
+        change_mesh, change_images, set_deadline, change_profile, refuse, explain, wait,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}
@@ -156,6 +166,7 @@ def play(history: list[Step]) -> Cluster:
 def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
     cluster = play(history)
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
+    cluster.refusing = ""
     cluster.edit(suspend=False, activeDeadlineSeconds=None)
     cluster.settle()
     if cluster.failed:  # from before; a changed spec gives it another chance

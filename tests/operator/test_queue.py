@@ -132,3 +132,20 @@ async def test_a_forgotten_job_is_not_looked_at() -> None:
         queue.forget(A)
         queue.add_after(B, 0.03)
         await until(lambda: looks == [B])
+
+
+async def test_a_look_replaces_the_time_that_was_planned_before_it() -> None:
+    looks = 0
+
+    async def work(_: JobKey) -> float | None:
+        nonlocal looks
+        looks += 1
+        return 0.05 if looks == 1 else None
+
+    async with running(work) as queue:
+        queue.add(A)
+        await until(lambda: looks == 1)
+        queue.add(A)
+        await until(lambda: looks == 2)
+        await asyncio.sleep(0.1)
+        assert looks == 2

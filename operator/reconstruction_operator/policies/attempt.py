@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import Failure, PodReport
 
-from ..model import ChildJob, Observed, Pod
+from ..model import ChildJob, Claim, Observed, Pod
+from ..plan import Inquiry
 from .failure import ending_of, failure
+from .obstacles import Obstacle, no_volume, not_created, not_starting, unscheduled
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable")
 _HOPELESS_PULL_REASONS = ("InvalidImageName",)
 _SETUP_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+
+_SOON = timedelta(seconds=10)
+"""Pods appear, volumes are bound and containers are set up within this time; if not, the cluster is asked why."""
+_AGAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Waiting:
     scheduled: bool = False
     until: datetime | None = None
     """Look again then."""
+    inquiries: tuple[Inquiry, ...] = ()
+    """Objects of which the cluster may say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def outcome_of(run: ClassRun, spec: ReconstructionJobSpec, observed: Observed, n
         return _failed(child, pods, grace, now)
     if child.deleting:
         return Interrupted("The child Job was deleted.")
-    return _active(pods, spec, observed, now)
+    return _active(child, pods, spec, observed, now)
 
 
 def pods_of(run: ClassRun, observed: Observed) -> list[Pod]:
@@ -126,9 +134,11 @@ def _unreported(child: ChildJob, grace: timedelta, now: datetime) -> Outcome:
     return Interrupted("The pod disappeared with its report; what it finished is in the workspace.")
 
 
-def _active(pods: list[Pod], spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
+def _active(
+    child: ChildJob, pods: list[Pod], spec: ReconstructionJobSpec, observed: Observed, now: datetime
+) -> Outcome:
     if not pods:
-        return Waiting("Pending", "The pod is being created.")
+        return _without_pod(child, observed, now)
     pod = pods[-1]
     if pod.finished:
         return Waiting("Ending", "The pod has ended.", scheduled=True)
@@ -139,29 +149,73 @@ def _active(pods: list[Pod], spec: ReconstructionJobSpec, observed: Observed, no
     return _starting(pod, spec, observed, now)
 
 
+def _without_pod(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
+    """The Job controller has not made the pod yet: it is slow, or the API server refuses the pod."""
+    said = observed.explanations.get(child.uid)
+    waiting = Waiting("Pending", "The pod is being created.")
+    return _inquired(waiting, said and not_created(said), Inquiry("Job", child.uid), child.created, now)
+
+
 def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
     """Hardware is waited for without end; photos that are not there are not."""
-    reason = pod.unscheduled_reason or "Pending"
-    message = pod.unscheduled_message or "The pod waits for a node."
+    message = pod.unscheduled_message
     claim = spec.source.persistent_volume_claim
-    if claim is None or f'persistentvolumeclaim "{claim.claim_name}" not found' not in message:
-        return Waiting(reason, message)
-    until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
-    text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
-    return Failed(failure("SourceNotFound", text)) if now >= until else Waiting(reason, text, until=until)
+    if claim is not None and f'persistentvolumeclaim "{claim.claim_name}" not found' in message:
+        until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
+        text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
+        return Failed(failure("SourceNotFound", text)) if now >= until else Waiting("SourceNotFound", text, until=until)
+    if not message:
+        return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
+    obstacle = unscheduled(message)
+    waiting = Waiting(obstacle.code, obstacle.message)
+    if observed.claim is not None and _is_unbound(observed.claim):
+        return _volume_missing(waiting, observed.claim, observed, now)
+    return waiting
+
+
+def _is_unbound(claim: Claim) -> bool:
+    return claim.phase == "Pending"
+
+
+def _volume_missing(waiting: Waiting, claim: Claim, observed: Observed, now: datetime) -> Waiting:
+    said = observed.explanations.get(claim.uid)
+    inquiry = Inquiry("PersistentVolumeClaim", claim.uid)
+    return _inquired(waiting, said and no_volume(said), inquiry, claim.created, now)
 
 
 def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
     """A node was found; the image and the volumes are being made ready."""
     reason, message = pod.container.waiting_reason, pod.container.waiting_message
     until = (pod.scheduled or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
-    if reason in _HOPELESS_PULL_REASONS or (reason in _PULL_REASONS and now >= until):
-        return Failed(failure("ImagePullFailed", f"The worker image can't be pulled: {message or reason}"))
-    if reason in _SETUP_REASONS and now >= until:
-        return Failed(_setup_failure(message or reason, spec))
-    if reason in _PULL_REASONS or reason in _SETUP_REASONS:
-        return Waiting(reason, message, scheduled=True, until=until)
-    return Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
+    if (trouble := _trouble(pod, spec)) is not None:
+        if now >= until or reason in _HOPELESS_PULL_REASONS:
+            return Failed(trouble)
+        return Waiting(trouble.code, f"{trouble.message} {trouble.suggestion}", scheduled=True, until=until)
+    said = observed.explanations.get(pod.uid)
+    waiting = Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
+    return _inquired(waiting, said and not_starting(said), Inquiry("Pod", pod.uid), pod.scheduled, now)
+
+
+def _inquired(
+    waiting: Waiting, obstacle: Obstacle | str | None, inquiry: Inquiry, since: datetime | None, now: datetime
+) -> Waiting:
+    """The same, with what the cluster says of it; it is asked when the wait is longer than usual, and then again."""
+    if isinstance(obstacle, Obstacle):
+        waiting = replace(waiting, reason=obstacle.code, message=obstacle.message)
+    if since is not None and now < since + _SOON:
+        return replace(waiting, until=since + _SOON)
+    return replace(waiting, until=now + _AGAIN, inquiries=(inquiry,))
+
+
+def _trouble(pod: Pod, spec: ReconstructionJobSpec) -> Failure | None:
+    """What keeps the container from being made, unless it goes away by itself."""
+    reason, message = pod.container.waiting_reason, pod.container.waiting_message
+    if reason in _HOPELESS_PULL_REASONS or reason in _PULL_REASONS:
+        image = f" {pod.container.image}" if pod.container.image else ""
+        return failure("ImagePullFailed", f"The worker image{image} can't be pulled: {message or reason}")
+    if reason in _SETUP_REASONS:
+        return _setup_failure(message or reason, spec)
+    return None
 
 
 def _setup_failure(message: str, spec: ReconstructionJobSpec) -> Failure:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from ..manifests.claim import workspace_claim
 from ..manifests.job import child_job
-from ..model import Observed
+from ..model import Observed, Refusal
 from ..plan import CreateJob, DeleteJob, EnsureClaim
 from .accept import profile_spec
 from .advance import Situation, retry_time
 from .attempt import Absent
+from .obstacles import not_created
+from .retry import backoff
 
-_WORKSPACE_IN_USE = "WorkspaceInUse"
 _CLAIM_POLL = timedelta(seconds=30)
+_FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Blocked:
     reason: str
     message: str
     until: datetime | None = None
+    asks: Literal["claim", "all"] | None = None
+    """What is asked for all the same, now: the obstacle may be gone by then."""
 
 
 def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
@@ -52,12 +57,21 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     claim = observed.claim
     if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
-        return Blocked(_WORKSPACE_IN_USE, text, now + _CLAIM_POLL)
+        return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
     busy = [child.name for child in observed.child_jobs if not child.finished]
     busy += [pod.name for pod in observed.pods if not pod.finished]
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
-    return None
+    return _refused(observed.refusal, run.job_name, now)
+
+
+def _refused(refusal: Refusal | None, seed: str, now: datetime) -> Blocked | None:
+    """Asked for again after a pause that grows; what the API server said stays on record meanwhile."""
+    if refusal is None:
+        return None
+    obstacle = not_created(refusal.message)
+    until = refusal.at + backoff(_FIRST_REFUSAL_SECONDS, refusal.count, _LONGEST_REFUSAL_SECONDS, seed)
+    return Blocked(obstacle.code, obstacle.message, until, asks="all" if now >= until else None)
 
 
 def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[EnsureClaim | CreateJob, ...]:
@@ -69,11 +83,11 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     if run is None or spec is None or pinned is None or not _may_start(situation):
         return ()
     obstacle = blocked(observed, situation, now)
-    if obstacle is not None and obstacle.reason != _WORKSPACE_IN_USE:
+    if obstacle is not None and obstacle.asks is None:
         return ()
     profile = profile_spec(pinned)
     claim = EnsureClaim(workspace_claim(observed.job, profile))
-    if obstacle is not None:
+    if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
     job = child_job(
         observed.job, spec, run, profile, digest_label=_label(situation, run.digest),

@@ -128,6 +128,10 @@ def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
+    if isinstance(situation.outcome, Waiting) and not situation.outcome.scheduled:
+        return Fact(True, "Waiting", situation.outcome.message)
+    if obstacle is not None and not isinstance(situation.outcome, Running | Waiting):
+        return Fact(True, "Waiting", obstacle.message)
     return Fact(True, "Progressing", _activity(run))
 
 

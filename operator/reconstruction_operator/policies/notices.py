@@ -7,7 +7,11 @@ from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 from ..plan import CreateJob, EnsureClaim
 from .advance import Notice, Situation
 
-_WAITING_REASONS = ("Unschedulable", "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError")
+_WAITING_REASONS = (
+    "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable", "CreationRefused", "PodNotStarting",
+    "ImagePullFailed", "SourceAccessDenied", "SourceNotFound", "InternalError",
+)  # fmt: skip
+"""Codes of the catalogue that people should hear about while the job waits."""
 
 
 def notices(
@@ -22,7 +26,7 @@ def notices(
         result.append(Notice(True, situation.acceptance.reason, situation.acceptance.message))
     result.extend(situation.notices)
     _, reason, message = _condition(after, ConditionType.ADMITTED)
-    if reason in _WAITING_REASONS and _changed_reason(before, after, ConditionType.ADMITTED):
+    if reason in _WAITING_REASONS and reason != _condition(before, ConditionType.ADMITTED)[1]:
         result.append(Notice(True, reason, message))
     if _turned(before, after, ConditionType.SUSPENDED, "True"):
         result.append(Notice(False, "Suspended", "The job is suspended; what it has finished is kept."))

@@ -15,7 +15,7 @@ def next_check(situation: Situation, obstacle: Blocked | None) -> datetime | Non
         return None
     moments = [situation.deadline]
     if obstacle is not None:
-        moments.append(obstacle.until)
+        moments.append(None if obstacle.asks == "all" else obstacle.until)
     if isinstance(situation.outcome, Waiting):
         moments.append(situation.outcome.until)
     known = [moment for moment in moments if moment is not None]

@@ -8,7 +8,7 @@ import pytest
 
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Container
-from reconstruction_operator.plan import CreateJob, DeleteJob
+from reconstruction_operator.plan import CreateJob, DeleteJob, Inquiry
 
 from ..builders import (
     NOW,
@@ -25,6 +25,7 @@ from ..builders import (
     spec_of,
     started,
     with_pod,
+    workspace,
 )
 
 
@@ -40,8 +41,9 @@ def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
         unscheduled_message="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
     )  # fmt: skip
     after, _ = settled(with_pod(seen, pod))
-    assert condition(after.job.status, "Admitted") == ("False", "Unschedulable")
+    assert condition(after.job.status, "Admitted") == ("False", "GPUUnavailable")
     assert "Insufficient nvidia.com/gpu" in message(after.job.status, "Admitted")
+    assert condition(after.job.status, "Reconciling") == ("True", "Waiting")
     assert after.job.status.failure is None
 
 
@@ -59,9 +61,10 @@ def test_photos_on_a_claim_that_does_not_exist_are_waited_for_and_then_missed() 
 
 
 def test_an_image_that_can_not_be_pulled_is_waited_for_and_then_fails_the_attempt() -> None:
-    seen = pending(waiting_reason="ImagePullBackOff", waiting_message="no such image")
+    seen = pending(image="worker:9", waiting_reason="ImagePullBackOff", waiting_message="no such image")
     soon = decide(seen, NOW + seconds(10))
     assert soon.next_check == NOW + seconds(300)
+    assert soon.status is not None and "worker:9" in message(soon.status, "Admitted")
     late, plan = settled(seen, NOW + seconds(301))
     assert current(late).trouble.startswith("ImagePullFailed")
     assert [action.name for action in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]
@@ -82,6 +85,43 @@ def test_a_missing_source_secret_is_named_as_the_field() -> None:
     assert after.job.status.failure is not None
     assert after.job.status.failure.code == "SourceAccessDenied"
     assert "spec.source.secretName" in after.job.status.failure.message
+
+
+def test_a_pod_that_the_job_controller_can_not_create_is_asked_about_and_explained() -> None:
+    seen = started(PREPARE)
+    child = seen.child_jobs[-1]
+    assert decide(seen, NOW).inquiries == () and decide(seen, NOW).next_check == NOW + seconds(10)
+    asked = decide(seen, NOW + seconds(10))
+    assert asked.inquiries == (Inquiry("Job", child.uid),)
+    said = 'Error creating: pods "statue-prep-x-1" is forbidden: exceeded quota: team, requested: pods=1, used: pods=2'
+    after, plan = settled(replace(seen, explanations={child.uid: said}), NOW + seconds(20))
+    assert condition(after.job.status, "Admitted") == ("False", "QuotaExceeded")
+    assert "exceeded quota: team" in message(after.job.status, "Admitted")
+    assert plan.next_check == NOW + seconds(80) and after.job.status.failure is None
+
+
+def test_a_volume_that_is_not_made_is_asked_about_and_explained() -> None:
+    seen = started(PREPARE, claim=workspace(phase="Pending", created=NOW))
+    pod = replace(
+        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        unscheduled_message="0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
+    )  # fmt: skip
+    seen = with_pod(seen, pod)
+    assert decide(seen, NOW + seconds(11)).inquiries == (Inquiry("PersistentVolumeClaim", "uid-of-claim"),)
+    explained = replace(seen, explanations={"uid-of-claim": 'storageclass.storage.k8s.io "fast" not found'})
+    after, _ = settled(explained, NOW + seconds(20))
+    assert condition(after.job.status, "Admitted") == ("False", "VolumeUnavailable")
+    assert '"fast" not found' in message(after.job.status, "Admitted")
+
+
+def test_a_pod_whose_volumes_can_not_be_mounted_says_so() -> None:
+    seen = pending(waiting_reason="ContainerCreating")
+    pod = seen.pods[-1]
+    asked = decide(seen, NOW + seconds(10))
+    assert asked.inquiries == (Inquiry("Pod", pod.uid),)
+    after, _ = settled(replace(seen, explanations={pod.uid: "MountVolume.SetUp failed"}), NOW + seconds(20))
+    assert condition(after.job.status, "Admitted") == ("True", "PodNotStarting")
+    assert "MountVolume.SetUp failed" in message(after.job.status, "Admitted")
 
 
 def test_a_running_pod_admits_the_job() -> None:

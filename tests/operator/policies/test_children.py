@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.decide import decide
+from reconstruction_operator.model import Refusal
 from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim
 
 from ..builders import (
@@ -102,6 +103,19 @@ def test_two_pods_never_share_the_workspace() -> None:
     plan = decide(left_over, NOW)
     assert started_classes(plan) == []
     assert plan.status is not None and condition(plan.status, "Admitted") == ("False", "Stopping")
+
+
+def test_what_the_api_server_refuses_is_said_and_asked_for_again_after_a_growing_pause() -> None:
+    no = Refusal('jobs.batch "statue-prep" is forbidden: exceeded quota: team, requested: count/jobs.batch=1', 1, NOW)
+    seen, plan = settled(observed(claim=workspace(), refusal=no))
+    assert started_classes(plan) == []
+    assert condition(seen.job.status, "Admitted") == ("False", "QuotaExceeded")
+    assert plan.next_check is not None and seconds(4) < plan.next_check - NOW < seconds(6)
+    again = decide(seen, plan.next_check)
+    assert started_classes(again) == ["prepare"]
+    assert again.status is not None and condition(again.status, "Admitted") == ("False", "QuotaExceeded")
+    later = decide(replace(seen, refusal=replace(no, count=9)), NOW)
+    assert later.next_check is not None and seconds(50) < later.next_check - NOW < seconds(70)
 
 
 def test_a_claim_of_somebody_else_is_never_used() -> None:

@@ -1,0 +1,70 @@
+"""What the cluster says of a job that can't go on, in words that lead to a next step.
+
+Each obstacle has a code of the catalogue. None of them is a failure: hardware, quota and volumes are waited for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from reconstruction_api.errors import CATALOGUE
+
+_PREEMPTION = re.compile(r"\s*preemption: .*$", re.DOTALL)
+_SHORT_OF = re.compile(r"Insufficient (\S+?)[,.]?(?=\s|$)")
+_POD_NAME = re.compile(r'^(?:\(combined from similar events\): )?Error creating: (?:pods? "[^"]+" is forbidden: )?')
+_SELECTOR = "didn't match Pod's node affinity/selector"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A code of the catalogue, what is in the way, and what to do about it."""
+
+    code: str
+    message: str
+
+
+def unscheduled(message: str) -> Obstacle:
+    """The scheduler's words about a pod for which it has found no node."""
+    said = _PREEMPTION.sub("", message).strip()
+    short_of = list(dict.fromkeys(_SHORT_OF.findall(said)))
+    gpus = [name for name in short_of if "gpu" in name.lower()]
+    if gpus:
+        return _obstacle("GPUUnavailable", f"No node has a free GPU ({gpus[0]}).", said)
+    if "unbound immediate PersistentVolumeClaims" in said:
+        return _obstacle("VolumeUnavailable", "A volume of the pod is not there yet.", said)
+    if short_of:
+        return _obstacle("Unschedulable", f"No node has enough {', '.join(short_of)} left.", said)
+    if said.startswith("no nodes available"):
+        return _obstacle("Unschedulable", "The cluster has no nodes.", "")
+    if _SELECTOR in said:
+        return _obstacle("Unschedulable", "No node has the labels that the profile asks for.", said)
+    return _obstacle("Unschedulable", "No node takes the pod.", said)
+
+
+def not_created(message: str) -> Obstacle:
+    """Why the API server refuses an object: to the operator, or to the Job controller that wants the pod."""
+    said = _POD_NAME.sub("", message).strip()
+    if "exceeded quota" in said:
+        return _obstacle("QuotaExceeded", "The namespace's quota is used up.", said)
+    return _obstacle("CreationRefused", "The cluster refuses what the job needs.", said)
+
+
+def no_volume(message: str) -> Obstacle:
+    """What was said of a claim to which no volume has been bound."""
+    return _obstacle("VolumeUnavailable", "The workspace's volume can't be made.", message)
+
+
+def not_starting(message: str) -> Obstacle:
+    """What was said of a pod that has a node and does not start."""
+    return _obstacle("PodNotStarting", "The pod has a node but does not start.", message)
+
+
+def _obstacle(code: str, what: str, said: str) -> Obstacle:
+    quoted = f" The cluster says: {_sentence(said)}" if said else ""
+    return Obstacle(code, f"{what}{quoted} {CATALOGUE[code].suggestion}")
+
+
+def _sentence(text: str) -> str:
+    short = text if len(text) <= 600 else f"{text[:600]}..."
+    return short if short.endswith((".", "!", "?")) else f"{short}."

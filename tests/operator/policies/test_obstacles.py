@@ -1,0 +1,70 @@
+"""What Kubernetes says, and what people are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconstruction_operator.policies.obstacles import not_created, unscheduled
+
+NODES = "0/3 nodes are available:"
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "told"),
+    [
+        (f"{NODES} 3 Insufficient nvidia.com/gpu.", "GPUUnavailable", "No node has a free GPU (nvidia.com/gpu)."),
+        (
+            f"{NODES} 1 Insufficient amd.com/gpu, 2 node(s) had untolerated taint {{a: b}}. preemption: none helps.",
+            "GPUUnavailable",
+            "2 node(s) had untolerated taint {a: b}. Set spec.training.device",
+        ),
+        (f"{NODES} 3 Insufficient memory.", "Unschedulable", "No node has enough memory left."),
+        (f"{NODES} 1 Insufficient cpu, 2 Insufficient memory.", "Unschedulable", "enough cpu, memory left."),
+        (f"{NODES} 3 node(s) didn't match Pod's node affinity/selector.", "Unschedulable", "labels that the profile"),
+        ("no nodes available to schedule pods", "Unschedulable", "The cluster has no nodes. The job waits"),
+        (f"{NODES} pod has unbound immediate PersistentVolumeClaims.", "VolumeUnavailable", "A volume of the pod"),
+        (f"{NODES} 3 node(s) had volume node affinity conflict.", "Unschedulable", "volume node affinity conflict"),
+    ],
+)
+def test_the_schedulers_words_become_a_code_and_a_next_step(message: str, code: str, told: str) -> None:
+    obstacle = unscheduled(message)
+    assert obstacle.code == code
+    assert told in obstacle.message and "preemption" not in obstacle.message
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "told"),
+    [
+        (
+            'Error creating: pods "a-x7k2p" is forbidden: exceeded quota: team, requested: pods=1, used: pods=4',
+            "QuotaExceeded",
+            "The cluster says: exceeded quota: team, requested: pods=1, used: pods=4. Wait for",
+        ),
+        (
+            'persistentvolumeclaims "a" is forbidden: exceeded quota: team, requested: requests.storage=9Gi',
+            "QuotaExceeded",
+            "requests.storage=9Gi",
+        ),
+        (
+            'Error creating: pods "a-b" is forbidden: error looking up service account n/gone: serviceaccount "gone" '
+            "not found",
+            "CreationRefused",
+            'serviceaccount "gone" not found',
+        ),
+        ('Job.batch "a" is invalid: spec.template: too much', "CreationRefused", "too much"),
+    ],
+)
+def test_a_refusal_becomes_a_code_and_a_next_step(message: str, code: str, told: str) -> None:
+    obstacle = not_created(message)
+    assert obstacle.code == code
+    assert told in obstacle.message
+
+
+def test_pods_of_a_job_that_are_refused_one_after_the_other_are_refused_in_the_same_words() -> None:
+    """Otherwise every try of the Job controller would change the status."""
+    tries = [f'Error creating: pods "a-{name}" is forbidden: exceeded quota: team' for name in ("x", "y")]
+    assert not_created(tries[0]) == not_created(tries[1])
+
+
+def test_a_very_long_message_is_cut() -> None:
+    assert len(unscheduled("x" * 5000).message) < 1000

@@ -1,0 +1,81 @@
+"""Asking the cluster why something makes no headway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from reconstruction_operator.inquiry import Inquiries
+from reconstruction_operator.kube import Kube
+from reconstruction_operator.model import JobKey
+from reconstruction_operator.plan import Inquiry
+from reconstruction_operator.store import Store
+
+from .builders import KEY, UID
+
+
+class Cluster:
+    """Events of one namespace."""
+
+    def __init__(self, *events: dict[str, Any]) -> None:
+        self.events = list(events)
+        self.listings: list[tuple[str, str]] = []
+
+    async def list(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[dict[str, Any]]:
+        self.listings.append((path, fields))
+        for event in self.events:
+            yield event
+
+
+def event(uid: str, message: str, second: int = 0, reason: str = "FailedCreate") -> dict[str, Any]:
+    time = f"2026-03-01T12:00:{second:02}Z"
+    return {"involvedObject": {"uid": uid}, "reason": reason, "message": message, "lastTimestamp": time, "metadata": {}}
+
+
+def store() -> Store:
+    known = Store()
+    known.see_job({"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1"}})
+    return known
+
+
+async def answered(cluster: Cluster, known: Store, *inquiries: Inquiry, pause: float = 0.01) -> list[JobKey]:
+    """The jobs that are looked at again within a moment after these questions."""
+    woken: list[JobKey] = []
+    asking = Inquiries(cast(Kube, cluster), known, woken.append, pause)
+    task = asyncio.create_task(asking.run())
+    for inquiry in inquiries:
+        asking.ask(KEY, [inquiry])
+        await asyncio.sleep(0.03)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return woken
+
+
+async def test_the_latest_telling_event_about_the_object_is_the_answer() -> None:
+    events = [
+        event("j", "newer", 5), event("j", "older", 3), event("j", "no news", 9, "SuccessfulCreate"),
+        event("other", "else", 9),
+    ]  # fmt: skip
+    known = store()
+    assert await answered(Cluster(*events), known, Inquiry("Job", "j")) == [KEY]
+    assert known.explanations(KEY) == {"j": "newer"}
+
+
+async def test_the_same_answer_again_wakes_nobody() -> None:
+    known = store()
+    assert await answered(Cluster(event("j", "no")), known, Inquiry("Job", "j"), Inquiry("Job", "j")) == [KEY]
+
+
+async def test_what_is_asked_within_a_namespace_is_answered_by_one_listing_a_kind() -> None:
+    cluster = Cluster(event("a", "no"), event("b", "no"))
+    known, woken = store(), list[JobKey]()
+    asking = Inquiries(cast(Kube, cluster), known, woken.append, pause=0.01)
+    asking.ask(KEY, [Inquiry("Job", "a"), Inquiry("Job", "b"), Inquiry("Job", "c")])
+    task = asyncio.create_task(asking.run())
+    while len(known.explanations(KEY)) < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    task.cancel()
+    assert cluster.listings == [("/api/v1/namespaces/museum/events", "involvedObject.kind=Job")]
