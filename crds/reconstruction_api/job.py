@@ -45,19 +45,30 @@ class Source(ApiModel):
             field="secretName",
         ),
         Rule(
-            "uri must begin with s3://, https:// or http://; a path works only in local runs, so put the photos on a "
-            "volume claim and name it in persistentVolumeClaim",
-            cel="!has(self.uri) || self.uri.matches('^(s3|https?)://.')",
+            "sha256 is the checksum of one archive or video at uri",
+            cel="!has(self.sha256) || has(self.uri)",
+            holds=lambda source: source.sha256 is None or source.uri is not None,
+            field="sha256",
+        ),
+        Rule(
+            "uri must begin with s3://, gs://, az://, https:// or http://; a path works only in local "
+            "runs, so put the photos on a volume claim and name it in persistentVolumeClaim",
+            cel="!has(self.uri) || self.uri.matches('^(s3|gs|az|https?)://.')",
             field="uri",
         ),
     )
 
     uri: str | None = Field(default=None, min_length=1, max_length=2048)
-    """Address of a folder (`s3://bucket/photos/`) or of an archive, zip or tar (`s3://`, `https://`, `http://`). In
-    local runs also a path, relative to the file that names it."""
+    """Address of a folder (`s3://bucket/photos/`), of an archive (zip, tar) or of a video (mp4, mov, webm); `s3://`,
+    `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it."""
     secret_name: DNSSubdomain | None = None
-    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos
-    (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL`, ...)."""
+    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos:
+    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key
+    file); `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
+    `AZURE_STORAGE_CONNECTION_STRING`."""
+    sha256: str | None = Field(default=None, min_length=64, max_length=64, pattern="^[0-9a-f]+$")
+    """Checksum of the archive or video at `uri`, in hexadecimal; the job fails with ChecksumMismatch when it differs.
+    Files of a folder are checked against a `SHA256SUMS` beside them, where there is one."""
     persistent_volume_claim: ClaimSource | None = None
     """Photos on a volume claim."""
 
@@ -74,6 +85,8 @@ class Images(ApiModel):
 
     max_side_pixels: int = Field(default=1600, ge=64, le=8192)
     """Photos with a longer side are scaled down to this many pixels."""
+    video_frames: int = Field(default=120, ge=2, le=2000)
+    """So many frames of a video become photos: evenly spread over it, and of neighbours the sharpest."""
     masks: MaskPolicy = MaskPolicy.AUTO
     """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
     beside the photos (white is the object), `None` nothing, `Auto` whichever is there."""

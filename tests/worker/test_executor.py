@@ -99,12 +99,21 @@ def test_large_results_are_compared_by_content_when_asked(tmp_path: Path, monkey
 
 def test_a_stage_starts_with_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leaving = "def run(context):\n    (context.folder / 'half').touch()\n    raise OSError('no')\n"
+    bench = Bench(tmp_path, monkeypatch, poses=leaving)
+    bench.run("ingest", "poses")
+    assert (bench.workspace / "poses" / "half").exists()
+    (tmp_path / "python" / "stages_of_this_test" / "poses.py").write_text(TINY)
+    bench.run("ingest", "poses")
+    assert [path.name for path in (bench.workspace / "poses").iterdir()] == ["out.json"]
+
+
+def test_what_was_fetched_is_still_there_for_the_next_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaving = "def run(context):\n    (context.folder / 'fetched').touch()\n    raise OSError('no')\n"
     bench = Bench(tmp_path, monkeypatch, ingest=leaving)
     bench.run("ingest")
-    assert (bench.workspace / "ingest" / "half").exists()
     (tmp_path / "python" / "stages_of_this_test" / "ingest.py").write_text(TINY)
     bench.run("ingest")
-    assert [path.name for path in (bench.workspace / "ingest").iterdir()] == ["out.json"]
+    assert sorted(path.name for path in (bench.workspace / "ingest").iterdir()) == ["fetched", "out.json"]
 
 
 def test_a_record_says_how_long_it_took_and_how_much_memory(bench: Bench) -> None:
@@ -130,7 +139,7 @@ def test_a_stage_without_the_result_it_needs_is_a_defect_not_a_crash(bench: Benc
         (raising("MemoryError"), "HostOutOfMemory", 4),
         (raising("OSError(28, 'No space left on device')"), "DiskFull", 4),
         (raising("ValueError('secret')"), "InternalError", 70),
-        ("import os\n\ndef run(context):\n    os.abort()\n", "InternalError", 70),
+        ("import os\n\ndef run(context):\n    os.abort()\n", "ImageCorrupt", 2),  # a decoder crashed
         ("import os\n\ndef run(context):\n    os._exit(9)\n", "InternalError", 70),
         ("this is not python", "InternalError", 70),
     ],

@@ -39,11 +39,13 @@ from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
-RESUMABLE: Final = frozenset({StageName.TRAIN})
+RESUMABLE: Final = frozenset({StageName.INGEST, StageName.TRAIN})
 """Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
+SAVES_ON_STOP: Final = frozenset({StageName.TRAIN})
+"""Stages that have something to save when they are asked to stop."""
 
-RESUMABLE_GRACE_SECONDS: Final = 3600.0
-"""How long a resumable stage may take to save its state (in a pod the kubelet is less patient)."""
+SAVING_GRACE_SECONDS: Final = 3600.0
+"""How long such a stage may take to save its state (in a pod the kubelet is less patient)."""
 GRACE_SECONDS: Final = 3.0
 """How long any other stage may: its work is lost either way."""
 
@@ -183,7 +185,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
             log=log_of(run.workspace, stage.name),
             on_progress=observer.stage_progressed,
             stop=stop,
-            grace_seconds=RESUMABLE_GRACE_SECONDS if stage.name in RESUMABLE else GRACE_SECONDS,
+            grace_seconds=SAVING_GRACE_SECONDS if stage.name in SAVES_ON_STOP else GRACE_SECONDS,
             keep_open=(lock,),
         )
     except ReconstructionError as error:

@@ -54,6 +54,14 @@ def from_exit(
                 "Structure from motion crashed on these photos.",
                 details={"signal": name},
             )
+        if stage is StageName.INGEST:
+            # Decoders are native code too, and what they are given comes from anywhere.
+            return ReconstructionError(
+                "ImageCorrupt",
+                "A photo or video of the source made its decoder crash.",
+                suggestion="Look at the stage's log for the last file, and export it again.",
+                details={"signal": name},
+            )
         return ReconstructionError("InternalError", f"Stage {stage} crashed.", details={"signal": name})
     return ReconstructionError(
         "InternalError", f"The process of stage {stage} ended without a result.", details={"exitStatus": status}

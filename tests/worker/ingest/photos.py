@@ -13,7 +13,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage
-from reconstruction_worker.ingest.limits import DEFAULT_LIMITS, Limits
+from reconstruction_worker.ingest.limits import Limits
 from reconstruction_worker.stage import StageContext, StageOutput
 from reconstruction_worker.stages import ingest
 
@@ -52,7 +52,7 @@ def write_photos(folder: Path, count: int, form: str = "JPEG", suffix: str = "jp
 class Ingested:
     """The ingest stage, run in this process. The engine is one whose bounds are not known here."""
 
-    def __init__(self, folder: Path, photos: Path | None, limits: Limits = DEFAULT_LIMITS, **spec: Any):
+    def __init__(self, folder: Path, photos: Path | None, limits: Limits | None = None, **spec: Any):
         self.workspace = folder / "workspace"
         self.reports: list[Progress] = []
         context = StageContext(

@@ -85,7 +85,7 @@ def test_each_bad_photo_among_good_ones_is_left_out_with_its_own_code(tmp_path: 
         "cut.png": "ImageCorrupt",
         "empty.jpg": "ImageCorrupt",
         "film.gif": "UnsupportedFormat",
-        "phone.heic": "UnsupportedFormat",
+        "phone.heic": "ImageCorrupt",
         "p1.jpg": "Duplicate",
         "saved-again.jpg": "Duplicate",
         "large.tif": "FileTooLarge",
@@ -282,3 +282,14 @@ def test_the_bounds_of_the_engine_are_named(tmp_path: Path, photos: Path, monkey
     assert "5 photos; choosy needs at least 6" in failure(tmp_path, photos, engine="choosy").message
     write_photos(photos, 7)
     assert "7 photos; choosy takes at most 6" in failure(tmp_path, photos, engine="choosy").message
+
+
+def test_the_limits_are_those_of_the_environment(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_photos(photos, 3)
+    (photos / "large.tif").write_bytes(encoded(picture(11, 700, 700), "TIFF"))
+    monkeypatch.setenv("RECONSTRUCTION_MAX_FILE_BYTES", "1000000")
+    assert Ingested(tmp_path, photos).dropped == {"large.tif": "FileTooLarge"}
+    monkeypatch.setenv("RECONSTRUCTION_MAX_SET_BYTES", "20000")
+    assert failure(tmp_path, photos).code == "FileTooLarge"
+    monkeypatch.setenv("RECONSTRUCTION_MAX_SET_BYTES", "-1")
+    assert "RECONSTRUCTION_MAX_SET_BYTES must be" in failure(tmp_path, photos).message

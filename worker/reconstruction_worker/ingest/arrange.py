@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from .dataset import DroppedImage
-from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, read_head
+from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, named_like_video, read_head
 from .limits import Limits
 from .listing import SourceFile
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
@@ -27,6 +27,7 @@ class Arrangement:
     """What a source holds, by role."""
 
     photos: list[SourceFile] = field(default_factory=list)
+    videos: list[SourceFile] = field(default_factory=list)
     masks: dict[str, SourceFile] = field(default_factory=dict)
     """By the path, without suffix, of the photo they belong to, and by its last part where that is unique."""
     poses: PoseFiles | None = None
@@ -68,11 +69,11 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
 
 
 def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
-    if file.size > limits.file_bytes:
-        if meant_as_photo(file.name):
-            message = (
-                f"{file.name} has {file.size / 1e6:.0f} MB; a photo may have at most {limits.file_bytes // 10**6} MB."
-            )
+    allowed = limits.allowed_bytes(file.name)
+    if file.size > allowed:
+        if meant_as_photo(file.name) or named_like_video(file.name):
+            what = "photo" if meant_as_photo(file.name) else "video"
+            message = f"{file.name} has {file.size / 1e6:.0f} MB; a {what} may have at most {allowed / 1e6:.0f} MB."
             result.dropped.append(DroppedImage(name=file.name, code="FileTooLarge", message=message))
         else:
             result.others.append(file.name)
@@ -81,6 +82,8 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
     kind, form = kind_of(head, file.name)
     if kind in SUPPORTED:
         result.photos.append(file)
+    elif kind is Kind.VIDEO:
+        result.videos.append(file)
     elif kind is Kind.UNSUPPORTED_IMAGE:
         message = f"{file.name} is a {form} image, which can't be read."
         result.dropped.append(DroppedImage(name=file.name, code="UnsupportedFormat", message=message))

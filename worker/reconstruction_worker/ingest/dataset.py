@@ -16,6 +16,30 @@ class Original(ApiModel):
     sha256: str
 
 
+class VideoFrame(ApiModel):
+    """Where in a video a photo was taken from."""
+
+    video: str
+    """The video's path in the source."""
+    index: int
+    """From 0."""
+    seconds: float
+    sharpness: float
+    """Variance of the Laplacian; comparable within a video."""
+
+
+class Video(ApiModel):
+    """A video of the source. `taken` of its `frames` became photos."""
+
+    name: str
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    frames_per_second: float = 0
+    taken: int = 0
+    note: str = ""
+
+
 class DatasetImage(ApiModel):
     """A photo that the next stages use. `file` and `mask` are relative to the workspace; sizes in pixels."""
 
@@ -28,6 +52,8 @@ class DatasetImage(ApiModel):
     original: Original
     gps: tuple[float, float, float] | None = None
     focal_pixels: float | None = None
+    frame: VideoFrame | None = None
+    """Where in a video it is from; None for a photo."""
     status: str = "kept"
     """`kept` as it was, or `fixed` (see notes)."""
     notes: list[str] = Field(default_factory=list)
@@ -44,3 +70,4 @@ class DroppedImage(ApiModel):
 class Dataset(ApiModel):
     images: list[DatasetImage] = Field(default_factory=list)
     dropped: list[DroppedImage] = Field(default_factory=list)
+    videos: list[Video] = Field(default_factory=list)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pi_heif
+import rawpy
 from PIL import Image, ImageCms
 
 from reconstruction_api.errors import ReconstructionError
 
+from .formats import Kind, kind_of, read_head
 from .limits import Limits
 from .metadata import CameraData, camera_data
 
@@ -51,16 +55,16 @@ class Decoded:
 
 
 def decode(path: Path, name: str, limits: Limits) -> Decoded:
-    """Decode a file known to hold JPEG, PNG, WebP or TIFF. Raises ImageCorrupt, FileTooLarge or UnsupportedFormat,
+    """Decode a file of one of the kinds in `formats.SUPPORTED`. Raises ImageCorrupt, FileTooLarge or UnsupportedFormat,
     naming the photo `name`."""
+    kind, form = kind_of(read_head(path), name)
     try:
+        if kind is Kind.RAW:
+            return _decoded_raw(path, name, form, limits)
+        if kind is Kind.HEIC:
+            pi_heif.register_heif_opener(thumbnails=False)
         with Image.open(path) as image:
-            if image.width * image.height > limits.pixels:
-                raise ReconstructionError(
-                    "FileTooLarge",
-                    f"{name} has {image.width} x {image.height} pixels; "
-                    f"at most {limits.pixels // 10**6} megapixels are read.",
-                )
+            _check_pixels(image.width, image.height, name, limits)
             image.load()
             return _normalised(image, name)
     except ReconstructionError:
@@ -73,6 +77,30 @@ def decode(path: Path, name: str, limits: Limits) -> Decoded:
         if "truncated" in str(error).lower() or isinstance(error, EOFError):
             raise ReconstructionError("ImageCorrupt", f"{name} is cut off: its end is missing.") from error
         raise ReconstructionError("ImageCorrupt", f"{name} is damaged and can't be decoded.") from error
+
+
+def _check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
+    if width * height > limits.pixels:
+        raise ReconstructionError(
+            "FileTooLarge",
+            f"{name} has {width} x {height} pixels; at most {limits.pixels // 10**6} megapixels are read.",
+        )
+
+
+def _decoded_raw(path: Path, name: str, form: str, limits: Limits) -> Decoded:
+    """What a camera's sensor recorded, developed as the camera would have: its white balance, sRGB, upright."""
+    with path.open("rb") as file, rawpy.imread(file) as raw:
+        _check_pixels(raw.sizes.raw_width, raw.sizes.raw_height, name, limits)
+        turned = raw.sizes.flip not in (0, None)
+        pixels = raw.postprocess(use_camera_wb=True, output_bps=8)
+    image = Image.fromarray(np.asarray(pixels))
+    # Cameras write their data into a TIFF around the sensor's, which Pillow reads; where it is no TIFF there are none.
+    camera = CameraData()
+    with contextlib.suppress(Exception), Image.open(path) as container:
+        camera = camera_data(container, image.size)
+    notes = [f"developed from {form}" + (", turned upright" if turned else "")]
+    width, height = image.size
+    return Decoded(image, width, height, 1, camera, False, False, notes)
 
 
 def _normalised(image: Image.Image, name: str) -> Decoded:

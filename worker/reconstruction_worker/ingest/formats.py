@@ -14,6 +14,8 @@ IMAGE_SUFFIXES: Final = frozenset(
 )
 RAW_SUFFIXES: Final = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"})
 
+ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+VIDEO_SUFFIXES: Final = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
 TRANSFORMS: Final = "transforms.json"
 BLENDER_SPLITS: Final = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
 LLFF: Final = "poses_bounds.npy"
@@ -30,12 +32,15 @@ class Kind(StrEnum):
     PNG = "PNG"
     WEBP = "WebP"
     TIFF = "TIFF"
+    HEIC = "HEIC"
+    RAW = "raw camera"
+    VIDEO = "video"
     UNSUPPORTED_IMAGE = "image of another format"
     ARCHIVE = "archive"
     OTHER = "other"
 
 
-SUPPORTED: Final = frozenset({Kind.JPEG, Kind.PNG, Kind.WEBP, Kind.TIFF})
+SUPPORTED: Final = frozenset({Kind.JPEG, Kind.PNG, Kind.WEBP, Kind.TIFF, Kind.HEIC, Kind.RAW})
 
 _ARCHIVE_SIGNATURES: Final = {
     b"PK\x03\x04": "zip",
@@ -47,9 +52,15 @@ _ARCHIVE_SIGNATURES: Final = {
     b"Rar!\x1a\x07": "rar",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-_FOREIGN_BRANDS: Final = {
-    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF",
-    b"avif": "AVIF", b"avis": "AVIF", b"crx ": "RAW",
+_BRANDS: Final = {
+    b"heic": (Kind.HEIC, "HEIC"), b"heix": (Kind.HEIC, "HEIC"), b"heim": (Kind.HEIC, "HEIC"),
+    b"heis": (Kind.HEIC, "HEIC"), b"mif1": (Kind.HEIC, "HEIF"), b"crx ": (Kind.RAW, "CR3"),
+    b"msf1": (Kind.UNSUPPORTED_IMAGE, "HEIF sequence"),
+    b"avif": (Kind.UNSUPPORTED_IMAGE, "AVIF"), b"avis": (Kind.UNSUPPORTED_IMAGE, "AVIF"),
+}  # fmt: skip
+"""Of ISO base media files (ISO/IEC 14496-12) that are no videos."""
+_RAW_SIGNATURES: Final = {
+    b"FUJIFILMCCD-RAW": "RAF", b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"IIU\0": "RW2",
 }  # fmt: skip
 
 
@@ -64,8 +75,15 @@ def kind_of(head: bytes, name: str) -> tuple[Kind, str]:
         return Kind.WEBP, "WebP"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         if _suffix(name) in RAW_SUFFIXES or head[8:10] == b"CR":
-            return Kind.UNSUPPORTED_IMAGE, "raw camera"
+            return Kind.RAW, "raw camera"
         return Kind.TIFF, "TIFF"
+    for signature, name_of_format in _RAW_SIGNATURES.items():
+        if head.startswith(signature):
+            return Kind.RAW, name_of_format
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], (Kind.VIDEO, "video"))
+    if head[4:8] in (b"moov", b"mdat", b"wide") or head.startswith(b"\x1a\x45\xdf\xa3"):
+        return Kind.VIDEO, "video"  # QuickTime without a brand; Matroska and WebM
     if archive := archive_format(head):
         return Kind.ARCHIVE, archive
     if foreign := _foreign_image(head):
@@ -86,9 +104,22 @@ def meant_as_photo(name: str) -> bool:
     return _suffix(name) in IMAGE_SUFFIXES | RAW_SUFFIXES
 
 
+def named_like_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def named_like_video(name: str) -> bool:
+    return _suffix(name) in VIDEO_SUFFIXES
+
+
 def named_like_poses(name: str) -> bool:
     """Whether a file of that name may be part of camera poses beside the photos."""
     return PurePosixPath(name).name in POSE_NAMES
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video of a kind that is read, by its content."""
+    return kind_of(read_head(path), path.name)[0] is Kind.VIDEO
 
 
 def read_head(path: Path) -> bytes:
@@ -102,8 +133,6 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def _foreign_image(head: bytes) -> str | None:
-    if head[4:8] == b"ftyp":
-        return _FOREIGN_BRANDS.get(head[8:12])
     if head.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":

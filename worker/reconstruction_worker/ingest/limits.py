@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-from .formats import named_like_poses
+from reconstruction_api.errors import ReconstructionError
+
+from .formats import named_like_poses, named_like_video
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class Limits:
     """A larger photo is dropped."""
     pose_file_bytes: int = 2 * 10**9
     """A larger file of camera poses is ignored; points of a large scene take their room."""
+    video_bytes: int = 10 * 10**9
+    """A larger video is dropped."""
     total_bytes: int = 20 * 10**9
     """A larger set is refused."""
     files: int = 20_000
@@ -28,7 +34,35 @@ class Limits:
 
     def allowed_bytes(self, name: str) -> int:
         """How large the file of that name may be."""
-        return self.pose_file_bytes if named_like_poses(name) else self.file_bytes
+        if named_like_poses(name):
+            return self.pose_file_bytes
+        return self.video_bytes if named_like_video(name) else self.file_bytes
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Final = Limits()
+
+VARIABLES: Final = {
+    "RECONSTRUCTION_MAX_FILE_BYTES": ("file_bytes", 1),
+    "RECONSTRUCTION_MAX_SET_BYTES": ("total_bytes", 1),
+    "RECONSTRUCTION_MAX_FILES": ("files", 1),
+    "RECONSTRUCTION_MAX_VIDEO_BYTES": ("video_bytes", 1),
+    "RECONSTRUCTION_MAX_MEGAPIXELS": ("pixels", 10**6),
+}
+"""Environment variables, with the limit that each sets and its unit."""
+
+
+def limits_from(environment: Mapping[str, str]) -> Limits:
+    """The limits of this worker. Raises InvalidSpec for a variable that is not a positive whole number."""
+    found: dict[str, int] = {}
+    for variable, (field, unit) in VARIABLES.items():
+        text = environment.get(variable)
+        if text is None:
+            continue
+        if not text.isascii() or not text.isdigit() or not int(text[:20]) > 0 or len(text) > 18:
+            raise ReconstructionError(
+                "InvalidSpec",
+                f"The environment variable {variable} must be a positive whole number, not '{text[:40]}'.",
+                suggestion="Correct the profile's limits, or the variable.",
+            )
+        found[field] = int(text) * unit
+    return replace(DEFAULT_LIMITS, **found)

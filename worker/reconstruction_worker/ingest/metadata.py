@@ -23,14 +23,15 @@ class CameraData:
     gps: tuple[float, float, float] | None = None
 
 
-def camera_data(image: Image.Image) -> CameraData:
-    """Focal length and place from the EXIF of an opened image."""
+def camera_data(image: Image.Image, size: tuple[int, int] | None = None) -> CameraData:
+    """Focal length and place from the EXIF of an opened image; `size` is the photo's in pixels, where the image is only
+    the container of another one."""
     try:
         exif = image.getexif()
         photo, place = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # Pillow raises whatever its parser stumbles over
         return CameraData()
-    return CameraData(focal_pixels=focal_length(photo, *image.size), gps=position(place))
+    return CameraData(focal_pixels=focal_length(photo, *(size or image.size)), gps=position(place))
 
 
 def focal_length(exif: Mapping[int, Any], width: int, height: int) -> float | None:

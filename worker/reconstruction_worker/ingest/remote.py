@@ -1,10 +1,12 @@
-"""Fetches a folder or an archive from object storage or a web server."""
+"""Fetches a folder, an archive or a video from object storage or a web server."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import base64
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,23 +16,35 @@ import fsspec
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Source
 
+from .download import Downloader, RemoteFile
+from .formats import named_like_archive, named_like_video
 from .limits import Limits
 from .listing import SourceFile, describe, relevant
+from .storage_errors import storage_errors
 
 SCHEMES: Final = ("s3", "gs", "gcs", "az", "abfs", "abfss", "http", "https")
-_ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_CHUNK: Final = 1 << 20
-_DENIED: Final = frozenset(
-    {"AccessDenied", "403", "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
-)
-_MISSING: Final = frozenset({"NoSuchBucket", "NoSuchKey", "404"})
+ENV_GOOGLE_CREDENTIALS: Final = "GOOGLE_CREDENTIALS_JSON"
+"""Content of a service account's key file: a secret's keys become variables, not files."""
+READ_SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
+CONNECTIONS: Final = 8
+"""Files fetched at once: most of the time of a small one is the way there and back."""
+CONNECT_SECONDS: Final = 20
+SILENT_SECONDS: Final = 60
+"""Without a byte after which a connection counts as broken."""
+_VERSIONS: Final = ("generation", "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "updated")
 
 
-def fetch(uri: str, into: Path, limits: Limits, report: Callable[[str], None]) -> list[SourceFile] | Path:
-    """Download what lies at `uri`: the files of a folder as a list, or an archive as one file. Every file gets a number
-    for a name; nothing from the network becomes a path.
+def fetch(
+    uri: str,
+    into: Path,
+    limits: Limits,
+    report: Callable[[str], None],
+    stop_requested: Callable[[], bool] = lambda: False,
+) -> list[SourceFile] | Path:
+    """Download what lies at `uri`: the files of a folder as a list, or one archive or video. Nothing from the network
+    becomes a path. What an interrupted call left in `into` is not fetched again.
 
-    Raises InvalidSpec (scheme), SourceNotFound, SourceAccessDenied, FileTooLarge or ArtifactStoreError.
+    Raises InvalidSpec (scheme), SourceNotFound, SourceAccessDenied, FileTooLarge, ArtifactStoreError or Stopped.
     """
     scheme = urlsplit(uri).scheme
     if scheme not in SCHEMES or "::" in uri:
@@ -39,104 +53,142 @@ def fetch(uri: str, into: Path, limits: Limits, report: Callable[[str], None]) -
             f"spec.source.uri: an address must begin with one of {', '.join(f'{known}://' for known in SCHEMES)}.",
             details={"field": "spec.source.uri"},
         )
-    into.mkdir(parents=True, exist_ok=True)
-    with _storage_errors(describe(Source(uri=uri))):
-        system, root = fsspec.core.url_to_fs(uri, **_options(scheme))
-        if urlsplit(uri).path.lower().endswith(_ARCHIVE_SUFFIXES):
-            return _download(system, root, into / "archive", limits.total_bytes, report)
-        return _fetch_folder(system, root, into, limits, report)
+    with storage_errors(describe(Source(uri=uri))):
+        system, root = _open_storage(uri, scheme)
+        if _is_single(system, uri, root):
+            file = _remote_file(root, urlsplit(uri).path.rpartition("/")[2] or "source", system.info(root))
+            limit = min(limits.total_bytes, limits.allowed_bytes(file.name) if named_like_video(file.name) else 1 << 62)
+            _check_size(file.size or 0, limit)
+            downloader = Downloader(system, into, limit, stop_requested)
+            return downloader.fetch(file, lambda done: report(f"fetched {done / 1e6:.0f} MB"))
+        return _fetch_folder(system, root, into, limits, report, stop_requested)
+
+
+def _is_single(system: Any, uri: str, root: str) -> bool:
+    """Whether an address means one file. A web address without a slash at its end does, unless it shows a page."""
+    path = urlsplit(uri).path
+    if named_like_archive(path) or named_like_video(path):
+        return True
+    if urlsplit(uri).scheme not in ("http", "https") or path.endswith("/"):
+        return False
+    return system.info(root).get("mimetype", "text/html") not in ("text/html", "application/xhtml+xml")
 
 
 def _fetch_folder(
-    system: Any, root: str, into: Path, limits: Limits, report: Callable[[str], None]
+    system: Any,
+    root: str,
+    into: Path,
+    limits: Limits,
+    report: Callable[[str], None],
+    stop_requested: Callable[[], bool],
 ) -> list[SourceFile]:
-    entries: dict[str, dict[str, Any]] = system.find(root, detail=True)
+    report("listing the files")
+    found_there = system.find(root, detail=True)
+    # Of a single file, some file systems give only the path.
+    entries = found_there if isinstance(found_there, dict) else {path: system.info(path) for path in found_there}
     if not entries:
         raise FileNotFoundError(root)
-    wanted = {path: _relative(path, root) for path in sorted(entries)}
-    wanted = {path: name for path, name in wanted.items() if relevant(name)}
-    if len(wanted) > limits.files:
+    found = [_remote_file(path, _relative(path, root), entry) for path, entry in sorted(entries.items())]
+    found = [file for file in found if relevant(file.name)]
+    if len(found) > limits.files:
         raise ReconstructionError("FileTooLarge", f"The source holds more than {limits.files} files.")
-    files: list[SourceFile] = []
-    total = 0
-    for index, (path, name) in enumerate(wanted.items()):
-        size = entries[path].get("size") or 0
-        if size > limits.allowed_bytes(name):
-            files.append(SourceFile(name, into, size))
-            continue
-        report(f"fetching {index + 1} of {len(wanted)} files")
-        local = _download(system, path, into / f"{index:06d}", limits.total_bytes - total, None)
-        total += local.stat().st_size
-        files.append(SourceFile(name, local, local.stat().st_size))
-    return files
+    large = [file for file in found if (file.size or 0) > limits.allowed_bytes(file.name)]
+    wanted = [file for file in found if file not in large]
+    _check_size(sum(file.size or 0 for file in wanted), limits.total_bytes)
+    downloader = Downloader(system, into, limits.total_bytes, stop_requested)
+    files = [SourceFile(file.name, into, file.size or 0) for file in large]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        jobs = {pool.submit(_fetch_one, system, downloader, file): file for file in wanted}
+        try:
+            for count, job in enumerate(as_completed(jobs), start=1):
+                local = job.result()
+                files.append(SourceFile(jobs[job].name, local, local.stat().st_size))
+                report(f"fetched {count} of {len(wanted)} files")
+        except BaseException:
+            downloader.abort()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    _check_size(sum(file.size for file in files if file.path != into), limits.total_bytes)
+    return sorted(files, key=lambda file: file.name)
 
 
-def _download(system: Any, path: str, to: Path, limit: int, report: Callable[[str], None] | None) -> Path:
-    done = 0
-    with system.open(path, "rb") as stream, to.open("wb") as file:
-        while chunk := stream.read(_CHUNK):
-            done += len(chunk)
-            if done > limit:
-                raise ReconstructionError("FileTooLarge", "The source holds more bytes than a set may have.")
-            file.write(chunk)
-            if report is not None:
-                report(f"fetched {done / 1e6:.0f} MB")
-    return to
+def _fetch_one(system: Any, downloader: Downloader, file: RemoteFile) -> Path:
+    if file.version is None:  # a web server's listing is only a page of links
+        file = _remote_file(file.path, file.name, system.info(file.path))
+    return downloader.fetch(file)
+
+
+def _remote_file(path: str, name: str, entry: dict[str, Any]) -> RemoteFile:
+    version = next((str(entry[key]) for key in _VERSIONS if entry.get(key)), None)
+    return RemoteFile(path, name, entry.get("size"), version, _md5(entry))
+
+
+def _md5(entry: dict[str, Any]) -> bytes | None:
+    """Of Google's and Microsoft's storage. An entity tag of S3 is one only for some kinds of upload and encryption, and
+    does not say for which; its transfers are checked by their own checksums."""
+    if isinstance(text := entry.get("md5Hash"), str):
+        return base64.b64decode(text)
+    settings = entry.get("content_settings")
+    found = settings.get("content_md5") if isinstance(settings, dict) else None
+    return bytes(found) if found else None
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise ReconstructionError(
+            "FileTooLarge",
+            f"The source has {size / 1e6:.0f} MB; at most {limit / 1e6:.0f} MB are read.",
+            details={"bytes": size, "limitBytes": limit},
+        )
+
+
+def _open_storage(uri: str, scheme: str) -> tuple[Any, str]:
+    """The file system that an address is on, and the path there."""
+    if scheme in ("gs", "gcs"):
+        # Not the class that fsspec would choose: that one asks another service (over gRPC) for the kind of the bucket.
+        from gcsfs.core import GCSFileSystem
+
+        system = GCSFileSystem(**_options(scheme))
+        return system, str(system._strip_protocol(uri))
+    return fsspec.core.url_to_fs(uri, **_options(scheme))
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """Listings are not cached: a retry must see what is there now."""
-    return {"use_listings_cache": False} if scheme not in ("http", "https") else {}
+    """Nothing is cached: a retry must see what is there now, and with the credentials of now."""
+    options: dict[str, Any] = {"skip_instance_cache": True}
+    if scheme in ("http", "https"):
+        import aiohttp
+
+        # No limit for the whole of a transfer: large files take their time.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+        return {**options, "client_kwargs": {"timeout": timeout}}
+    options["use_listings_cache"] = False
+    if scheme == "s3":
+        options["config_kwargs"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": SILENT_SECONDS}
+    if scheme in ("gs", "gcs"):
+        options["token"] = _google_token()
+        if endpoint := os.environ.get("STORAGE_EMULATOR_HOST"):
+            options["endpoint_url"] = endpoint
+    return options
+
+
+def _google_token() -> Any:
+    """Credentials in the environment; without any, whatever the pod's own account may read."""
+    text = os.environ.get(ENV_GOOGLE_CREDENTIALS)
+    if text is None:
+        return os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    import google.auth
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        return google.auth.load_credentials_from_dict(json.loads(text), scopes=[READ_SCOPE])[0]
+    except (ValueError, TypeError, AttributeError, GoogleAuthError) as error:
+        raise ReconstructionError(
+            "SourceAccessDenied",
+            f"{ENV_GOOGLE_CREDENTIALS} in the secret of spec.source.secretName is not the content of a key file.",
+        ) from error
 
 
 def _relative(path: str, root: str) -> str:
     name = path.removeprefix(root.rstrip("/")).lstrip("/")
     return name or path.rpartition("/")[2]
-
-
-@contextmanager
-def _storage_errors(shown_as: str) -> Iterator[None]:
-    """Storage libraries' exceptions as the catalogue's. They share no base class, and fsspec calls many of them
-    FileNotFoundError; the code that the storage gave, somewhere in the chain of causes, decides."""
-    try:
-        yield
-    except ReconstructionError:
-        raise
-    except ImportError as error:
-        raise ReconstructionError(
-            "InvalidSpec", f"spec.source.uri: {error.name}, which reads {shown_as}, is not installed here."
-        ) from error
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # the local disk's
-        causes = list(_causes(error))
-        codes = {code for cause in causes for code in _codes(cause)}
-        if codes & _DENIED or any(_is_denial(cause) for cause in causes):
-            raise ReconstructionError("SourceAccessDenied", f"Access to {shown_as} was denied.") from error
-        if codes & _MISSING or (isinstance(error, FileNotFoundError) and len(causes) == 1):
-            raise ReconstructionError("SourceNotFound", f"spec.source.uri: nothing is at {shown_as}.") from error
-        reason = type(causes[-1]).__name__
-        raise ReconstructionError(
-            "ArtifactStoreError", f"Reading {shown_as} failed ({reason}).", details={"exception": reason}
-        ) from error
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what it was raised from."""
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__
-
-
-def _codes(error: BaseException) -> Iterator[str]:
-    """Status that HTTP, or code that object storage answered with."""
-    if (status := getattr(error, "status", None)) is not None:
-        yield str(status)
-    response = getattr(error, "response", None)  # botocore's errors carry the answer as a dictionary
-    if isinstance(response, dict):
-        yield str(response.get("Error", {}).get("Code", ""))
-
-
-def _is_denial(error: BaseException) -> bool:
-    return isinstance(error, PermissionError) or "Credentials" in type(error).__name__

@@ -4,53 +4,100 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ClaimSource, Source
 
+from ..files import empty_folder
 from .archives import is_archive, unpack
+from .checksums import check_file, check_listed
+from .formats import is_video
 from .limits import Limits
 from .listing import SourceFile, describe, list_folder
 
 
 def gather(
-    source: Source, local: Path | None, scratch: Path, limits: Limits, report: Callable[[str], None]
+    source: Source,
+    local: Path | None,
+    scratch: Path,
+    limits: Limits,
+    report: Callable[[str], None],
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> list[SourceFile]:
-    """All files of a source. `local` is where it lies on this machine, if it does; `scratch` is an empty folder for
-    what has to be fetched or unpacked; `report` is told what is being done.
+    """All files of a source; of one video, that alone. `local` is where it lies on this machine, if it does; `scratch`
+    is a folder for what has to be fetched or unpacked, where an interrupted call may have left something; `report` is
+    told what is being done.
 
-    Raises SourceNotFound, SourceAccessDenied, ArtifactStoreError and what `archives.unpack` raises.
+    Raises SourceNotFound, SourceAccessDenied, ArtifactStoreError, ChecksumMismatch, Stopped and what `archives.unpack`
+    raises.
     """
     shown_as = describe(source)
     if local is None:
         from .remote import fetch  # fsspec and its back ends take a second to import
 
         assert source.uri is not None
-        fetched = fetch(source.uri, scratch, limits, report)
+        fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested)
         if isinstance(fetched, list):
-            return _checked(fetched, limits, shown_as)
+            single = _alone(fetched, source.uri)
+            if single is None:
+                _refuse_checksum_of_folder(source, shown_as)
+                return _checked(fetched, limits, shown_as)
+            fetched = single.path
         local = fetched
     try:
-        return _checked(_read(local, scratch, limits, shown_as, report), limits, shown_as)
+        return _checked(_read(local, source, scratch, limits, shown_as, report), limits, shown_as)
     except PermissionError as error:
         raise ReconstructionError("SourceAccessDenied", f"{shown_as} can't be read: permission denied.") from error
 
 
-def _read(local: Path, scratch: Path, limits: Limits, shown_as: str, report: Callable[[str], None]) -> list[SourceFile]:
+def _alone(files: list[SourceFile], uri: str) -> SourceFile | None:
+    """The archive or video that an address without a telling suffix means."""
+    if len(files) != 1 or uri.endswith("/") or not files[0].path.is_file():
+        return None
+    return files[0] if is_archive(files[0].path) or is_video(files[0].path) else None
+
+
+def _read(
+    local: Path, source: Source, scratch: Path, limits: Limits, shown_as: str, report: Callable[[str], None]
+) -> list[SourceFile]:
     if local.is_dir():
+        _refuse_checksum_of_folder(source, shown_as)
         return list_folder(local, limits)
     if not local.exists():
         raise ReconstructionError("SourceNotFound", f"spec.source: there is no {shown_as}.")
     if not local.is_file():
         raise ReconstructionError("SourceNotFound", f"spec.source: {shown_as} is neither a folder nor a file.")
+    if source.sha256 is not None:
+        report("checking the checksum")
+        check_file(local, source.sha256, shown_as)
+    if is_video(local):
+        return [SourceFile(_last_part(source, local), local, local.stat().st_size)]
     if not is_archive(local):
         raise ReconstructionError(
             "UnsupportedFormat",
-            f"spec.source: {shown_as} is a file, but not an archive.",
-            suggestion="Point spec.source to a folder of photos, or to a ZIP or TAR of them.",
+            f"spec.source: {shown_as} is a file, but neither an archive nor a video.",
+            suggestion="Point spec.source to a folder of photos, to a ZIP or TAR of them, or to an MP4, MOV or WebM.",
         )
-    report(f"unpacking {local.name}")
+    report("unpacking")
+    empty_folder(scratch / "unpacked")
     return unpack(local, scratch / "unpacked", limits, shown_as)
+
+
+def _refuse_checksum_of_folder(source: Source, shown_as: str) -> None:
+    if source.sha256 is not None:
+        raise ReconstructionError(
+            "InvalidSpec",
+            f"spec.source.sha256 is the checksum of one file, but {shown_as} is a folder.",
+            suggestion="Put a file SHA256SUMS beside the photos instead.",
+        )
+
+
+def _last_part(source: Source, local: Path) -> str:
+    """Name of a single file; a fetched one has a made-up name here."""
+    if source.uri is not None and "://" in source.uri:
+        return urlsplit(source.uri).path.rpartition("/")[2] or "video"
+    return local.name
 
 
 def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[SourceFile]:
@@ -61,6 +108,7 @@ def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[Sou
             f"The files of {shown_as} have {total / 1e9:.1f} GB; a set may have {limits.total_bytes / 1e9:.0f} GB.",
             details={"bytes": total, "limitBytes": limits.total_bytes},
         )
+    check_listed(files)
     return files
 
 

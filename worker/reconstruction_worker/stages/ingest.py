@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from PIL import Image
@@ -21,11 +21,12 @@ from ..engines.registry import available, engine_spec
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
 from ..ingest.checks import note_oddities, same_pictures
-from ..ingest.dataset import Dataset, DatasetImage, DroppedImage
-from ..ingest.limits import DEFAULT_LIMITS, Limits
+from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
+from ..ingest.limits import Limits, limits_from
 from ..ingest.listing import SourceFile, describe
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..ingest.prepare import Prepared, prepare
+from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
 from ..stage import StageContext, StageOutput, Stopped
 
@@ -37,24 +38,68 @@ MAX_THREADS: Final = 4
 """Decoding holds a photo in memory several times over."""
 
 
-def run(context: StageContext, limits: Limits = DEFAULT_LIMITS) -> StageOutput:
-    """Gather, check and store the photos. Raises the most telling code when too few are usable."""
+def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
+    """Gather, check and store the photos. Raises the most telling code when too few are usable. Without `limits`, those
+    of the worker's environment hold."""
+    limits = limits or limits_from(os.environ)
     Image.MAX_IMAGE_PIXELS = limits.pixels
     scratch = context.folder / ".source"
-    empty_folder(scratch)
+    scratch.mkdir(parents=True, exist_ok=True)
     try:
-        files = gather(context.spec.source, context.source, scratch, limits, lambda text: _report(context, 0, text))
+        files = gather(
+            context.spec.source,
+            context.source,
+            scratch,
+            limits,
+            lambda text: _report(context, 0, text),
+            context.stop_requested,
+        )
         arrangement = arrange(files, limits)
         _check_mask_policy(context, arrangement)
         for name in ("images", "masks", "thumbnails"):
             empty_folder(context.folder / name)
+        sampled = _sample_videos(context, arrangement, scratch / "frames")
         dataset = _store(context, arrangement, limits)
         _keep_poses(context, arrangement)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    except Stopped:
+        raise  # what was fetched stays for the next attempt
+    except ReconstructionError as error:
+        if not error.kind.retryable:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    shutil.rmtree(scratch, ignore_errors=True)
+    _note_frames(dataset, sampled)
     _check_count(context, dataset, arrangement.others)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(_summary(dataset), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)})
+
+
+def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) -> list[Sampled]:
+    """Take photos from the source's videos; beside photos they are left alone: phones store a short one with each."""
+    if not arrangement.videos:
+        return []
+    if arrangement.photos:
+        note = "not used: the source has photos"
+        return [Sampled(Video(name=video.name, note=note), {}, []) for video in arrangement.videos]
+    from ..ingest.video import sample  # OpenCV takes a moment to import
+
+    empty_folder(into)
+    wanted = context.spec.images.video_frames // len(arrangement.videos)
+    result = []
+    for number, video in enumerate(arrangement.videos):
+        folder = into / f"{number:03d}"
+        folder.mkdir()
+        sampled = sample(video, max(wanted, 2), folder, lambda text: _report(context, 0, text), context.stop_requested)
+        arrangement.photos.extend(sampled.files)
+        result.append(sampled)
+    return result
+
+
+def _note_frames(dataset: Dataset, sampled: Sequence[Sampled]) -> None:
+    dataset.videos = [item.video for item in sampled]
+    frames = {name: frame for item in sampled for name, frame in item.frames.items()}
+    for image in dataset.images:
+        image.frame = frames.get(image.original.name)
 
 
 def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> Dataset:
@@ -113,10 +158,11 @@ def _collect(
 
 
 def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:
+    folder = context.folder / PROVIDED_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
     if arrangement.poses is None:
         return
-    folder = context.folder / PROVIDED_FOLDER
-    empty_folder(folder)
+    folder.mkdir()
     for name, file in arrangement.poses.files.items():
         shutil.copyfile(file.path, folder / name)
 
@@ -192,6 +238,8 @@ def _check_count(context: StageContext, dataset: Dataset, others: list[str]) -> 
 
 def _summary(dataset: Dataset) -> str:
     parts = [f"{len(dataset.images)} photos"]
+    if used := [video for video in dataset.videos if video.taken]:
+        parts.append(f"taken from {len(used)} video{'s' if len(used) > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
     if dropped := dataset.dropped:

@@ -1,0 +1,107 @@
+"""Photos from videos."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reconstruction_api.errors import ReconstructionError
+
+from .photos import Ingested, write_photos
+from .servers import Web, web_server
+from .videos import number_of, write_video
+
+COUNT, WANTED = 120, 12
+BLURRED = frozenset(index for index in range(COUNT) if index % 5)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four of five frames are blurred."""
+    return write_video(tmp_path_factory.mktemp("video") / "walk.mp4", COUNT, BLURRED)
+
+
+def taken(result: Ingested) -> list[int]:
+    return [image.frame.index for image in result.images if image.frame is not None]
+
+
+def test_frames_are_spread_evenly_and_of_neighbours_the_sharpest(tmp_path: Path, video: Path) -> None:
+    result = Ingested(tmp_path, video, images={"videoFrames": WANTED})
+    indices = taken(result)
+    assert len(indices) == WANTED
+    assert not BLURRED.intersection(indices)
+    assert max(abs(index - (number + 0.5) * COUNT / WANTED) for number, index in enumerate(indices)) <= 4
+    assert [number_of(result.workspace / image.file) for image in result.images] == indices
+    first = result.images[0]
+    assert first.name == first.original.name == f"walk-{indices[0]:06d}.jpg"
+    assert first.frame is not None
+    assert (first.frame.video, first.frame.seconds) == ("walk.mp4", pytest.approx(indices[0] / 25, abs=1e-3))
+    (summary,) = result.dataset.videos
+    assert (summary.name, summary.width, summary.height, summary.frames) == ("walk.mp4", 192, 128, COUNT)
+    assert (summary.frames_per_second, summary.taken) == (25, WANTED)
+    assert "12 photos, taken from 1 video" in result.output.message
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".webm"])
+def test_other_containers_are_read(tmp_path: Path, suffix: str) -> None:
+    result = Ingested(tmp_path, write_video(tmp_path / f"walk{suffix}", 40), images={"videoFrames": 5})
+    assert len(taken(result)) == 5
+    assert np.diff(taken(result)).min() >= 4
+
+
+def test_a_short_video_gives_every_frame(tmp_path: Path) -> None:
+    result = Ingested(tmp_path, write_video(tmp_path / "short.mp4", 6), images={"videoFrames": 100})
+    assert taken(result) == list(range(6))
+
+
+def test_a_video_in_an_archive_and_on_a_server_is_found(tmp_path: Path, video: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "capture.zip", "w") as archive:
+        archive.write(video, "clip/walk.mp4")
+    assert len(taken(Ingested(tmp_path / "a", tmp_path / "capture.zip", images={"videoFrames": 4}))) == 4
+    with web_server(Web({"/walk.mp4": video.read_bytes(), "/download": video.read_bytes()})) as web:
+        for number, path in enumerate(("walk.mp4", "download?id=1")):
+            folder = tmp_path / f"w{number}"
+            result = Ingested(folder, None, source={"uri": f"{web.address}/{path}"}, images={"videoFrames": 4})
+            assert len(taken(result)) == 4
+
+
+def test_several_videos_share_the_frames(tmp_path: Path, video: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    shutil.copyfile(video, folder / "a.mp4")
+    write_video(folder / "b.mov", 50)
+    result = Ingested(tmp_path, folder, images={"videoFrames": 10})
+    assert [summary.taken for summary in result.dataset.videos] == [5, 5]
+
+
+def test_videos_beside_photos_are_left_alone(tmp_path: Path, video: Path) -> None:
+    write_photos(tmp_path / "photos", 3)
+    shutil.copyfile(video, tmp_path / "photos" / "live.mov")
+    result = Ingested(tmp_path, tmp_path / "photos")
+    assert len(result.images) == 3
+    assert [(summary.name, summary.taken) for summary in result.dataset.videos] == [("live.mov", 0)]
+
+
+@pytest.mark.parametrize("keep", [400, 0.5])
+def test_a_video_that_is_cut_off_is_named(tmp_path: Path, video: Path, keep: float) -> None:
+    content = video.read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
+    with pytest.raises(ReconstructionError, match=r"cut.mp4 can't be decoded") as error:
+        Ingested(tmp_path, tmp_path / "cut.mp4")
+    assert error.value.code == "ImageCorrupt"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"#EXTM3U\n#EXTINF:10,\nfile:///etc/hostname\n", b"ffconcat version 1.0\nfile /etc/hostname\n", b"no video"],
+    ids=["playlist", "concat", "text"],
+)
+def test_what_only_refers_to_videos_is_not_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "list.mp4").write_bytes(content)
+    with pytest.raises(ReconstructionError) as error:
+        Ingested(tmp_path, tmp_path / "list.mp4")
+    assert error.value.code == "UnsupportedFormat"
