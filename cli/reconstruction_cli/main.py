@@ -16,7 +16,7 @@ from reconstruction_api.errors import ReconstructionError
 
 _HERE: Final = ("run", "validate", "new", "explain")
 _ON_CLUSTER: Final = (
-    "submit", "list", "watch", "describe", "logs", "suspend", "resume", "retry", "artifacts", "download",
+    "submit", "list", "watch", "describe", "logs", "suspend", "resume", "retry", "cancel", "artifacts", "download",
 )  # fmt: skip
 _MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
     name: f".cluster.commands.{name}" for name in _ON_CLUSTER

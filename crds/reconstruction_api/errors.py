@@ -44,6 +44,8 @@ class ErrorKind:
             return ExitCode.INTERNAL
         if self.code == "Preempted":
             return ExitCode.RESUMABLE_STOP
+        if self.code == "Cancelled":
+            return ExitCode.CANCELLED
         return {
             Category.VALIDATION: ExitCode.INVALID_INPUT,
             Category.STATE: ExitCode.INVALID_INPUT,
@@ -81,6 +83,7 @@ _KINDS = (
               "Create another job with the new source or engine."),
     ErrorKind("CancelNotRequested", _S, False, "The cancellation was confirmed before it was requested.",
               "Request the cancellation first, then confirm it within an hour."),
+    ErrorKind("Cancelled", _S, False, "The job was cancelled.", "To run it again, create another job."),
     ErrorKind("AlreadyTerminal", _S, False, "The job has ended.", "Create a new job, or change its spec to run again."),
     ErrorKind("ArtifactsNotReady", _S, False, "The job has no artifacts yet.",
               "Wait for condition Exported; `kubectl get recon` shows the progress."),

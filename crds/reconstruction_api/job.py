@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain, RelativePath
+from .lifecycle import Cancellation
 from .rules import KeyedBy, Rule
 
 
@@ -240,6 +241,9 @@ class ReconstructionJobSpec(ApiModel):
     """The bar for held-out views."""
     suspend: bool = False
     """`true` writes a checkpoint and frees the hardware; `false` resumes where it stopped."""
+    cancellation: Cancellation | None = None
+    """`Requested`, then within an hour `Confirmed`, stops the job for good and removes its files. Clearing the field
+    before withdraws the request."""
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
     """What happens after a failure that may pass."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from .base import ApiModel, DNSLabel, DNSSubdomain
 from .job import ReconstructionJobSpec
+from .lifecycle import CANCELLATION_RULES
 from .names import MAX_JOB_NAME
 from .profile import ClusterProfileSpec, ProfileSpec
 from .rules import Rule
@@ -48,6 +49,7 @@ class JobManifest(Manifest):
             cel=f"self.metadata.name.size() <= {MAX_JOB_NAME}",
             holds=lambda manifest: len(manifest.metadata.name) <= MAX_JOB_NAME,
         ),
+        *CANCELLATION_RULES,
     )
 
     kind: Literal["ReconstructionJob"]

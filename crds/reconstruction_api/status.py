@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, Timestamp
+from .lifecycle import CancellationStatus
 from .rules import KeyedBy
 from .stages import ResourceClass
 from .worker import Artifact, Failure
@@ -24,14 +25,15 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    CANCELLATION_REQUESTED = "CancellationRequested"
 
 
 class Condition(ApiModel):
     """One aspect of the job, in the form every Kubernetes tool understands (metav1.Condition)."""
 
     type: str = Field(max_length=316)
-    """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling or
-    Stalled."""
+    """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling,
+    Stalled; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
@@ -169,4 +171,9 @@ class ReconstructionJobStatus(ApiModel):
     start_time: Timestamp | None = None
     """When the job was accepted."""
     completion_time: Timestamp | None = None
-    """When the job ended."""
+    """When the job ended; absent while it waits for a profile or goes on."""
+    cancellation: CancellationStatus | None = None
+    """What became of spec.cancellation."""
+    spec_digest: str | None = None
+    """Digest of the spec that this status is about. A change of the spec gives a failed job another chance, unless it
+    concerns only what becomes of the job: cancellation."""

@@ -11,7 +11,7 @@ from .events import Recorder
 from .kube import MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView
-from .plan import CreateJob, DeleteJob, EnsureClaim, Plan
+from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class Actor:
         for action in plan.actions:
             if isinstance(action, DeleteJob):
                 await self._delete_job(job, action)
+            elif isinstance(action, DeletePod | DeleteClaim):
+                await self._delete(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
@@ -102,6 +104,21 @@ class Actor:
             if not (error.not_found or error.conflict):
                 raise
         _log.info("deleted child job", extra=_about(job) | {"child": action.name, "why": action.reason})
+
+    async def _delete(self, job: JobView, action: DeletePod | DeleteClaim) -> None:
+        """Only the object that was looked at; one that is gone already is as wanted."""
+        body: Document = {"preconditions": {"uid": action.uid}}
+        if isinstance(action, DeletePod):
+            path = paths.pods(job.key.namespace)
+            body["gracePeriodSeconds"] = action.grace_seconds
+        else:
+            path = paths.claims(job.key.namespace)
+        try:
+            await self._kube.request("DELETE", f"{path}/{action.name}", body=body)
+        except ApiError as error:
+            if not (error.not_found or error.conflict):
+                raise
+        _log.info("deleted", extra=_about(job) | {"object": action.name})
 
 
 def merge_patch(old: Document, new: Document) -> Document:

@@ -20,7 +20,9 @@ from .policies.children import Blocked, blocked, creations, outdated
 from .policies.conditions import conditions
 from .policies.notices import notices
 from .policies.progress import artifacts, current_stage, job_progress, metrics, stage_statuses
+from .policies.renewal import current_digest
 from .policies.schedule import next_check
+from .policies.workspace import removals
 from .times import format_time
 
 
@@ -38,6 +40,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     told = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
+        *removals(observed, situation),
         *created,
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
     )
@@ -55,7 +58,7 @@ def _status(
     before = observed.job.status
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
-    ended = situation.done or situation.failure is not None
+    ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
@@ -67,7 +70,15 @@ def _status(
         artifacts=artifacts(observed, situation),
         failure=situation.failure,
         profile=situation.acceptance.snapshot or before.profile,
-        workspace_claim=claim_name(observed.job.key.name) if started else before.workspace_claim,
+        workspace_claim=_workspace_claim(observed, situation, started),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=(before.completion_time or format_time(now)) if ended else None,
+        cancellation=situation.cancellation,
+        spec_digest=current_digest(observed.job),
     )
+
+
+def _workspace_claim(observed: Observed, situation: Situation, started: bool) -> str | None:
+    if situation.cancelled:
+        return None
+    return claim_name(observed.job.key.name) if started else observed.job.status.workspace_claim

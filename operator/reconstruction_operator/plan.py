@@ -33,6 +33,23 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletePod:
+    """Stop a pod within so many seconds, whatever grace period it was created with."""
+
+    name: str
+    uid: str
+    grace_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteClaim:
+    """Delete the workspace's volume claim, and with it every file of the job."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Tell people through a Kubernetes Event on the ReconstructionJob."""
 
@@ -49,7 +66,7 @@ class Inquiry:
     uid: str
 
 
-Action = DeleteJob | EnsureClaim | CreateJob | Emit
+Action = DeleteJob | DeletePod | DeleteClaim | EnsureClaim | CreateJob | Emit
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def test_a_kind_names_only_fields_that_exist(kind: ErrorKind):
 
 @each_kind
 def test_the_exit_status_follows_from_who_can_mend_it(kind: ErrorKind):
-    special = {"InternalError": 70, "Preempted": 5}
+    special = {"InternalError": 70, "Preempted": 5, "Cancelled": 6}
     by_category = {Category.VALIDATION: 2, Category.STATE: 2, Category.MODEL: 3, Category.RESOURCE: 4}
     assert kind.exit_code == special.get(kind.code, by_category[kind.category])
 

@@ -24,7 +24,8 @@ from reconstruction_operator.model import (
     ProfileView,
     Refusal,
 )
-from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim, Plan
+from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
+from reconstruction_operator.times import format_time
 
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
 
@@ -97,6 +98,10 @@ class Cluster:
                 count = self.refusal.count + 1 if self.refusal is not None else 1
                 self.refusal = Refusal(self.refusing, count, self.now)
                 return
+            elif isinstance(action, DeletePod):
+                self._delete_pod(action)
+            elif isinstance(action, DeleteClaim):
+                self._delete_claim(action)
             elif isinstance(action, EnsureClaim) and self.claim is None:
                 self.claim = Claim("statue-workspace", "uid-of-claim", UID, "Bound")
             elif isinstance(action, CreateJob):
@@ -113,6 +118,7 @@ class Cluster:
 
     def _write(self, status: ReconstructionJobStatus) -> None:
         wanted = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        self._check_cancellation(wanted)
         if merge_patch(self.raw_status, wanted):
             self.raw_status = wanted
             self.version += 1
@@ -124,6 +130,8 @@ class Cluster:
         metadata = action.manifest["metadata"]
         name, marks = metadata["name"], metadata["labels"]
         self.refusal = None
+        if self.cancelled:
+            raise BrokenPromiseError(f"{name} was created although the job is cancelled")
         if name in self.child_jobs:
             return
         if name in self.created and name not in self.removed_by_people:
@@ -153,6 +161,33 @@ class Cluster:
         if job is not None and job.uid == action.uid:
             self.child_jobs[action.name] = replace(job, deleting=True)
 
+    def _delete_pod(self, action: DeletePod) -> None:
+        pod = self.pods.get(action.name)
+        if pod is None or pod.uid != action.uid:
+            return
+        if pod.phase == "Pending":
+            del self.pods[pod.name]
+        elif not pod.finished:
+            self.end(pod, exit_code=137, deleting=True)
+
+    def _delete_claim(self, action: DeleteClaim) -> None:
+        if not self.cancelled:
+            raise BrokenPromiseError("the workspace was deleted although its job goes on")
+        if self.claim is not None and self.claim.uid == action.uid:
+            self.claim = replace(self.claim, deleting=True)
+
+    def _check_cancellation(self, wanted: dict[str, Any]) -> None:
+        """Confirmed for good, and only from a request that is still open."""
+        before, after = self.raw_status.get("cancellation", {}), wanted.get("cancellation", {})
+        if before.get("state") == "Confirmed" and after != before:
+            raise BrokenPromiseError("a cancelled job came back")
+        if after.get("state") != "Confirmed" or before.get("state") == "Confirmed":
+            return
+        if before.get("state") != "Requested" or self.spec.get("cancellation") != "Confirmed":
+            raise BrokenPromiseError("a job was cancelled that nobody had asked to be")
+        if format_time(self.now) >= before["confirmBefore"]:
+            raise BrokenPromiseError("a job was cancelled after the hour")
+
     # ---- Kubernetes --------------------------------------------------------------------------------------------------
 
     def add_pod(self, job_name: str) -> None:
@@ -168,6 +203,8 @@ class Cluster:
                 self._collect(job, mine)
             elif not job.finished:
                 self._finish(job, mine)
+        if self.claim is not None and self.claim.deleting and all(pod.finished for pod in self.pods.values()):
+            self.claim = None
 
     def _collect(self, job: ChildJob, pods: list[Pod]) -> None:
         """Foreground deletion: pods are asked to stop, then removed, then the Job."""
@@ -282,6 +319,21 @@ class Cluster:
     def succeeded(self) -> bool:
         conditions = self.raw_status.get("conditions", [])
         return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
+
+    @property
+    def cancelled(self) -> bool:
+        return self.raw_status.get("cancellation", {}).get("state") == "Confirmed"
+
+    def check_cleared(self) -> None:
+        """A cancelled job leaves nothing behind."""
+        for _ in range(5):
+            self.reconcile()
+            self.orphans_stop()
+            self.controllers()
+        left = [pod.name for pod in self.pods.values() if not pod.finished]
+        left += [job.name for job in self.child_jobs.values() if not job.finished]
+        if left or self.claim is not None:
+            raise BrokenPromiseError(f"a cancelled job left {left or self.claim}")
 
     @property
     def failed(self) -> bool:

@@ -96,6 +96,19 @@ def suspend(cluster: Cluster, number: int) -> None:
     cluster.edit(suspend=number % 2 == 0)
 
 
+def ask_to_cancel(cluster: Cluster, _: int) -> None:
+    cluster.edit(cancellation="Requested")
+
+
+def confirm_cancel(cluster: Cluster, number: int) -> None:
+    if number % 3 == 0:  # rarer: it ends the history
+        cluster.edit(cancellation="Confirmed")
+
+
+def withdraw_cancel(cluster: Cluster, _: int) -> None:
+    cluster.edit(cancellation=None)
+
+
 def change_exports(cluster: Cluster, number: int) -> None:
     cluster.edit(exports=[{"format": ["GLB", "OBJ", "PLY"][number % 3]}])
 
@@ -128,7 +141,7 @@ def explain(cluster: Cluster, number: int) -> None:
 
 
 def wait(cluster: Cluster, number: int) -> None:
-    cluster.wait([0.3, 1, 7, 20, 90, 700][number % 6])
+    cluster.wait([0.3, 1, 7, 20, 90, 700, 3601][number % 7])
 
 
 STEPS: dict[str, Callable[[Cluster, int], None]] = {
@@ -137,6 +150,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, wait,
+        ask_to_cancel, confirm_cancel, withdraw_cancel,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}
@@ -167,8 +181,11 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
     cluster = play(history)
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
     cluster.refusing = ""
-    cluster.edit(suspend=False, activeDeadlineSeconds=None)
+    cluster.edit(suspend=False, activeDeadlineSeconds=None, cancellation=None)
     cluster.settle()
+    if cluster.cancelled:
+        cluster.check_cleared()
+        return
     if cluster.failed:  # from before; a changed spec gives it another chance
         cluster.edit(training={"keepCheckpoints": 3})
         cluster.settle()

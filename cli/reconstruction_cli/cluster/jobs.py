@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.names import API_VERSION, JOB_PLURAL
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 
@@ -46,6 +47,12 @@ class Job:
         if condition is None or not self.is_current:
             return None
         return {"True": True, "False": False}.get(condition.status)
+
+    @property
+    def cancelled(self) -> bool:
+        """Stopped for good, whatever its spec says."""
+        noted = self.status.cancellation
+        return noted is not None and noted.state is CancellationState.CONFIRMED
 
     def condition(self, kind: ConditionType) -> Condition | None:
         return next((condition for condition in self.status.conditions if condition.type == kind), None)

@@ -29,6 +29,8 @@ _UNUSUAL: Final = {
     (ConditionType.ACCEPTED, "False"),
     (ConditionType.SUSPENDED, "True"),
     (ConditionType.STALLED, "True"),
+    (ConditionType.CANCELLATION_REQUESTED, "True"),
+    (ConditionType.CANCELLATION_REQUESTED, "False"),
 }
 _ALWAYS_TOLD: Final = ("Retrying", "QualityWarning")
 _BAR_WIDTH: Final = 20

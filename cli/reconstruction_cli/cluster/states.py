@@ -44,6 +44,10 @@ def retry(cluster: Cluster, name: str) -> None:
     job = get_job(cluster, name)
     if job.succeeded:
         raise ReconstructionError("AlreadyTerminal", f"{job.full_name} has succeeded.")
+    if job.cancelled:
+        raise ReconstructionError(
+            "AlreadyTerminal", f"{job.full_name} is cancelled for good.", suggestion="Create another job."
+        )
     if job.succeeded is None:
         click.echo(f"{job.full_name} has not failed; it goes on by itself.")
         return

@@ -15,6 +15,7 @@ from reconstruction_api.status import ConditionType, ProfileSnapshot, Reconstruc
 from reconstruction_api.worker import Failure
 
 from ..model import Observed, ProfileView
+from .renewal import is_renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,9 @@ def accept(observed: Observed) -> Acceptance:
     if job.spec is None:
         return _refused("InvalidSpec", job.spec_error)
     pinned = job.status.profile
-    if pinned is not None and pinned.name == job.spec.profile_name:
-        unchanged = job.status.observed_generation == job.generation
-        if (unchanged and was_accepted(job.status)) or observed.profile is None:
-            return _check(job.spec, pinned)
+    keeps = observed.profile is None or (not is_renewed(job) and was_accepted(job.status))
+    if pinned is not None and pinned.name == job.spec.profile_name and keeps:
+        return _check(job.spec, pinned)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(

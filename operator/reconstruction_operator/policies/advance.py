@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.lifecycle import CancellationStatus
 from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import Failure, PodReport
@@ -15,7 +16,9 @@ from ..model import JobView, Observed
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, outcome_of, running_seconds
+from .cancel import cancellation, cancelled, is_cancelled
 from .failure import deadline_exceeded
+from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .stages import Need, needs_of
 
@@ -55,6 +58,7 @@ class Situation:
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
     suspended: bool = False
+    cancellation: CancellationStatus | None = None
     harvest: tuple[Harvest, ...] = ()
     notices: tuple[Notice, ...] = ()
     deadline: datetime | None = None
@@ -65,14 +69,22 @@ class Situation:
     def done(self) -> bool:
         return bool(self.needs) and self.current is None and self.failure is None
 
+    @property
+    def cancelled(self) -> bool:
+        """Stopped for good, whatever the spec says from now on."""
+        return is_cancelled(self.cancellation)
+
 
 def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situation:
     """Follow the classes in order to the first that has not ended well, and judge its attempt."""
     job, spec = observed.job, observed.job.spec
+    asked = cancellation(job, now)
     if spec is None:
-        return Situation(acceptance, failure=acceptance.failure)
+        return Situation(acceptance, failure=acceptance.failure, cancellation=asked)
     needs = needs_of(spec)
-    renewed = job.status.observed_generation != job.generation
+    if asked is not None and is_cancelled(asked):
+        return _cancelled(Situation(acceptance, needs, cancellation=asked, failure=cancelled(asked)), job)
+    renewed = is_renewed(job)
     fresh_chance = (renewed and not spec.suspend) or not was_accepted(job.status)
     failure = None if fresh_chance else job.status.failure
     situation = Situation(
@@ -82,10 +94,17 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         failure=failure if acceptance.accepted else acceptance.failure,
         suspended=spec.suspend,
         renewed=renewed,
+        cancellation=asked,
     )
     situation = _follow(situation, spec, observed, now)
     situation = _enforce_deadline(situation, spec, observed, now)
     return _suspend(situation, observed, now)
+
+
+def _cancelled(situation: Situation, job: JobView) -> Situation:
+    """Nothing runs any more, and nothing will."""
+    runs = tuple(run if run.completed else run.model_copy(update={"ended": True}) for run in job.status.runs)
+    return replace(situation, runs=runs)
 
 
 def _carried_over(job: JobView, needs: tuple[Need, ...], fresh_chance: bool) -> tuple[ClassRun, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from reconstruction_api.lifecycle import CancellationState, CancellationStatus
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
 
@@ -17,6 +18,7 @@ from ..model import Observed
 from ..times import format_time
 from .advance import Situation
 from .attempt import Running, Waiting
+from .cancel import told
 from .children import Blocked
 
 
@@ -48,8 +50,10 @@ def conditions(
         ConditionType.RECONCILING: _reconciling(situation, obstacle),
         ConditionType.STALLED: _stalled(situation),
     }
+    if situation.cancellation is not None:
+        facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
     previous = {condition.type: condition for condition in observed.job.status.conditions}
-    return [_recorded(kind, facts[kind], previous.get(kind), observed, now) for kind in ConditionType]
+    return [_recorded(kind, fact, previous.get(kind), observed, now) for kind, fact in facts.items()]
 
 
 def _recorded(
@@ -75,7 +79,7 @@ def _admitted(observed: Observed, situation: Situation, obstacle: Blocked | None
     if not situation.acceptance.accepted:
         return Fact(False, "NotAccepted", "The job is not accepted.")
     if situation.failure is not None:
-        return Fact(False, "Failed", "The job has failed.")
+        return Fact(False, "Cancelled" if situation.cancelled else "Failed", "The job has ended.")
     if situation.suspended:
         return Fact(False, "Suspended", "spec.suspend is true.")
     outcome = situation.outcome
@@ -122,7 +126,7 @@ def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
     if situation.done:
         return Fact(False, "Completed")
     if situation.failure is not None:
-        return Fact(False, "Failed")
+        return Fact(False, "Cancelled" if situation.cancelled else "Failed")
     if situation.suspended:
         return Fact(False, "Suspended")
     run = situation.current
@@ -139,6 +143,10 @@ def _stalled(situation: Situation) -> Fact:
     if situation.failure is not None:
         return Fact(True, situation.failure.code, situation.failure.suggestion)
     return Fact(False, "NotStalled")
+
+
+def _cancellation_requested(cancellation: CancellationStatus) -> Fact:
+    return Fact(cancellation.state in (CancellationState.REQUESTED, CancellationState.CONFIRMED), *told(cancellation))
 
 
 def _activity(run: ClassRun | None) -> str:

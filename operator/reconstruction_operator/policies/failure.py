@@ -27,6 +27,8 @@ def ending_of(pod: Pod) -> Ending:
     report = PodReport.from_termination_message(pod.container.message) if pod.container.message else None
     if pod.reason == "DeadlineExceeded":
         return Ending(report, deadline_exceeded())
+    if pod.container.exit_code == ExitCode.CANCELLED:
+        return Ending(report, failure("Cancelled", "The worker was told to give the job up."))
     if report is not None and report.failure is not None and report.failure.code != "Preempted":
         return Ending(report, report.failure)
     if interruption := _interruption(pod, report):

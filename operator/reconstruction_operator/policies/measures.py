@@ -17,7 +17,7 @@ class Measures:
     """Each field holds one entry for each thing that happened. Times in seconds, PSNR in decibels."""
 
     state: str
-    """Stage that runs, or Succeeded, Failed, Suspended, Waiting."""
+    """Stage that runs, or Succeeded, Failed, Cancelled, Suspended, Waiting."""
     finished: tuple[str, str] | None = None
     """Outcome and reason."""
     retries: tuple[tuple[str, str], ...] = ()
@@ -62,13 +62,19 @@ def _finished(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -
     old, new = (_condition(status, ConditionType.SUCCEEDED) for status in (before, after))
     if new is None or new.status == "Unknown" or (old is not None and old.status == new.status):
         return None
-    return "Succeeded" if new.status == "True" else "Failed", new.reason
+    return _outcome(new), new.reason
+
+
+def _outcome(succeeded: Condition) -> str:
+    if succeeded.status == "True":
+        return "Succeeded"
+    return "Cancelled" if succeeded.reason == "Cancelled" else "Failed"
 
 
 def _state(status: ReconstructionJobStatus) -> str:
     succeeded, suspended = (_condition(status, kind) for kind in (ConditionType.SUCCEEDED, ConditionType.SUSPENDED))
     if succeeded is not None and succeeded.status != "Unknown":
-        return "Succeeded" if succeeded.status == "True" else "Failed"
+        return _outcome(succeeded)
     if suspended is not None and suspended.status == "True":
         return "Suspended"
     running = next((stage.name for stage in status.stages if stage.state == StageState.RUNNING), None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from reconstruction_api.errors import CATALOGUE
+from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ..plan import CreateJob, EnsureClaim
 from .advance import Notice, Situation
+from .cancel import told
 
 _WAITING_REASONS = (
     "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable", "CreationRefused", "PodNotStarting",
@@ -37,12 +40,25 @@ def notices(
         result.append(
             Notice(False, "Started", f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}.")
         )
+    result.extend(_about_cancellation(before, situation))
     failure = situation.failure if situation.acceptance.accepted else None
     if failure is not None and _turned(before, after, ConditionType.STALLED, "True"):
         result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))
     if _turned(before, after, ConditionType.SUCCEEDED, "True"):
         result.append(Notice(False, "Succeeded", "All artifacts are ready."))
     return tuple(result)
+
+
+def _about_cancellation(before: ReconstructionJobStatus, situation: Situation) -> list[Notice]:
+    """Each turn of a request; the end itself is told as the job's failure is."""
+    old, new = before.cancellation, situation.cancellation
+    if new is None:
+        withdrawn = old is not None and old.state is CancellationState.REQUESTED
+        return [Notice(False, "CancellationWithdrawn", "The job goes on.")] if withdrawn else []
+    if situation.cancelled or (old is not None and old.state is new.state):
+        return []
+    reason, message = told(new)
+    return [Notice(True, reason if reason in CATALOGUE else f"Cancellation{reason}", message)]
 
 
 def _condition(status: ReconstructionJobStatus, kind: ConditionType) -> tuple[str, str, str]:

@@ -108,3 +108,19 @@ def test_a_job_is_suspended_and_resumed(recon: Recon, museum: Museum, kubelet: F
     kubelet.scripts["statue"] = well
     recon("resume", "statue")
     assert recon("watch", "statue").status == 0
+
+
+def test_a_job_is_cancelled_in_two_steps(recon: Recon, museum: Museum, kubelet: FakeKubelet, file: Path) -> None:
+    kubelet.scripts["statue"] = lambda _: RUNS_ON
+    recon("submit", file)
+    assert eventually(lambda: len(kubelet.seen) == 1)
+    asked = recon("cancel", "statue")
+    assert asked.status == 0 and "the job goes on" in asked.out
+    assert "CancellationRequested True" in recon("describe", "statue").out
+    confirmed = recon("cancel", "statue", "--confirm")
+    assert confirmed.status == 0, confirmed.err
+    assert f"{museum.name}/statue is cancelled" in confirmed.out
+    claims = f"/api/v1/namespaces/{museum.name}/persistentvolumeclaims"
+    pods = f"/api/v1/namespaces/{museum.name}/pods"
+    assert eventually(lambda: museum.send("GET", claims)["items"] == [] == museum.send("GET", pods)["items"])
+    assert recon("watch", "statue").status == 6

@@ -1,0 +1,67 @@
+"""Parts of the spec and of the status that say when a job stops and what becomes of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from .base import ApiModel, Timestamp
+from .rules import Rule
+
+
+class Cancellation(StrEnum):
+    REQUESTED = "Requested"
+    CONFIRMED = "Confirmed"
+
+
+class CancellationState(StrEnum):
+    REQUESTED = "Requested"
+    CONFIRMED = "Confirmed"
+    LAPSED = "Lapsed"
+    NOT_REQUESTED = "NotRequested"
+    TOO_LATE = "TooLate"
+
+
+class CancellationStatus(ApiModel):
+    """What the operator made of spec.cancellation."""
+
+    state: CancellationState
+    """`Requested`: may be confirmed until `confirmBefore`. `Confirmed`: the job is cancelled for good. `Lapsed`: not
+    confirmed in time. `NotRequested`: confirmed without a request. `TooLate`: the job had ended by itself. To ask again
+    after one of the last three, clear spec.cancellation, wait until this field is gone, and set `Requested`."""
+    requested_time: Timestamp | None = None
+    """When the operator noted the request."""
+    confirm_before: Timestamp | None = None
+    """The request lapses at this time."""
+    confirmed_time: Timestamp | None = None
+    """When the operator noted the confirmation and stopped the job."""
+
+
+_WISH = "self.spec.cancellation"
+_KNOWN = "has(oldSelf.status) && has(oldSelf.status.cancellation)"
+
+CANCELLATION_RULES = (
+    Rule(
+        "CancelNotRequested: spec.cancellation must be Requested before it is Confirmed",
+        cel=f"!has({_WISH}) || {_WISH} != 'Confirmed' || "
+        "(has(self.status) && (has(self.status.cancellation) || has(self.status.completionTime)))",
+    ),
+    Rule(
+        "CancelNotRequested: spec.cancellation can become Confirmed only while status.cancellation.state is Requested, "
+        "within an hour of the request; clear the field and set it to Requested first",
+        cel=f"!has({_WISH}) || {_WISH} != 'Confirmed' || "
+        "(has(oldSelf.spec.cancellation) && oldSelf.spec.cancellation == 'Confirmed') || "
+        f"({_KNOWN} && oldSelf.status.cancellation.state == 'Requested') || "
+        "(has(oldSelf.status) && has(oldSelf.status.completionTime))",
+    ),
+    Rule(
+        "AlreadyTerminal: spec.cancellation comes too late, the job has ended",
+        cel=f"!has({_WISH}) || (has(oldSelf.spec.cancellation) && oldSelf.spec.cancellation == {_WISH}) || "
+        "!has(oldSelf.status) || !has(oldSelf.status.completionTime)",
+    ),
+    Rule(
+        "AlreadyTerminal: spec.cancellation can't be taken back, the job is cancelled for good; create another job",
+        cel=f"!({_KNOWN} && oldSelf.status.cancellation.state == 'Confirmed') || "
+        f"(has({_WISH}) && {_WISH} == 'Confirmed')",
+    ),
+)
+"""Over the whole object: what may be asked depends on what the operator has written into the status."""

@@ -1,0 +1,37 @@
+"""Whether a changed spec wants something else made, or only says otherwise what becomes of the job."""
+
+from __future__ import annotations
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import digest
+
+from ..model import JobView
+
+_FATE = ("cancellation",)
+"""Fields that change no result: a failed job is not run again for them."""
+
+
+def spec_digest(spec: ReconstructionJobSpec) -> str:
+    """`WORK.FATE`: a digest of what is wanted, and one of what is to become of the job."""
+    document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    fate = {name: document.pop(name) for name in _FATE if name in document}
+    return f"{digest(document)[:16]}.{digest(fate)[:16]}"
+
+
+def current_digest(job: JobView) -> str | None:
+    """Of the spec as it is now; made anew only where the spec has changed."""
+    if job.spec is None or job.status.observed_generation == job.generation:
+        return job.status.spec_digest
+    return spec_digest(job.spec)
+
+
+def is_renewed(job: JobView) -> bool:
+    """The spec has changed since the last decision, and not only in the fields above.
+
+    A change that was undone before anyone looked counts: that is how a failed job is retried as it is.
+    """
+    if job.status.observed_generation == job.generation:
+        return False
+    work, _, fate = (current_digest(job) or "").partition(".")
+    old_work, _, old_fate = (job.status.spec_digest or "").partition(".")
+    return not work or work != old_work or fate == old_fate
