@@ -71,6 +71,12 @@ def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path) ->
         print_failure(outcome.failure, str(log) if wanted else None)
     elif outcome.stopped:
         console.print("Stopped. Run the same command again to continue.", highlight=False)
+    elif outcome.paused_after is not None:
+        console.print(
+            Text(f"Paused after {outcome.paused_after}, as spec.pauseAfter asks. Its result is in {workspace}."),
+            soft_wrap=True,
+        )
+        console.print("To continue, clear the field and run the same command again.", highlight=False)
     elif any(result.name is StageName.REPORT for result in outcome.stages):
         _tell_results(console, outcome, deliver(workspace, out), out)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain, RelativePath
-from .lifecycle import Cancellation
+from .lifecycle import Cancellation, PauseStage, Redo
 from .rules import KeyedBy, Rule
 
 
@@ -217,6 +217,17 @@ class ReconstructionJobSpec(ApiModel):
             cel="self.engine == oldSelf.engine",
             field="engine",
         ),
+        Rule(
+            "softDeadlineSeconds must be shorter than activeDeadlineSeconds: it stops the job while there is time left",
+            cel="!has(self.softDeadlineSeconds) || !has(self.activeDeadlineSeconds) || "
+            "self.softDeadlineSeconds < self.activeDeadlineSeconds",
+            holds=lambda spec: (
+                spec.soft_deadline_seconds is None
+                or spec.active_deadline_seconds is None
+                or spec.soft_deadline_seconds < spec.active_deadline_seconds
+            ),
+            field="softDeadlineSeconds",
+        ),
     )
 
     profile_name: DNSSubdomain = "default"
@@ -241,10 +252,18 @@ class ReconstructionJobSpec(ApiModel):
     """The bar for held-out views."""
     suspend: bool = False
     """`true` writes a checkpoint and frees the hardware; `false` resumes where it stopped."""
+    pause_after: PauseStage | None = None
+    """The job pauses when this stage has ended well, so that a person can look at its result. Clear the field, or name
+    a later stage, and it goes on; nothing is done twice."""
+    redo: Redo | None = None
+    """Stages to run again although nothing else has changed."""
     cancellation: Cancellation | None = None
     """`Requested`, then within an hour `Confirmed`, stops the job for good and removes its files. Clearing the field
     before withdraws the request."""
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
     """What happens after a failure that may pass."""
+    soft_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    """After running this long the job saves a checkpoint, frees its hardware and waits: raise or clear the field and it
+    goes on. Time while suspended or waiting is not counted."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
     """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from .base import ApiModel, Timestamp
 from .rules import Rule
 
@@ -11,6 +13,39 @@ from .rules import Rule
 class Cancellation(StrEnum):
     REQUESTED = "Requested"
     CONFIRMED = "Confirmed"
+
+
+class PauseStage(StrEnum):
+    """Stages that a job can pause after; after the last one there is nothing left to hold."""
+
+    INGEST = "Ingest"
+    POSES = "Poses"
+    TRAIN = "Train"
+    EVALUATE = "Evaluate"
+    MESH = "Mesh"
+    TEXTURE = "Texture"
+    EXPORT = "Export"
+
+
+class Redo(ApiModel):
+    """How often each stage was asked for again. A raised number runs its stage, and all that build on it, once more."""
+
+    ingest: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to read the photos again."""
+    poses: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to estimate the camera poses again."""
+    train: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to train again from the beginning."""
+    evaluate: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to measure the held-out views again."""
+    mesh: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to extract the surface again."""
+    texture: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to bake the texture again."""
+    export: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to write the exports again."""
+    report: int = Field(default=0, ge=0, le=1_000_000)
+    """Raise it to write the report again."""
 
 
 class CancellationState(StrEnum):

@@ -71,20 +71,20 @@ _P, _R, _D = ResourceClass.PREPARE, ResourceClass.RECONSTRUCT, ResourceClass.DEL
 _N = StageName
 
 STAGES: Final[tuple[Stage, ...]] = (
-    Stage(_N.INGEST, _P, (), ("source", "images"), 3),
-    Stage(_N.POSES, _P, (_N.INGEST,), ("poses",), 12),
+    Stage(_N.INGEST, _P, (), ("source", "images", "redo.ingest"), 3),
+    Stage(_N.POSES, _P, (_N.INGEST,), ("poses", "redo.poses"), 12),
     Stage(
         _N.TRAIN,
         _R,
         (_N.POSES,),
-        ("engine", "training.steps", "training.seed", "training.device"),
+        ("engine", "training.steps", "training.seed", "training.device", "redo.train"),
         60,
     ),
-    Stage(_N.EVALUATE, _R, (_N.TRAIN,), ("quality",), 5),
-    Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces",), 10),
-    Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize",), 6),
-    Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports",), 2),
-    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), (), 2),
+    Stage(_N.EVALUATE, _R, (_N.TRAIN,), ("quality", "redo.evaluate"), 5),
+    Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces", "redo.mesh"), 10),
+    Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize", "redo.texture"), 6),
+    Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports", "redo.export"), 2),
+    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), ("redo.report",), 2),
 )
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
@@ -92,6 +92,11 @@ BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 def stages_of(resource_class: ResourceClass) -> tuple[Stage, ...]:
     """The stages of a class in running order."""
     return tuple(stage for stage in STAGES if stage.resource_class is resource_class)
+
+
+def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
+    """The stage after which the job pauses."""
+    return StageName(spec.pause_after.lower()) if spec.pause_after is not None else None
 
 
 def digest(data: Any) -> str:

@@ -186,6 +186,8 @@ class PodReport(ApiModel):
     """Files that were delivered."""
     failure: Failure | None = None
     """Why the pod ended early, if it did."""
+    paused_after: StageName | None = None
+    """The pod ended before its last stage, because spec.pauseAfter names this one."""
 
     def to_termination_message(self) -> str:
         """JSON of at most TERMINATION_MESSAGE_LIMIT bytes: compressed where it would not fit, and without what matters
@@ -220,4 +222,4 @@ class PodReport(ApiModel):
         yield report
         report = report.model_copy(update={"artifacts": list[Artifact](), "metrics": dict[str, str | int]()})
         yield report
-        yield PodReport(failure=self.failure and self.failure.shortened(200))
+        yield PodReport(failure=self.failure and self.failure.shortened(200), paused_after=self.paused_after)

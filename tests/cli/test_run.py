@@ -47,6 +47,9 @@ def run(context):
 """
 
 
+PAUSING = JOB.replace("spec:", "spec:\n  pauseAfter: Poses")
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> Path:
     (tmp_path / "photos").mkdir()
@@ -159,3 +162,16 @@ def test_numbers_are_written_for_people() -> None:
     assert [duration(seconds) for seconds in (0.4, 59, 185, 7800)] == ["0 s", "59 s", "3 min 5 s", "2 h 10 min"]
     assert [size(count) for count in (12, 3_400, 5_600_000, 7.8e9)] == ["12 B", "3.4 kB", "5.6 MB", "7.8 GB"]
     assert details(Progress(stage=StageName.POSES, message="matching", memory_bytes=10**9)) == "matching · 1.0 GB"
+
+
+def test_a_run_pauses_after_the_stage_and_goes_on_when_the_field_is_cleared(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_stages(tmp_path / "python", monkeypatch)
+    job.write_text(PAUSING % "")
+    assert run(job) is ExitCode.DONE
+    assert "Paused after poses" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "statue" / "workspace" / "train").exists()
+    job.write_text(JOB % "")
+    assert run(job) is ExitCode.DONE
+    assert "Paused" not in capsys.readouterr().out

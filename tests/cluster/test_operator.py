@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconstruction_api.worker import WorkerJob
+from reconstruction_api.worker import PodReport, WorkerJob
 
 from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
 from .operator_process import eventually
@@ -37,6 +37,16 @@ class Case(JobUnderTest):
 
     async def has_started(self, pods: int) -> bool:
         return len(self.classes()) >= pods
+
+
+def paused_after(job: WorkerJob, stage: str) -> Ending:
+    """The pod's stages up to this one have ended well."""
+    report = well(job).report
+    if report is None or stage not in [each.name for each in report.stages]:
+        return well(job)
+    names = [each.name.value for each in report.stages]
+    done = report.stages[: names.index(stage) + 1]
+    return Ending(0, PodReport(stages=done, paused_after=done[-1].name))
 
 
 Scenario = Callable[[Case], Awaitable[None]]
@@ -87,6 +97,47 @@ async def a_job_waits_for_its_profile_and_says_which_ones_there_are(case: Case) 
     assert case.work.profile in conditions(job)["Accepted"]["message"]
     await case.work.create_profile("late")
     await case.until("Succeeded")
+
+
+@scenario
+async def a_job_pauses_where_it_is_asked_to_and_redoes_nothing(case: Case) -> None:
+    case.pods_end(lambda job: paused_after(job, "train") if job.spec.pause_after else well(job))
+    await case.create(pauseAfter="Train")
+    job = await case.until("Suspended", "True", "Paused")
+    assert conditions(job)["Trained"]["status"] == "True"
+    assert case.classes() == ["prepare", "reconstruct"]
+    await case.change(pauseAfter=None)
+    job = await case.until("Succeeded")
+    assert case.classes() == ["prepare", "reconstruct", "reconstruct", "deliver"]
+    assert [run["failures"] for run in job["status"]["runs"]] == [0, 0, 0]
+
+
+@scenario
+async def a_job_stops_at_its_soft_deadline_and_goes_on_when_it_is_raised(case: Case) -> None:
+    case.pods_end(lambda job: RUNS_ON)
+    await case.create(softDeadlineSeconds=2)
+    await case.until("Suspended", "True", "SoftDeadlineExceeded")
+    await eventually(case.has_no_active_child, "no pod")
+    case.pods_end(well)
+    await case.change(softDeadlineSeconds=1000)
+    await case.until("Succeeded")
+
+
+@scenario
+async def a_cancelled_job_leaves_neither_pods_nor_files(case: Case) -> None:
+    case.pods_end(lambda job: RUNS_ON)
+    await case.create()
+    await eventually(lambda: case.has_started(1), "a pod")
+    await case.change(cancellation="Requested")
+    await case.until("CancellationRequested", "True", "Requested")
+    await case.change(cancellation="Confirmed")
+    await case.until("Succeeded", "False", "Cancelled")
+
+    async def nothing_left() -> bool:
+        kinds = ("/apis/batch/v1/.../jobs", "/api/v1/.../pods", "/api/v1/.../persistentvolumeclaims")
+        return not [child for kind in kinds for child in await case.children(kind)]
+
+    await eventually(nothing_left, "no child")
 
 
 @scenario

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import ResourceClass, StageName, stage_digests, stages_of
+from reconstruction_api.names import ENV_JOB
+from reconstruction_api.stages import ResourceClass, StageName, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
-from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult
+from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
 from reconstruction_operator.act import merge_patch
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import (
@@ -58,6 +59,8 @@ class Cluster:
     removed_by_people: set[str] = field(default_factory=set)
     completed: set[tuple[str, str]] = field(default_factory=set)
     decisions: int = 0
+    orders: dict[str, WorkerJob] = field(default_factory=dict)
+    """What the pods of each child Job were told."""
     _serial: int = 0
 
     # ---- the operator ------------------------------------------------------------------------------------------------
@@ -143,7 +146,12 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
         resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
         self._check_not_done(resource_class)
+        if self.held:
+            raise BrokenPromiseError(f"{name} was created although the job is held")
         self.created.append(name)
+        container = action.manifest["spec"]["template"]["spec"]["containers"][0]
+        order = next(each["value"] for each in container["env"] if each["name"] == ENV_JOB)
+        self.orders[name] = WorkerJob.model_validate_json(order.replace("$$(", "$("))
         self.child_jobs[name] = ChildJob(
             name, f"uid-{len(self.created)}", UID, resource_class, marks["reconstruction.dev/digest"],
             int(marks["reconstruction.dev/attempt"]), created=self.now,
@@ -256,8 +264,12 @@ class Cluster:
             return
         digests = stage_digests(ReconstructionJobSpec.model_validate(self.spec))
         stages = [StageResult(name=s.name, digest=digests[s.name]) for s in stages_of(job.resource_class)]
+        last = pause_stage(self.orders[job.name].spec)
+        names = [stage.name for stage in stages[:-1]]
+        if last is not None and last in names:  # the worker ends where it was told to
+            return self.end(pod, 0, PodReport(stages=stages[: names.index(last) + 1], paused_after=last))
         artifacts = [artifact("model.glb")] if job.resource_class is ResourceClass.DELIVER else []
-        self.end(pod, 0, PodReport(stages=stages, metrics={"psnr": "27.3"}, artifacts=artifacts))
+        return self.end(pod, 0, PodReport(stages=stages, metrics={"psnr": "27.3"}, artifacts=artifacts))
 
     def fail(self, pod: Pod, failure: Failure | None, **fields: Any) -> None:
         if pod.phase == "Running":
@@ -268,11 +280,14 @@ class Cluster:
         job = self.child_jobs.get(pod.job_name)
         if pod.phase == "Running" and job is not None and job.resource_class is not None:
             self._serial += 1
-            stage: StageName = stages_of(job.resource_class)[0].name
+            stages = stages_of(job.resource_class)
+            digests = stage_digests(ReconstructionJobSpec.model_validate(self.spec))
+            done = [StageResult(name=each.name, digest=digests[each.name]) for each in stages[: int(percent) % 3]]
+            stage: StageName = stages[min(len(done), len(stages) - 1)].name
             self.live = ProgressUpdate(
                 namespace=KEY.namespace, name=KEY.name, uid=UID, attempt=job.attempt,
                 resource_class=job.resource_class, sequence=self._serial,
-                progress=Progress(stage=stage, percent=percent),
+                progress=Progress(stage=stage, percent=percent), stages=done,
             )  # fmt: skip
 
     # ---- people ------------------------------------------------------------------------------------------------------
@@ -306,7 +321,7 @@ class Cluster:
     def check_resting(self, plan: Plan) -> None:
         """After the operator is done with what it sees, something must be able to wake it."""
         status = ReconstructionJobStatus.model_validate(self.raw_status)
-        if self.succeeded or status.failure is not None or self.spec.get("suspend") or self.profile is None:
+        if self.succeeded or status.failure is not None or self.held or self.profile is None:
             return
         stirring = any(not job.finished or job.deleting for job in self.child_jobs.values())
         stirring = stirring or any(not pod.finished for pod in self.pods.values())
@@ -319,6 +334,12 @@ class Cluster:
     def succeeded(self) -> bool:
         conditions = self.raw_status.get("conditions", [])
         return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
+
+    @property
+    def held(self) -> bool:
+        """Suspended, paused, or out of time: nothing wakes it but a change."""
+        conditions = self.raw_status.get("conditions", [])
+        return any(each["type"] == "Suspended" and each["status"] == "True" for each in conditions)
 
     @property
     def cancelled(self) -> bool:

@@ -8,6 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from reconstruction_api.lifecycle import PauseStage
+from reconstruction_api.stages import StageName
+
 from .builders import PROFILE_SPEC, failure
 from .simulation import Cluster, ProfileView
 
@@ -122,7 +125,21 @@ def change_images(cluster: Cluster, number: int) -> None:
 
 
 def set_deadline(cluster: Cluster, number: int) -> None:
-    cluster.edit(activeDeadlineSeconds=[None, 30, 100_000][number % 3])
+    cluster.edit(activeDeadlineSeconds=[None, 3000, 100_000][number % 3])
+
+
+def set_soft_deadline(cluster: Cluster, number: int) -> None:
+    cluster.edit(softDeadlineSeconds=[None, 20, 1000][number % 3])
+
+
+def pause(cluster: Cluster, number: int) -> None:
+    cluster.edit(pauseAfter=[*PauseStage, None, None][number % 9])
+
+
+def redo(cluster: Cluster, number: int) -> None:
+    stage = list(StageName)[number % 8]
+    again = cluster.spec.get("redo", {})
+    cluster.edit(redo=again | {stage.value: again.get(stage.value, 0) + 1})
 
 
 def change_profile(cluster: Cluster, number: int) -> None:
@@ -150,7 +167,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, wait,
-        ask_to_cancel, confirm_cancel, withdraw_cancel,
+        ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}
@@ -181,7 +198,9 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
     cluster = play(history)
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
     cluster.refusing = ""
-    cluster.edit(suspend=False, activeDeadlineSeconds=None, cancellation=None)
+    cluster.edit(
+        suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None
+    )
     cluster.settle()
     if cluster.cancelled:
         cluster.check_cleared()

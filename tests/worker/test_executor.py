@@ -225,3 +225,25 @@ def test_a_full_disk_is_told_before_a_stage_starts(bench: Bench) -> None:
     assert outcome.failure.code == "DiskFull"
     assert outcome.failure.details["freeBytes"] < 1 << 60
     assert bench.runs() == []
+
+
+def test_a_pause_ends_the_run_after_its_stage_and_costs_nothing_later(bench: Bench) -> None:
+    paused = bench.run(spec=a_spec(pauseAfter="Train"))
+    assert bench.runs() == ["ingest", "poses", "train"]
+    assert (paused.exit_code, paused.paused_after) == (ExitCode.DONE, StageName.TRAIN)
+    again = bench.run(spec=a_spec(pauseAfter="Train"))
+    assert (bench.runs(), again.paused_after) == ([], StageName.TRAIN)
+    assert bench.run(spec=a_spec()).paused_after is None
+    assert bench.runs() == ALL[3:]
+
+
+def test_a_pause_after_the_last_stage_of_a_run_is_for_the_operator_to_keep(bench: Bench) -> None:
+    assert bench.run("ingest", "poses", spec=a_spec(pauseAfter="Poses")).paused_after is None
+
+
+def test_a_stage_asked_for_again_is_run_again_and_nothing_before_it(bench: Bench) -> None:
+    bench.run(spec=a_spec())
+    bench.runs()
+    bench.run(spec=a_spec(redo={"train": 1}))
+    runs = bench.runs()
+    assert "train" in runs and "poses" not in runs

@@ -110,6 +110,17 @@ def test_three_pods_in_a_row_deliver_artifacts_with_true_checksums(
     assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
 
 
+def test_a_pod_pauses_within_its_class_and_says_after_which_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    paused = ReconstructionJobSpec.model_validate(CLAIM_SPEC | {"pauseAfter": "Train"})
+    assert a_pod.run(ResourceClass.PREPARE, paused)[1].paused_after is None
+    status, report = a_pod.run(ResourceClass.RECONSTRUCT, paused)
+    assert (status, report.paused_after) == (ExitCode.DONE, "train")
+    assert [result.name for result in report.stages] == ["train"]
+
+
 def test_a_pod_that_finds_its_work_done_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_pod = Pod(tmp_path, monkeypatch)
     a_pod.run(ResourceClass.PREPARE)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import STAGES, Stage, StageName, stage_digests
+from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, stage_digests
 from reconstruction_api.worker import Failure, Progress, StageResult
 
 from .events import StageRequest
@@ -91,6 +91,8 @@ class Outcome:
     metrics: dict[str, str | int] = field(default_factory=dict)
     failure: Failure | None = None
     stopped: bool = False
+    paused_after: StageName | None = None
+    """The run ended before its last stage, because the spec asks for a pause after this one."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -100,7 +102,10 @@ class Outcome:
 
 
 def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
-    """Run all stages until one fails or a stop is asked for. Failures are in the outcome, never raised."""
+    """Run all stages until one fails, the spec asks for a pause, or a stop is asked for.
+
+    Failures are in the outcome, never raised.
+    """
     outcome = Outcome()
     current: StageName | None = None
     try:
@@ -114,6 +119,9 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 outcome.stages.append(result)
                 outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
                 observer.stage_ended(result, record.metrics)
+                if stage.name is pause_stage(run.spec) and stage is not run.stages[-1]:
+                    outcome.paused_after = stage.name
+                    break
     except Stopped:
         outcome.stopped = True
         observer.stopped(current)

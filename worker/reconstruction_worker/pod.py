@@ -89,7 +89,13 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
     _log_tail(outcome, options.workspace, log)
     finished = any(result.name is StageName.REPORT for result in outcome.stages)
     artifacts = delivered(options.workspace, environment.get(ENV_WORKSPACE_CLAIM, "")) if finished else []
-    report = PodReport(stages=outcome.stages, metrics=outcome.metrics, artifacts=artifacts, failure=outcome.failure)
+    report = PodReport(
+        stages=outcome.stages,
+        metrics=outcome.metrics,
+        artifacts=artifacts,
+        failure=outcome.failure,
+        paused_after=outcome.paused_after,
+    )
     return report, outcome.exit_code
 
 

@@ -1,10 +1,13 @@
-"""Suspending, resuming and retrying: changes of spec.suspend."""
+"""Suspending, resuming and retrying: small changes of the spec."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.status import ConditionType
 
 from .connection import Cluster
 from .jobs import Job, get_job, job_path
@@ -22,18 +25,27 @@ def suspend(cluster: Cluster, name: str) -> None:
     if job.spec.get("suspend"):
         click.echo(f"{job.full_name} is suspended already.")
         return
-    _set_suspend(cluster, job, True)
+    _set(cluster, job, suspend=True)
     click.echo(f"{job.full_name} suspended: it saves a checkpoint and frees its hardware.")
 
 
+_HELD_BY = {"Paused": "pauseAfter", "SoftDeadlineExceeded": "softDeadlineSeconds"}
+"""The field that holds a job, by the reason of its condition Suspended."""
+
+
 def resume(cluster: Cluster, name: str) -> None:
-    """Continue a suspended job."""
+    """Continue a suspended job, a paused one, or one whose soft deadline is over, by clearing what holds it."""
     job = get_job(cluster, name)
-    if not job.spec.get("suspend"):
+    held = job.condition(ConditionType.SUSPENDED)
+    field = _HELD_BY.get(held.reason) if held is not None and held.status == "True" else None
+    if job.spec.get("suspend"):
+        _set(cluster, job, suspend=False)
+        click.echo(f"{job.full_name} resumed: it continues from what it has finished.")
+    elif field is not None and job.spec.get(field) is not None:
+        _set(cluster, job, **{field: None})
+        click.echo(f"{job.full_name} resumed: spec.{field} is cleared; it continues from what it has finished.")
+    else:
         click.echo(f"{job.full_name} is not suspended.")
-        return
-    _set_suspend(cluster, job, False)
-    click.echo(f"{job.full_name} resumed: it continues from what it has finished.")
 
 
 def retry(cluster: Cluster, name: str) -> None:
@@ -45,17 +57,30 @@ def retry(cluster: Cluster, name: str) -> None:
     if job.succeeded:
         raise ReconstructionError("AlreadyTerminal", f"{job.full_name} has succeeded.")
     if job.cancelled:
-        raise ReconstructionError(
-            "AlreadyTerminal", f"{job.full_name} is cancelled for good.", suggestion="Create another job."
-        )
+        raise _cancelled(job)
     if job.succeeded is None:
         click.echo(f"{job.full_name} has not failed; it goes on by itself.")
         return
-    _set_suspend(cluster, job, True)
-    _set_suspend(cluster, job, False)
+    _set(cluster, job, suspend=True)
+    _set(cluster, job, suspend=False)
     click.echo(f"{job.full_name} tries again; what it has finished is kept.")
 
 
-def _set_suspend(cluster: Cluster, job: Job, value: bool) -> None:
+def redo(cluster: Cluster, name: str, stage: str) -> None:
+    """Run one stage again, and what builds on it, whether or not the job has ended."""
+    job = get_job(cluster, name)
+    if job.cancelled:
+        raise _cancelled(job)
+    count = (job.spec.get("redo") or {}).get(stage, 0) + 1
+    _set(cluster, job, redo={stage: count})
+    click.echo(f"{job.full_name} runs {stage} again, and what builds on it; earlier stages are kept.")
+
+
+def _cancelled(job: Job) -> ReconstructionError:
+    message = f"{job.full_name} is cancelled for good."
+    return ReconstructionError("AlreadyTerminal", message, suggestion="Create another job.")
+
+
+def _set(cluster: Cluster, job: Job, **fields: Any) -> None:
     """Only on the object that was looked at: another of the same name is not touched."""
-    cluster.patch(job_path(job.namespace, job.name), {"metadata": {"uid": job.uid}, "spec": {"suspend": value}})
+    cluster.patch(job_path(job.namespace, job.name), {"metadata": {"uid": job.uid}, "spec": fields})

@@ -15,9 +15,10 @@ from ..manifests.names import child_job_name
 from ..model import JobView, Observed
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
-from .attempt import Absent, Completed, Failed, Interrupted, Outcome, outcome_of, running_seconds
+from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, outcome_of, running_seconds
 from .cancel import cancellation, cancelled, is_cancelled
 from .failure import deadline_exceeded
+from .hold import Hold, hold_of
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .stages import Need, needs_of
@@ -57,12 +58,13 @@ class Situation:
     """The spec has changed since the last decision."""
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
-    suspended: bool = False
+    hold: Hold | None = None
+    """Why nothing is to run now, although the job is not over."""
     cancellation: CancellationStatus | None = None
     harvest: tuple[Harvest, ...] = ()
     notices: tuple[Notice, ...] = ()
     deadline: datetime | None = None
-    """When spec.activeDeadlineSeconds is over if the current pod runs on."""
+    """When spec.activeDeadlineSeconds or spec.softDeadlineSeconds is over if the current pod runs on."""
     remaining_seconds: int | None = None
 
     @property
@@ -92,13 +94,13 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         needs,
         _carried_over(job, needs, fresh_chance),
         failure=failure if acceptance.accepted else acceptance.failure,
-        suspended=spec.suspend,
         renewed=renewed,
         cancellation=asked,
     )
     situation = _follow(situation, spec, observed, now)
-    situation = _enforce_deadline(situation, spec, observed, now)
-    return _suspend(situation, observed, now)
+    spent = _spent_seconds(situation, observed, now)
+    situation = _enforce_deadline(situation, spec, spent, now)
+    return _hold(situation, spec, spent, observed, now)
 
 
 def _cancelled(situation: Situation, job: JobView) -> Situation:
@@ -146,7 +148,7 @@ def _conclude(
     now: datetime,
 ) -> Situation:
     """What the end of an attempt changes; `current` is None afterwards when its class has ended well."""
-    if not isinstance(outcome, Completed | Failed | Interrupted):
+    if not isinstance(outcome, Completed | Paused | Failed | Interrupted):
         return situation
     job = observed.job
     seconds = run.seconds + round(running_seconds(run, observed, now))
@@ -157,6 +159,10 @@ def _conclude(
         ended = ended.model_copy(update={"completed": True, "retry_after": None, "trouble": ""})
         notice = Notice(False, "ClassCompleted", f"{run.resource_class.capitalize()} has ended well: {_told(outcome)}")
         return _moved(situation, ended, None, None, notice)
+    if isinstance(outcome, Paused):
+        following = after_interruption(job, ended, "", now)
+        notice = Notice(False, "Paused", f"{run.resource_class.capitalize()} has paused after {outcome.after}.")
+        return _moved(situation, following, following, Absent(), notice)
     if isinstance(outcome, Interrupted):
         following = after_interruption(job, ended, outcome.why, now)
         notice = Notice(False, "Interrupted", f"{run.resource_class.capitalize()} was interrupted: {outcome.why}")
@@ -172,16 +178,17 @@ def _conclude(
     return _moved(situation, following, following, Absent(), Notice(True, outcome.failure.code, text))
 
 
-def _enforce_deadline(
-    situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime
-) -> Situation:
-    """Only running time counts: neither waiting for hardware nor suspension brings the deadline nearer."""
+def _spent_seconds(situation: Situation, observed: Observed, now: datetime) -> float:
+    """Only running time counts: neither waiting for hardware nor suspension brings a deadline nearer."""
+    wanted = {need.digest for need in situation.needs}
+    spent = sum(run.seconds for run in situation.runs if run.digest in wanted)
+    return spent + (running_seconds(situation.current, observed, now) if situation.current is not None else 0.0)
+
+
+def _enforce_deadline(situation: Situation, spec: ReconstructionJobSpec, spent: float, now: datetime) -> Situation:
     limit, current = spec.active_deadline_seconds, situation.current
     if limit is None or current is None or situation.failure is not None:
         return situation
-    wanted = {need.digest for need in situation.needs}
-    spent = sum(run.seconds for run in situation.runs if run.digest in wanted)
-    spent += running_seconds(current, observed, now)
     if spent >= limit:
         following = current.model_copy(update={"trouble": "DeadlineExceeded", "ended": True})
         return replace(situation, failure=deadline_exceeded(), current=following, runs=_with(situation.runs, following))
@@ -189,11 +196,18 @@ def _enforce_deadline(
     return replace(situation, deadline=now + left, remaining_seconds=int(left.total_seconds()) + 1)
 
 
-def _suspend(situation: Situation, observed: Observed, now: datetime) -> Situation:
-    """A suspended attempt ends without being counted: its Job is deleted, its pod saves what it has."""
+def _hold(
+    situation: Situation, spec: ReconstructionJobSpec, spent: float, observed: Observed, now: datetime
+) -> Situation:
+    """A held attempt ends without being counted: its Job is deleted, its pod saves what it has."""
     current = situation.current
-    if not situation.suspended or current is None or situation.failure is not None:
+    if current is None or situation.failure is not None:
         return situation
+    reports = [each.report for each in situation.harvest]
+    hold = hold_of(spec, situation.needs, situation.runs, observed.job.status.stages, reports, spent)
+    if hold is None:
+        return _expect_soft_deadline(situation, spec, spent, now)
+    situation = replace(situation, hold=hold)
     if isinstance(situation.outcome, Absent):
         return situation
     seconds = current.seconds + round(running_seconds(current, observed, now))
@@ -202,6 +216,13 @@ def _suspend(situation: Situation, observed: Observed, now: datetime) -> Situati
     )
     following = next_attempt(observed.job, interrupted, None)
     return replace(situation, current=following, outcome=Absent(), runs=_with(situation.runs, following), deadline=None)
+
+
+def _expect_soft_deadline(situation: Situation, spec: ReconstructionJobSpec, spent: float, now: datetime) -> Situation:
+    if spec.soft_deadline_seconds is None:
+        return situation
+    soft = now + timedelta(seconds=spec.soft_deadline_seconds - spent)
+    return replace(situation, deadline=min(soft, situation.deadline or soft))
 
 
 def retry_time(run: ClassRun) -> datetime | None:

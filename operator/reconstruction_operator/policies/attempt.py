@@ -57,6 +57,14 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The worker ended before its last stage, because spec.pauseAfter asked for it."""
+
+    after: str
+    report: PodReport
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The attempt has failed; whether there is another one is for the retry policy to say."""
 
@@ -72,7 +80,7 @@ class Interrupted:
     report: PodReport | None = None
 
 
-Outcome = Absent | Waiting | Running | Completed | Failed | Interrupted
+Outcome = Absent | Waiting | Running | Completed | Paused | Failed | Interrupted
 
 
 def outcome_of(run: ClassRun, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
@@ -112,7 +120,7 @@ def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime
             report = PodReport.from_termination_message(pod.container.message)
             if report is None:
                 return Failed(failure("InternalError", "The worker ended well but left no report."))
-            return Completed(report)
+            return Paused(report.paused_after, report) if report.paused_after else Completed(report)
     return _unreported(child, grace, now)
 
 

@@ -101,7 +101,7 @@ def _may_start(situation: Situation) -> bool:
         isinstance(situation.outcome, Absent)
         and situation.failure is None
         and situation.acceptance.accepted
-        and not situation.suspended
+        and situation.hold is None
     )
 
 

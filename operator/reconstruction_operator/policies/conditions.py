@@ -80,8 +80,8 @@ def _admitted(observed: Observed, situation: Situation, obstacle: Blocked | None
         return Fact(False, "NotAccepted", "The job is not accepted.")
     if situation.failure is not None:
         return Fact(False, "Cancelled" if situation.cancelled else "Failed", "The job has ended.")
-    if situation.suspended:
-        return Fact(False, "Suspended", "spec.suspend is true.")
+    if situation.hold is not None:
+        return Fact(False, situation.hold.reason, situation.hold.message)
     outcome = situation.outcome
     if isinstance(outcome, Running):
         return Fact(True, "Running", f"The {_class(situation)} pod runs.")
@@ -93,8 +93,8 @@ def _admitted(observed: Observed, situation: Situation, obstacle: Blocked | None
 
 
 def _suspended(situation: Situation) -> Fact:
-    if situation.suspended and not situation.done:
-        return Fact(True, "Suspended", "spec.suspend is true; finished steps and checkpoints are kept.")
+    if situation.hold is not None:
+        return Fact(True, situation.hold.reason, situation.hold.message)
     return Fact(False, "NotSuspended")
 
 
@@ -117,8 +117,8 @@ def _succeeded(situation: Situation) -> Fact:
         return Fact(True, "Completed", "All artifacts are ready.")
     if situation.failure is not None:
         return Fact(False, situation.failure.code, situation.failure.message)
-    if situation.suspended:
-        return Fact(None, "Suspended")
+    if situation.hold is not None:
+        return Fact(None, situation.hold.reason, situation.hold.message)
     return Fact(None, "Running" if isinstance(situation.outcome, Running) else "Pending")
 
 
@@ -127,8 +127,8 @@ def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
         return Fact(False, "Completed")
     if situation.failure is not None:
         return Fact(False, "Cancelled" if situation.cancelled else "Failed")
-    if situation.suspended:
-        return Fact(False, "Suspended")
+    if situation.hold is not None:
+        return Fact(False, situation.hold.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")

@@ -31,8 +31,9 @@ def notices(
     _, reason, message = _condition(after, ConditionType.ADMITTED)
     if reason in _WAITING_REASONS and reason != _condition(before, ConditionType.ADMITTED)[1]:
         result.append(Notice(True, reason, message))
-    if _turned(before, after, ConditionType.SUSPENDED, "True"):
-        result.append(Notice(False, "Suspended", "The job is suspended; what it has finished is kept."))
+    held = situation.hold
+    if held is not None and _condition(before, ConditionType.SUSPENDED)[:2] != ("True", held.reason):
+        result.append(Notice(False, held.reason, held.message))
     if _turned(before, after, ConditionType.SUSPENDED, "False") and before.conditions:
         result.append(Notice(False, "Resumed", "The job goes on."))
     run = situation.current

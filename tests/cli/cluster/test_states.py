@@ -19,6 +19,29 @@ def test_suspending_and_resuming(recon: Recon, museum: Museum) -> None:
     assert "is not suspended" in recon("resume", "statue").out
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [("pauseAfter", "Poses", "Paused"), ("softDeadlineSeconds", 60, "SoftDeadlineExceeded")],
+)
+def test_resuming_clears_what_holds_the_job(
+    recon: Recon, museum: Museum, field: str, value: object, reason: str
+) -> None:
+    museum.create()
+    museum.send("PATCH", "statue", {"spec": {field: value}}, "application/merge-patch+json")
+    assert "is not suspended" in recon("resume", "statue").out  # it has not come to that
+    museum.write_status(conditions=[condition("Suspended", "True", reason)])
+    assert f"spec.{field} is cleared" in recon("resume", "statue").out
+    assert field not in museum.job()["spec"]
+
+
+def test_a_stage_is_run_again_as_often_as_it_is_asked_for(recon: Recon, museum: Museum) -> None:
+    museum.create()
+    museum.write_status(conditions=[condition("Succeeded", "True", "Completed")])
+    for count in (1, 2):
+        assert "runs mesh again" in recon("retry", "statue", "--stage", "mesh").out
+        assert museum.job()["spec"]["redo"]["mesh"] == count
+
+
 def test_an_ended_job_can_not_be_suspended(recon: Recon, museum: Museum) -> None:
     museum.create()
     museum.write_status(conditions=[condition("Succeeded", "True", "Completed")])

@@ -1,26 +1,34 @@
-"""`recon retry`: a failed job gets a new chance."""
+"""`recon retry`: a failed job gets a new chance, or one stage is run again."""
 
 from __future__ import annotations
 
 import click
+
+from reconstruction_api.stages import StageName
 
 from .options import Target, cluster_options, job_argument
 
 
 @click.command("retry")
 @job_argument
+@click.option("--stage", type=click.Choice([stage.value for stage in StageName]), help="Run this stage again.")
 @click.option("--watch", is_flag=True, help="Follow the job to its end, and end with its exit status.")
 @cluster_options
-def command(target: Target, name: str, watch: bool) -> None:
+def command(target: Target, name: str, stage: str | None, watch: bool) -> None:
     """Run a failed job again with the settings it has; what it has finished is kept.
+
+    With --stage, run that stage and what builds on it again, also of a job that has succeeded.
 
     To try other settings, change the YAML and submit it instead.
     """
     from ..connection import connect
-    from ..states import retry
+    from ..states import redo, retry
 
     cluster = connect(target)
-    retry(cluster, name)
+    if stage is None:
+        retry(cluster, name)
+    else:
+        redo(cluster, name, stage)
     if watch:
         from ..watching import watch_job
 
