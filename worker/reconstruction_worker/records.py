@@ -24,7 +24,7 @@ CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.POSES: 1,
     StageName.TRAIN: 1,
     StageName.EVALUATE: 1,
-    StageName.MESH: 1,
+    StageName.MESH: 2,
     StageName.TEXTURE: 1,
     StageName.EXPORT: 1,
     StageName.REPORT: 1,

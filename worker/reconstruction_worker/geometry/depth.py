@@ -55,15 +55,15 @@ def spread(views: tuple[View, ...], count: int) -> list[View]:
     return [views[i] for i in sorted(chosen)]
 
 
-def windows(scene: Scene, views: list[View]) -> list[Camera]:
-    """For each view the part of it that can show the scene: the box, and the object's mask where there is one."""
-    cameras = []
+def windows(scene: Scene, views: list[View]) -> dict[str, Camera]:
+    """What of each view can show the scene, by its name: the box, and the mask of an object where there is one."""
+    cameras = {}
     for view in views:
         window = box_window(view.camera, scene.box)
         if window is not None and scene.bounded:
             window = _intersection(window, _mask_window(view))
         if window is not None:
-            cameras.append(cropped(view.camera, *window))
+            cameras[view.name] = cropped(view.camera, *window)
     return cameras
 
 

@@ -17,6 +17,8 @@ from .holes import without_holes
 from .mesh import Mesh, component_labels
 from .refine import Refiner
 from .scene import Scene, View
+from .sparse import SparsePoints
+from .stereo import stereo_maps
 from .surface import decimated, iso_surface, main_pieces, manifold, observed, smoothed, subdivided, without_pinches
 from .tsdf import Grid, fuse
 
@@ -66,6 +68,7 @@ class MeshStatistics:
     resolution: int
     views: int
     depth_size: tuple[int, int]
+    confirmed_share: float | None
     faces_before_decimation: int
     dropped_pieces: int
     filled_holes: int
@@ -81,22 +84,35 @@ def extract_mesh(
     target_faces: int,
     budget: Budget,
     progress: Callable[[float, str], None] = lambda percent, message: None,
+    points: SparsePoints | None = None,
 ) -> tuple[Mesh, MeshStatistics]:
     """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
 
-    The mesh has at most `target_faces` triangles. `progress` is told the percentage and what is going on. Raises
-    EmptyMesh when the field shows no surface.
+    Of an open scene the photos, guided by the field and the sparse `points`, tell the depth themselves. The mesh has at
+    most `target_faces` triangles. `progress` is told the percentage and what is going on. Raises EmptyMesh when the
+    field shows no surface.
     """
     views = spread(scene.views, budget.views)
-    cameras = within_budget(windows(scene, views), budget.rays)
+    seen = windows(scene, views)
+    cameras = within_budget(list(seen.values()), budget.rays)
+    rendered = 60 if scene.bounded or points is None else 30
     maps = render_depth(
-        field, cameras, lambda done: progress(60 * done / len(cameras), f"depth {done} of {len(cameras)}")
+        field, cameras, lambda done: progress(rendered * done / len(cameras), f"depth {done} of {len(cameras)}")
     )
+    stereo = None
+    if points is not None and not scene.bounded:
+        stereo = stereo_maps(
+            views,
+            dict(zip(seen, maps, strict=True)),
+            points,
+            lambda done: progress(30 + 30 * done / len(views), f"matched {done} of {len(views)} photos"),
+        )
+        maps = stereo.maps if stereo else maps
     bounds = surface_bounds(maps, scene.box)
     if bounds is None:
         raise ReconstructionError("EmptyMesh", "The trained field is transparent everywhere inside the scene's box.")
     progress(60, "fusing depth maps")
-    grid = Grid.around(bounds, _resolution(maps, bounds, target_faces))
+    grid = Grid.around(bounds, _resolution(maps, bounds, target_faces, stereo.disagreement if stereo else 0.0))
     coarse = _fused_surface(maps, grid, bounds, scene.bounded)
     progress(65, "comparing photos")
     fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
@@ -113,7 +129,8 @@ def extract_mesh(
         voxel=grid.voxel,
         resolution=round(float(np.ptp(bounds, axis=0).max()) / grid.voxel),
         views=len(maps),
-        depth_size=(max(c.width for c in cameras), max(c.height for c in cameras)),
+        depth_size=(max(one.camera.width for one in maps), max(one.camera.height for one in maps)),
+        confirmed_share=round(stereo.confirmed, 3) if stereo else None,
         faces_before_decimation=len(fine.faces),
         dropped_pieces=coarse.dropped_pieces,
         filled_holes=coarse.filled_holes,
@@ -176,12 +193,14 @@ def surface_bounds(maps: list[DepthMap], box: NDArray[np.float64]) -> NDArray[np
     return np.stack([np.maximum(low - margin, box[0]), np.minimum(high + margin, box[1])])
 
 
-def _resolution(maps: list[DepthMap], bounds: NDArray[np.float64], target_faces: int) -> int:
+def _resolution(maps: list[DepthMap], bounds: NDArray[np.float64], target_faces: int, disagreement: float) -> int:
     """Voxels along the longest side: enough for the wanted triangles, not more than the depth maps can tell apart (a
-    finer grid shows their noise)."""
+    finer grid shows their noise), and none smaller than what they disagree by."""
     footprint = float(np.median([value for one in maps if (value := one.footprint()) > 0]))
     side = float(np.ptp(bounds, axis=0).max())
     wanted = min(target_faces**0.5, VOXELS_PER_FOOTPRINT * side / footprint)
+    if disagreement > 0:
+        wanted = min(wanted, side / disagreement)
     return round(min(max(wanted, MIN_RESOLUTION), MAX_RESOLUTION))
 
 

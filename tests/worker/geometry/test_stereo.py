@@ -1,0 +1,128 @@
+"""Open scenes: the photos and the sparse points make up for a field whose depth is poor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from reconstruction_worker.geometry.agreement import agreed
+from reconstruction_worker.geometry.depth import DepthMap, render_depth
+from reconstruction_worker.geometry.extract import Budget, extract_mesh
+from reconstruction_worker.geometry.mesh import Mesh, component_labels, with_faces
+from reconstruction_worker.geometry.raycast import Caster
+from reconstruction_worker.geometry.scene import Scene, load_scene
+from reconstruction_worker.geometry.semiglobal import smoothest
+from reconstruction_worker.geometry.sparse import SparsePoints, in_frame, load_points
+from reconstruction_worker.geometry.stereo import stereo_maps
+
+from .compare import f_score
+from .scenes import MeshField, from_above, hills, write_poses
+
+BUDGET = Budget(views=40, rays=200_000)
+FACES = 8_000
+LUMPS = 0.15
+
+
+def lumpy(truth: Mesh) -> MeshField:
+    """A field that has the ground in the wrong place, here too high, there too deep."""
+    x, y, _ = truth.vertices.T
+    lumps = LUMPS * np.sin(6 * x + 1) * np.cos(5 * y)
+    return MeshField(Mesh(truth.vertices + lumps[:, None] * [0, 0, 1], truth.faces))
+
+
+@dataclass(frozen=True)
+class Survey:
+    truth: Mesh
+    scene: Scene
+    points: SparsePoints
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """Hills with fine, irregular detail, photographed from above, and 500 accurate points on them."""
+    workspace, truth = tmp_path_factory.mktemp("survey"), hills(3.2, 160)
+    write_poses(workspace, MeshField(truth), from_above(), bounded=False)
+    scene = load_scene(workspace)
+    for view in scene.views:
+        points = Caster(truth).view(view.camera).interpolate(truth.faces, truth.vertices)
+        waves = np.sin(points @ [61, 37, 23]) * np.sin(points @ [-29, 53, 41]), np.sin(points @ [17, -71, 67])
+        grey = (0.5 + 0.25 * waves[0] + 0.2 * waves[1]).clip(0, 1)
+        Image.fromarray((np.dstack([grey] * 3) * 255).astype(np.uint8)).save(view.image)
+    mesh = trimesh.Trimesh(truth.vertices, truth.faces, process=False)
+    places = np.asarray(trimesh.sample.sample_surface(mesh, 500, seed=3)[0])
+    return Survey(truth, scene, SparsePoints(places, {view.name: in_frame(view, places) for view in scene.views}))
+
+
+def middle(mesh: Mesh) -> Mesh:
+    """The part that many photos show."""
+    return with_faces(mesh, (np.abs(mesh.vertices[mesh.faces].mean(axis=1)[:, :2]) < 0.8).all(axis=1))
+
+
+def test_terrain_is_where_the_photos_say_although_the_field_is_lumpy(survey: Survey) -> None:
+    field = lumpy(survey.truth)
+    mesh, statistics = extract_mesh(field, survey.scene, FACES, BUDGET, points=survey.points)
+    assert f_score(middle(mesh), middle(survey.truth), 0.02) > 0.97
+    assert component_labels(mesh)[0] == 1
+    assert 1000 < len(mesh.faces) <= FACES
+    assert statistics.confirmed_share is not None
+    assert statistics.confirmed_share > 0.5
+    as_trained, _ = extract_mesh(field, survey.scene, FACES, BUDGET)
+    assert f_score(middle(as_trained), middle(survey.truth), 0.02) < 0.9
+
+
+def test_depth_of_a_photo_is_accurate_to_a_fraction_of_a_percent(survey: Survey) -> None:
+    found = stereo_maps(list(survey.scene.views), {}, survey.points)
+    assert found is not None
+    errors = []
+    for one in found.maps:
+        truth = Caster(survey.truth).view(one.camera).distance
+        sure = (one.alpha > 0) & np.isfinite(truth)
+        errors.append(np.abs(one.distance - truth)[sure] / truth[sure])
+    assert np.quantile(np.concatenate(errors), 0.9) < 0.005
+
+
+def test_photos_without_points_in_common_are_not_compared(survey: Survey) -> None:
+    nothing = SparsePoints(np.empty((0, 3)), {view.name: np.empty(0, np.int64) for view in survey.scene.views})
+    assert stereo_maps(list(survey.scene.views), {}, nothing) is None
+    mesh, statistics = extract_mesh(MeshField(survey.truth), survey.scene, FACES, BUDGET, points=nothing)
+    assert statistics.confirmed_share is None
+    assert f_score(middle(mesh), middle(survey.truth), 0.02) > 0.97
+
+
+def test_only_what_other_maps_confirm_is_kept(survey: Survey) -> None:
+    maps = render_depth(MeshField(survey.truth), [view.camera for view in survey.scene.views[:6]])
+    wrong = maps[2].distance.copy()
+    wrong[60:100, 60:100] += 0.3
+    maps[2] = DepthMap(maps[2].camera, wrong, maps[2].alpha, maps[2].trust)
+    kept = agreed(maps).maps[2].alpha
+    assert kept[65:95, 65:95].max() == 0
+    assert kept[70:90, 20:50].mean() > 0.9
+
+
+def test_the_smoothest_map_ignores_single_good_matches_elsewhere() -> None:
+    cost = np.ones((10, 30, 30), np.float32)
+    cost[4] = 0.3
+    cost[8, 12, 17] = 0.0
+    assert np.abs(smoothest(cost, np.full((30, 30), 100, np.float32)) - 4).max() < 0.5
+
+
+def test_points_are_those_that_the_poses_were_found_with(survey: Survey, tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(survey.truth), from_above()[:2], bounded=False)
+    scene = load_scene(tmp_path)
+    assert len(load_points(tmp_path, scene).places) == 0
+    table = np.zeros(3, [("place", "<f4", 3), ("colour", "u1", 3)])
+    table["place"] = [[-0.5, -0.5, 0], [0, 0, 0.1], [0, 0, 9]]
+    head = "ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nend_header\n"
+    (tmp_path / "poses" / "points.ply").write_bytes(head.encode() + table.tobytes())
+    first, second = (view.name for view in scene.views)
+    assert load_points(tmp_path, scene).seen[first].tolist() == [0, 1]
+    np.savez(tmp_path / "poses" / "observations.npz", frame=[0, 1, 1], point=[1, 0, 2])
+    found = load_points(tmp_path, scene)
+    assert found.seen[first].tolist() == [1]
+    assert found.of(scene.views[1]) == pytest.approx(table["place"][[0, 2]])
+    assert found.seen[second].tolist() == [0, 2]

@@ -1,0 +1,60 @@
+"""The points that the poses were found with, and which photos show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cameras import project
+from .scene import Scene, View
+
+COLOURED_POINT = np.dtype([("place", "<f4", 3), ("colour", "u1", 3)])
+
+
+@dataclass(frozen=True)
+class SparsePoints:
+    """A few accurate points of the scene, in world units."""
+
+    places: NDArray[np.float64]  # [P, 3]
+    seen: dict[str, NDArray[np.int64]]
+    """For each view's name the points that its photo shows."""
+
+    def of(self, view: View) -> NDArray[np.float64]:
+        """The points that a view's photo shows. [N, 3]"""
+        return self.places[self.seen[view.name]]
+
+
+def load_points(workspace: Path, scene: Scene) -> SparsePoints:
+    """`poses/points.ply` and `poses/observations.npz`; without the latter a photo shows what it has in its frame.
+
+    `scene` has all posed photos.
+    """
+    folder = workspace / "poses"
+    places = _places(folder / "points.ply")
+    observations = folder / "observations.npz"
+    if not observations.is_file():
+        return SparsePoints(places, {view.name: in_frame(view, places) for view in scene.views})
+    with np.load(observations) as table:
+        frame, point = table["frame"], table["point"].astype(np.int64)
+    return SparsePoints(places, {view.name: np.unique(point[frame == k]) for k, view in enumerate(scene.views)})
+
+
+def in_frame(view: View, places: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The points [P, 3] that lie in front of a camera and within its picture."""
+    if len(places) == 0:
+        return np.empty(0, np.int64)
+    pixels, depth = project(view.camera, places)
+    size = (view.camera.width, view.camera.height)
+    return np.flatnonzero((depth > 0) & (pixels >= 0).all(axis=1) & (pixels < size).all(axis=1))
+
+
+def _places(file: Path) -> NDArray[np.float64]:
+    """Positions [P, 3] in a file of coloured points that the stage `poses` wrote; none without the file."""
+    if not file.is_file():
+        return np.empty((0, 3))
+    head, body = file.read_bytes().split(b"end_header\n", 1)
+    count = next(int(line.split()[2]) for line in head.splitlines() if line.startswith(b"element vertex"))
+    return np.frombuffer(body, COLOURED_POINT, count)["place"].astype(np.float64)

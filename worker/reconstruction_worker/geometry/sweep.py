@@ -1,0 +1,174 @@
+"""Plane sweep: how well a photo matches its neighbours if the scene were this near or that far, for each pixel.
+
+After R. Collins, "A space-sweep approach to true multi-image matching", CVPR 1996, with normalised cross-correlation.
+The planes are not parallel to the picture but to the plane that the sparse points in it lie closest to, so that the
+ground of an oblique photo matches as well as that of one taken straight down.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.base import Camera
+from .cameras import project
+
+WINDOW = 7
+"""Side of the compared patches, in pixels."""
+CONTRAST = 2.5
+"""Standard deviation of grey values (0..255) at which a patch says half of what a rich one says."""
+STEP_PIXELS = 0.7
+"""How far the neighbours' pixels move from one plane to the next."""
+FEWEST_PLANES, MOST_PLANES = 16, 112
+MARGIN, LEAST_MARGIN = 0.25, 0.12
+"""What is added at both ends of the inverse depths of the sparse points, as a share of their range and of their median:
+what is hard to recognise from elsewhere, like a tree, has no points and stands out."""
+FIT_ROUNDS = 8
+UNKNOWN = 1.0
+"""Cost of what can't be compared: that of patches that have nothing to do with each other."""
+
+
+@dataclass(frozen=True)
+class Grey:
+    """A photo to be compared: grey values and its camera, of the same size."""
+
+    camera: Camera
+    values: NDArray[np.float32]  # [H, W] 0..255
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A family of planes before a camera: the inverse z-depth at a pixel is a + b u + c v + `offsets[k]`, where u and v
+    are the pixel's coordinates on the plane at distance 1, to the right and down."""
+
+    slope: NDArray[np.float64]  # [3]: a, b, c
+    offsets: NDArray[np.float64]  # [D], ascending: from far to near
+
+    def inverse_depth(self, camera: Camera, index: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Inverse z-depth where each pixel lies on the plane with this (fractional) index. [H, W]"""
+        u, v = plane_coordinates(camera)
+        offset = self.offsets[0] + index * (self.offsets[1] - self.offsets[0])
+        return self.slope[0] + self.slope[1] * u[None, :] + self.slope[2] * v[:, None] + offset
+
+    def index(self, camera: Camera, inverse_depth: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The (fractional) plane at each pixel's inverse z-depth. [H, W]"""
+        zero = self.inverse_depth(camera, np.zeros_like(inverse_depth))
+        return (inverse_depth - zero) / (self.offsets[1] - self.offsets[0])
+
+
+def plane_coordinates(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """u [W] and v [H] of the pixels' centres on the plane at distance 1, to the right and down."""
+    u = (np.arange(camera.width, dtype=np.float64) + 0.5 - camera.cx) / camera.fx
+    v = (np.arange(camera.height, dtype=np.float64) + 0.5 - camera.cy) / camera.fy
+    return u, v
+
+
+def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list[Camera]) -> Planes:
+    """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for."""
+    pixels, depth = project(camera, points)
+    u, v = (pixels[:, 0] - camera.cx) / camera.fx, (pixels[:, 1] - camera.cy) / camera.fy
+    inverse = 1 / depth
+    slope = _main_plane(np.stack([np.ones_like(u), u, v], axis=1), inverse)
+    off = inverse - slope[0] - slope[1] * u - slope[2] * v
+    low, high = np.percentile(off, [0.5, 99.5])
+    margin = MARGIN * (high - low) + LEAST_MARGIN * float(np.median(inverse))
+    # On both sides of the points, but nowhere near infinity in the middle of the picture.
+    low = max(low - margin, 0.1 * float(inverse.min()) - slope[0])
+    high = high + margin
+    shift = np.median([_shift(camera, other, float(np.median(depth))) for other in neighbours])
+    count = math.ceil((high - low) * max(float(shift), 1e-9) / STEP_PIXELS) + 1
+    return Planes(slope, np.linspace(low, high, min(max(count, FEWEST_PLANES), MOST_PLANES)))
+
+
+def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.float32]:
+    """Cost 0..2 of each plane at each pixel [D, H, W]: one minus the mean correlation with the better half of the
+    neighbours (the others may not see the spot). What is plain, or outside of them, costs the same at all depths."""
+    shape = photo.values.shape
+    mean, deviation = _moments(photo.values)
+    telling = deviation**2 / (deviation**2 + CONTRAST**2)
+    cost = np.empty((len(planes.offsets), *shape), np.float32)
+    scores = np.empty((len(neighbours), *shape), np.float32)
+    better = (len(neighbours) + 1) // 2
+    for k, offset in enumerate(planes.offsets):
+        normal = planes.slope[[1, 2, 0]] + np.array([0, 0, offset])
+        for n, other in enumerate(neighbours):
+            warped, valid = _warped(other, photo.camera, normal)
+            scores[n] = np.where(valid, _correlation(photo.values, mean, deviation, warped), -2)
+        best = -np.partition(-scores, better - 1, axis=0)[:better] if better < len(neighbours) else scores
+        known = best > -2
+        count = known.sum(axis=0)
+        likeness = np.where(known, best, 0).sum(axis=0) / np.maximum(count, 1)
+        cost[k] = UNKNOWN - np.where(count > 0, telling * likeness, 0)
+    return cost
+
+
+def relative_pose(camera: Camera, other: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotation [3, 3] and translation [3] from a camera's frame to another's, axes right, down, forward."""
+    flip = np.diag([1.0, -1.0, -1.0])
+    mine, theirs = camera.camera_to_world, other.camera_to_world
+    rotation = flip @ theirs[:3, :3].T @ mine[:3, :3] @ flip
+    return rotation, flip @ theirs[:3, :3].T @ (mine[:3, 3] - theirs[:3, 3])
+
+
+def _main_plane(design: NDArray[np.float64], inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients [3] of the plane that most of the points are close to: least squares with ever less say for those
+    that are far from it. Slopes are held back where the points leave them open."""
+    weight = np.ones(len(inverse))
+    ridge = np.diag([0.0, 1.0, 1.0]) * 1e-3 * len(inverse)
+    slope: NDArray[np.float64] = np.zeros(3)
+    for _ in range(FIT_ROUNDS):
+        left = design.T @ (weight[:, None] * design) + ridge + 1e-12 * np.eye(3)
+        slope = np.asarray(np.linalg.solve(left, design.T @ (weight * inverse)), np.float64)
+        off = np.abs(inverse - design @ slope)
+        weight = 1 / (1 + (off / max(2 * float(np.median(off)), 1e-9)) ** 2)
+    return slope
+
+
+def _shift(camera: Camera, other: Camera, depth: float) -> float:
+    """How many pixels a point at `depth` before the camera moves in another photo for a unit of inverse depth."""
+    _, translation = relative_pose(camera, other)
+    forward = 1 + translation[2] / depth
+    return float(np.linalg.norm(translation)) * other.fx / max(forward, 0.3)
+
+
+def _warped(other: Grey, camera: Camera, normal: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What `camera` would see of another photo if the scene were the plane normal . X = 1; and where it sees it."""
+    rotation, translation = relative_pose(camera, other.camera)
+    homography = _lens(other.camera) @ (rotation + np.outer(translation, normal)) @ np.linalg.inv(_lens(camera))
+    size = (camera.width, camera.height)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(other.values, homography, size, flags=flags)
+    column, row = np.arange(camera.width, dtype=np.float32), np.arange(camera.height, dtype=np.float32)[:, None]
+    x, y, w = (homography[i, 0] * column + homography[i, 1] * row + homography[i, 2] for i in range(3))
+    inside = (x >= 0) & (y >= 0) & (x <= (other.camera.width - 1) * w) & (y <= (other.camera.height - 1) * w)
+    ahead = (
+        normal[2] + normal[0] * (column - camera.cx + 0.5) / camera.fx + normal[1] * (row - camera.cy + 0.5) / camera.fy
+    )
+    return np.asarray(warped, np.float32), np.asarray(inside & (w > 1e-9) & (ahead > 1e-9), np.bool_)
+
+
+def _lens(camera: Camera) -> NDArray[np.float64]:
+    """Camera matrix for OpenCV's pixels, whose centres are at whole numbers. [3, 3]"""
+    return np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]])
+
+
+def _moments(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    mean = np.asarray(cv2.blur(values, (WINDOW, WINDOW)), np.float32)
+    square = cv2.blur(values * values, (WINDOW, WINDOW))
+    return mean, np.sqrt(np.maximum(square - mean * mean, 0))
+
+
+def _correlation(
+    values: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    deviation: NDArray[np.float32],
+    warped: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Normalised cross-correlation of the patches around each pixel. [H, W] -1..1"""
+    theirs, spread = _moments(warped)
+    product = cv2.blur(values * warped, (WINDOW, WINDOW))
+    return np.asarray((product - mean * theirs) / (np.maximum(deviation, 1) * np.maximum(spread, 1)), np.float32)
