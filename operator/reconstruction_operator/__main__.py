@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import uvloop
 from pydantic import ValidationError
 
 from . import application, logs
@@ -20,7 +21,8 @@ def main() -> int:
         print(f"reconstruction-operator: {describe(error)}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level, settings.log_format)
-    return asyncio.run(application.main(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(application.main(settings))
 
 
 if __name__ == "__main__":

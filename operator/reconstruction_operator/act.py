@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+
+from reconstruction_api.names import API_VERSION, JOB_KIND
 
 from . import paths
 from .events import Recorder
-from .kube import MERGE_PATCH, ApiError, Document, Kube
+from .kube import ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView
 from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
@@ -64,26 +65,27 @@ class Actor:
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
-        """Even a patch without a difference is refused when the job is not what it was."""
-        difference: Document = {}
-        if plan.status is not None:
-            wanted = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
-            difference = merge_patch(job.raw_status, wanted)
-        body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}, "status": difference}
+        """Even a status without a difference is refused when the job is not what it was."""
+        status = plan.status or job.status
+        document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        metadata = {
+            "name": job.key.name, "namespace": job.key.namespace,
+            "uid": job.uid, "resourceVersion": job.resource_version,
+        }  # fmt: skip
+        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": document}
         try:
             answer = await self._kube.request(
-                "PATCH", paths.job_status(job.key), body=body, content_type=MERGE_PATCH,
-                query={"fieldManager": MANAGER},
-            )  # fmt: skip
+                "PUT", paths.job_status(job.key), body=body, query={"fieldManager": MANAGER}, brief=True
+            )
         except ApiError as error:
             if error.conflict or error.not_found:
                 raise Outdated(str(error)) from error
             raise
-        self._store.see_job(answer)
+        self._store.see_written_status(answer, document)
 
     async def _ensure(self, job: JobView, path: str, manifest: Document) -> Document:
         try:
-            return await self._kube.create(path, manifest)
+            return await self._kube.create(path, manifest, brief=True)
         except ApiError as error:
             if error.refused:
                 self._store.refuse(job.key, error.message, datetime.now(UTC))
@@ -119,17 +121,6 @@ class Actor:
             if not (error.not_found or error.conflict):
                 raise
         _log.info("deleted", extra=_about(job) | {"object": action.name})
-
-
-def merge_patch(old: Document, new: Document) -> Document:
-    """What turns `old` into `new` as a JSON merge patch (RFC 7386); empty when they are equal."""
-    patch: Document = {name: None for name in old if name not in new}
-    for name, value in new.items():
-        before: Any = old.get(name)
-        if value == before:
-            continue
-        patch[name] = merge_patch(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
-    return patch
 
 
 def _about(job: JobView) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Recorder:
                 await self._wake.wait()
             document = self._waiting.popleft()
             try:
-                await self._kube.create(paths.events(document["metadata"]["namespace"]), document)
+                await self._kube.create(paths.events(document["metadata"]["namespace"]), document, brief=True)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 _log.warning("event not written: %s", error)
 

@@ -9,7 +9,6 @@ what is no longer there.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
+import orjson
 
 from .kube import ApiError, Document, Kube
 from .model import JobKey
@@ -93,7 +93,7 @@ class Informer:
         count = 0
         async for line in self.kube.watch(self.path, query, _QUIET_SECONDS):
             self.heard = time.monotonic()
-            self._take(json.loads(line))
+            self._take(orjson.loads(line))
             count += 1
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)  # a long burst must not keep everything else from running

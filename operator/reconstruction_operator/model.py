@@ -39,8 +39,6 @@ class JobView:
     """None when the spec does not follow the model; `spec_error` says why."""
     spec_error: str
     status: ReconstructionJobStatus
-    raw_status: dict[str, Any]
-    """The status as the API server holds it, to write only what differs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -12,7 +12,10 @@ from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView
 from .policies.accept import describe
-from .store import Store, StoredJob
+from .store import Store, StoredJob, unpacked
+
+_RECENT = 256
+"""A job is looked at several times in a row: the last models are kept. Decisions copy them and never change them."""
 
 
 def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy) -> Observed | None:
@@ -36,13 +39,8 @@ def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Poli
 
 
 def job_view(stored: StoredJob) -> JobView:
-    """Unknown fields, written by a newer version of the operator, are left alone."""
-    raw_status = json.loads(stored.status)
-    spec, mistake = None, ""
-    try:
-        spec = ReconstructionJobSpec.model_validate_json(stored.spec, extra="ignore")
-    except ValidationError as error:
-        mistake = f"spec.{describe(error)}"
+    """Unknown fields, written by a newer version of the operator, are ignored."""
+    spec, mistake = _spec(stored.spec)
     return JobView(
         key=stored.key,
         uid=stored.uid,
@@ -51,9 +49,22 @@ def job_view(stored: StoredJob) -> JobView:
         deleting=stored.deleting,
         spec=spec,
         spec_error=mistake,
-        status=ReconstructionJobStatus.model_validate(raw_status, extra="ignore"),
-        raw_status=raw_status,
+        status=_status(stored.status),
     )
+
+
+@lru_cache(maxsize=_RECENT)
+def _spec(text: str) -> tuple[ReconstructionJobSpec | None, str]:
+    """The spec, or None and what is wrong with it."""
+    try:
+        return ReconstructionJobSpec.model_validate_json(text, extra="ignore"), ""
+    except ValidationError as error:
+        return None, f"spec.{describe(error)}"
+
+
+@lru_cache(maxsize=_RECENT)
+def _status(packed: bytes) -> ReconstructionJobStatus:
+    return ReconstructionJobStatus.model_validate_json(unpacked(packed), extra="ignore")
 
 
 def _profile_names(profiles: dict[tuple[str, str], ProfileView], namespace: str) -> tuple[str, ...]:

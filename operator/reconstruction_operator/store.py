@@ -5,11 +5,13 @@ Rebuilt from the API server at every start; nothing in it matters beyond the lif
 
 from __future__ import annotations
 
-import json
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import orjson
 
 from reconstruction_api.names import LABEL_JOB
 
@@ -17,11 +19,13 @@ from . import parse
 from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
 
 Document = dict[str, Any]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredJob:
-    """A ReconstructionJob; spec and status stay text until a decision needs them."""
+    """A ReconstructionJob; spec and status stay JSON, the status compressed, until a decision needs them."""
 
     key: JobKey
     uid: str
@@ -29,7 +33,7 @@ class StoredJob:
     resource_version: str
     deleting: bool
     spec: str
-    status: str
+    status: bytes
     profile_name: str
 
 
@@ -57,11 +61,18 @@ class Store:
             generation=metadata.get("generation", 0),
             resource_version=metadata.get("resourceVersion", ""),
             deleting="deletionTimestamp" in metadata,
-            spec=_compact(spec),
-            status=_compact(document.get("status") or {}),
+            spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
+            status=_packed(document.get("status") or {}),
             profile_name=spec.get("profileName") or "default",
         )
         return key
+
+    def see_written_status(self, document: Document, status: Document) -> None:
+        """The answer to our own write, of which only the metadata came back."""
+        key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        if self._is_newer(document) and key in self.jobs:
+            version = document["metadata"]["resourceVersion"]
+            self.jobs[key] = replace(self.jobs[key], resource_version=version, status=_packed(status))
 
     def see_profile(self, document: Document) -> list[JobKey]:
         """The jobs that name it."""
@@ -73,23 +84,20 @@ class Store:
         key = parse.parent_key(document)
         if key is None or not self._is_newer(document):
             return None
-        self._child_jobs.setdefault(key, {})[document["metadata"]["name"]] = parse.child_job(document)
-        return key
+        return _keep(self._child_jobs.setdefault(key, {}), document["metadata"]["name"], parse.child_job(document), key)
 
     def see_pod(self, document: Document) -> JobKey | None:
         key = parse.parent_key(document)
         if key is None or not self._is_newer(document):
             return None
-        self._pods.setdefault(key, {})[document["metadata"]["name"]] = parse.pod(document)
-        return key
+        return _keep(self._pods.setdefault(key, {}), document["metadata"]["name"], parse.pod(document), key)
 
     def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
         """`asked_by` is the job that wants a claim of this name; a claim of somebody else has none of our labels."""
         key = asked_by or parse.parent_key(document)
         if key is None or not self._is_newer(document):
             return None
-        self._claims[key] = parse.claim(document)
-        return key
+        return _keep(self._claims, key, parse.claim(document), key)
 
     def forget_job(self, document: Document) -> JobKey | None:
         key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
@@ -192,6 +200,14 @@ class Store:
         return True
 
 
+def _keep(known: dict[K, V], place: K, view: V, key: JobKey) -> JobKey | None:
+    """None when the change is in what no decision looks at."""
+    if known.get(place) == view:
+        return None
+    known[place] = view
+    return key
+
+
 def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
     return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
 
@@ -200,5 +216,11 @@ def _stub(key: JobKey, name: str, uid: str) -> Document:
     return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+def _packed(status: Document) -> bytes:
+    """A fifth of its size: of ten thousand jobs it would otherwise be a third of all memory."""
+    return zlib.compress(orjson.dumps(status), level=1)
+
+
+def unpacked(status: bytes) -> bytes:
+    """The status as JSON."""
+    return zlib.decompress(status)

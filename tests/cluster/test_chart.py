@@ -73,7 +73,7 @@ def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
     ("verb", "resource"),
     [
         ("watch", "reconstructionjobs.reconstruction.dev"),
-        ("patch", "reconstructionjobs/status.reconstruction.dev"),
+        ("update", "reconstructionjobs/status.reconstruction.dev"),
         ("list", "clusterreconstructionprofiles.reconstruction.dev"),
         ("create", "jobs.batch"),
         ("delete", "jobs.batch"),

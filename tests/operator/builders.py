@@ -56,7 +56,6 @@ def job_view(
         spec=spec or spec_of(),
         spec_error="",
         status=status,
-        raw_status=status.model_dump(mode="json", by_alias=True, exclude_none=True),
     )
 
 
@@ -78,7 +77,7 @@ def carried_out(before: Observed, plan: Plan) -> Observed:
     if plan.status is not None:
         raw = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
         status = ReconstructionJobStatus.model_validate(raw)
-        after = replace(after, job=replace(after.job, status=status, raw_status=raw))
+        after = replace(after, job=replace(after.job, status=status))
     for action in plan.actions:
         if isinstance(action, CreateJob):
             after = replace(after, child_jobs=(*after.child_jobs, created(action)))

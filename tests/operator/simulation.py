@@ -12,7 +12,6 @@ from reconstruction_api.names import ENV_JOB
 from reconstruction_api.stages import ResourceClass, StageName, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
-from reconstruction_operator.act import merge_patch
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import (
     ChildJob,
@@ -69,7 +68,7 @@ class Cluster:
         status = ReconstructionJobStatus.model_validate(self.raw_status)
         job = JobView(
             KEY, UID, self.generation, str(self.version), False, ReconstructionJobSpec.model_validate(self.spec), "",
-            status, self.raw_status,
+            status,
         )  # fmt: skip
         return Observed(
             job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
@@ -122,7 +121,7 @@ class Cluster:
     def _write(self, status: ReconstructionJobStatus) -> None:
         wanted = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._check_cancellation(wanted)
-        if merge_patch(self.raw_status, wanted):
+        if self.raw_status != wanted:
             self.raw_status = wanted
             self.version += 1
         for run in status.runs:

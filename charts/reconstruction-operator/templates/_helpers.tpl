@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   verbs: [get, list, watch]
 - apiGroups: [reconstruction.dev]
   resources: [reconstructionjobs/status]
-  verbs: [patch]
+  verbs: [update]
 - apiGroups: [reconstruction.dev]
   resources: [reconstructionjobs/finalizers] # to own children with blockOwnerDeletion
   verbs: [update]
