@@ -21,6 +21,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._states: dict[JobKey, str] = {}
+        self._disrupted: dict[JobKey, frozenset[str]] = {}
         self._operator_metrics()
         self._job_metrics()
 
@@ -71,6 +72,13 @@ class Metrics:
         self.admission_seconds = self._histogram(
             "reconstructionjob_admission_wait_seconds", "From the wish for a pod to its place on a node.", _SLOW
         )
+        self.first_pod_seconds = self._histogram(
+            "reconstructionjob_first_pod_seconds", "From a job's acceptance to its first running pod.", _SLOW
+        )
+        self.preemptions = self._counter(
+            "reconstructionjob_preemptions_total", "Pods that were preempted, evicted or lost with their node.",
+            "namespace",
+        )  # fmt: skip
         self.psnr = self._histogram(
             "reconstructionjob_psnr_decibels", "Held-out quality of jobs that succeeded.", _DECIBELS, "engine"
         )
@@ -81,6 +89,11 @@ class Metrics:
 
     def record(self, key: JobKey, engine: str, measures: Measures) -> None:
         """What one decision changed."""
+        if key in self._states:  # what was there when this replica began to lead is not news
+            news = measures.disrupted - self._disrupted.get(key, frozenset())
+            self.preemptions.labels(key.namespace).inc(len(news))
+        if measures.disrupted or key in self._disrupted:
+            self._disrupted[key] = measures.disrupted
         self._states[key] = measures.state
         if measures.finished is not None:
             outcome, reason = measures.finished
@@ -93,6 +106,8 @@ class Metrics:
             self.stage_seconds.labels(stage).observe(seconds)
         for seconds in measures.admission_seconds:
             self.admission_seconds.observe(seconds)
+        for seconds in measures.first_pod_seconds:
+            self.first_pod_seconds.observe(seconds)
         for seconds in measures.status_lag_seconds:
             self.status_lag.observe(seconds)
         if measures.psnr is not None:
@@ -101,6 +116,7 @@ class Metrics:
     def forget(self, key: JobKey) -> None:
         """The job is gone."""
         self._states.pop(key, None)
+        self._disrupted.pop(key, None)
 
     def expose(self) -> tuple[bytes, str]:
         """Text in Prometheus' format, and its content type."""

@@ -21,6 +21,7 @@ EVERYTHING = Measures(
     interruptions=("reconstruct",),
     stage_seconds=(("train", 300.0),),
     admission_seconds=(4.0,),
+    first_pod_seconds=(7.0,),
     status_lag_seconds=(0.2,),
     psnr=27.3,
 )
@@ -48,10 +49,18 @@ def test_a_decision_is_counted_by_all_its_parts() -> None:
         'reconstructionjob_retries_total{reason="DiskFull",resource_class="prepare"} 1',
         'reconstructionjob_interruptions_total{resource_class="reconstruct"} 1',
         'reconstructionjob_stage_duration_seconds_sum{stage="train"} 300',
+        "reconstructionjob_first_pod_seconds_sum 7",
         'reconstructionjob_psnr_decibels_sum{engine="nerfacto"} 27.3',
         'reconstructionjob_current{state="train"} 1',
     ):
         assert line in text
+
+
+def test_each_preempted_pod_is_counted_once_and_not_what_was_there_before() -> None:
+    metrics = Metrics()
+    for pods in ({"old"}, {"old", "new"}, {"old", "new"}, {"new", "newer"}):
+        metrics.record(KEY, "nerfacto", Measures(state="train", disrupted=frozenset(pods)))
+    assert 'reconstructionjob_preemptions_total{namespace="museum"} 2' in metrics.expose()[0].decode()
 
 
 def test_a_job_that_is_gone_is_no_longer_current() -> None:

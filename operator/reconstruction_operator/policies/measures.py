@@ -26,7 +26,10 @@ class Measures:
     """Resource class."""
     stage_seconds: tuple[tuple[str, float], ...] = ()
     admission_seconds: tuple[float, ...] = ()
+    first_pod_seconds: tuple[float, ...] = ()
     status_lag_seconds: tuple[float, ...] = ()
+    disrupted: frozenset[str] = frozenset()
+    """All pods that are there and were preempted, evicted or lost with their node, by uid."""
     psnr: float | None = None
 
 
@@ -47,6 +50,8 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
         interruptions=tuple(new.resource_class.value for run, new in changed if new.interruptions > run.interruptions),
         stage_seconds=_stage_seconds(before, after),
         admission_seconds=_admission_seconds(before, after),
+        first_pod_seconds=_first_pod_seconds(observed, after, now),
+        disrupted=frozenset(pod.uid for pod in observed.pods if pod.disrupted),
         status_lag_seconds=tuple(
             lag for run, new in changed if _is_over(run, new) for lag in _lags(observed, run.job_name, now)
         ),
@@ -106,6 +111,18 @@ def _admission_seconds(before: ReconstructionJobStatus, after: ReconstructionJob
         return ()
     wished, placed = parse_time(old.last_transition_time), parse_time(new.last_transition_time)
     return ((placed - wished).total_seconds(),) if wished and placed else ()
+
+
+def _first_pod_seconds(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> tuple[float, ...]:
+    """When the first pod of a job's first attempt is seen running."""
+    before = observed.job.status
+    was, is_ = (_condition(status, ConditionType.ADMITTED) for status in (before, after))
+    accepted = _condition(after, ConditionType.ACCEPTED)
+    asked = parse_time(accepted.last_transition_time) if accepted is not None else None
+    begins = is_ is not None and is_.reason == "Running" and (was is None or was.reason != "Running")
+    if not begins or asked is None or len(observed.pods) != 1 or any(r.completed or r.attempt > 1 for r in after.runs):
+        return ()
+    return (max(0.0, (now - asked).total_seconds()),)
 
 
 def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]:

@@ -74,6 +74,21 @@ def test_the_wait_for_a_node_is_measured_when_it_is_over() -> None:
     assert measured(after, after=42).admission_seconds == (42.0,)
 
 
+def test_the_wait_for_the_first_running_pod_is_measured_once() -> None:
+    seen, _ = settled(observed())
+    running = replace(seen, pods=(pod_of(current(seen)),))
+    assert measured(running, after=42).first_pod_seconds == (42.0,)
+    assert measured(settled(running)[0], after=50).first_pod_seconds == ()
+    later = started(RECONSTRUCT)
+    assert measured(with_pod(later, pod_of(current(later))), after=42).first_pod_seconds == ()
+
+
+def test_disrupted_pods_are_told_apart() -> None:
+    seen = started(RECONSTRUCT)
+    lost = replace(ended(current(seen), 5), disrupted=True)
+    assert measured(with_pod(seen, lost)).disrupted == {lost.uid}
+
+
 def test_the_time_of_a_stage_is_measured_when_it_is_done() -> None:
     seen = started(RECONSTRUCT)
     running = with_pod(seen, pod_of(current(seen)))
