@@ -140,6 +140,8 @@ class Kube:
             if answer.status > 299:
                 raise _error(answer.status, await answer.read())
             async for line in answer.content:
+                if not line.endswith(b"\n"):
+                    raise aiohttp.ClientPayloadError("the connection ended in the middle of an event")
                 yield line
         finally:
             answer.close()
