@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test lint crds lock clean bench-operator
+.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup ## Everything: static checks, then all tests (builds Kubernetes the 
 
 bench-operator: setup ## Jobs started a second, status lag, memory and restart of the operator, as JSON
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.operator_scale
+
+chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONSTRUCTION_CHAOS_SECONDS)
+	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py
 
 lint: setup ## ruff, pyright, import contracts, generated files
 	.venv/bin/ruff check .

@@ -97,14 +97,22 @@ class FakeKubelet:
         with contextlib.suppress(ApiError):
             await self.kube.create("/api/v1/nodes", {"metadata": {"name": self.node}})
         capacity = {"cpu": "4000", "memory": "4000Gi", "pods": "100000", "ephemeral-storage": "4000Gi"}
-        status = {
-            "capacity": capacity,
-            "allocatable": capacity,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "",
-                            "lastHeartbeatTime": _now(), "lastTransitionTime": _now()}],
-        }  # fmt: skip
+        status = {"capacity": capacity, "allocatable": capacity}
         await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": status})
-        await self._patch(f"/api/v1/nodes/{self.node}", {"spec": {"taints": None}})
+        await self.set_ready(True)
+        await self.set_taints([])
+
+    async def set_ready(self, ready: bool) -> None:
+        """What the node says of itself; the scheduler and the node controller believe it."""
+        condition = {
+            "type": "Ready", "status": str(ready), "reason": "KubeletReady" if ready else "KubeletNotReady",
+            "message": "", "lastHeartbeatTime": _now(), "lastTransitionTime": _now(),
+        }  # fmt: skip
+        await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": {"conditions": [condition]}})
+
+    async def set_taints(self, taints: list[Document]) -> None:
+        """All taints of the node; one with effect NoExecute makes Kubernetes evict the pods."""
+        await self._patch(f"/api/v1/nodes/{self.node}", {"spec": {"taints": taints or None}})
 
     async def _heartbeat(self) -> None:
         leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -113,15 +121,15 @@ class FakeKubelet:
         while True:
             renewed = {"spec": {"renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                                 "leaseDurationSeconds": 40}}  # fmt: skip
-            with contextlib.suppress(ApiError):
-                await self.kube.request("PATCH", f"{leases}/{self.node}", body=renewed, content_type=MERGE_PATCH)
+            await self._patch(f"{leases}/{self.node}", renewed, MERGE_PATCH)
             await asyncio.sleep(5)
 
     async def _watch(self, tasks: asyncio.TaskGroup) -> None:
         """List, then follow; again from the start whenever the connection ends."""
         async with aiohttp.ClientSession(connector=_connector(self.configuration), read_bufsize=2**21) as session:
             while True:
-                with contextlib.suppress(aiohttp.ClientError, TimeoutError, ApiError):
+                # ValueError: half an event before the connection ended
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError, ApiError, ValueError):
                     await self._follow(session, tasks)
                 await asyncio.sleep(0.1)
 
@@ -132,7 +140,8 @@ class FakeKubelet:
         version = page["metadata"]["resourceVersion"]
         query = {"watch": "true", "labelSelector": LABEL_JOB, "resourceVersion": version}
         timeout = aiohttp.ClientTimeout(total=None)
-        async with session.get(f"{self.configuration.host}/api/v1/pods", params=query, timeout=timeout) as answer:
+        url = f"{self.configuration.host}/api/v1/pods"
+        async with session.get(url, params=query, timeout=timeout, raise_for_status=True) as answer:
             async for line in answer.content:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
@@ -175,8 +184,7 @@ class FakeKubelet:
         if pod["status"].get("phase") not in ("Succeeded", "Failed"):
             await self._status(pod, "Failed", _terminated(5, _now(), "Error", None))
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
-        with contextlib.suppress(ApiError):
-            await self.kube.request("DELETE", path, body={"gracePeriodSeconds": 0})
+        await self._insist("DELETE", path, {"gracePeriodSeconds": 0}, "application/json")
 
     async def _status(self, pod: Document, phase: str, state: Document, conditions: tuple[Document, ...] = ()) -> None:
         spec = pod["spec"]["containers"][0]
@@ -188,11 +196,23 @@ class FakeKubelet:
         if conditions:
             status["conditions"] = list(conditions)
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
-        with contextlib.suppress(ApiError):
-            await self._patch(path, {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
+        await self._patch(path, {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
 
-    async def _patch(self, path: str, body: Document) -> None:
-        await self.kube.request("PATCH", path, body=body, content_type=_FIELD)
+    async def _patch(self, path: str, body: Document, content_type: str = _FIELD) -> None:
+        await self._insist("PATCH", path, body, content_type)
+
+    async def _insist(self, method: str, path: str, body: Document, content_type: str) -> None:
+        """Until the API server has heard it; what it then refuses, because the object is gone, is left."""
+        while True:
+            try:
+                await self.kube.request(method, path, body=body, content_type=content_type)
+                return
+            except ApiError as error:
+                if error.status != 429 and error.status < 500:
+                    return
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ class OperatorProcess:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": _python_path()},
             )  # fmt: skip
 
-    async def answers(self) -> None:
+    async def answers(self, seconds: float = 30) -> None:
         """Returns when the process is ready."""
 
         async def ready() -> bool:
@@ -46,7 +46,7 @@ class OperatorProcess:
             except aiohttp.ClientError:
                 return False
 
-        await eventually(ready, f"{self.url}/readyz")
+        await eventually(ready, f"{self.url}/readyz", seconds)
 
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""

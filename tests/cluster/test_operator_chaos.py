@@ -1,6 +1,7 @@
 """Two replicas, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
 
-`RECONSTRUCTION_CHAOS_SECONDS` says for how long (half a minute by default); `RECONSTRUCTION_CHAOS_SEED` repeats a run.
+`RECONSTRUCTION_CHAOS_SECONDS` says for how long (a minute by default, half an hour with `make chaos`);
+`RECONSTRUCTION_CHAOS_SEED` repeats a run.
 """
 
 from __future__ import annotations
@@ -8,34 +9,39 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devcluster.cluster import Cluster
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobKey
+from reconstruction_operator.policies.stages import needs_of
 
-from .fake_kubelet import DISRUPTED, Ending, badly, kubelet_for, well
+from .fake_kubelet import DISRUPTED, Ending, FakeKubelet, badly, kubelet_for, well
 from .operator_process import OperatorProcess, eventually
 from .test_operator import Case
-from .test_operator_replicas import replica
+from .test_operator_replicas import SHORT, replica
 from .workbench import Workbench, workbench
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "30"))
+SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**6))))
 JOBS = 12
 TROUBLE_A_JOB = 8
 """Passing failures a job may meet: fewer than it has attempts, so that how it must end is known."""
+LISTING_SECONDS = 2
 Document = dict[str, Any]
 
 
@@ -47,6 +53,9 @@ class Witness:
     created: Counter[str] = field(default_factory=Counter)
     removed_by_chaos: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
+    listed: float = 0
+    """When the Jobs were last listed anew. What is gone is forgotten only at the end of a listing; until then a Job and
+    its successor seem to be there at the same time."""
 
     def see(self, document: Document) -> JobKey | None:
         metadata = document["metadata"]
@@ -55,6 +64,8 @@ class Witness:
             if self.created[metadata["name"]] > 1 and metadata["name"] not in self.removed_by_chaos:
                 self.broken.append(f"child Job {metadata['name']} was created twice")
         self.jobs[metadata["uid"]] = document
+        if time.monotonic() < self.listed + LISTING_SECONDS:
+            return None
         active = Counter(_parent(job) for job in self.jobs.values() if _is_active(job))
         self.broken.extend(f"{parent} has two active child Jobs" for parent, number in active.items() if number > 1)
         return None
@@ -64,6 +75,7 @@ class Witness:
         return None
 
     def present(self) -> dict[str, Document]:
+        self.listed = time.monotonic()
         return dict(self.jobs)
 
 
@@ -82,11 +94,14 @@ class Chaos:
     """What may happen at any moment."""
 
     work: Workbench
+    cluster: Cluster
+    kubelet: FakeKubelet
     replicas: list[OperatorProcess]
     cases: list[Case]
     witness: Witness
     dice: random.Random
     trouble: Counter[str] = field(default_factory=Counter)
+    done: Counter[str] = field(default_factory=Counter)
 
     def script(self, job: WorkerJob) -> Ending:
         """How a pod ends: mostly well; else as memory, storage, nodes and people have it."""
@@ -110,6 +125,34 @@ class Chaos:
         await asyncio.to_thread(self.dice.choice([chosen.kill, chosen.stop]))
         await asyncio.sleep(self.dice.uniform(0, 2))
         chosen.start()
+
+    async def freeze_a_replica(self) -> None:
+        """For longer than its Lease, as a partition from the API server does: it wakes up in a world that went on."""
+        chosen = self.dice.choice(self.replicas)
+        assert chosen.process is not None
+        chosen.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(self.dice.uniform(SHORT + 1, SHORT + 4))
+        chosen.process.send_signal(signal.SIGCONT)
+
+    async def restart_the_api_server(self) -> None:
+        await asyncio.to_thread(self.cluster.restart_api_server, self.dice.uniform(0, 3))
+
+    async def let_the_node_be_not_ready(self) -> None:
+        await self.kubelet.set_ready(False)
+        await asyncio.sleep(self.dice.uniform(1, 5))
+        await self.kubelet.set_ready(True)
+
+    async def evict_all_pods(self) -> None:
+        """A taint that no pod tolerates; Kubernetes gives them the condition DisruptionTarget."""
+        await self.kubelet.set_taints([{"key": "chaos", "effect": "NoExecute"}])
+        await asyncio.sleep(self.dice.uniform(0.5, 2))
+        await self.kubelet.set_taints([])
+
+    def revive(self) -> None:
+        """A replica that lost its Lease has ended; Kubernetes would start it again."""
+        for each in self.replicas:
+            if each.process is not None and each.process.poll() is not None:
+                each.start()
 
     async def delete_a_pod(self) -> None:
         pods = await self.work.listed("/api/v1/.../pods")
@@ -145,20 +188,38 @@ class Chaos:
         steps: list[Callable[[], Awaitable[None]]] = [
             self.kill_a_replica, self.delete_a_pod, self.delete_a_pod, self.delete_a_child_job,
             self.suspend_or_resume, self.suspend_or_resume, self.change_a_spec,
+            self.freeze_a_replica, self.restart_the_api_server, self.let_the_node_be_not_ready, self.evict_all_pods,
         ]  # fmt: skip
-        end = time.monotonic() + seconds
+        end, due = time.monotonic() + seconds, []
         while time.monotonic() < end:
-            await self.dice.choice(steps)()
+            if not due:  # each comes to pass before any comes again: a short run leaves none out
+                due = self.dice.sample(steps, len(steps))
+            step = due.pop()
+            self.done[step.__name__] += 1
+            await step()
+            self.revive()
             await asyncio.sleep(self.dice.uniform(0.1, 1.5))
 
 
-async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(kubeconfig: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def own_cluster() -> Iterator[Cluster]:
+    """Its API server comes and goes: no other test may use it."""
+    cluster = Cluster(f"test-chaos-{os.getpid()}")
+    try:
+        cluster.up(with_node=False, owner=os.getpid())
+        yield cluster
+    finally:
+        cluster.down()
+
+
+async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cluster: Cluster, tmp_path: Path) -> None:
     print(f"seed {SEED}, {SECONDS:g} s")
+    kubeconfig = own_cluster.kubeconfig
     async with workbench(kubeconfig, tmp_path / "none", running=False) as work, kubelet_for(kubeconfig) as kubelet:
         replicas = [replica(work, kubeconfig, tmp_path / name, name) for name in ("first", "second")]
         cases = [Case(work, f"job-{number}", kubelet) for number in range(JOBS)]
         witness = Witness()
-        chaos = Chaos(work, replicas, cases, witness, random.Random(SEED))
+        chaos = Chaos(work, own_cluster, kubelet, replicas, cases, witness, random.Random(SEED))
         path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
         kind = Kind("jobs", witness.see, witness.forget, witness.present)
         watching = asyncio.create_task(Informer(work.kube, path, LABEL_JOB, kind, lambda _: None).run())
@@ -170,16 +231,20 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(kubeco
                 case.pods_end(chaos.script)
                 await case.create(retryPolicy={"maxAttempts": 20, "backoffSeconds": 0})
             await chaos.reign(SECONDS)
-            await _settles(cases)
+            await _settles(cases, chaos)
+            print(f"{dict(chaos.done)}; {sum(witness.created.values())} child Jobs, {len(kubelet.seen)} pods")
             assert witness.broken == []
+            for case in cases[:-1]:
+                await _delivered_what_was_asked(case)
         finally:
             watching.cancel()
             for each in replicas:
                 each.kill()
 
 
-async def _settles(cases: list[Case]) -> None:
+async def _settles(cases: list[Case], chaos: Chaos) -> None:
     """Once nothing disturbs any more every job ends as its pods do."""
+    chaos.revive()
     for case in cases[:-1]:
         case.pods_end(well)
     for case in cases:
@@ -189,3 +254,17 @@ async def _settles(cases: list[Case]) -> None:
     await cases[-1].until("Succeeded", "False", "EmptyMesh", seconds=300)
     for case in cases:
         await eventually(case.has_no_active_child, f"{case.name} is at rest")
+
+
+async def _delivered_what_was_asked(case: Case) -> None:
+    """No update is lost: the last spec is what the status is about, and pods have done their work for it."""
+    job = await case.get()
+    spec = ReconstructionJobSpec.model_validate(job["spec"])
+    wanted = {need.resource_class.value: need.digest for need in needs_of(spec)}
+    assert {run["resourceClass"]: run["digest"] for run in job["status"]["runs"]} == wanted
+    assert all(run["completed"] for run in job["status"]["runs"])
+    assert {stage["state"] for stage in job["status"]["stages"]} == {"Succeeded"}
+    orders = [order for order in case.kubelet.seen if order.name == case.name]
+    for resource_class, digest in wanted.items():
+        done = [needs_of(order.spec) for order in orders if order.resource_class == resource_class]
+        assert digest in {need.digest for needs in done for need in needs}, resource_class

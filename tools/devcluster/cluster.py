@@ -76,6 +76,11 @@ class Cluster:
             raise
         return self.kubeconfig
 
+    def restart_api_server(self, absent_seconds: float = 0) -> None:
+        """As an upgrade of the control plane does; for clusters without a node. Everything else keeps running."""
+        port = int((self.root / "port").read_text())
+        control_plane.restart_apiserver(self.root, binaries(), port, absent_seconds)
+
     def disown(self) -> None:
         """Let the cluster outlive the process that started it."""
         (self.root / "owner").unlink(missing_ok=True)

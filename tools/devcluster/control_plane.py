@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
 from .api import Api
 from .errors import DevclusterError
-from .processes import spawn
+from .processes import spawn, stop_named
 from .versions import NODE_IP, SERVICE_CIDR
 
 PROCESSES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -62,6 +63,15 @@ def start(root: Path, programs: Path, port: int, reachable_from_pods: bool) -> A
         api.wait("the default service account", lambda api: api.get(account) is not None, log)
         api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS)
     return api
+
+
+def restart_apiserver(root: Path, programs: Path, port: int, absent_seconds: float) -> None:
+    """Stop the API server of a cluster without a node, and start it again after a while; returns when it answers."""
+    stop_named(root, "kube-apiserver")
+    time.sleep(absent_seconds)
+    _start_apiserver(root, programs, port, "127.0.0.1")
+    api = Api(root, port)
+    api.wait("a ready API server", lambda api: api.get("/readyz") == "ok", root / "kube-apiserver.log")
 
 
 def _start_etcd(root: Path, programs: Path, port: int) -> None:
