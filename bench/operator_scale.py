@@ -1,9 +1,10 @@
 """How many jobs the operator starts a second, how fast it writes results, what it needs, how fast it comes back.
 
-    python -m bench.operator_scale [--jobs 1000] [--steady 50] [--kubeconfig FILE] [--out bench/results/operator.json]
+    python -m bench.operator_scale [--jobs 1000] [--steady 100] [--finished 10000] [--out bench/results/operator.json]
 
-Runs the operator's process against a real control plane; a fake kubelet ends the pods. Everything shares one machine:
-`raw_creates_per_second`, the rate at which the same API server takes plain Job creations, is measured beside the rest.
+Runs the operator's process against real control planes, one for each part, on the machine that also carries etcd, the
+API server, the controllers, this load generator and a fake kubelet that ends the pods. `raw_creates_per_second`, the
+rate at which the same API server takes plain Job creations, is measured beside the rest.
 """
 
 from __future__ import annotations
@@ -12,57 +13,65 @@ import argparse
 import asyncio
 import json
 import os
-import platform
-import statistics
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.cluster.fake_kubelet import FakeKubelet
-from tests.cluster.operator_process import OperatorProcess
+from tests.cluster.operator_process import OperatorProcess, eventually
 from tests.cluster.workbench import JobUnderTest, Workbench, workbench
 
 from devcluster.cluster import Cluster
 from reconstruction_api.names import LABEL_JOB
-from reconstruction_operator.informer import Informer, Kind
-from reconstruction_operator.kube import Kube, load_configuration
-from reconstruction_operator.model import JobKey
+from reconstruction_operator import paths
+from reconstruction_operator.kube import load_configuration
 
-CLIENTS = 20
-Document = dict[str, Any]
+from .measuring import ChildJobs, Document, Seen, cpu_seconds, in_parallel, machine, metric, peak_rss_mib, quantile
+from .picture import draw
+from .population import Remains, fill
+from .report import write
+
+STEADY_SECONDS = 1.0
+"""Between two jobs in steady state: what the controller manager's own limit of 20 calls a second leaves room for."""
+LATECOMERS = 20
+RESULTS = Path(__file__).parent / "results" / "operator.json"
+API_CALLS = "reconstruction_operator_api_calls_total"
 
 
 @dataclass
-class Seen:
-    """Objects of a kind by name, each with the moment it was first seen as wanted."""
+class Bench:
+    """A fresh control plane with one operator and a kubelet."""
 
-    wanted: Callable[[Document], bool]
-    at: dict[str, float] = field(default_factory=dict)
+    work: Workbench
+    kubelet: FakeKubelet
+    kubeconfig: Path
+    folder: Path
 
-    def see(self, document: Document) -> JobKey | None:
-        if self.wanted(document):
-            self.at.setdefault(document["metadata"]["name"], time.monotonic())
-        return None
 
-    @asynccontextmanager
-    async def watching(self, kube: Kube, path: str, selector: str = "") -> AsyncIterator[Seen]:
-        kind = Kind(path.rpartition("/")[2], self.see, lambda _: None, dict)
-        task = asyncio.create_task(Informer(kube, path, selector, kind, lambda _: None).run())
-        try:
-            yield self
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def until(self, number: int, seconds: float = 900) -> None:
-        async with asyncio.timeout(seconds):
-            while len(self.at) < number:  # noqa: ASYNC110 - counted by a watch
-                await asyncio.sleep(0.02)
+@asynccontextmanager
+async def bench(purpose: str) -> AsyncIterator[Bench]:
+    """Everything of it is gone afterwards."""
+    cluster = Cluster(f"bench-{purpose}-{os.getpid()}")
+    try:
+        kubeconfig = await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            async with workbench(kubeconfig, folder / "log", log_level="WARNING") as work:
+                kubelet = FakeKubelet(work.kube, await load_configuration(str(kubeconfig)), namespace=work.namespace)
+                running = asyncio.create_task(kubelet.run())
+                try:
+                    await work.operator.answers()
+                    await work.create_profile()
+                    yield Bench(work, kubelet, kubeconfig, folder)
+                finally:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await asyncio.to_thread(cluster.down)
 
 
 def succeeded(job: Document) -> bool:
@@ -71,150 +80,189 @@ def succeeded(job: Document) -> bool:
     return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
 
 
-async def in_parallel(count: int, make: Callable[[int], Awaitable[Any]]) -> float:
-    """Seconds for `count` calls over a fixed number of connections."""
-    numbers = iter(range(count))
-
-    async def client() -> None:
-        for number in numbers:
-            await make(number)
-
-    started = time.monotonic()
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
-    return time.monotonic() - started
+async def create(work: Workbench, name: str) -> None:
+    """A job with photos of its own."""
+    await JobUnderTest(work, name).create(source={"uri": f"s3://captures/{name}/"})
 
 
 async def raw_rate(work: Workbench, count: int) -> float:
     """Plain Job creations a second; the Jobs are suspended, so that nothing else happens."""
-    path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
     pod = {"restartPolicy": "Never", "containers": [{"name": "none", "image": "none"}]}
 
-    async def create(number: int) -> None:
+    async def one(number: int) -> None:
         spec = {"suspend": True, "template": {"spec": pod}}
-        await work.kube.create(path, {"metadata": {"name": f"raw-{number}"}, "spec": spec})
+        await work.kube.create(paths.child_jobs(work.namespace), {"metadata": {"name": f"raw-{number}"}, "spec": spec})
 
-    return count / await in_parallel(count, create)
+    return count / await in_parallel(count, one)
 
 
-async def burst(work: Workbench, count: int) -> dict[str, Any]:
-    """All jobs at once, and the moment when the last child Job is there."""
-    path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
-    cpu = cpu_seconds(work.operator)
-    async with Seen(lambda _: True).watching(work.kube, path, LABEL_JOB) as children:
+async def burst(at: Bench, count: int) -> dict[str, Any]:
+    """All jobs at once, to the moment when the last child Job is there; and until the last event is written."""
+    work = at.work
+    cpu, calls = cpu_seconds(work.operator), await metric(work.operator, API_CALLS)
+    asked: dict[str, float] = {}
+
+    async def one(number: int) -> None:
+        asked[f"burst-{number}"] = time.monotonic()
+        await create(work, f"burst-{number}")
+
+    def tells_of_a_start(event: Document) -> bool:
+        return event["reason"] == "Started"
+
+    children, told = ChildJobs("prepare"), Seen(tells_of_a_start)
+    async with (
+        children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB),
+        told.watching(work.kube, paths.events(work.namespace)),
+    ):
         started = time.monotonic()
-        await in_parallel(count, lambda number: JobUnderTest(work, f"burst-{number}").create())
-        applied = time.monotonic() - started
+        applied = await in_parallel(count, one)
         await children.until(count)
-        seconds = max(children.at.values()) - started
-        parents = Counter(name.rpartition("-")[0] for name in children.at)
+        await told.until(count)
+    used = cpu_seconds(work.operator) - cpu
+    seconds, all_told = max(children.at.values()) - started, max(told.at.values()) - started
+    waits = [moment - asked[name] for name, moment in children.starts.items()]
     return {
         "jobs_per_second": round(count / seconds, 1),
+        "events_included_jobs_per_second": round(count / all_told, 1),
         "applied_per_second": round(count / applied, 1),
-        "operator_cpu_milliseconds_per_job": round((cpu_seconds(work.operator) - cpu) / count * 1000, 2),
-        "duplicate_jobs": sum(number - 1 for number in parents.values()),
+        "p50_start_seconds": quantile(waits, 0.5),
+        "p99_start_seconds": quantile(waits, 0.99),
+        "api_calls_per_job": round((await metric(work.operator, API_CALLS) - calls) / count, 2),
+        "operator_cpu_milliseconds_per_job": round(used / count * 1000, 2),
+        "duplicate_jobs": children.duplicates,
+        "_starts": sorted(round(moment - started, 3) for moment in children.at.values()),
     }
 
 
-async def steady(work: Workbench, kubelet: FakeKubelet, count: int) -> dict[str, Any]:
+async def steady(at: Bench, count: int) -> dict[str, Any]:
     """Jobs come one by one and run to their end: from the last pod's end to the job's status."""
-    jobs = JobUnderTest(work, "steady").path.rpartition("/")[0]
-    async with Seen(succeeded).watching(work.kube, jobs) as done:
+    work, jobs = at.work, JobUnderTest(at.work, "steady").path.rpartition("/")[0]
+    cpu, calls = cpu_seconds(work.operator), await metric(work.operator, API_CALLS)
+    done, children = Seen(succeeded), ChildJobs()
+    async with (
+        done.watching(work.kube, jobs),
+        children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB),
+    ):
         for number in range(count):
-            await JobUnderTest(work, f"steady-{number}").create()
-            await asyncio.sleep(0.2)
+            await create(work, f"steady-{number}")
+            await asyncio.sleep(STEADY_SECONDS)
         await done.until(count)
-    lags = sorted(moment - kubelet.ended[name, "deliver"] for name, moment in done.at.items())
+    lags = [moment - at.kubelet.ended[name, "deliver"] for name, moment in done.at.items()]
     return {
-        "p50_status_lag_seconds": round(statistics.median(lags), 3),
-        "p99_status_lag_seconds": round(lags[min(len(lags) - 1, int(len(lags) * 0.99))], 3),
+        "p50_status_lag_seconds": quantile(lags, 0.5),
+        "p99_status_lag_seconds": quantile(lags, 0.99),
+        "whole_life_api_calls_per_job": round((await metric(work.operator, API_CALLS) - calls) / count, 1),
+        "whole_life_cpu_milliseconds_per_job": round((cpu_seconds(work.operator) - cpu) / count * 1000, 1),
+        "duplicate_jobs": children.duplicates,
+        "_lags": sorted(round(lag, 3) for lag in lags),
     }
 
 
-async def restart(work: Workbench) -> float:
-    """Seconds from the start of a new process to its child Job for a job that came while none ran."""
-    path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
+async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
+    """Memory with many finished and active jobs; how soon a new process has caught up with them."""
+    work = at.work
+    await create(work, "template")
+    await JobUnderTest(work, "template").until("Succeeded")
+    remains = await Remains.of(JobUnderTest(work, "template"))
     work.operator.kill()
-    async with Seen(lambda _: True).watching(work.kube, path, f"{LABEL_JOB}=latecomer") as children:
-        await JobUnderTest(work, "latecomer").create()
-        started = time.monotonic()
-        work.operator.start()
-        await children.until(1)
-        return round(min(children.at.values()) - started, 2)
+    await fill(work, remains, finished)
+    work.operator.start()
+    children = ChildJobs("prepare")
+    async with children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB):
+        before = len(children.at)
+        await in_parallel(active, lambda number: create(work, f"active-{number}"))
+        await children.until(before + active)
+        rss = peak_rss_mib(work.operator)
+        seconds = await restart(work, children)
+        return {
+            "peak_rss_mib": max(rss, peak_rss_mib(work.operator)),
+            "restart_catch_up_seconds": seconds,
+            "duplicate_jobs": children.duplicates,
+        }
 
 
-def cpu_seconds(operator: OperatorProcess) -> float:
-    assert operator.process is not None
-    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+async def restart(work: Workbench, children: ChildJobs) -> float:
+    """Seconds from the start of a new process until jobs that came while none ran have their child Jobs, and every
+    job has been looked at."""
+    work.operator.kill()
+    known = len(children.at)
+    await in_parallel(LATECOMERS, lambda number: create(work, f"latecomer-{number}"))
+    started = time.monotonic()
+    work.operator.start()
+    await work.operator.answers(seconds=300)
+    await children.until(known + LATECOMERS)
+
+    async def has_nothing_left() -> bool:
+        return not await metric(work.operator, "reconstruction_operator_queue_depth")
+
+    await eventually(has_nothing_left, "the queue is empty", 300)
+    return round(time.monotonic() - started, 2)
 
 
-def peak_rss_mib(operator: OperatorProcess) -> float:
-    assert operator.process is not None
-    lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
+async def fail_over(at: Bench) -> float:
+    """Seconds from the death of the leader of two replicas to the child Job that only the other one can have made."""
+    work = at.work
+    work.operator.kill()
+    flags = {"namespaces": work.namespace, "leader_election": "true", "lease_namespace": work.namespace}
+    replicas = [OperatorProcess(at.kubeconfig, at.folder / name, identity=name, **flags) for name in ("one", "two")]
+    children = ChildJobs("prepare")
+    selector = f"{LABEL_JOB}=orphan"
+    async with children.watching(work.kube, paths.child_jobs(work.namespace), selector):
+        try:
+            for each in replicas:
+                each.start()
+                await eventually(lambda: _is_led(work), "a replica leads")
+                await each.answers()
+            await asyncio.sleep(5)  # the other one has seen the Lease renewed
+            replicas[0].kill()
+            started = time.monotonic()
+            await create(work, "orphan")
+            await children.until(1)
+            return round(min(children.at.values()) - started, 2)
+        finally:
+            for each in replicas:
+                each.kill()
 
 
-def machine() -> dict[str, Any]:
-    """Where the figures come from, and how busy it was."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "system": platform.platform(),
-        "load_average_before": round(os.getloadavg()[0], 2),
-    }
+async def _is_led(work: Workbench) -> bool:
+    leases = await work.listed("/apis/coordination.k8s.io/v1/.../leases")
+    return any(each["spec"].get("holderIdentity") for each in leases)
 
 
-@contextmanager
-def control_plane(given: Path | None) -> Iterator[Path]:
-    """The given cluster, or one of our own."""
-    if given is not None:
-        yield given
-        return
-    cluster = Cluster(f"bench-{os.getpid()}")
-    try:
-        yield cluster.up(with_node=False, owner=os.getpid())
-    finally:
-        cluster.down()
-
-
-async def measure(kubeconfig: Path, jobs: int, steady_jobs: int) -> dict[str, Any]:
-    """All figures."""
-    result: dict[str, Any] = {"machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs}
-    configuration = await load_configuration(str(kubeconfig))
-    with tempfile.TemporaryDirectory() as folder:
-        async with workbench(kubeconfig, Path(folder) / "burst.log", log_level="WARNING") as work:
-            await work.operator.answers()
-            await work.create_profile()
-            result["raw_creates_per_second"] = round(await raw_rate(work, jobs), 1)
-            result |= await burst(work, jobs)
-            result["peak_rss_mib"] = peak_rss_mib(work.operator)
-            result["restart_catch_up_seconds"] = await restart(work)
-        async with workbench(kubeconfig, Path(folder) / "steady.log", log_level="WARNING") as work:
-            kubelet = FakeKubelet(work.kube, configuration, namespace=work.namespace)
-            running = asyncio.create_task(kubelet.run())
-            try:
-                await work.operator.answers()
-                await work.create_profile()
-                result |= await steady(work, kubelet, steady_jobs)
-            finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+async def measure(jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
+    """All figures; `duplicate_jobs` is over all parts."""
+    result: dict[str, Any] = {
+        "machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs, "finished_jobs": finished,
+    }  # fmt: skip
+    parts: list[dict[str, Any]] = []
+    async with bench("burst") as at:
+        result["raw_creates_per_second"] = round(await raw_rate(at.work, jobs), 1)
+        parts.append(await burst(at, jobs))
+    async with bench("steady") as at:
+        parts.append(await steady(at, steady_jobs))
+        result["fail_over_seconds"] = await fail_over(at)
+    async with bench("crowd") as at:
+        parts.append(await crowd(at, finished, jobs))
+    for part in parts:
+        part["duplicate_jobs"] += result.get("duplicate_jobs", 0)
+        result |= part
     return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--steady", type=int, default=50)
-    parser.add_argument("--kubeconfig", type=Path)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "operator.json")
+    parser.add_argument("--jobs", type=int, default=1000, help="in the burst, and active beside the finished ones")
+    parser.add_argument("--steady", type=int, default=100, help="jobs that come one by one")
+    parser.add_argument("--finished", type=int, default=10_000, help="jobs that ended before")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    with control_plane(given.kubeconfig) as kubeconfig:
-        result = asyncio.run(measure(kubeconfig, given.jobs, given.steady))
+    result = asyncio.run(measure(given.jobs, given.steady, given.finished))
     given.out.parent.mkdir(parents=True, exist_ok=True)
+    draw(result.pop("_starts"), result.pop("_lags"), result, given.out.with_suffix(".svg"))
     given.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
+    if given.out == RESULTS:
+        write(result)
 
 
 if __name__ == "__main__":
