@@ -20,10 +20,10 @@ from .files import sha256_of, write_atomically
 from .stage import folder_of
 
 CODE_VERSIONS: Final[Mapping[StageName, int]] = {
-    StageName.INGEST: 1,
-    StageName.POSES: 1,
-    StageName.TRAIN: 1,
-    StageName.EVALUATE: 1,
+    StageName.INGEST: 2,
+    StageName.POSES: 2,
+    StageName.TRAIN: 2,
+    StageName.EVALUATE: 2,
     StageName.MESH: 2,
     StageName.TEXTURE: 1,
     StageName.EXPORT: 1,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from reconstruction_worker.ingest.metadata import camera_data, focal_length, position
+from reconstruction_worker.ingest.metadata import camera_data, exposure, focal_length, position
 
 Base, Gps = ExifTags.Base, ExifTags.GPS
 
@@ -75,3 +75,16 @@ def test_damaged_exif_costs_only_the_metadata() -> None:
     image = Image.new("RGB", (8, 8))
     image.info["exif"] = b"Exif\0\0MM\0*\xff\xff\xff\xff garbage"
     assert camera_data(image).focal_pixels is None
+
+
+def test_exposure_is_time_times_speed_over_the_squared_f_number() -> None:
+    exif = {33434: 1 / 500, 33437: 2.0, 34855: 200}
+    assert exposure(exif) == pytest.approx(200 / 500 / 4)
+    assert exposure({**exif, 34855: (200, 0)}) == pytest.approx(200 / 500 / 4)
+
+
+@pytest.mark.parametrize("missing", [33434, 33437, 34855])
+def test_an_incomplete_exposure_is_none(missing: int) -> None:
+    exif = {33434: 1 / 500, 33437: 2.0, 34855: 200}
+    assert exposure({tag: value for tag, value in exif.items() if tag != missing}) is None
+    assert exposure({**exif, missing: 0}) is None

@@ -88,8 +88,12 @@ def test_the_files_are_those_of_the_contract(estimated: tuple[Path, list[Any], A
     assert registration["points"] == len(cloud.vertices)
     assert 0 < registration["meanReprojectionError"] < 1
     assert sorted(path.name for path in (workspace / "poses").iterdir()) == [
-        "images", "points.ply", "registration.json", "transforms.json",
+        "images", "observations.npz", "points.ply", "registration.json", "transforms.json",
     ]  # fmt: skip
+    with np.load(workspace / "poses" / "observations.npz") as tracks:
+        np.testing.assert_allclose(tracks["points"], cloud.vertices, atol=1e-6)
+        assert set(tracks["frame"].tolist()) == set(range(VIEWS))
+        assert np.bincount(tracks["point"]).min() >= 2
     assert output.message == f"{VIEWS} of {VIEWS} photos registered"
     assert output.metrics["registeredImages"] == VIEWS
 

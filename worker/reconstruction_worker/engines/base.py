@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,12 +40,16 @@ class Camera:
     cy: float
     width: int
     height: int
+    log_exposure: float = 0.0
+    """Natural logarithm of the exposure relative to the scene's median photo; brightens or darkens what is rendered."""
 
     def scaled(self, factor: float) -> Camera:
         """The same view with `factor` times as many pixels a side."""
         width, height = max(1, round(self.width * factor)), max(1, round(self.height * factor))
         sx, sy = width / self.width, height / self.height
-        return Camera(self.camera_to_world, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, width, height)
+        return replace(
+            self, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy, width=width, height=height
+        )
 
 
 @dataclass(frozen=True)

@@ -166,3 +166,11 @@ def accelerate(model: nn.Module) -> int:
     for encoding in encodings:
         encoding.pytorch_fwd = _Accelerated(encoding)  # type: ignore[method-assign]
     return len(encodings)
+
+
+def hash_tables(model: nn.Module) -> list[Tensor]:
+    """The tables of the encodings inside `model` that use the compiled implementation."""
+    from nerfstudio.field_components.encodings import HashEncoding
+
+    modules = (module for module in model.modules() if isinstance(module, HashEncoding))
+    return [module.hash_table for module in modules if isinstance(module.pytorch_fwd, _Accelerated)]

@@ -54,6 +54,8 @@ class DatasetImage(ApiModel):
     focal_pixels: float | None = None
     frame: VideoFrame | None = None
     """Where in a video it is from; None for a photo."""
+    exposure: float | None = None
+    """Exposure time in seconds times ISO speed over the f-number's square."""
     status: str = "kept"
     """`kept` as it was, or `fixed` (see notes)."""
     notes: list[str] = Field(default_factory=list)

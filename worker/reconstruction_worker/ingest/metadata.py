@@ -1,4 +1,4 @@
-"""What a camera wrote into a photo's EXIF: focal length and place. Damaged EXIF is no reason to lose a photo."""
+"""What a camera wrote into a photo's EXIF: focal length, place, exposure. Damaged EXIF is no reason to lose a photo."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ _MILLIMETRES_PER_UNIT: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 @dataclass(frozen=True)
 class CameraData:
     """`focal_pixels` is for the image as it is in the file; `gps` is latitude, longitude (degrees, WGS 84), altitude
-    (metres, 0 when unknown)."""
+    (metres, 0 when unknown). `exposure` is proportional to the light that the sensor counted: seconds times ISO speed
+    over the square of the f-number."""
 
     focal_pixels: float | None = None
     gps: tuple[float, float, float] | None = None
+    exposure: float | None = None
 
 
 def camera_data(image: Image.Image, size: tuple[int, int] | None = None) -> CameraData:
-    """Focal length and place from the EXIF of an opened image; `size` is the photo's in pixels, where the image is only
-    the container of another one."""
+    """Focal length, place and exposure from EXIF of an opened image. `size` is the photo's in pixels where the image
+    is only the container of another one."""
     try:
         exif = image.getexif()
         photo, place = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # Pillow raises whatever its parser stumbles over
         return CameraData()
-    return CameraData(focal_pixels=focal_length(photo, *(size or image.size)), gps=position(place))
+    focal = focal_length(photo, *(size or image.size))
+    return CameraData(focal_pixels=focal, gps=position(place), exposure=exposure(photo))
 
 
 def focal_length(exif: Mapping[int, Any], width: int, height: int) -> float | None:
@@ -54,6 +57,16 @@ def focal_length(exif: Mapping[int, Any], width: int, height: int) -> float | No
     pixels = focal * density / unit * scale
     # Some cameras write the density of the thumbnail or of the screen; no lens is that wide or that long.
     return pixels if 0.2 < pixels / max(width, height) < 50 else None
+
+
+def exposure(exif: Mapping[int, Any]) -> float | None:
+    """Exposure from a photo's EXIF tags (exposure time in seconds, f-number, ISO speed); None unless all are there, for
+    exposures are compared between photos."""
+    speed = exif.get(ExifTags.Base.ISOSpeedRatings)
+    seconds = _positive(exif.get(ExifTags.Base.ExposureTime))
+    aperture = _positive(exif.get(ExifTags.Base.FNumber))
+    iso = _positive(speed[0] if isinstance(speed, tuple) and speed else speed)
+    return seconds * iso / aperture**2 if seconds and aperture and iso else None
 
 
 def position(gps: Mapping[int, Any]) -> tuple[float, float, float] | None:

@@ -68,6 +68,7 @@ def prepare(
         original=original,
         gps=decoded.camera.gps,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
+        exposure=decoded.camera.exposure,
         status="fixed" if decoded.notes else "kept",
         notes=decoded.notes,
     )

@@ -1,7 +1,8 @@
-"""Writes what the next stages read: transforms.json, points.ply, registration.json (docs/workspace.md)."""
+"""Writes what the next stages read, and registration.json (docs/workspace.md)."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,9 +40,10 @@ def write_transforms(
     files: Mapping[str, str],
     has_alpha: bool,
     shares: Mapping[str, str],
+    exposures: Mapping[str, float],
 ) -> None:
-    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace and `shares` what each was meant
-    for by who provided the poses, both by the photos' names."""
+    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, `shares` what each was meant for
+    by who provided the poses, and `exposures` what the cameras recorded, all by the photos' names."""
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
         {
@@ -49,6 +51,7 @@ def write_transforms(
             "transform_matrix": (shot.world_from_camera @ _OPENGL_FROM_OPENCV).tolist(),
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
+            **({"exposure": exposures[shot.name]} if shot.name in exposures else {}),
         }
         for shot in world.model.shots
     ]
@@ -84,6 +87,14 @@ def write_points(path: Path, points: SparsePoints) -> None:
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(table)}"]
     header += [f"property {kinds[kind]} {name}" for name, kind in layout]
     write_atomically(path, "\n".join([*header, "end_header", ""]).encode() + table.tobytes())
+
+
+def write_observations(path: Path, points: SparsePoints) -> None:
+    """The points [P, 3] in full precision, and which frames of transforms.json show them: `frame`, `point` [O]."""
+    stream = io.BytesIO()
+    frame, point = points.observations.astype(np.int32).T
+    np.savez_compressed(stream, points=points.xyz, frame=frame, point=point)
+    write_atomically(path, stream.getvalue())
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.hull import Silhouette
 from ..poses.model import PosedModel
-from ..poses.output import World, write_json, write_points, write_transforms
+from ..poses.output import World, write_json, write_observations, write_points, write_transforms
 from ..poses.photos import read_dataset, read_mask, read_rgb
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
@@ -135,8 +135,10 @@ def _write(context: StageContext, world: World, photos: list[DatasetImage], shar
         done = (index + 1) / len(shots)
         _say(context, ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
     write_points(context.folder / "points.ply", world.model.points)
+    write_observations(context.folder / "observations.npz", world.model.points)
     pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
-    write_transforms(context.folder, world, pinholes, files, masked, shares)
+    exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
+    write_transforms(context.folder, world, pinholes, files, masked, shares, exposures)
 
 
 def _say(context: StageContext, percent: float, message: str) -> None:

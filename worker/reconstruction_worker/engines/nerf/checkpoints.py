@@ -15,7 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...files import sha256_of, sync_folder, write_atomically
 
-FORMAT = 1
+FORMAT = 2
 _NAME = re.compile(r"step-(\d{6,})\.ckpt")
 
 

@@ -40,7 +40,8 @@ class RadianceField:
             hit = (far > near)[:, 0].nonzero()[:, 0]
             if len(hit) == 0:
                 continue
-            seen = self.model.colours(Rays(origins, directions, near, far, view[:, None])[hit])
+            rays = Rays(origins, directions, near, far, view[:, None], rig.log_exposures[view])
+            seen = self.model.colours(rays[hit])
             where = start + hit.cpu().numpy()
             visible = seen.alpha > OPAQUE_ENOUGH
             rgb[where] = torch.where(visible, (seen.rgb / seen.alpha).clamp(0, 1), 0).float().cpu().numpy()

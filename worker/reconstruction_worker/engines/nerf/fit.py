@@ -22,20 +22,22 @@ from ...stage import StageContext, StageOutput
 from ..base import Camera, EngineSpec
 from .checkpoints import CheckpointStore, load_checkpoint
 from .device import choose_device
+from .extent import ground_box
 from .field import RadianceField
 from .hull import carve
+from .keypoints import Keypoints, find_ground, find_keypoints
 from .loop import TrainingLoop
 from .model import RayModel
 from .pixels import PhotoPixels
-from .rays import Bounds
-from .scene import Scene, read_scene
+from .rays import Bounds, Box
+from .scene import PosedPhoto, Scene, read_scene
 from .split import Split, choose_split, given_split
 from .trainer import Schedule, Trainer
 
 Settings = dict[str, Any]
 """Plain JSON data. Has at least `raysPerStep`, `firstRate` and `lastRate`; the rest is the engine's own."""
 
-DeriveSettings = Callable[[Scene, Training, torch.device], Settings]
+DeriveSettings = Callable[[Scene, Bounds, Training, torch.device], Settings]
 BuildModel = Callable[[Settings, Bounds, torch.device], RayModel]
 
 MANIFEST = "engine.json"
@@ -70,12 +72,13 @@ class RadianceEngine:
         pictures = [photo.pixels() for photo in photos]
         cameras = [photo.camera for photo in photos]
         # A training goes on with what it began with, also on another machine or after an upgrade.
-        settings = checkpoint["settings"] if checkpoint else self._derive_settings(scene, training, device)
         bounds = Bounds.from_state(checkpoint["bounds"]) if checkpoint else _bounds(scene, cameras, pictures)
+        settings = checkpoint["settings"] if checkpoint else self._derive_settings(scene, bounds, training, device)
+        keypoints = _keypoints(scene, photos, bounds)
         _seed(training.seed)
         trainer = Trainer(
             self._build_model(settings, bounds, device),
-            PhotoPixels(cameras, pictures, bounds, device, training.seed),
+            PhotoPixels(cameras, pictures, bounds, device, training.seed, keypoints),
             Schedule(training.steps, settings["raysPerStep"], settings["firstRate"], settings["lastRate"]),
             device,
         )
@@ -138,13 +141,25 @@ def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Spli
 def _bounds(scene: Scene, cameras: Sequence[Camera], pictures: Sequence[NDArray[np.uint8]]) -> Bounds:
     """Where the scene can be, from its box and the photos' masks."""
     if not scene.bounded:
-        return Bounds(scene.near, scene.far)
-    low, high = scene.box.tolist()
+        ground = ground_box(cameras, scene.points)
+        return Bounds(scene.near, scene.far, _corners(ground) if ground is not None else None)
     hull = None
     if any(picture.shape[2] == 4 for picture in pictures):
         opaque = [picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], 255) for picture in pictures]
         hull = carve(cameras, opaque, scene.box)
-    return Bounds(scene.near, scene.far, (tuple(low), tuple(high)), hull)
+    return Bounds(scene.near, scene.far, _corners(scene.box), hull)
+
+
+def _keypoints(scene: Scene, photos: Sequence[PosedPhoto], bounds: Bounds) -> list[Keypoints]:
+    """What the sparse points say about distances; of one object the visual hull says more."""
+    if scene.bounded:
+        return []
+    return [find_keypoints(scene, photos), *([find_ground(scene, photos)] if bounds.box else [])]
+
+
+def _corners(box: NDArray[np.float64]) -> Box:
+    low, high = box.tolist()
+    return tuple(low), tuple(high)
 
 
 def _seed(seed: int) -> None:

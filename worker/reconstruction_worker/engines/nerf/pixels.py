@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..base import Camera
+from .keypoints import Keypoints
 from .rays import Bounds, CameraRig, Rays
 
 BORDER_SHARE = 0.02
@@ -19,6 +20,13 @@ BORDER_SHARE = 0.02
 BACKGROUND_SHARE = 0.05
 """Share of a batch that is taken from all pixels of masked photos, so that nothing grows in the empty background; not
 needed where the visual hull keeps it empty."""
+
+
+KEYPOINT_SHARE = 0.1
+"""Share of a batch that is taken from each set of pixels whose distance is known."""
+
+FEWEST_KEYPOINTS = 100
+"""Known distances below which they are not used."""
 
 
 class PhotoPixels:
@@ -35,8 +43,9 @@ class PhotoPixels:
         bounds: Bounds,
         device: torch.device,
         seed: int,
+        keypoints: Sequence[Keypoints] = (),
     ):
-        """`pictures` are [H, W, 3] or [H, W, 4]."""
+        """`pictures` are [H, W, 3] or [H, W, 4]; `keypoints` are sets of pixels of theirs."""
         channels = 4 if any(picture.shape[2] == 4 for picture in pictures) else 3
         sizes = [picture.shape[0] * picture.shape[1] for picture in pictures]
         self.starts = torch.tensor(np.cumsum([0, *sizes]))
@@ -51,6 +60,7 @@ class PhotoPixels:
             if channels == 4:
                 interesting.append(start + np.flatnonzero(_object_and_border(picture)))
         self.interesting = torch.from_numpy(np.concatenate(interesting)) if interesting else None
+        self._add_keypoints(keypoints)
         self.rig = CameraRig(cameras, device)
         self.bounds = bounds.to(device)
         self.device = device
@@ -58,7 +68,7 @@ class PhotoPixels:
 
     def sample(self, count: int) -> tuple[Rays, Tensor]:
         """`count` random rays on the device and their pixels' colours [count, 3 or 4] in 0..1."""
-        pixels = self._draw(count)
+        pixels, surface, reach = self._draw(count)
         views = torch.bucketize(pixels, self.starts, right=True) - 1
         rows = (pixels - self.starts[views]).div(self.widths[views], rounding_mode="floor")
         columns = pixels - self.starts[views] - rows * self.widths[views]
@@ -67,9 +77,36 @@ class PhotoPixels:
         origins, directions = self.rig.rays(views, columns.to(self.device), rows.to(self.device))
         near, far = self.bounds.interval(origins, directions)
         # A ray that passes the box has nothing to see: an interval of no length.
-        return Rays(origins, directions, near, torch.maximum(far, near), views[:, None]), colours
+        far = torch.maximum(far, near)
+        rays = Rays(origins, directions, near, far, views[:, None], self.rig.log_exposures[views], surface, reach)
+        return rays, colours
 
-    def _draw(self, count: int) -> Tensor:
+    def _add_keypoints(self, keypoints: Sequence[Keypoints]) -> None:
+        self.keypoints: list[tuple[Tensor, Tensor, float]] = []
+        """Of each set: indices of pixels [K], distances [K, 1] and their reach."""
+        for known in keypoints:
+            if len(known) >= FEWEST_KEYPOINTS:
+                views = torch.from_numpy(known.views)
+                within = torch.from_numpy(known.rows) * self.widths[views] + torch.from_numpy(known.columns)
+                self.keypoints.append(
+                    (self.starts[views] + within, torch.from_numpy(known.distances)[:, None], known.reach)
+                )
+
+    def _draw(self, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Indices of pixels [count]; distances [count, 1] of what is there where they are known, and their reach."""
+        if not self.keypoints:
+            return self._draw_pixels(count), None, None
+        share = int(count * KEYPOINT_SHARE)
+        rest = count - share * len(self.keypoints)
+        pixels, surface, reach = [self._draw_pixels(rest)], [torch.zeros(rest, 1)], [torch.zeros(rest, 1)]
+        for known, distances, uncertain in self.keypoints:
+            chosen = torch.randint(len(known), (share,), generator=self.random)
+            pixels.append(known[chosen])
+            surface.append(distances[chosen])
+            reach.append(torch.full((share, 1), uncertain))
+        return torch.cat(pixels), torch.cat(surface).to(self.device), torch.cat(reach).to(self.device)
+
+    def _draw_pixels(self, count: int) -> Tensor:
         if self.interesting is None:
             return torch.randint(len(self.colours), (count,), generator=self.random)
         anywhere = 0 if self.bounds.hull else int(count * BACKGROUND_SHARE)

@@ -23,12 +23,15 @@ class Rays:
     near: Tensor  # [N, 1]
     far: Tensor  # [N, 1]
     cameras: Tensor  # [N, 1], int64: which training camera
+    log_exposures: Tensor  # [N, 1], as `Camera.log_exposure`
+    surface: Tensor | None = None  # [N, 1], distance of the surface where it is known, 0 elsewhere
+    reach: Tensor | None = None  # [N, 1], how far from that distance the surface may be; with `surface`
 
     def __len__(self) -> int:
         return self.origins.shape[0]
 
     def __getitem__(self, rows: Tensor | slice) -> Rays:
-        return Rays(self.origins[rows], self.directions[rows], self.near[rows], self.far[rows], self.cameras[rows])
+        return Rays(*(None if tensor is None else tensor[rows] for tensor in vars(self).values()))  # type: ignore[arg-type]
 
 
 class CameraRig:
@@ -42,6 +45,7 @@ class CameraRig:
         self.positions = tensor([camera.camera_to_world[:3, 3] for camera in cameras])  # [V, 3]
         self.focal = tensor([(camera.fx, camera.fy) for camera in cameras])  # [V, 2]
         self.centre = tensor([(camera.cx, camera.cy) for camera in cameras])  # [V, 2]
+        self.log_exposures = tensor([(camera.log_exposure,) for camera in cameras])  # [V, 1]
 
     def rays(self, views: Tensor, columns: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Origins and unit directions [N, 3] through the pixels' centres; all arguments [N], int64. A pixel's centre is
@@ -53,14 +57,21 @@ class CameraRig:
         return self.positions[views], directions / directions.norm(dim=-1, keepdim=True)
 
 
+UNIFORM_UP_TO = 8.0
+"""Ratio of far to near distance up to which samples are spread evenly; beyond it, evenly in disparity far away."""
+
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Lowest and highest corner."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Where along a ray there may be something."""
 
     near: float
     far: float
-    box: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
-    """Of a bounded scene: everything outside is empty."""
+    box: Box | None = None
+    """Of one object, or of the ground seen from the air: everything outside is empty."""
     hull: VisualHull | None = None
     """Inside the box, where there are masks: everything outside is empty."""
 

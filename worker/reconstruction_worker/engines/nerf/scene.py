@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
 from ..base import Camera
+from .exposure import relative
 
 INTRINSICS = ("fl_x", "fl_y", "cx", "cy", "w", "h")
 
@@ -56,6 +57,8 @@ class Scene:
     box: NDArray[np.float64]  # [2, 3]: lowest and highest corner
     near: float
     far: float
+    points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))  # [P, 3], of the sparse model
+    observations: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # [O, 2]: photo, point
 
     def photo(self, name: str) -> PosedPhoto:
         return next(photo for photo in self.photos if photo.name == name)
@@ -66,7 +69,12 @@ def read_scene(workspace: Path) -> Scene:
     folder = workspace / StageName.POSES
     try:
         document = json.loads((folder / "transforms.json").read_text())
-        photos = tuple(_photo(workspace, document, frame) for frame in document["frames"])
+        exposures = relative([frame.get("exposure") for frame in document["frames"]])
+        photos = tuple(
+            _photo(workspace, document, frame, exposure)
+            for frame, exposure in zip(document["frames"], exposures, strict=True)
+        )
+        points, observations = _sparse(folder, len(photos))
         scene = document["scene"]
         return Scene(
             photos=photos,
@@ -74,17 +82,34 @@ def read_scene(workspace: Path) -> Scene:
             box=np.array(scene["box"], np.float64).reshape(2, 3),
             near=float(scene["near"]),
             far=float(scene["far"]),
+            points=points,
+            observations=observations,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ReconstructionError("InvalidPoses", f"poses/transforms.json can't be used: {error!r}.") from error
 
 
-def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> PosedPhoto:
+def _sparse(folder: Path, photos: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points [P, 3] and observations [O, 2] of the sparse model; none where the poses stage left none."""
+    if not (folder / "observations.npz").exists():
+        return np.zeros((0, 3)), np.zeros((0, 2), np.int64)
+    with np.load(folder / "observations.npz") as file:
+        points = file["points"].reshape(-1, 3).astype(np.float64)
+        observations = np.stack([file["frame"], file["point"]], axis=1).astype(np.int64)
+    if ((observations < 0) | (observations >= (photos, len(points)))).any():
+        raise ValueError("observations.npz is of another model")
+    return points, observations
+
+
+def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any], log_exposure: float) -> PosedPhoto:
     fx, fy, cx, cy, width, height = (float(frame[key] if key in frame else document[key]) for key in INTRINSICS)
     matrix = np.array(frame["transform_matrix"], np.float64).reshape(4, 4)
     if not np.isfinite(matrix).all():
         raise ValueError(f"the pose of {frame['file_path']} is not finite")
     path = Path(frame["file_path"])
     return PosedPhoto(
-        path.name, workspace / path, Camera(matrix, fx, fy, cx, cy, int(width), int(height)), frame.get("split")
+        path.name,
+        workspace / path,
+        Camera(matrix, fx, fy, cx, cy, int(width), int(height), log_exposure),
+        frame.get("split"),
     )

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..hash_encoding import hash_tables
 from .checkpoints import random_state, restore_random_state
 from .model import Losses, RayModel
 from .pixels import PhotoPixels
+from .table_adam import TableAdam
+
+EPSILON = 1e-15
+"""Adam's: gradients of hash tables are small (Müller et al. 2022)."""
 
 SMALLEST_PART = 256
 """Rays below which a batch is not divided any further when memory runs out."""
@@ -42,7 +48,7 @@ class Trainer:
         self.step = 0
         self.rate_factor = 1.0
         self.parts = 1
-        self.optimizer = torch.optim.Adam(model.module.parameters(), lr=schedule.first_rate, eps=1e-15, fused=True)
+        self.optimizers = _optimizers(model.module, schedule.first_rate, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         model.module.train()
 
@@ -52,8 +58,9 @@ class Trainer:
 
     def train_step(self) -> Losses:
         """Raises GPUOutOfMemory when not even a small part of the batch fits."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
         self.model.begin_step(self.step)
         while True:
             try:
@@ -61,7 +68,8 @@ class Trainer:
                 break
             except torch.cuda.OutOfMemoryError as error:
                 self._divide_batch(error)
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         self.model.end_step(self.step)
         self.step += 1
@@ -74,7 +82,7 @@ class Trainer:
         return {
             "model": self.model.module.state_dict(),
             "model_schedule": self.model.schedule_state(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "scaler": self.scaler.state_dict(),
             "rate_factor": self.rate_factor,
             "pixels_random": self.pixels.random.get_state(),
@@ -84,7 +92,8 @@ class Trainer:
     def restore(self, checkpoint: dict[str, Any]) -> None:
         self.model.module.load_state_dict(checkpoint["model"])
         self.model.restore_schedule(checkpoint["model_schedule"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         self.scaler.load_state_dict(checkpoint["scaler"])
         self.rate_factor = checkpoint["rate_factor"]
         self.pixels.random.set_state(checkpoint["pixels_random"].cpu())
@@ -92,7 +101,8 @@ class Trainer:
         self.step = checkpoint["step"]
 
     def _accumulate_gradients(self) -> Losses:
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         total = error = torch.zeros((), device=self.device)
         for part in range(self.parts):
             count = self.schedule.rays_per_step // self.parts
@@ -115,3 +125,14 @@ class Trainer:
                 details={"freeBytes": free, "totalBytes": total},
             ) from error
         self.parts *= 2
+
+
+def _optimizers(module: nn.Module, rate: float, device: torch.device) -> list[torch.optim.Optimizer]:
+    """Adam for everything; on the CPU hash tables have their own, which does not visit all of their rows."""
+    tables = {id(table) for table in hash_tables(module)} if device.type == "cpu" else set()
+    parameters = list(module.parameters())
+    others = [parameter for parameter in parameters if id(parameter) not in tables]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=rate, eps=EPSILON, fused=True)]
+    if tables:
+        found.append(TableAdam([p for p in parameters if id(p) in tables], lr=rate, eps=EPSILON))
+    return found

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
-from nerfstudio.cameras.rays import RayBundle
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.engine.callbacks import TrainingCallbackAttributes, TrainingCallbackLocation
 from nerfstudio.model_components.losses import distortion_loss
@@ -14,9 +13,19 @@ from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from torch import Tensor
 
 from ..hash_encoding import accelerate
+from ..nerf.exposure import ExposureResponse
 from ..nerf.model import Losses, RayColours
+from ..nerf.nerfstudio_rays import ray_bundle
+from ..nerf.offline import without_perceptual_metric
+from ..nerf.pixels import KEYPOINT_SHARE
 from ..nerf.rays import Bounds, Rays
-from .offline import without_perceptual_metric
+
+DEPTH_WEIGHT = 0.02
+"""Weight of the loss at pixels whose distance is known from the sparse points, against the squared error of colours."""
+DEPTH_DEVIATION = 0.01
+"""Standard deviation of such a distance as a share of it."""
+ROUGH_WEIGHT = 5.0
+"""Weight of a ray whose distance is known roughly against one whose distance is known."""
 
 
 class Nerfacto:
@@ -24,6 +33,7 @@ class Nerfacto:
 
     def __init__(self, module: NerfactoModel):
         self.module = module
+        self.exposure = module.exposure = ExposureResponse().to(module.device)
         attributes = TrainingCallbackAttributes(optimizers=None, grad_scaler=None, pipeline=None, trainer=None)
         self._callbacks = module.get_training_callbacks(attributes)
 
@@ -34,14 +44,18 @@ class Nerfacto:
         self._run_callbacks(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
 
     def losses(self, rays: Rays, pixels: Tensor) -> Losses:
-        outputs = self.module.get_outputs(_bundle(rays))
+        outputs = self.module.get_outputs(ray_bundle(rays))
+        outputs["rgb"] = outputs["rgb"] * self.exposure(rays.log_exposures)
         distortion = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
         losses = self.module.get_loss_dict(outputs, {"image": pixels}, {"distortion": distortion})
+        if rays.surface is not None and rays.reach is not None:
+            losses["depth_loss"] = DEPTH_WEIGHT * _depth_loss(outputs, rays.surface, rays.reach)
         return Losses(total=torch.stack(list(losses.values())).sum(), mean_square_error=losses["rgb_loss"].detach())
 
     def colours(self, rays: Rays) -> RayColours:
-        outputs = self.module.get_outputs(_bundle(rays))
-        return RayColours(outputs["rgb"], outputs["accumulation"], outputs["depth"])
+        outputs = self.module.get_outputs(ray_bundle(rays))
+        rgb = outputs["rgb"] * self.exposure(rays.log_exposures)
+        return RayColours(rgb, outputs["accumulation"], outputs["depth"])
 
     def schedule_state(self) -> dict[str, Any]:
         sampler = self.module.proposal_sampler
@@ -96,6 +110,28 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
     return Nerfacto(module.to(device))
 
 
+def _depth_loss(outputs: dict[str, Any], surface: Tensor, reach: Tensor) -> Tensor:
+    """Loss of depth-supervised NeRF (Deng et al. 2022) for all samplings along the rays, the proposals' included.
+
+    `surface` [N, 1] is 0 where nothing is known. Where `reach` [N, 1] is not 0, what counts is the share of the ray's
+    opacity that is farther than that from the known distance.
+    """
+    rough = reach[:, 0] > 0
+    known = (surface[:, 0] > 0) & ~rough
+    distance = surface[known][:, None]  # [K, 1, 1]
+    variance = (DEPTH_DEVIATION * distance) ** 2
+    terms = []
+    for weights, samples in zip(outputs["weights_list"], outputs["ray_samples_list"], strict=True):
+        starts, ends = samples.frustums.starts[known], samples.frustums.ends[known]
+        near = torch.exp(-(((starts + ends) / 2 - distance) ** 2) / (2 * variance)) * (ends - starts)
+        share = near / near.sum(1, keepdim=True).clamp_min(1e-12)  # [K, S, 1]
+        terms.append(-(share * torch.log(weights[known] + 1e-5)).sum(1).mean())
+        middles = (samples.frustums.starts[rough] + samples.frustums.ends[rough]) / 2
+        outside = (middles - surface[rough][:, None]).abs() > reach[rough][:, None]
+        terms.append(ROUGH_WEIGHT * (weights[rough] * outside).sum(1).mean() if rough.any() else weights.sum() * 0)
+    return torch.stack(terms).sum() * KEYPOINT_SHARE
+
+
 def _cube(bounds: Bounds) -> Tensor:
     """[2, 3]: the grids' extent, a cube so that cells are as long as wide; open scenes are contracted instead."""
     low, high = torch.tensor(bounds.box if bounds.box else [[-1.0] * 3, [1.0] * 3])
@@ -114,14 +150,3 @@ def _proposal_grids(settings: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for resolution in (128, 256)[: len(settings["proposalSamples"])]
     ]
-
-
-def _bundle(rays: Rays) -> RayBundle:
-    return RayBundle(
-        origins=rays.origins,
-        directions=rays.directions,
-        pixel_area=torch.ones_like(rays.near),
-        camera_indices=rays.cameras,
-        nears=rays.near,
-        fars=rays.far,
-    )

@@ -10,6 +10,7 @@ import torch
 
 from reconstruction_api.job import Training
 
+from ..nerf.rays import UNIFORM_UP_TO, Bounds
 from ..nerf.scene import Scene
 
 CPU = {
@@ -22,6 +23,9 @@ CPU = {
     "proposalLog2TableSize": 15,
     "maxResolution": 512,
 }
+CPU_OPEN = CPU | {"maxResolution": 1024, "log2TableSize": 19}
+"""The ground seen from the air, a street: far more to tell apart than one object."""
+
 CUDA = {
     "raysPerStep": 8192,
     "proposalSamples": [256, 96],
@@ -32,9 +36,6 @@ CUDA = {
     "proposalLog2TableSize": 17,
     "maxResolution": 4096,
 }
-UNIFORM_UP_TO = 8.0
-"""Ratio of far to near distance up to which samples are spread evenly; beyond it, evenly in disparity far away."""
-
 
 COARSEST = 16
 """Cells a side of the coarsest grid."""
@@ -42,11 +43,11 @@ GROWTH = 1.37
 """Ratio of one grid's cells a side to the next coarser one's (Müller et al. 2022 use 1.26 to 2)."""
 
 
-def derive_settings(scene: Scene, training: Training, device: torch.device) -> dict[str, Any]:
+def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
-    base = CUDA if device.type == "cuda" else CPU
-    uniform = scene.bounded or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
-    finest = min(base["maxResolution"], _finest_useful_resolution(scene))
+    base = CUDA if device.type == "cuda" else CPU if scene.bounded else CPU_OPEN
+    uniform = bounds.box is not None or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
+    finest = min(base["maxResolution"], _finest_useful_resolution(scene, bounds))
     return {
         **base,
         "maxResolution": finest,
@@ -59,12 +60,12 @@ def derive_settings(scene: Scene, training: Training, device: torch.device) -> d
     }
 
 
-def _finest_useful_resolution(scene: Scene) -> int:
+def _finest_useful_resolution(scene: Scene, bounds: Bounds) -> int:
     """Cells a side at which a cell is as large as a pixel's footprint at the scene's centre; a power of two."""
     footprints = [
         np.linalg.norm(photo.camera.camera_to_world[:3, 3] - scene.box.mean(0)) / max(photo.camera.fx, photo.camera.fy)
         for photo in scene.photos
     ]
     # The contraction of an open scene maps [-1, 1] onto the middle half of the grid's side.
-    side = float(np.ptp(scene.box, axis=0).max()) if scene.bounded else 4.0
+    side = float(np.ptp(bounds.box, axis=0).max()) if bounds.box else 4.0
     return int(2 ** np.ceil(np.log2(np.clip(side / float(np.median(footprints)), 4 * COARSEST, 8192))))
