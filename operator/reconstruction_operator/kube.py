@@ -21,7 +21,7 @@ from yarl import URL
 Document = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
-_PAGE = 500
+_PAGE = 100
 _LONGEST_LINE_BYTES = 2**21
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
