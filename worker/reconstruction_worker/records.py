@@ -24,7 +24,7 @@ CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.POSES: 2,
     StageName.TRAIN: 2,
     StageName.EVALUATE: 2,
-    StageName.MESH: 2,
+    StageName.MESH: 3,
     StageName.TEXTURE: 1,
     StageName.EXPORT: 1,
     StageName.REPORT: 1,

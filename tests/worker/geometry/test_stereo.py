@@ -19,6 +19,7 @@ from reconstruction_worker.geometry.scene import Scene, load_scene
 from reconstruction_worker.geometry.semiglobal import smoothest
 from reconstruction_worker.geometry.sparse import SparsePoints, in_frame, load_points
 from reconstruction_worker.geometry.stereo import stereo_maps
+from reconstruction_worker.geometry.sweep import planes_through
 
 from .compare import f_score
 from .scenes import MeshField, from_above, hills, write_poses
@@ -92,6 +93,14 @@ def test_photos_without_points_in_common_are_not_compared(survey: Survey) -> Non
     mesh, statistics = extract_mesh(MeshField(survey.truth), survey.scene, FACES, BUDGET, points=nothing)
     assert statistics.confirmed_share is None
     assert f_score(middle(mesh), middle(survey.truth), 0.02) > 0.97
+
+
+def test_photos_that_show_near_and_far_at_once_are_left_to_the_field(survey: Survey) -> None:
+    camera, other = (survey.scene.views[n].camera for n in (0, 1))
+    eye, forward = camera.camera_to_world[:3, 3], -camera.camera_to_world[:3, 2]
+    assert planes_through(camera, survey.points.of(survey.scene.views[0]), [other]) is not None
+    street = eye + np.geomspace(0.05, 5, 100)[:, None] * forward
+    assert planes_through(camera, street, [other]) is None
 
 
 def test_only_what_other_maps_confirm_is_kept(survey: Survey) -> None:

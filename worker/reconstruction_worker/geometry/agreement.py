@@ -13,11 +13,8 @@ from .depth import DepthMap, trust
 from .tsdf import camera_arrays
 from .visibility import pixel
 
-PIXELS, LOOSE_PIXELS = 1.5, 5.0
-"""How far a point may lie from where it came from after it went to another depth map and back, in pixels: to be
-confirmed, and to count at all."""
-LOOSE_SAY = 0.03
-"""Trust in what others confirm loosely only, such as foliage, beside what they confirm."""
+PIXELS = 1.5
+"""How far a point may lie from where it came from after it went to another depth map and back, in pixels."""
 DEPTH_SHARE = 0.05
 """How much its distance may differ."""
 WITNESSES = 2
@@ -36,24 +33,22 @@ class Agreement:
 
 
 def agreed(maps: list[DepthMap]) -> Agreement:
-    """Keep the pixels whose depth enough other maps confirm, with the mean of what they say. What they confirm loosely
-    is kept as it is, with little trust; the alpha of all others is 0."""
+    """Keep the pixels whose depth enough other maps confirm, with the mean of what they say. The others' alpha is 0."""
     needed = min(WITNESSES, len(maps) - 1)
     arrays = [camera_arrays(one.camera) for one in maps]
     result, gaps, confirmed, pixels = [], [], 0, 0
     for number, one in enumerate(maps):
         shape = one.distance.shape
         total, spread = np.zeros(shape), np.zeros(shape)
-        count, loose = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        count = np.zeros(shape, np.int32)
         mine = (one.points(), one.distance, one.alpha, *arrays[number])
         for other, theirs in enumerate(maps):
             if other != number:
-                _confirm(total, spread, count, loose, *mine, theirs.distance, theirs.alpha, *arrays[other])
+                _confirm(total, spread, count, *mine, theirs.distance, theirs.alpha, *arrays[other])
         sure = (count >= needed) & (one.alpha > 0)
         mean = np.where(sure, (one.distance + total) / (1 + count), one.distance).astype(np.float32)
-        alpha = (sure | (loose >= needed)).astype(np.float32)
-        say = np.where(sure, np.float32(1), np.float32(LOOSE_SAY))
-        result.append(DepthMap(one.camera, mean, alpha, trust(one.camera, mean, alpha) * say))
+        alpha = sure.astype(np.float32)
+        result.append(DepthMap(one.camera, mean, alpha, trust(one.camera, mean, alpha)))
         gaps.append(spread[sure] / np.maximum(count[sure], 1))
         confirmed, pixels = confirmed + int(sure.sum()), pixels + sure.size
     between = np.concatenate(gaps)
@@ -69,7 +64,7 @@ def _back(place, rotation, centre, lens, column, row):  # pragma: no cover - com
 
 @kernel()
 def _confirm(
-    total, spread, count, loose, points, distance, alpha, rotation, centre, lens,
+    total, spread, count, points, distance, alpha, rotation, centre, lens,
     their_distance, their_alpha, their_rotation, their_centre, their_lens,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Add the distances at which another map sees what this one sees."""
@@ -99,8 +94,6 @@ def _confirm(
             if abs(away - distance[row, column]) > DEPTH_SHARE * distance[row, column]:
                 continue
             back = _back(place, rotation, centre, lens, column, row)
-            if back <= LOOSE_PIXELS:
-                loose[row, column] += 1
             if back > PIXELS:
                 continue
             total[row, column] += away

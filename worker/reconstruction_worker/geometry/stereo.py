@@ -38,6 +38,8 @@ POINT_SAY, POINT_REACH = 1.0, 4.0
 FIELD_SAY, FIELD_REACH = 0.06, 12.0
 """Cost of being `FIELD_REACH` planes or more away from the field's depth."""
 
+CONVINCING = 0.2
+"""Share of the pixels that must be confirmed for the photos to be believed rather than the field."""
 FIELD_TRUST = 0.01
 """Trust in the field's depth beside what photos confirm."""
 
@@ -57,20 +59,25 @@ def stereo_maps(
     points: SparsePoints,
     done: Callable[[int], None] = lambda count: None,
 ) -> Agreement | None:
-    """Depth maps of the photos that have neighbours to be compared with; None where hardly any have (poses without
-    points, photos from one spot). `field` has the trained field's depth by the views' names."""
+    """Depth maps of the photos that can be compared with neighbours; None where too few can (poses without points,
+    photos down a street), or where they do not confirm each other. `field` has the trained field's depth by the views'
+    names."""
     shots = [_shot(view, points) for view in views]
     seen = [set(points.seen[view.name].tolist()) for view in views]
     near = [_neighbours(number, shots, seen, points.places) for number in range(len(shots))]
-    if sum(len(some) > 0 for some in near) < max(2, len(views) / 2):
+    others = [[shots[n].photo for n in some] for some in near]
+    planes = [_planes(shot, photos) for shot, photos in zip(shots, others, strict=True)]
+    if sum(family is not None for family in planes) < max(2, len(views) / 2):
         return None
     maps, prior = [], []
-    for number, shot in enumerate(shots):
-        if near[number]:
+    for number, (shot, family) in enumerate(zip(shots, planes, strict=True)):
+        if family is not None:
             prior.append(field.get(shot.view.name))
-            maps.append(_depth(shot, [shots[n].photo for n in near[number]], prior[-1]))
+            maps.append(_depth(shot, others[number], family, prior[-1]))
         done(number + 1)
     found = agreed(maps)
+    if found.confirmed < CONVINCING:
+        return None
     return replace(found, maps=[_completed(one, other) for one, other in zip(found.maps, prior, strict=True)])
 
 
@@ -113,10 +120,15 @@ def _angles(places: NDArray[np.float64], one: Camera, other: Camera) -> NDArray[
     return np.arccos(np.clip((a * b).sum(axis=1), -1, 1))
 
 
-def _depth(shot: _Shot, neighbours: list[Grey], field: DepthMap | None) -> DepthMap:
+def _planes(shot: _Shot, neighbours: list[Grey]) -> Planes | None:
+    if not neighbours:
+        return None
+    return planes_through(shot.photo.camera, shot.points, [other.camera for other in neighbours])
+
+
+def _depth(shot: _Shot, neighbours: list[Grey], planes: Planes, field: DepthMap | None) -> DepthMap:
     """What the photo, its points and the field say together."""
     camera = shot.photo.camera
-    planes = planes_through(camera, shot.points, [other.camera for other in neighbours])
     cost = sweep(shot.photo, neighbours, planes)
     cost[:, planes.inverse_depth(camera, np.zeros((camera.height, camera.width))) <= 0] = UNKNOWN
     _heed_points(cost, camera, planes, shot.points)

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from ..engines.base import Camera
 from .cameras import project
 
-WINDOW = 7
-"""Side of the compared patches, in pixels."""
+WINDOWS = (7, 21)
+"""Sides of the compared patches, in pixels: small ones for accuracy, large ones to recognise foliage, whose leaves look
+different from everywhere and whose crowns do not."""
 CONTRAST = 2.5
 """Standard deviation of grey values (0..255) at which a patch says half of what a rich one says."""
 STEP_PIXELS = 0.7
 """How far the neighbours' pixels move from one plane to the next."""
-FEWEST_PLANES, MOST_PLANES = 16, 112
+FEWEST_PLANES, MOST_PLANES = 16, 128
 MARGIN, LEAST_MARGIN = 0.25, 0.12
 """What is added at both ends of the inverse depths of the sparse points, as a share of their range and of their median:
 what is hard to recognise from elsewhere, like a tree, has no points and stands out."""
@@ -67,8 +68,9 @@ def plane_coordinates(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.f
     return u, v
 
 
-def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list[Camera]) -> Planes:
-    """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for."""
+def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list[Camera]) -> Planes | None:
+    """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for; None where
+    that would be too many: down a street things are so near and so far that such planes do not find them."""
     pixels, depth = project(camera, points)
     u, v = (pixels[:, 0] - camera.cx) / camera.fx, (pixels[:, 1] - camera.cy) / camera.fy
     inverse = 1 / depth
@@ -81,15 +83,15 @@ def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list
     high = high + margin
     shift = np.median([_shift(camera, other, float(np.median(depth))) for other in neighbours])
     count = math.ceil((high - low) * max(float(shift), 1e-9) / STEP_PIXELS) + 1
-    return Planes(slope, np.linspace(low, high, min(max(count, FEWEST_PLANES), MOST_PLANES)))
+    return Planes(slope, np.linspace(low, high, max(count, FEWEST_PLANES))) if count <= MOST_PLANES else None
 
 
 def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.float32]:
     """Cost 0..2 of each plane at each pixel [D, H, W]: one minus the mean correlation with the better half of the
     neighbours (the others may not see the spot). What is plain, or outside of them, costs the same at all depths."""
     shape = photo.values.shape
-    mean, deviation = _moments(photo.values)
-    telling = deviation**2 / (deviation**2 + CONTRAST**2)
+    mine = [_moments(photo.values, window) for window in WINDOWS]
+    telling = [deviation**2 / (deviation**2 + CONTRAST**2) for _, deviation in mine]
     cost = np.empty((len(planes.offsets), *shape), np.float32)
     scores = np.empty((len(neighbours), *shape), np.float32)
     better = (len(neighbours) + 1) // 2
@@ -97,12 +99,16 @@ def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.flo
         normal = planes.slope[[1, 2, 0]] + np.array([0, 0, offset])
         for n, other in enumerate(neighbours):
             warped, valid = _warped(other, photo.camera, normal)
-            scores[n] = np.where(valid, _correlation(photo.values, mean, deviation, warped), -2)
+            both = sum(
+                share * _correlation(photo.values, *moments, warped, window)
+                for share, moments, window in zip(telling, mine, WINDOWS, strict=True)
+            )
+            scores[n] = np.where(valid, both / np.float32(len(WINDOWS)), -2)
         best = -np.partition(-scores, better - 1, axis=0)[:better] if better < len(neighbours) else scores
         known = best > -2
         count = known.sum(axis=0)
         likeness = np.where(known, best, 0).sum(axis=0) / np.maximum(count, 1)
-        cost[k] = UNKNOWN - np.where(count > 0, telling * likeness, 0)
+        cost[k] = UNKNOWN - np.where(count > 0, likeness, 0)
     return cost
 
 
@@ -156,9 +162,10 @@ def _lens(camera: Camera) -> NDArray[np.float64]:
     return np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]])
 
 
-def _moments(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    mean = np.asarray(cv2.blur(values, (WINDOW, WINDOW)), np.float32)
-    square = cv2.blur(values * values, (WINDOW, WINDOW))
+def _moments(values: NDArray[np.float32], window: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of the patch around each pixel. [H, W] each"""
+    mean = np.asarray(cv2.blur(values, (window, window)), np.float32)
+    square = cv2.blur(values * values, (window, window))
     return mean, np.sqrt(np.maximum(square - mean * mean, 0))
 
 
@@ -167,8 +174,9 @@ def _correlation(
     mean: NDArray[np.float32],
     deviation: NDArray[np.float32],
     warped: NDArray[np.float32],
+    window: int,
 ) -> NDArray[np.float32]:
     """Normalised cross-correlation of the patches around each pixel. [H, W] -1..1"""
-    theirs, spread = _moments(warped)
-    product = cv2.blur(values * warped, (WINDOW, WINDOW))
+    theirs, spread = _moments(warped, window)
+    product = cv2.blur(values * warped, (window, window))
     return np.asarray((product - mean * theirs) / (np.maximum(deviation, 1) * np.maximum(spread, 1)), np.float32)
