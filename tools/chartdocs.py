@@ -23,7 +23,8 @@ CHART: Final = Path("charts/reconstruction-operator")
 TABLE_BEGIN: Final = "<!-- values: written by `make crds` -->"
 TABLE_END: Final = "<!-- end of values -->"
 _KEY: Final = re.compile(r"^( *)([A-Za-z0-9]+):")
-_JSON_TYPES: Final = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
+_JSON_TYPES: Final = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object",
+                      type(None): "null"}  # fmt: skip
 
 
 @dataclass

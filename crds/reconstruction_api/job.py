@@ -232,6 +232,12 @@ class ReconstructionJobSpec(ApiModel):
 
     profile_name: DNSSubdomain = "default"
     """ReconstructionProfile of the namespace or, when there is none of that name, ClusterReconstructionProfile."""
+    queue_name: DNSSubdomain | None = None
+    """Kueue's LocalQueue in the job's namespace through which its pods are admitted, one that the profile offers; the
+    profile's first when unset."""
+    priority_class_name: DNSSubdomain | None = None
+    """PriorityClass of the pods, one that the profile offers. It also decides whose turn it is while the number of jobs
+    is limited."""
     source: Source
     """The photos. Immutable."""
     images: Images = Field(default_factory=Images)

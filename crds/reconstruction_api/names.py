@@ -20,6 +20,9 @@ LABEL_CLASS: Final = f"{GROUP}/resource-class"
 LABEL_DIGEST: Final = f"{GROUP}/digest"
 LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 
+# Kueue admits a Job with this label; the value is the name of a LocalQueue.
+LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
+
 # A job's name leaves 11 characters for the suffix of its children (an object's label values hold 63).
 MAX_JOB_NAME: Final = 52
 

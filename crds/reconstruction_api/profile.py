@@ -11,6 +11,12 @@ from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Qu
 from .names import SOURCE_PATH, WORKSPACE_PATH
 from .rules import KeyedBy, Rule
 
+LicenseName = Annotated[str, Field(min_length=1, max_length=100)]
+"""SPDX identifier, or the name that an engine gives its licence."""
+
+FREE_LICENSES = ("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT")
+"""Allow commercial use without further conditions than to name the authors."""
+
 
 class EngineImage(ApiModel):
     """An engine that jobs may name, and the image that runs it."""
@@ -19,6 +25,9 @@ class EngineImage(ApiModel):
     """Name of the engine, as in a job's spec.engine."""
     image: str = Field(min_length=1, max_length=512)
     """Container image with the worker and this engine."""
+    license: LicenseName | None = None
+    """Licence of the engine, as in acceptedLicenses; jobs with an engine whose licence is not accepted are refused at
+    once. Where unset the worker checks the one that the engine declares."""
 
 
 class Toleration(TypedDict, total=False):
@@ -67,6 +76,26 @@ class Workspace(ApiModel):
     """Access modes of the claim. ReadWriteOnce keeps a job's pods on one node where the volume demands it."""
 
 
+class Limits(ApiModel):
+    """The most that jobs of a profile may use. What is unset is not limited."""
+
+    max_concurrent_jobs: int | None = Field(default=None, ge=0, le=100_000)
+    """Jobs of this profile that run at the same time; others wait for their turn. Holds at once when changed, for jobs
+    that have not started."""
+    max_concurrent_jobs_per_namespace: int | None = Field(default=None, ge=0, le=100_000)
+    """The same for the jobs of each namespace."""
+    max_steps: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Most that a job's training.steps may be."""
+    max_active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    """Most that a job's activeDeadlineSeconds may be; also the deadline of jobs that set none."""
+    max_images: int | None = Field(default=None, ge=2, le=100_000)
+    """Most photos a job may have."""
+    max_file_size: Size | None = None
+    """A photo that is larger is left out (200M when unset)."""
+    max_set_size: Size | None = None
+    """A source that is larger in all fails the job (20G when unset)."""
+
+
 class ProfileSpec(ApiModel):
     """What the platform team decides: images, hardware, storage. Users name a profile and never write pod specs."""
 
@@ -88,6 +117,15 @@ class ProfileSpec(ApiModel):
     """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset."""
     termination_grace_seconds: int = Field(default=60, ge=5, le=3600)
     """Time a pod has to write its checkpoint when asked to stop."""
+    limits: Limits = Field(default_factory=Limits)
+    """The most that jobs may use."""
+    accepted_licenses: list[LicenseName] = Field(default_factory=lambda: list(FREE_LICENSES), max_length=32)
+    """Licences of engines that the platform team has accepted."""
+    queue_names: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=16)
+    """Kueue's LocalQueues that jobs may name; the first is used by jobs that name none. Without any, pods start without
+    Kueue."""
+    priority_class_names: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=16)
+    """PriorityClasses that jobs may name, the most urgent first. Jobs that name none have none and come last."""
 
 
 class HostPath(ApiModel):

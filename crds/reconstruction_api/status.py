@@ -168,8 +168,11 @@ class ReconstructionJobStatus(ApiModel):
     """The profile that the job runs with."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""
+    admission_time: Timestamp | None = None
+    """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
+    or has ended."""
     start_time: Timestamp | None = None
-    """When the job was accepted."""
+    """When the first pod was asked for."""
     completion_time: Timestamp | None = None
     """When the job ended; absent while it waits for a profile or goes on."""
     cancellation: CancellationStatus | None = None

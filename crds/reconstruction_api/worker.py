@@ -23,6 +23,17 @@ TERMINATION_MESSAGE_LIMIT = 4096
 _PACKED = "z:"  # marks a compressed message; JSON never begins so
 
 
+class SourceLimits(ApiModel):
+    """What the profile allows a source to hold; what is unset is as the worker thinks best."""
+
+    max_images: int | None = None
+    """Most usable photos."""
+    max_file_bytes: int | None = None
+    """A larger photo is left out."""
+    max_set_bytes: int | None = None
+    """A larger set is refused."""
+
+
 class WorkerJob(ApiModel):
     """What a worker is asked to do; travels as JSON in the pod's environment."""
 
@@ -38,6 +49,10 @@ class WorkerJob(ApiModel):
     """Stages to run."""
     spec: ReconstructionJobSpec
     """What is wanted, as accepted by the operator."""
+    limits: SourceLimits = Field(default_factory=SourceLimits)
+    """What the profile allows."""
+    accepted_licenses: list[str] | None = None
+    """Licences of engines that may be used; any when None."""
 
 
 class Failure(ApiModel):

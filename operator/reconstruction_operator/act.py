@@ -60,7 +60,9 @@ class Actor:
         claim = self._store.claim(job.key)
         if claim is None or claim.parent_uid != job.uid:
             raise Outdated("the workspace's claim is somebody else's")
-        self._store.see_child_job(await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest))
+        answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
+        suspend = action.manifest["spec"].get("suspend", False)
+        self._store.see_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 

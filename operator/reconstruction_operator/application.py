@@ -24,12 +24,13 @@ from .kube import ApiError, Kube, load_configuration
 from .leader import Lease, LeaseSettings
 from .metrics import Metrics
 from .model import JobKey
-from .observe import observe
+from .observe import observe, order_of
 from .policies.measures import measures
 from .progress import LiveUpdates
 from .queue import JobQueue
 from .resync import resync
 from .settings import Settings
+from .slots import Limits, Slots
 from .store import Store
 from .tokens import TokenReviewer
 from .watching import Watching
@@ -48,7 +49,10 @@ class Application:
     def __init__(self, settings: Settings, kube: Kube, watching_configuration):
         self._settings = settings
         self._kube = kube
-        self._store = Store()
+        self._slots = Slots(
+            Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
+        )
+        self._store = Store(self._slots)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
@@ -72,6 +76,7 @@ class Application:
             ),
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
+        self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         kube.called = self.metrics.api_calls.inc
 
@@ -144,6 +149,7 @@ class Application:
             return None
         now = datetime.now(UTC)
         plan = decide(observed, now)
+        self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
         try:
             await self._actor.act(observed.job, plan)
             engine = observed.job.spec.engine if observed.job.spec is not None else ""
@@ -163,6 +169,9 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
         return min(waits) if waits else None
+
+    def _wake(self, key: JobKey) -> None:
+        self._queue.add(key)
 
     async def _resync(self) -> None:
         while True:

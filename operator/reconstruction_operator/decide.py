@@ -16,12 +16,13 @@ from .plan import Action, CreateJob, Emit, Plan
 from .policies.accept import accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
-from .policies.children import Blocked, blocked, creations, outdated
+from .policies.children import Blocked, blocked, creations, may_start, outdated
 from .policies.conditions import conditions
 from .policies.notices import notices
 from .policies.progress import artifacts, current_stage, job_progress, metrics, stage_statuses
 from .policies.renewal import current_digest
 from .policies.schedule import next_check
+from .policies.turn import WAITS_FOR_TURN, admission_time
 from .policies.workspace import removals
 from .times import format_time
 
@@ -37,6 +38,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     status = _status(
         observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
     )
+    waiting = obstacle is not None and obstacle.reason == WAITS_FOR_TURN and may_start(situation)
     told = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
@@ -48,6 +50,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         status=None if status == job.status else status,
         actions=actions,
         next_check=next_check(situation, obstacle),
+        place="held" if status.admission_time else "waiting" if waiting else "none",
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
@@ -71,6 +74,7 @@ def _status(
         failure=situation.failure,
         profile=situation.acceptance.snapshot or before.profile,
         workspace_claim=_workspace_claim(observed, situation, started),
+        admission_time=admission_time(observed, situation, started=started, now=now),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=(before.completion_time or format_time(now)) if ended else None,
         cancellation=situation.cancellation,

@@ -1,7 +1,7 @@
-"""Finds out why child objects make no headway: the cluster says so in Events only.
+"""Finds out why child objects make no headway: the cluster says so in Events, Kueue in its Workloads.
 
-Events are not watched: they are many, and almost none matters. When a decision asks, the latest Event about the object
-is read; all that is asked within a namespace is answered by one listing, and the next one waits a while.
+These are not watched: they are many, and almost none matters. When a decision asks, the latest Event about the
+object is read; all that is asked within a namespace is answered by one listing a kind, and the next one waits a while.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 10.0
 _MOST_EVENTS = 2000
 _UNTELLING = ("WaitForFirstConsumer", "SuccessfulCreate", "Scheduled", "Pulling", "Pulled", "Created", "Started")
+
+_KUEUE_VERSIONS = ("v1beta2", "v1beta1")
+"""Kueue 0.15 brought the first; the fields that matter are the same in both."""
 
 Document = dict[str, Any]
 
@@ -66,12 +69,13 @@ class Inquiries:
     async def _answer(self, namespace: str, asked: dict[Inquiry, JobKey]) -> None:
         for kind in sorted({inquiry.kind for inquiry in asked}):
             try:
-                said = await self._latest(namespace, kind)
+                said = await (self._workloads(namespace) if kind == "Workload" else self._latest(namespace, kind))
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                _log.warning("events were not read: %s", error, extra={"namespace": namespace})
+                _log.warning("the cluster did not say why: %s", error, extra={"namespace": namespace})
                 continue
             for inquiry, key in asked.items():
-                if inquiry.kind == kind and self._store.explain(key, inquiry.uid, said.get(inquiry.uid, "")):
+                answer = said.get(inquiry.uid) or said.get("", "")
+                if inquiry.kind == kind and self._store.explain(key, inquiry.uid, answer):
                     self._enqueue(key)
 
     async def _latest(self, namespace: str, kind: str) -> dict[str, str]:
@@ -86,6 +90,32 @@ class Inquiries:
             if count >= _MOST_EVENTS:
                 break
         return {uid: message for uid, (_, message) in latest.items()}
+
+    async def _workloads(self, namespace: str) -> dict[str, str]:
+        """What keeps the Workloads of Jobs from being admitted, by the uid of the Job; "" stands for all of them."""
+        for version in _KUEUE_VERSIONS:
+            try:
+                items = [item async for item in self._kube.list(paths.workloads(version, namespace))]
+            except ApiError as error:
+                if error.not_found:
+                    continue
+                raise
+            return {uid: words for item in items if (words := _held_back_by(item)) for uid in _owners(item)}
+        return {"": "there is no Kueue in this cluster"}
+
+
+def _owners(item: Document) -> list[str]:
+    return [owner["uid"] for owner in item["metadata"].get("ownerReferences") or []]
+
+
+def _held_back_by(workload: Document) -> str:
+    """The message of the first condition that says why the Workload has no quota."""
+    conditions = {each["type"]: each for each in (workload.get("status") or {}).get("conditions") or []}
+    for kind, status in (("QuotaReserved", "False"), ("Evicted", "True"), ("Admitted", "False")):
+        found = conditions.get(kind)
+        if found is not None and found.get("status") == status and found.get("message"):
+            return found["message"]
+    return ""
 
 
 def _time(event: Document) -> str:

@@ -58,6 +58,9 @@ class Metrics:
             "reconstructionjob_finished_total", "Jobs that ended, by their Succeeded condition.",
             "namespace", "engine", "outcome", "reason",
         )  # fmt: skip
+        self.waiting = Gauge(
+            "reconstructionjob_waiting_for_turn", "Jobs that wait because as many run as may.", registry=self.registry
+        )
         self.retries = self._counter(
             "reconstructionjob_retries_total", "Attempts that failed and were followed by another.",
             "resource_class", "reason",

@@ -70,6 +70,8 @@ class ChildJob:
     deleting: bool = False
     suspended: bool = False
     """spec.suspend of the Job: whoever admits it, such as Kueue, has not done so yet or has taken it back."""
+    queue: str = ""
+    """Kueue's LocalQueue that admits it, if any does."""
     created: datetime | None = None
     ended: datetime | None = None
 
@@ -146,6 +148,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Whether a job may start as far as the number of running jobs is limited."""
+
+    granted: bool = True
+    scope: str = ""
+    """What is full: everywhere, namespace, profile, or profile in namespace."""
+    limit: int = 0
+    """Jobs that may run there at the same time."""
+    ahead: int = 0
+    """Jobs of the same namespace and profile that come first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The operator's own settings that decisions depend on."""
 
@@ -169,6 +184,8 @@ class Observed:
     child_jobs: tuple[ChildJob, ...] = ()
     pods: tuple[Pod, ...] = ()
     claim: Claim | None = None
+    turn: Turn = field(default_factory=Turn)
+    """Whether the job may take part among those that run."""
     explanations: Mapping[str, str] = field(default_factory=dict)
     """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
     refusal: Refusal | None = None

@@ -12,6 +12,7 @@ from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView
 from .policies.accept import describe
+from .slots import Order
 from .store import Store, StoredJob, unpacked
 
 _RECENT = 256
@@ -31,6 +32,7 @@ def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Poli
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
         claim=store.claim(key),
+        turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
         refusal=store.refusal(key),
         live=live,
@@ -65,6 +67,14 @@ def _spec(text: str) -> tuple[ReconstructionJobSpec | None, str]:
 @lru_cache(maxsize=_RECENT)
 def _status(packed: bytes) -> ReconstructionJobStatus:
     return ReconstructionJobStatus.model_validate_json(unpacked(packed), extra="ignore")
+
+
+def order_of(observed: Observed, created: str) -> Order:
+    """The job's place among those that wait for their turn: the most urgent first, then the oldest."""
+    spec, profile = observed.job.spec, observed.profile
+    ranking: list[str] = profile.spec.get("priorityClassNames") or [] if profile is not None else []
+    named = spec.priority_class_name if spec is not None else None
+    return Order(ranking.index(named) if named in ranking else len(ranking), created, observed.job.key)
 
 
 def _profile_names(profiles: dict[tuple[str, str], ProfileView], namespace: str) -> tuple[str, ...]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST, LABEL_JOB, LABEL_JOB_UID
+from reconstruction_api.names import (
+    LABEL_ATTEMPT,
+    LABEL_CLASS,
+    LABEL_DIGEST,
+    LABEL_JOB,
+    LABEL_JOB_UID,
+    LABEL_QUEUE,
+)
 from reconstruction_api.stages import ResourceClass
 
 from .manifests.pod import CONTAINER
@@ -36,6 +43,13 @@ def profile(document: Document) -> ProfileView:
     )
 
 
+def concurrency(document: Document) -> tuple[int | None, int | None]:
+    """How many jobs of a profile may run at the same time: in all, and of each namespace."""
+    limits = (document.get("spec") or {}).get("limits") or {}
+    jobs, of_namespace = limits.get("maxConcurrentJobs"), limits.get("maxConcurrentJobsPerNamespace")
+    return jobs if isinstance(jobs, int) else None, of_namespace if isinstance(of_namespace, int) else None
+
+
 def child_job(document: Document) -> ChildJob:
     metadata, status, marks = document["metadata"], document.get("status") or {}, labels(document)
     conditions = {each["type"]: each for each in status.get("conditions") or [] if each.get("status") == "True"}
@@ -53,6 +67,7 @@ def child_job(document: Document) -> ChildJob:
         message=end.get("message", ""),
         deleting="deletionTimestamp" in metadata,
         suspended=bool((document.get("spec") or {}).get("suspend")),
+        queue=marks.get(LABEL_QUEUE, ""),
         created=parse_time(metadata.get("creationTimestamp")),
         ended=parse_time(end.get("lastTransitionTime")),
     )

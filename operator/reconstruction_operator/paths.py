@@ -39,6 +39,11 @@ def core_events(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/events"
 
 
+def workloads(version: str, namespace: str) -> str:
+    """Kueue's view of Jobs in its queues."""
+    return f"/apis/kueue.x-k8s.io/{version}/namespaces/{namespace}/workloads"
+
+
 def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 

@@ -60,10 +60,12 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Why does this object make no headway? The answer is in its latest Event."""
+    """Why does this object make no headway? The answer is in its latest Event, or in the conditions of the Workload
+    that Kueue made for a Job."""
 
-    kind: Literal["Job", "PersistentVolumeClaim", "Pod"]
+    kind: Literal["Job", "PersistentVolumeClaim", "Pod", "Workload"]
     uid: str
+    """Of the object; of the Job for its Workload."""
 
 
 Action = DeleteJob | DeletePod | DeleteClaim | EnsureClaim | CreateJob | Emit
@@ -78,5 +80,7 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
+    place: Literal["held", "waiting", "none"] = "none"
+    """Among the jobs that run, among those that wait for their turn, or neither."""
     inquiries: tuple[Inquiry, ...] = ()
     """Objects that make no headway, and of which the cluster may have said why."""

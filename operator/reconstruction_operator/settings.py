@@ -20,6 +20,9 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+OptionalCount = Annotated[int | None, Field(ge=0, le=1_000_000)]
+
+
 class Settings(BaseModel):
     """`http_port` is flag `--http-port` and environment variable `RECONSTRUCTION_OPERATOR_HTTP_PORT`; flags win."""
 
@@ -53,6 +56,10 @@ class Settings(BaseModel):
     """Pause between attempts to take or renew the Lease."""
     concurrency: int = Field(default=16, ge=1, le=256)
     """Jobs that are worked on at the same time."""
+    max_concurrent_jobs: OptionalCount = None
+    """Jobs that run at the same time in all; not limited when unset."""
+    max_concurrent_jobs_per_namespace: OptionalCount = None
+    """Jobs of one namespace that run at the same time; not limited when unset."""
     resync_seconds: float = Field(default=600, ge=1)
     """Every job is looked at again after this time, even if nothing was observed."""
     status_interval_seconds: float = Field(default=1.0, ge=0)

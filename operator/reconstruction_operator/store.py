@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
 
 from . import parse
 from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
+from .slots import Lane, Limits, Slots
 
 Document = dict[str, Any]
 K = TypeVar("K")
@@ -32,15 +33,19 @@ class StoredJob:
     generation: int
     resource_version: str
     deleting: bool
+    created: str
     spec: str
     status: bytes
     profile_name: str
+    pinned: tuple[str, str] | None
+    """Namespace and name of the profile in its status."""
 
 
 class Store:
     """Everything seen. Each `see_*` returns the job that should be looked at, or None when nothing is new."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots: Slots | None = None) -> None:
+        self.slots = Slots(Limits(), lambda _: None) if slots is None else slots
         self.jobs: dict[JobKey, StoredJob] = {}
         self.profiles: dict[tuple[str, str], ProfileView] = {}
         self._child_jobs: dict[JobKey, dict[str, ChildJob]] = {}
@@ -53,7 +58,7 @@ class Store:
     def see_job(self, document: Document) -> JobKey | None:
         if not self._is_newer(document):
             return None
-        metadata, spec = document["metadata"], document.get("spec") or {}
+        metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
         key = JobKey(metadata["namespace"], metadata["name"])
         self.jobs[key] = StoredJob(
             key=key,
@@ -61,10 +66,13 @@ class Store:
             generation=metadata.get("generation", 0),
             resource_version=metadata.get("resourceVersion", ""),
             deleting="deletionTimestamp" in metadata,
+            created=metadata.get("creationTimestamp", ""),
             spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
-            status=_packed(document.get("status") or {}),
+            status=_packed(status),
             profile_name=spec.get("profileName") or "default",
+            pinned=_pinned(status.get("profile"), key.namespace),
         )
+        self._record_slot(key, status)
         return key
 
     def see_written_status(self, document: Document, status: Document) -> None:
@@ -72,12 +80,26 @@ class Store:
         key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
         if self._is_newer(document) and key in self.jobs:
             version = document["metadata"]["resourceVersion"]
-            self.jobs[key] = replace(self.jobs[key], resource_version=version, status=_packed(status))
+            pinned = _pinned(status.get("profile"), key.namespace)
+            known = self.jobs[key]
+            self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
+            self._record_slot(key, status)
+
+    def _record_slot(self, key: JobKey, status: Document) -> None:
+        self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
+
+    def lane(self, key: JobKey) -> Lane:
+        """The namespace and profile by which the job is counted."""
+        job, (namespace, name) = self.jobs[key], (key.namespace, self.jobs[key].profile_name)
+        if job.pinned is not None and job.pinned[1] == name:
+            return Lane(namespace, job.pinned)
+        return Lane(namespace, (namespace if (namespace, name) in self.profiles else "", name))
 
     def see_profile(self, document: Document) -> list[JobKey]:
         """The jobs that name it."""
         view = parse.profile(document)
         self.profiles[view.namespace, view.name] = view
+        self.slots.limit_profile((view.namespace, view.name), *parse.concurrency(document))
         return self._jobs_naming(view.namespace, view.name)
 
     def see_child_job(self, document: Document) -> JobKey | None:
@@ -106,11 +128,13 @@ class Store:
             del self.jobs[key]
             self._explanations.pop(key, None)
             self._refusals.pop(key, None)
+            self.slots.forget(key)
         return key
 
     def forget_profile(self, document: Document) -> list[JobKey]:
         place = (document["metadata"].get("namespace", ""), document["metadata"]["name"])
         self.profiles.pop(place, None)
+        self.slots.forget_profile(place)
         return self._jobs_naming(*place)
 
     def forget_child_job(self, document: Document) -> JobKey | None:
@@ -214,6 +238,12 @@ def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, 
 
 def _stub(key: JobKey, name: str, uid: str) -> Document:
     return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
+
+
+def _pinned(snapshot: Document | None, namespace: str) -> tuple[str, str] | None:
+    if not snapshot:
+        return None
+    return namespace if snapshot.get("kind") == PROFILE_KIND else "", snapshot.get("name", "")
 
 
 def _packed(status: Document) -> bytes:

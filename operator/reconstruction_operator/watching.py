@@ -62,6 +62,8 @@ class Watching:
             for informer in self.informers:
                 await informer.synced.wait()
             await self.list_profiles()
+            if self._store.slots.limited:
+                await self._list_jobs()
             await kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
@@ -88,6 +90,12 @@ class Watching:
                 found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         for namespace, name in set(self._store.profiles) - found:
             self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
+
+    async def _list_jobs(self) -> None:
+        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other."""
+        for path in listings(API, JOB_PLURAL, self._namespaces):
+            async for item in self._kube.list(path):
+                self._enqueue(self._store.see_job(item))
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

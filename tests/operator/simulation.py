@@ -23,6 +23,7 @@ from reconstruction_operator.model import (
     Policy,
     ProfileView,
     Refusal,
+    Turn,
 )
 from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
 from reconstruction_operator.times import format_time
@@ -54,6 +55,10 @@ class Cluster:
     refusing: str = ""
     """What the API server says to whoever wants to create something; it takes everything when empty."""
     explanations: dict[str, str] = field(default_factory=dict)
+    has_room: bool = True
+    """Whether another job may start beside those that run."""
+    promised: bool = False
+    """The job has been given a slot that its status does not show yet."""
     created: list[str] = field(default_factory=list)
     removed_by_people: set[str] = field(default_factory=set)
     completed: set[tuple[str, str]] = field(default_factory=set)
@@ -72,13 +77,18 @@ class Cluster:
         )  # fmt: skip
         return Observed(
             job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
-            tuple(self.pods.values()), self.claim, self.explanations, self.refusal, self.live, POLICY,
+            tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live, POLICY,
         )  # fmt: skip
+
+    def _turn(self) -> Turn:
+        return Turn() if self.has_room or self.promised else Turn(False, "profile", 2, 1)
 
     def decide(self) -> tuple[Observed, Plan]:
         self.decisions += 1
         seen = self.observe()
-        return seen, decide(seen, self.now)
+        plan = decide(seen, self.now)
+        self.promised = plan.place == "held" and (self.promised or self.has_room)
+        return seen, plan
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
         """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
@@ -147,6 +157,8 @@ class Cluster:
         self._check_not_done(resource_class)
         if self.held:
             raise BrokenPromiseError(f"{name} was created although the job is held")
+        if "admissionTime" not in self.raw_status:
+            raise BrokenPromiseError(f"{name} was created although it is not the job's turn")
         self.created.append(name)
         container = action.manifest["spec"]["template"]["spec"]["containers"][0]
         order = next(each["value"] for each in container["env"] if each["name"] == ENV_JOB)
@@ -324,6 +336,9 @@ class Cluster:
             return
         stirring = any(not job.finished or job.deleting for job in self.child_jobs.values())
         stirring = stirring or any(not pod.finished for pod in self.pods.values())
+        waiting = any(each.reason == "ConcurrencyLimit" for each in status.conditions)
+        if waiting and (self.has_room or plan.place != "waiting"):
+            raise BrokenPromiseError("the job waits for a turn that nobody will give it")
         if plan.next_check is None and not stirring:
             raise BrokenPromiseError("nothing will ever wake this job again")
         if plan.next_check is not None and plan.next_check <= self.now:

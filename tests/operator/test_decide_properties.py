@@ -25,6 +25,7 @@ def reconcile_and_die(cluster: Cluster, number: int) -> None:
     """SIGKILL after some of the plan's calls."""
     seen, plan = cluster.decide()
     cluster.act(seen, plan, dies_after=number % 4)
+    cluster.promised = False
 
 
 def act_late(cluster: Cluster, number: int) -> None:
@@ -152,6 +153,11 @@ def refuse(cluster: Cluster, number: int) -> None:
     cluster.refusing = ["", "jobs is forbidden: exceeded quota: team", "denied by policy"][number % 3]
 
 
+def crowd(cluster: Cluster, number: int) -> None:
+    """Others take all slots, or leave one."""
+    cluster.has_room = number % 2 == 0
+
+
 def explain(cluster: Cluster, number: int) -> None:
     uids = [*(job.uid for job in cluster.child_jobs.values()), *(pod.uid for pod in cluster.pods.values())]
     cluster.explanations = dict.fromkeys(uids[: number % 3], f"words {number}")
@@ -166,7 +172,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
     for each in (
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
-        change_mesh, change_images, set_deadline, change_profile, refuse, explain, wait,
+        change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, wait,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
     )
 }  # fmt: skip
@@ -197,7 +203,7 @@ def play(history: list[Step]) -> Cluster:
 def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
     cluster = play(history)
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
-    cluster.refusing = ""
+    cluster.refusing, cluster.has_room = "", True
     cluster.edit(
         suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None
     )

@@ -7,8 +7,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import pytest
+
 from reconstruction_operator.inquiry import Inquiries
-from reconstruction_operator.kube import Kube
+from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.plan import Inquiry
 from reconstruction_operator.store import Store
@@ -19,12 +21,15 @@ from .builders import KEY, UID
 class Cluster:
     """Events of one namespace."""
 
-    def __init__(self, *events: dict[str, Any]) -> None:
+    def __init__(self, *events: dict[str, Any], missing: tuple[str, ...] = ()) -> None:
         self.events = list(events)
+        self.missing = missing
         self.listings: list[tuple[str, str]] = []
 
     async def list(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[dict[str, Any]]:
         self.listings.append((path, fields))
+        if any(each in path for each in self.missing):
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
         for event in self.events:
             yield event
 
@@ -79,3 +84,28 @@ async def test_what_is_asked_within_a_namespace_is_answered_by_one_listing_a_kin
         await asyncio.sleep(0.001)
     task.cancel()
     assert cluster.listings == [("/api/v1/namespaces/museum/events", "involvedObject.kind=Job")]
+
+
+def workload(uid: str, *conditions: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "metadata": {"ownerReferences": [{"uid": uid}]},
+        "status": {"conditions": [{"type": kind, "status": status, "message": m} for kind, status, m in conditions]},
+    }
+
+
+@pytest.mark.parametrize("missing", [(), ("v1beta2",)])
+async def test_kueue_is_asked_through_its_workloads(missing: tuple[str, ...]) -> None:
+    items = [
+        workload("admitted", ("QuotaReserved", "True", "yes"), ("Evicted", "False", "")),
+        workload("held", ("QuotaReserved", "False", "no quota")),
+    ]
+    known = store()
+    inquiries = [Inquiry("Workload", uid) for uid in ("held", "admitted", "unknown")]
+    await answered(Cluster(*items, missing=missing), known, *inquiries)
+    assert known.explanations(KEY) == {"held": "no quota"}
+
+
+async def test_a_cluster_without_kueue_is_named_as_the_reason() -> None:
+    known = store()
+    await answered(Cluster(missing=("kueue",)), known, Inquiry("Workload", "j"))
+    assert known.explanations(KEY) == {"j": "there is no Kueue in this cluster"}

@@ -184,3 +184,26 @@ def test_names_of_children_differ_by_everything_that_makes_an_attempt() -> None:
         for attempt in (1, 2, 11)
     }
     assert len(names) == 36
+
+
+def test_a_queue_holds_the_child_job_back_until_kueue_lets_it_start() -> None:
+    manifest = child(profile=cluster_profile(queueNames=["gpus", "spare"]))
+    assert manifest["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert manifest["spec"]["suspend"] is True
+    chosen = child(spec_of(queueName="spare"), profile=cluster_profile(queueNames=["gpus", "spare"]))
+    assert chosen["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "spare"
+    plain = child()
+    assert "suspend" not in plain["spec"] and "kueue.x-k8s.io/queue-name" not in plain["metadata"]["labels"]
+
+
+def test_a_priority_class_that_the_profile_offers_is_the_pods() -> None:
+    manifest = child(spec_of(priorityClassName="urgent"), profile=cluster_profile(priorityClassNames=["urgent"]))
+    assert pod(manifest)["priorityClassName"] == "urgent"
+    assert "priorityClassName" not in pod(child())
+
+
+def test_the_worker_is_told_what_the_profile_allows() -> None:
+    manifest = child(profile=cluster_profile(limits={"maxImages": 9, "maxFileSize": "1M"}, acceptedLicenses=["MIT"]))
+    order = json.loads(environment(manifest)["RECONSTRUCTION_JOB"])
+    assert order["limits"] == {"maxImages": 9, "maxFileBytes": 1_000_000}
+    assert order["acceptedLicenses"] == ["MIT"]

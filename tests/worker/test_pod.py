@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from reconstruction_api.errors import ExitCode
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import ENV_JOB, ENV_PROGRESS_URL, ENV_TOKEN_FILE, ENV_WORKSPACE_CLAIM
 from reconstruction_api.stages import ResourceClass, stage_digests, stages_of
-from reconstruction_api.worker import PodReport, ProgressUpdate, WorkerJob
+from reconstruction_api.worker import PodReport, ProgressUpdate, SourceLimits, WorkerJob
 from reconstruction_worker import pod
 
 from .stage_packages import PACKAGE, a_spec, raising, write_stages
@@ -72,7 +73,9 @@ class Pod:
         monkeypatch.setenv(ENV_WORKSPACE_CLAIM, "statue-workspace")
         monkeypatch.setenv(ENV_TOKEN_FILE, str(folder / "token"))
 
-    def run(self, resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None) -> tuple[int, PodReport]:
+    def run(
+        self, resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None, **order: Any
+    ) -> tuple[int, PodReport]:
         """Exit status and final report."""
         job = WorkerJob(
             namespace="museum",
@@ -81,6 +84,7 @@ class Pod:
             attempt=2,
             resource_class=resource_class,
             spec=spec or ReconstructionJobSpec.model_validate(CLAIM_SPEC),
+            **order,
         )
         self.monkeypatch.setenv(ENV_JOB, job.model_dump_json(by_alias=True, exclude_none=True))
         log = self.folder / "termination-log"
@@ -214,3 +218,27 @@ def test_a_job_from_another_version_is_refused_with_the_field(tmp_path: Path, mo
     assert report is not None
     assert report.failure is not None
     assert "surprise" in report.failure.message
+
+
+def test_an_engine_whose_licence_the_profile_does_not_accept_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch)
+    status, report = a_pod.run(ResourceClass.PREPARE, accepted_licenses=["MIT"])
+    assert status == ExitCode.INVALID_INPUT
+    assert report.failure is not None and report.failure.code == "LicenseNotAccepted"
+    assert "'Apache-2.0'" in report.failure.message and "MIT" in report.failure.message
+    assert a_pod.run(ResourceClass.PREPARE, accepted_licenses=["Apache-2.0"])[0] == ExitCode.DONE
+
+
+def test_the_profiles_limits_reach_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tells = """
+from reconstruction_worker.stage import StageOutput
+
+def run(context):
+    (context.folder / "limits").write_text(str(context.limits.max_images))
+    return StageOutput("done")
+"""
+    a_pod = Pod(tmp_path, monkeypatch, ingest=tells)
+    a_pod.run(ResourceClass.PREPARE, limits=SourceLimits(max_images=7))
+    assert (a_pod.workspace / "ingest" / "limits").read_text() == "7"

@@ -22,6 +22,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     up = commands.add_parser("up", help="start a cluster; prints the path of its kubeconfig")
     up.add_argument("name", nargs="?", default="dev")
     up.add_argument("--node", action="store_true", help="run pods too (needs root; one cluster at a time)")
+    up.add_argument("--kueue", action="store_true", help="run Kueue, a queue for jobs, as well")
     up.add_argument("--port", type=int, help="port of the API server (default: a free one)")
     load = commands.add_parser("load", help="make the images of an archive available to pods")
     load.add_argument("name")
@@ -51,7 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
                 tools.install()
             case "up":
                 remove_orphans()
-                print(Cluster(options.name).up(with_node=options.node, port=options.port))
+                cluster = Cluster(options.name)
+                kubeconfig = cluster.up(with_node=options.node, port=options.port)
+                if options.kueue:
+                    cluster.add_kueue()
+                print(kubeconfig)
             case "load":
                 Cluster(options.name).load(options.archive.absolute())
             case "down":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import DevclusterError
 from .processes import run
-from .versions import COMPONENTS, ETCD, KUBERNETES, OLDEST_GO, binaries, cache_home
+from .versions import COMPONENTS, ETCD, KUBERNETES, KUEUE, OLDEST_GO, binaries, cache_home
 
 MODULES = Path(__file__).parent / "modules"
 """One Go module for each upstream project. k8s.io/kubernetes builds outside its own repository once each staging module
@@ -32,6 +32,22 @@ def build(say: Callable[[str], None]) -> None:
             _compile("etcd", "etcd", "go.etcd.io/etcd/server/v3")
         if not (binaries() / "pause").exists():
             _compile("pause", "pause", ".")
+
+
+def build_kueue(say: Callable[[str], None]) -> Path:
+    """Compile Kueue's controller unless that has been done (about three minutes on two cores); where it is."""
+    program = binaries() / f"kueue-{KUEUE}"
+    with _exclusive():
+        if not program.exists():
+            say(f"compiling Kueue {KUEUE}")
+            _compile("kueue", program.name, "sigs.k8s.io/kueue/cmd/kueue")
+    return program
+
+
+def kueue_definitions() -> list[Path]:
+    """Files of Kueue's CustomResourceDefinitions, from the module that the program was compiled from."""
+    folder = run(_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kueue", folder=MODULES / "kueue").strip()
+    return sorted(Path(folder, "config", "components", "crd", "bases").glob("*.yaml"))
 
 
 def _garbage_collection() -> dict[str, str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import certificates, control_plane, node, packages, volumes
+from . import certificates, control_plane, kueue, node, packages, volumes
 from .api import Api
-from .build import build
+from .build import build, build_kueue
 from .errors import DevclusterError
 from .processes import recall, remember, stop_named
 from .versions import binaries, clusters_home
@@ -81,6 +81,11 @@ class Cluster:
         port = int((self.root / "port").read_text())
         control_plane.restart_apiserver(self.root, binaries(), port, absent_seconds)
 
+    def add_kueue(self, say: Callable[[str], None] = print) -> None:
+        """Run Kueue's controller too; compiles it first where that has not been done."""
+        port = int((self.root / "port").read_text())
+        kueue.start(self.root, Api(self.root, port), port, build_kueue(say))
+
     def disown(self) -> None:
         """Let the cluster outlive the process that started it."""
         (self.root / "owner").unlink(missing_ok=True)
@@ -106,7 +111,7 @@ class Cluster:
 
     def processes(self) -> dict[str, bool]:
         """Names of the cluster's programs, and whether each one runs."""
-        names = (*control_plane.PROCESSES, *node.PROCESSES)
+        names = (*control_plane.PROCESSES, *node.PROCESSES, kueue.PROCESS)
         return {
             name: recall(self.root / f"{name}.pid") is not None
             for name in names
@@ -114,6 +119,7 @@ class Cluster:
         }
 
     def _stop(self) -> None:
+        kueue.stop(self.root)
         node.stop(self.root)
         for name in reversed(control_plane.PROCESSES):
             stop_named(self.root, name)

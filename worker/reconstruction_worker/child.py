@@ -48,6 +48,7 @@ def _run(request: StageRequest, events: EventWriter, stop: threading.Event) -> N
         stop_requested=stop.is_set,
         source=Path(request.source) if request.source is not None else None,
         job_name=request.job_name,
+        limits=request.limits,
     )
     try:
         output = importlib.import_module(request.module).run(context)

@@ -13,7 +13,7 @@ from reconstruction_api.base import ApiModel
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
+from reconstruction_api.worker import Progress, SourceLimits
 
 from .stage import StageOutput
 
@@ -28,6 +28,7 @@ class StageRequest(ApiModel):
     spec: ReconstructionJobSpec
     source: str | None = None
     job_name: str = "reconstruction"
+    limits: SourceLimits = Field(default_factory=SourceLimits)
 
 
 class ProgressEvent(ApiModel):

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, stage_digests
-from reconstruction_api.worker import Failure, Progress, StageResult
+from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResult
 
 from .events import StageRequest
 from .failures import from_exception
@@ -75,6 +75,8 @@ class Run:
     """Where the photos are on this machine; None when ingest has to fetch them."""
     job_name: str = "reconstruction"
     """What the report calls the job."""
+    limits: SourceLimits = field(default_factory=SourceLimits)
+    """What the profile allows a source to hold."""
     package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
@@ -186,6 +188,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         spec=run.spec,
         source=str(run.source) if run.source is not None else None,
         job_name=run.job_name,
+        limits=run.limits,
     )
     try:
         return run_in_child(

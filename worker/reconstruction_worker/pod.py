@@ -27,6 +27,7 @@ from reconstruction_api.stages import StageName, stages_of
 from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
 
 from .artifacts import delivered
+from .engines.licences import check_licence
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
@@ -69,11 +70,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _work(options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog) -> tuple[PodReport, ExitCode]:
     job = _job(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
+    check_licence(job.spec.engine, job.accepted_licenses)
     claim = job.spec.source.persistent_volume_claim
     run = Run(
         spec=job.spec,
         workspace=options.workspace,
         job_name=job.name,
+        limits=job.limits,
         stages=stages_of(job.resource_class),
         source=below_claim(options.source, claim) if claim is not None else None,
         package=options.stages,

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
+from reconstruction_api.worker import Progress, SourceLimits
 
 
 class Report(Protocol):
@@ -44,6 +44,8 @@ class StageContext:
     """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
     job_name: str = "reconstruction"
     """Name of the job, for people; no result may depend on it."""
+    limits: SourceLimits = field(default_factory=SourceLimits)
+    """What the profile allows a source to hold; can refuse photos, never change a result."""
 
     @property
     def folder(self) -> Path:

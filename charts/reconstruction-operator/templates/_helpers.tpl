@@ -50,4 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [events] # why a pod or a volume is not made is said nowhere else
   verbs: [list]
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads] # why Kueue holds a job back
+  verbs: [list]
 {{- end }}

@@ -3,7 +3,8 @@
 A child Job never retries a failure (backoffLimit 0): counting attempts and waiting between them is the parent's. Pods
 that end with the condition DisruptionTarget (preempted, evicted, drained, node lost) are replaced by Kubernetes within
 the same Job and attempt, even while no operator runs, and only after the old pod has ended: two pods never share the
-workspace. The parent also owns the Job's life time; it has no TTL of its own.
+workspace. The parent also owns the Job's life time; it has no TTL of its own. With a queue the Job is created
+suspended, and Kueue lets it start.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST
+from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST, LABEL_QUEUE
 from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.status import ClassRun
 
 from ..model import JobView
+from ..policies.limits import queue_of
 from .metadata import labels, owner
 from .pod import pod_spec
 
@@ -30,16 +32,18 @@ def child_job(
         LABEL_DIGEST: digest_label,
         LABEL_ATTEMPT: str(run.attempt),
     }
+    queue = queue_of(spec, profile)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": run.job_name,
             "namespace": job.key.namespace,
-            "labels": marks,
+            "labels": marks | ({LABEL_QUEUE: queue} if queue else {}),
             "ownerReferences": [owner(job)],
         },
         "spec": {
+            **({"suspend": True} if queue else {}),
             "backoffLimit": 0,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {

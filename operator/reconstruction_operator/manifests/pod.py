@@ -24,6 +24,7 @@ from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
+from ..policies.limits import source_limits
 from .names import claim_name
 
 USER_ID = 65532
@@ -62,6 +63,8 @@ def pod_spec(
         document["tolerations"] = list(hardware.tolerations)
     if hardware.runtime_class_name:
         document["runtimeClassName"] = hardware.runtime_class_name
+    if spec.priority_class_name:
+        document["priorityClassName"] = spec.priority_class_name
     if profile.service_account_name:
         document["serviceAccountName"] = profile.service_account_name
     if profile.image_pull_secrets:
@@ -115,6 +118,8 @@ def _environment(
         attempt=run.attempt,
         resource_class=run.resource_class,
         spec=spec,
+        limits=source_limits(profile),
+        accepted_licenses=profile.accepted_licenses,
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
     values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True)

@@ -15,6 +15,7 @@ from reconstruction_api.status import ConditionType, ProfileSnapshot, Reconstruc
 from reconstruction_api.worker import Failure
 
 from ..model import Observed, ProfileView
+from .limits import excess
 from .renewal import is_renewed
 
 
@@ -26,6 +27,8 @@ class Acceptance:
     reason: str
     message: str
     snapshot: ProfileSnapshot | None = None
+    profile: ClusterProfileSpec | None = None
+    """The snapshot's fields, with their defaults."""
     failure: Failure | None = None
 
 
@@ -89,11 +92,14 @@ def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
             "EngineUnavailable",
             f"spec.engine: profile {pinned.name!r} does not offer {spec.engine!r}. It offers: {', '.join(engines)}.",
         )
-    return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned)
+    if (reason := excess(spec, profile, pinned.name)) is not None:
+        return _refused(*reason)
+    return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile)
 
 
 def _refused(code: str, message: str, reason: str | None = None) -> Acceptance:
-    return Acceptance(False, reason or code, message, None, Failure.from_error(ReconstructionError(code, message)))
+    failure = Failure.from_error(ReconstructionError(code, message))
+    return Acceptance(False, reason or code, message, failure=failure)
 
 
 def describe(error: ValidationError) -> str:

@@ -19,6 +19,7 @@ from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, ou
 from .cancel import cancellation, cancelled, is_cancelled
 from .failure import deadline_exceeded
 from .hold import Hold, hold_of
+from .limits import deadline_seconds
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .stages import Need, needs_of
@@ -186,7 +187,7 @@ def _spent_seconds(situation: Situation, observed: Observed, now: datetime) -> f
 
 
 def _enforce_deadline(situation: Situation, spec: ReconstructionJobSpec, spent: float, now: datetime) -> Situation:
-    limit, current = spec.active_deadline_seconds, situation.current
+    limit, current = deadline_seconds(spec, situation.acceptance.profile), situation.current
     if limit is None or current is None or situation.failure is not None:
         return situation
     if spent >= limit:

@@ -12,7 +12,7 @@ from reconstruction_api.worker import Failure, PodReport
 from ..model import ChildJob, Claim, Observed, Pod
 from ..plan import Inquiry
 from .failure import ending_of, failure
-from .obstacles import Obstacle, no_volume, not_created, not_starting, unscheduled
+from .obstacles import Obstacle, no_volume, not_created, not_starting, queued, unscheduled
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable")
@@ -145,6 +145,8 @@ def _unreported(child: ChildJob, grace: timedelta, now: datetime) -> Outcome:
 def _active(
     child: ChildJob, pods: list[Pod], spec: ReconstructionJobSpec, observed: Observed, now: datetime
 ) -> Outcome:
+    if child.suspended and all(pod.finished for pod in pods):
+        return _queued(child, observed, now)
     if not pods:
         return _without_pod(child, observed, now)
     pod = pods[-1]
@@ -155,6 +157,15 @@ def _active(
     if pod.scheduled is None:
         return _unscheduled(pod, spec, observed, now)
     return _starting(pod, spec, observed, now)
+
+
+def _queued(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
+    """Kueue holds the Job back, or has taken its pod away for a more urgent one."""
+    if not child.queue:
+        return Waiting("Queued", "Somebody has suspended the child Job; it goes on when spec.suspend of it is false.")
+    said = observed.explanations.get(child.uid)
+    waiting = queued(child.queue, said or "")
+    return _inquired(Waiting(waiting.code, waiting.message), None, Inquiry("Workload", child.uid), child.created, now)
 
 
 def _without_pod(child: ChildJob, observed: Observed, now: datetime) -> Outcome:

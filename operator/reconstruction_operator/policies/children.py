@@ -10,11 +10,12 @@ from ..manifests.claim import workspace_claim
 from ..manifests.job import child_job
 from ..model import Observed, Refusal
 from ..plan import CreateJob, DeleteJob, EnsureClaim
-from .accept import profile_spec
 from .advance import Situation, retry_time
 from .attempt import Absent
+from .limits import queue_of
 from .obstacles import not_created
 from .retry import backoff
+from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
 _CLAIM_POLL = timedelta(seconds=30)
 _FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
@@ -43,6 +44,8 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
         elif not child.finished and not _is_current(child.name, situation):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
+        elif child.suspended and child.queue != _wanted_queue(observed, situation):
+            deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
     return tuple(deletions)
 
 
@@ -62,6 +65,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     busy += [pod.name for pod in observed.pods if not pod.finished]
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
+    if waits(observed):
+        return Blocked(WAITS_FOR_TURN, explanation(observed.turn), look_again(observed.turn, now))
     return _refused(observed.refusal, run.job_name, now)
 
 
@@ -79,13 +84,12 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
 
     While somebody else's claim has the workspace's name only the claim is asked for, again and again.
     """
-    run, spec, pinned = situation.current, observed.job.spec, situation.acceptance.snapshot
-    if run is None or spec is None or pinned is None or not _may_start(situation):
+    run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
+    if run is None or spec is None or profile is None or not may_start(situation):
         return ()
     obstacle = blocked(observed, situation, now)
     if obstacle is not None and obstacle.asks is None:
         return ()
-    profile = profile_spec(pinned)
     claim = EnsureClaim(workspace_claim(observed.job, profile))
     if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
@@ -96,7 +100,13 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
 
 
-def _may_start(situation: Situation) -> bool:
+def _wanted_queue(observed: Observed, situation: Situation) -> str:
+    spec, profile = observed.job.spec, situation.acceptance.profile
+    return "" if spec is None or profile is None else queue_of(spec, profile)
+
+
+def may_start(situation: Situation) -> bool:
+    """Whether the current attempt is to be started as far as the job itself is concerned."""
     return (
         isinstance(situation.outcome, Absent)
         and situation.failure is None

@@ -11,10 +11,12 @@ from .advance import Notice, Situation
 from .cancel import told
 
 _WAITING_REASONS = (
-    "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable", "CreationRefused", "PodNotStarting",
-    "ImagePullFailed", "SourceAccessDenied", "SourceNotFound", "InternalError",
+    "ConcurrencyLimit", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable",
+    "CreationRefused", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied", "SourceNotFound", "InternalError",
 )  # fmt: skip
 """Codes of the catalogue that people should hear about while the job waits."""
+_USUAL = ("ConcurrencyLimit", "Queued")
+"""Nothing is wrong: these are no warnings."""
 
 
 def notices(
@@ -30,7 +32,7 @@ def notices(
     result.extend(situation.notices)
     _, reason, message = _condition(after, ConditionType.ADMITTED)
     if reason in _WAITING_REASONS and reason != _condition(before, ConditionType.ADMITTED)[1]:
-        result.append(Notice(True, reason, message))
+        result.append(Notice(reason not in _USUAL, reason, message))
     held = situation.hold
     if held is not None and _condition(before, ConditionType.SUSPENDED)[:2] != ("True", held.reason):
         result.append(Notice(False, held.reason, held.message))

@@ -60,9 +60,18 @@ def not_starting(message: str) -> Obstacle:
     return _obstacle("PodNotStarting", "The pod has a node but does not start.", message)
 
 
+def queued(queue: str, said: str) -> Obstacle:
+    """What Kueue says of a Job that it has not admitted."""
+    return _obstacle("Queued", f"The pod waits in Kueue's queue {queue!r}.", said)
+
+
 def _obstacle(code: str, what: str, said: str) -> Obstacle:
-    quoted = f" The cluster says: {_sentence(said)}" if said else ""
+    quoted = f" {_speaker(code)} says: {_sentence(said)}" if said else ""
     return Obstacle(code, f"{what}{quoted} {CATALOGUE[code].suggestion}")
+
+
+def _speaker(code: str) -> str:
+    return "Kueue" if code == "Queued" else "The cluster"
 
 
 def _sentence(text: str) -> str:

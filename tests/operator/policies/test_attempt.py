@@ -14,6 +14,7 @@ from ..builders import (
     NOW,
     PREPARE,
     actions,
+    cluster_profile,
     condition,
     current,
     ended,
@@ -153,3 +154,32 @@ def test_a_child_job_that_someone_deletes_is_an_interruption(deleting: bool) -> 
     after, plan = settled(seen)
     assert current(after).failures == 0
     assert len(actions(plan, CreateJob)) == (0 if deleting else 1)
+
+
+def queued_child(queue: str = "gpus"):
+    profile = cluster_profile(queueNames=[queue])
+    seen = started(PREPARE, profile=profile)
+    return replace(seen, child_jobs=(replace(seen.child_jobs[-1], suspended=True, queue="gpus"),))
+
+
+def test_a_child_job_that_kueue_holds_back_waits_and_says_what_kueue_says() -> None:
+    seen = queued_child()
+    uid = seen.child_jobs[-1].uid
+    after, plan = settled(seen, NOW + seconds(10))
+    assert condition(after.job.status, "Admitted") == ("False", "Queued")
+    assert "'gpus'" in message(after.job.status, "Admitted")
+    assert plan.inquiries == (Inquiry("Workload", uid),)
+    said = "couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor default, 1 more needed"
+    after, _ = settled(replace(seen, explanations={uid: said}), NOW + seconds(20))
+    assert f"Kueue says: {said}." in message(after.job.status, "Admitted")
+    assert after.job.status.failure is None
+
+
+def test_a_child_job_in_a_queue_that_is_no_longer_wanted_is_made_anew() -> None:
+    seen = queued_child()
+    elsewhere = replace(
+        seen, profile=cluster_profile(queueNames=["gpus", "spare"], generation=2),
+        job=replace(seen.job, spec=spec_of(queueName="spare"), generation=2),
+    )  # fmt: skip
+    plan = decide(elsewhere, NOW)
+    assert [action.name for action in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.worker import SourceLimits
 from reconstruction_worker.engines import registry
 from reconstruction_worker.ingest.limits import Limits
 from reconstruction_worker.ingest.listing import identity
@@ -293,3 +294,19 @@ def test_the_limits_are_those_of_the_environment(tmp_path: Path, photos: Path, m
     assert failure(tmp_path, photos).code == "FileTooLarge"
     monkeypatch.setenv("RECONSTRUCTION_MAX_SET_BYTES", "-1")
     assert "RECONSTRUCTION_MAX_SET_BYTES must be" in failure(tmp_path, photos).message
+
+
+@pytest.mark.parametrize(
+    ("allowed", "code", "words"),
+    [
+        ({"max_images": 2}, "ImageCountOutOfRange", "has 3 photos; the profile allows at most 2"),
+        ({"max_file_bytes": 100}, "FileTooLarge", "p0.jpg has"),
+        ({"max_set_bytes": 100}, "FileTooLarge", "a set may have"),
+    ],
+)
+def test_what_a_profile_does_not_allow_is_refused(
+    tmp_path: Path, photos: Path, allowed: dict[str, int], code: str, words: str
+) -> None:
+    write_photos(photos, 3)
+    error = failure(tmp_path, photos, limits=Limits().allowing(SourceLimits(**allowed)))
+    assert error.code == code and words in error.message

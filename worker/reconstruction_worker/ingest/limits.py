@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.worker import SourceLimits
 
 from .formats import named_like_poses, named_like_video
 
@@ -31,12 +32,23 @@ class Limits:
     """An archive that unpacks to more than this many times its size is refused ..."""
     compression_floor_bytes: int = 32 * 2**20
     """... once it has unpacked this much: small files of one colour compress well."""
+    images: int | None = None
+    """Most usable photos; as many as the engine takes when None."""
 
     def allowed_bytes(self, name: str) -> int:
         """How large the file of that name may be."""
         if named_like_poses(name):
             return self.pose_file_bytes
         return self.video_bytes if named_like_video(name) else self.file_bytes
+
+    def allowing(self, allowed: SourceLimits) -> Limits:
+        """The same, as far as a profile says nothing else."""
+        return replace(
+            self,
+            images=allowed.max_images or self.images,
+            file_bytes=allowed.max_file_bytes or self.file_bytes,
+            total_bytes=allowed.max_set_bytes or self.total_bytes,
+        )
 
 
 DEFAULT_LIMITS: Final = Limits()

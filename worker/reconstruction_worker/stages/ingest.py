@@ -41,7 +41,7 @@ MAX_THREADS: Final = 4
 def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     """Gather, check and store the photos. Raises the most telling code when too few are usable. Without `limits`, those
     of the worker's environment hold."""
-    limits = limits or limits_from(os.environ)
+    limits = (limits or limits_from(os.environ)).allowing(context.limits)
     Image.MAX_IMAGE_PIXELS = limits.pixels
     scratch = context.folder / ".source"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -70,6 +70,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
     _check_count(context, dataset, arrangement.others)
+    _check_allowed(context, dataset, limits)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(_summary(dataset), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)})
 
@@ -233,6 +234,18 @@ def _check_count(context: StageContext, dataset: Dataset, others: list[str]) -> 
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {count} photos; {engine} takes at most {bounds.max_images}.",
             details={"images": count, "maximum": bounds.max_images},
+        )
+
+
+def _check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:
+    """Of two bounds the engine's is told first: no profile can raise it."""
+    count = len(dataset.images)
+    if limits.images is not None and count > limits.images:
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {count} photos; the profile allows at most {limits.images}.",
+            suggestion="Leave photos out, or ask for a profile that allows more.",
+            details={"images": count, "maximum": limits.images},
         )
 
 

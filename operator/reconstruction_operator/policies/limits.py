@@ -1,0 +1,59 @@
+"""What a profile allows a job, and what it decides where the job says nothing."""
+
+from __future__ import annotations
+
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.profile import ProfileSpec
+from reconstruction_api.quantities import byte_count
+from reconstruction_api.worker import SourceLimits
+
+
+def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tuple[str, str] | None:
+    """Code and message of the first thing that the job asks for and the profile does not allow."""
+    engine = next(each for each in profile.engines if each.name == spec.engine)
+    if engine.license is not None and engine.license not in profile.accepted_licenses:
+        accepted = ", ".join(profile.accepted_licenses) or "none"
+        return "LicenseNotAccepted", (
+            f"spec.engine: the licence of {spec.engine!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
+        )
+    problem = (
+        _above("training.steps", spec.training.steps, profile.limits.max_steps)
+        or _above("activeDeadlineSeconds", spec.active_deadline_seconds, profile.limits.max_active_deadline_seconds)
+        or _not_offered("queueName", "queue", spec.queue_name, profile.queue_names)
+        or _not_offered("priorityClassName", "priority class", spec.priority_class_name, profile.priority_class_names)
+    )
+    return ("LimitExceeded", problem.format(profile=f"profile {name!r}")) if problem else None
+
+
+def deadline_seconds(spec: ReconstructionJobSpec, profile: ProfileSpec | None) -> int | None:
+    """How long the job may run."""
+    if spec.active_deadline_seconds is not None or profile is None:
+        return spec.active_deadline_seconds
+    return profile.limits.max_active_deadline_seconds
+
+
+def queue_of(spec: ReconstructionJobSpec, profile: ProfileSpec) -> str:
+    """The LocalQueue that admits the job's pods; empty when none does."""
+    return spec.queue_name or next(iter(profile.queue_names), "")
+
+
+def source_limits(profile: ProfileSpec) -> SourceLimits:
+    """What the worker checks when it has the photos."""
+    limits = profile.limits
+    return SourceLimits(
+        max_images=limits.max_images,
+        max_file_bytes=byte_count(limits.max_file_size) if limits.max_file_size else None,
+        max_set_bytes=byte_count(limits.max_set_size) if limits.max_set_size else None,
+    )
+
+
+def _above(field: str, value: int | None, most: int | None) -> str:
+    if value is None or most is None or value <= most:
+        return ""
+    return f"spec.{field}: {value} is more than the {most} that {{profile}} allows."
+
+
+def _not_offered(field: str, noun: str, value: str | None, offered: list[str]) -> str:
+    if value is None or value in offered:
+        return ""
+    return f"spec.{field}: {{profile}} offers no {noun} {value!r}. It offers: {', '.join(offered) or 'none'}."

@@ -1,0 +1,85 @@
+"""Limits of concurrent jobs, with the operator's process and a real API server: they hold, also across a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .fake_kubelet import RUNS_ON, kubelet_for, well
+from .operator_process import eventually
+from .workbench import JobUnderTest, Workbench, conditions, workbench
+
+pytestmark = pytest.mark.cluster
+
+
+async def placed(work: Workbench) -> dict[str, bool]:
+    """Each job, and whether it counts among those that run."""
+    items = await work.listed("/apis/reconstruction.dev/v1alpha1/.../reconstructionjobs")
+    return {item["metadata"]["name"]: "admissionTime" in item.get("status", {}) for item in items}
+
+
+async def test_a_limit_holds_across_restarts_and_urgent_jobs_come_first(kubeconfig: Path, tmp_path: Path) -> None:
+    async with workbench(kubeconfig, tmp_path / "log") as work, kubelet_for(kubeconfig) as kubelet:
+        await work.kube.create(
+            "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": f"urgent-{work.namespace}"}, "value": 7}
+        )
+        urgent = f"urgent-{work.namespace}"
+        await work.create_profile(limits={"maxConcurrentJobs": 2}, priorityClassNames=[urgent])
+        cases = [JobUnderTest(work, f"job-{number}") for number in range(5)]
+        for case in cases:
+            kubelet.scripts[case.name] = lambda _: RUNS_ON
+        for case in cases[:2]:
+            await case.create()
+            await case.until("Admitted", "True", "Running")
+        for case in cases[2:4]:
+            await case.create()
+            job = await case.until("Admitted", "False", "ConcurrencyLimit")
+            assert "2 jobs run at the same time" in conditions(job)["Admitted"]["message"]
+        await cases[4].create(priorityClassName=urgent)
+        await cases[4].until("Admitted", "False", "ConcurrencyLimit")
+
+        work.operator.kill()
+        work.operator.start()
+        await work.operator.answers()
+        seen = (await placed(work)).items()
+        assert {name for name, counts in seen if counts} == {"job-0", "job-1"}
+
+        await cases[0].change(suspend=True)
+        await cases[4].until("Admitted", "True", "Running")
+        pods = await cases[4].children("/api/v1/.../pods")
+        assert pods[0]["spec"]["priority"] == 7
+        assert sum((await placed(work)).values()) == 2
+
+        for case in cases:
+            kubelet.scripts[case.name] = well
+        await cases[0].change(suspend=False)
+        for case in cases[1:2] + cases[4:]:  # their pods run on until they are replaced
+            for pod in await case.children("/api/v1/.../pods"):
+                path = f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}"
+                await work.kube.request("DELETE", path)
+        for case in cases:
+            await case.until("Succeeded", seconds=90)
+        await work.kube.request("DELETE", f"/apis/scheduling.k8s.io/v1/priorityclasses/{urgent}")
+
+
+async def test_the_operators_own_limit_counts_each_namespace(kubeconfig: Path, tmp_path: Path) -> None:
+    async with (
+        workbench(kubeconfig, tmp_path / "log", max_concurrent_jobs_per_namespace="1") as work,
+        kubelet_for(kubeconfig) as kubelet,
+    ):
+        await work.create_profile()
+        first, second = JobUnderTest(work, "first"), JobUnderTest(work, "second")
+        kubelet.scripts["first"] = lambda _: RUNS_ON
+        await first.create()
+        await first.until("Admitted", "True", "Running")
+        await second.create()
+        job = await second.until("Admitted", "False", "ConcurrencyLimit")
+        assert "The namespace may have 1 job running" in conditions(job)["Admitted"]["message"]
+        await work.kube.request("DELETE", first.path)
+        await second.until("Succeeded")
+
+        async def idle() -> bool:
+            return not any((await placed(work)).values())
+
+        await eventually(idle, "nobody holds a slot")
