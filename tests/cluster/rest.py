@@ -38,15 +38,18 @@ class Rest:
         self._pool = client.ApiClient(api.configuration).rest_client.pool_manager
 
     def send(
-        self, method: str, path: str, body: str = "", *, content: str = "application/yaml", accept: str = ""
-    ) -> Answer:
-        """One request, decoded strictly: an unknown or repeated field is an error, as in kubectl."""
+        self, method: str, path: str, body: str = "", *, content: str = "application/yaml", accept: str = "",
+        user: str = "",
+    ) -> Answer:  # fmt: skip
+        """One request, decoded strictly: an unknown or repeated field is an error, as in kubectl. With a `user` it is
+        made with that user's rights."""
         separator = "&" if "?" in path else "?"
         answer = self._pool.request(
             method,
             f"{self._address}{path}{separator}fieldValidation=Strict" if method != "GET" else self._address + path,
             body=body.encode() if body else None,
-            headers={"Content-Type": content, "Accept": accept or "application/json"},
+            headers={"Content-Type": content, "Accept": accept or "application/json"}
+            | ({"Impersonate-User": user} if user else {}),
         )
         is_json = "json" in answer.headers.get("Content-Type", "")
         return Answer(answer.status, json.loads(answer.data) if is_json else {"message": answer.data.decode()})

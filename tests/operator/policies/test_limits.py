@@ -72,7 +72,7 @@ def test_an_engine_whose_licence_nobody_has_accepted_is_refused_with_both_named(
     answer = accept(observed(profile=cluster_profile(**engine("CC-BY-NC-4.0"))))
     assert answer.failure is not None and answer.failure.code == "LicenseNotAccepted"
     assert "'CC-BY-NC-4.0'" in answer.message and "Apache-2.0" in answer.message
-    accepted = engine("CC-BY-NC-4.0") | {"acceptedLicenses": ["CC-BY-NC-4.0"]}
+    accepted: dict[str, Any] = engine("CC-BY-NC-4.0") | {"acceptedLicenses": ["CC-BY-NC-4.0"]}
     assert accept(observed(profile=cluster_profile(**accepted))).accepted
     assert accept(observed(profile=cluster_profile(**engine("Apache-2.0")))).accepted
 
