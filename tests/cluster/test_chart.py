@@ -162,3 +162,15 @@ def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubect
 def test_a_misspelt_value_is_refused_by_name(release: Kubectl) -> None:
     with pytest.raises(DevclusterError, match="logLevl"):
         helm(release, "template", RELEASE, str(CHART), "--set", "settings.logLevl=DEBUG")
+
+
+def test_limits_of_concurrent_jobs_reach_the_operator_only_where_they_are_set(release: Kubectl) -> None:
+    plain = helm(release, "template", RELEASE, str(CHART))
+    assert "MAX_CONCURRENT_JOBS" not in plain
+    flags = ["--set", "settings.maxConcurrentJobs=2000000", "--set", "settings.maxConcurrentJobsPerNamespace=0"]
+    documents = yaml.safe_load_all(helm(release, "template", RELEASE, str(CHART), *flags))
+    deployment = next(each for each in documents if each and each["kind"] == "Deployment")
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS"] == "2000000"
+    assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS_PER_NAMESPACE"] == "0"
