@@ -100,7 +100,7 @@ def tenants(kubeconfig: Path, kubernetes_tools: Path, tmp_path_factory: pytest.T
     kubectl.apply(*namespaces, *roles, profile)
     kubectl("create", "rolebinding", "editor", "--clusterrole=edit", f"--user={ALICE}", f"--namespace={made.own}")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": made.other}}
-    kubectl.apply(secret)
+    Kubectl(kubeconfig, made.other).apply(secret)
     operator = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("tenants") / "log",
                                namespaces=f"{made.own},{made.other}")  # fmt: skip
     operator.start()
