@@ -7,7 +7,8 @@ export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos
+.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos fuzz
+FUZZ_CASES ?= 2000
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ setup: ## Make .venv with the locked dependencies
 test: setup ## Everything: static checks, then all tests (builds Kubernetes the first time)
 	@$(MAKE) --no-print-directory lint
 	$(VENV) -m pytest
+
+fuzz: setup ## Damaged photos, archives and camera poses: read or refused with a code, FUZZ_CASES=2000 of them
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m tests.worker.fuzz.run $(FUZZ_CASES)
 
 bench-operator: setup ## Jobs started a second, status lag, memory and restart of the operator, as JSON
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.operator_scale

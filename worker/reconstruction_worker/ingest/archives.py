@@ -7,6 +7,7 @@ elsewhere. What has no place among photos (links, devices, absolute or `..` path
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -81,7 +82,8 @@ class _Unpacker:
         except ReconstructionError:
             raise
         except _CORRUPT as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            # EINVAL: an entry that claims to lie before the beginning of the archive.
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise  # the disk's trouble, not the archive's
             raise ReconstructionError(
                 "ImageCorrupt",
@@ -158,7 +160,7 @@ class _Unpacker:
 
     def _wanted(self, name: str, size: int) -> bool:
         name = _plain_name(name)
-        if not relevant(name):
+        if not name or not relevant(name):
             return False
         if size > self.limits.allowed_bytes(name):
             self.files[name] = SourceFile(name, self.archive, size)

@@ -30,6 +30,7 @@ EXHAUSTIVE_LIMIT: Final = 300
 
 _PLAIN: Final = FeatureSettings()
 _RICH: Final = FeatureSettings(max_features=12_000, peak_threshold=0.004, affine=True)
+_FAINT: Final = FeatureSettings(max_features=12_000, peak_threshold=0.001, affine=True)
 _BOLD: Final = MapperSettings(
     trust_focal=False, initial_inliers=40, initial_angle_degrees=6.0, pose_inliers=16, pose_inlier_ratio=0.15
 )
@@ -93,6 +94,7 @@ def ladder(known_focals: bool, masked: bool) -> list[Strategy]:
     steps.append(Strategy("bold", _PLAIN, _BOLD))
     steps.append(Strategy("distorted", _PLAIN, replace(_BOLD, distortion=True)))
     steps.append(Strategy("rich features", _RICH, _BOLD, every_pair=True))
+    steps.append(Strategy("faint features", _FAINT, _BOLD, every_pair=True, last_resort=True))
     steps.append(Strategy("global", _RICH, MapperSettings(kind="global"), every_pair=True, last_resort=True))
     if masked:
         steps.append(Strategy("background", FeatureSettings(use_masks=False), MapperSettings(), last_resort=True))
@@ -148,7 +150,8 @@ def _pairs(strategy: Strategy, positions: Sequence[NDArray[np.float64] | None]) 
 
 
 def _tag(features: FeatureSettings) -> str:
-    return f"{'rich' if features.affine else 'plain'}{'' if features.use_masks else '-unmasked'}"
+    kind = "plain" if not features.affine else "rich" if features.peak_threshold == _RICH.peak_threshold else "faint"
+    return f"{kind}{'' if features.use_masks else '-unmasked'}"
 
 
 def _shifted(bench: Workbench, index: int) -> Workbench:

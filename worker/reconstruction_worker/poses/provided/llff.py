@@ -12,6 +12,8 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from reconstruction_api.errors import ReconstructionError
+
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
 from .checks import check_focal, check_parallax, check_size, invalid, rigid
@@ -50,7 +52,9 @@ def _table(path: Path) -> NDArray[np.float64]:
         if mapped.ndim != 2 or mapped.shape[1] != COLUMNS or not len(mapped):
             raise invalid(LLFF, f"it must hold {COLUMNS} numbers for each photo, not an array of {mapped.shape}.")
         return np.array(mapped, dtype=np.float64)
-    except (ValueError, EOFError, OSError, TypeError, SyntaxError, OverflowError, RecursionError) as error:
+    except ReconstructionError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python and lets whatever that raises through
         raise invalid(LLFF, "it is not an array of numbers as NumPy writes it, or is cut off.") from error
 
 
