@@ -116,9 +116,10 @@ def _pick(
             if stretch is not None:
                 okay, picture = capture.retrieve()
                 if okay:
-                    sharpness = _sharpness(picture)
+                    frame = picture.astype(np.uint8, copy=False)
+                    sharpness = _sharpness(frame)
                     if stretch not in best or sharpness > best[stretch].sharpness:
-                        best[stretch] = _Best(index, sharpness, _encoded(picture))
+                        best[stretch] = _Best(index, sharpness, _encoded(frame))
                 report(f"looked at {index + 1} of {count} frames of {video.name}")
             index += 1
     finally:
@@ -151,7 +152,7 @@ def _encoded(picture: Picture) -> Picture:
     okay, data = cv2.imencode(".jpg", picture, options)
     if not okay:
         raise ValueError("a frame could not be encoded")
-    return data
+    return data.astype(np.uint8, copy=False)
 
 
 def _write(video: SourceFile, found: list[_Best], read: int, rate: float, into: Path) -> Sampled:
