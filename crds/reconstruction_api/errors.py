@@ -121,6 +121,9 @@ _KINDS = (
               "Raise spec.activeDeadlineSeconds, lower spec.training.steps, or use faster hardware."),
     ErrorKind("Preempted", _R, True, "The pod was stopped to make room; it resumes from its checkpoint.",
               "Nothing to do: the job continues by itself."),
+    ErrorKind("WorkerSilent", _R, True, "The worker has not reported for a long time.",
+              "Look at `recon logs NAME` and check that pods reach the operator; delete the pod to have its work "
+              "continued from the last checkpoint."),
     ErrorKind("QuotaExceeded", _R, True, "The namespace's quota does not allow the pod.",
               "Wait for other jobs, or ask for a larger quota."),
     ErrorKind("LimitExceeded", _V, False, "The job asks for more than its profile allows.",

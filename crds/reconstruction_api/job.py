@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain, RelativePath
-from .lifecycle import Cancellation, PauseStage, Redo
+from .lifecycle import Cancellation, PauseStage, Redo, Retention
+from .notifications import Notification
 from .rules import KeyedBy, Rule
 
 
@@ -268,6 +269,10 @@ class ReconstructionJobSpec(ApiModel):
     before withdraws the request."""
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
     """What happens after a failure that may pass."""
+    notifications: Annotated[list[Notification], KeyedBy("url"), Field(max_length=4)] | None = None
+    """Who is told when the job succeeds, fails, is cancelled or pauses: CloudEvents over HTTP, signed."""
+    retention: Retention | None = None
+    """How long the workspace and the job are kept after the end; for ever when unset."""
     soft_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
     """After running this long the job saves a checkpoint, frees its hardware and waits: raise or clear the field and it
     goes on. Time while suspended or waiting is not counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -46,6 +47,40 @@ class Redo(ApiModel):
     """Raise it to write the exports again."""
     report: int = Field(default=0, ge=0, le=1_000_000)
     """Raise it to write the report again."""
+
+
+class Retention(ApiModel):
+    """What becomes of an ended job, whether it succeeded or not."""
+
+    rules: ClassVar = (
+        Rule(
+            "jobSeconds must not be shorter than workspaceSeconds: a job is deleted with its workspace",
+            cel="!has(self.jobSeconds) || !has(self.workspaceSeconds) || self.jobSeconds >= self.workspaceSeconds",
+            holds=lambda retention: (
+                retention.job_seconds is None
+                or retention.workspace_seconds is None
+                or retention.job_seconds >= retention.workspace_seconds
+            ),
+            field="jobSeconds",
+        ),
+    )
+
+    workspace_seconds: int | None = Field(default=None, ge=0, le=315_360_000)
+    """The workspace claim, with photos, checkpoints and artifacts, is deleted this long after the end; never when
+    unset."""
+    job_seconds: int | None = Field(default=None, ge=0, le=315_360_000)
+    """The job itself is deleted this long after the end, with all that belongs to it; never when unset."""
+
+
+class RetentionStatus(ApiModel):
+    """When an ended job's files, and the job itself, go or went."""
+
+    workspace_expiry_time: Timestamp | None = None
+    """When the workspace claim will be deleted."""
+    workspace_removed_time: Timestamp | None = None
+    """When the workspace claim was deleted. A change of the spec that needs it starts the job anew, from the photos."""
+    job_expiry_time: Timestamp | None = None
+    """When the job itself will be deleted."""
 
 
 class CancellationState(StrEnum):

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, Timestamp
-from .lifecycle import CancellationStatus
+from .lifecycle import CancellationStatus, RetentionStatus
+from .notifications import Delivery
 from .rules import KeyedBy
 from .stages import ResourceClass
-from .worker import Artifact, Failure
+from .worker import Artifact, Checkpoint, Failure
 
 
 class ConditionType(StrEnum):
@@ -160,6 +161,8 @@ class ReconstructionJobStatus(ApiModel):
     """Attempts of each resource class; the operator's memory across restarts."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Measured numbers: psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
+    checkpoints: Annotated[list[Checkpoint], KeyedBy("name")] = Field(default_factory=list[Checkpoint])
+    """The latest states of the training in the workspace, oldest first; a stopped job resumes from the last."""
     artifacts: Annotated[list[Artifact], KeyedBy("name")] = Field(default_factory=list[Artifact])
     """Files that the job delivered."""
     failure: Failure | None = None
@@ -177,6 +180,11 @@ class ReconstructionJobStatus(ApiModel):
     """When the job ended; absent while it waits for a profile or goes on."""
     cancellation: CancellationStatus | None = None
     """What became of spec.cancellation."""
+    retention: RetentionStatus | None = None
+    """When the workspace and the job go."""
+    notifications: list[Delivery] = Field(default_factory=list[Delivery])
+    """Messages to the receivers of spec.notifications: all that are pending, and those of the latest event."""
     spec_digest: str | None = None
     """Digest of the spec that this status is about. A change of the spec gives a failed job another chance, unless it
-    concerns only what becomes of the job: cancellation."""
+    concerns only what becomes of the job: cancellation, retention,
+    notifications."""

@@ -125,6 +125,19 @@ class Artifact(ApiModel):
     """IANA media type."""
 
 
+class Checkpoint(ApiModel):
+    """A state of the training that it can be resumed from."""
+
+    name: str
+    """Path in the workspace: `train/checkpoints/step-001000.ckpt`."""
+    step: int
+    """Optimisation steps done."""
+    size_bytes: int
+    """Size in bytes."""
+    sha256: str
+    """Checksum of the content."""
+
+
 class StageResult(ApiModel):
     """A stage that has ended well."""
 
@@ -188,6 +201,8 @@ class ProgressUpdate(ApiModel):
     """All stages that have ended well in this pod so far."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Numbers for status.metrics so far; decimals as text."""
+    checkpoints: list[Checkpoint] | None = None
+    """The latest checkpoints in the workspace; None from a pod that does not train."""
 
 
 class PodReport(ApiModel):
@@ -199,6 +214,8 @@ class PodReport(ApiModel):
     """Numbers for status.metrics; decimals as text."""
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     """Files that were delivered."""
+    checkpoints: list[Checkpoint] | None = None
+    """The latest checkpoints in the workspace; None from a pod that does not train."""
     failure: Failure | None = None
     """Why the pod ended early, if it did."""
     paused_after: StageName | None = None
@@ -222,7 +239,7 @@ class PodReport(ApiModel):
         try:
             if text.startswith(_PACKED):
                 text = zlib.decompress(base64.b85decode(text.removeprefix(_PACKED))).decode()
-            return cls.model_validate(json.loads(text))
+            return cls.model_validate(json.loads(text), extra="ignore")  # a newer worker may say more
         except (ValueError, zlib.error):
             return None
 
@@ -234,6 +251,8 @@ class PodReport(ApiModel):
         report = report.model_copy(
             update={"stages": [stage.model_copy(update={"message": ""}) for stage in self.stages]}
         )
+        yield report
+        report = report.model_copy(update={"checkpoints": None})
         yield report
         report = report.model_copy(update={"artifacts": list[Artifact](), "metrics": dict[str, str | int]()})
         yield report

@@ -12,7 +12,8 @@ from .events import Recorder
 from .kube import ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView
-from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
+from .notifier import Notifier
+from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, DeleteSelf, EnsureClaim, Notify, Plan
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -29,30 +30,34 @@ class Refused(Exception):  # noqa: N818 - not an error
 class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
-    def __init__(self, kube: Kube, store: Store, recorder: Recorder):
+    def __init__(self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier):
         self._kube = kube
         self._store = store
         self._recorder = recorder
+        self._notifier = notifier
 
     async def act(self, job: JobView, plan: Plan) -> None:
         """Status first: it is the record of what was decided, and its success proves that the view was current; so
-        nothing is created from an outdated view, not even by a leader that slept through the loss of its Lease.
+        nothing is created or thrown away from an outdated view, not even by a leader that slept through the loss of its
+        Lease.
 
         Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
         otherwise.
         """
-        if plan.status is not None or any(isinstance(action, CreateJob) for action in plan.actions):
+        if plan.status is not None or any(isinstance(action, CreateJob | DeleteClaim) for action in plan.actions):
             await self._write_status(job, plan)
         for action in plan.actions:
             if isinstance(action, DeleteJob):
                 await self._delete_job(job, action)
-            elif isinstance(action, DeletePod | DeleteClaim):
+            elif isinstance(action, DeletePod | DeleteClaim | DeleteSelf):
                 await self._delete(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
             elif isinstance(action, CreateJob):
                 await self._create_job(job, action)
+            elif isinstance(action, Notify):
+                self._notifier.send(job, action)
             else:
                 self._recorder.record(job, action)
 
@@ -109,20 +114,25 @@ class Actor:
                 raise
         _log.info("deleted child job", extra=_about(job) | {"child": action.name, "why": action.reason})
 
-    async def _delete(self, job: JobView, action: DeletePod | DeleteClaim) -> None:
+    async def _delete(self, job: JobView, action: DeletePod | DeleteClaim | DeleteSelf) -> None:
         """Only the object that was looked at; one that is gone already is as wanted."""
-        body: Document = {"preconditions": {"uid": action.uid}}
+        preconditions = {"uid": action.uid}
+        body: Document = {"preconditions": preconditions}
         if isinstance(action, DeletePod):
-            path = paths.pods(job.key.namespace)
+            path = f"{paths.pods(job.key.namespace)}/{action.name}"
             body["gracePeriodSeconds"] = action.grace_seconds
+        elif isinstance(action, DeleteClaim):
+            path = f"{paths.claims(job.key.namespace)}/{action.name}"
         else:
-            path = paths.claims(job.key.namespace)
+            path = paths.job(job.key)
+            preconditions["resourceVersion"] = action.resource_version
+            body["propagationPolicy"] = "Background"
         try:
-            await self._kube.request("DELETE", f"{path}/{action.name}", body=body)
+            await self._kube.request("DELETE", path, body=body)
         except ApiError as error:
             if not (error.not_found or error.conflict):
                 raise
-        _log.info("deleted", extra=_about(job) | {"object": action.name})
+        _log.info("deleted", extra=_about(job) | {"object": path})
 
 
 def _about(job: JobView) -> dict[str, str]:

@@ -7,7 +7,8 @@ import contextlib
 import logging
 import signal
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 from aiohttp import web
@@ -24,10 +25,12 @@ from .kube import ApiError, Kube, load_configuration
 from .leader import Lease, LeaseSettings
 from .metrics import Metrics
 from .model import JobKey
+from .notifier import Notifier
 from .observe import observe, order_of
 from .policies.measures import measures
 from .progress import LiveUpdates
 from .queue import JobQueue
+from .receivers import Receivers
 from .resync import resync
 from .settings import Settings
 from .slots import Limits, Slots
@@ -52,11 +55,14 @@ class Application:
         self._slots = Slots(
             Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
         )
+        self._policy = settings.policy
         self._store = Store(self._slots)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
-        self._actor = Actor(kube, self._store, self._recorder)
+        receivers = Receivers.of(settings.notification_allow)
+        self._notifier = Notifier(kube, receivers, self._queue.add)
+        self._actor = Actor(kube, self._store, self._recorder, self._notifier)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
         self.metrics = Metrics()
@@ -106,6 +112,7 @@ class Application:
     async def _lead(self) -> int:
         """Whatever ends first ends all, the workers before everything else: then the Lease can be given up at once."""
         self._leading = True
+        self._policy = replace(self._policy, listening_since=datetime.now(UTC))
         self.metrics.leader.set(1)
         work = asyncio.create_task(self._work(), name="work")
         tasks = [
@@ -122,6 +129,7 @@ class Application:
         self._leading = False
         self.metrics.leader.set(0)
         await _cancel(work)
+        await self._notifier.close()
         await self._lease.release()
         self._stop.set()
         for task in tasks:
@@ -141,12 +149,18 @@ class Application:
         """Decide about one job and act; in how many seconds to look again."""
         started = time.monotonic()
         live, live_wait = self._live.visible(key, started)
-        observed = observe(self._store, key, live, self._settings.policy)
+        age = self._live.age(key, started)
+        heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
+        observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
             self._queue.forget(key)
             self._live.forget(key)
+            self._notifier.forget(key)
             self.metrics.forget(key)
             return None
+        sent, sending = self._notifier.observed(key)
+        if sent or sending:
+            observed = replace(observed, sent=sent, sending=sending)
         now = datetime.now(UTC)
         plan = decide(observed, now)
         self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)

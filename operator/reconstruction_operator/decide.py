@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from reconstruction_api.lifecycle import RetentionStatus
 from reconstruction_api.status import ReconstructionJobStatus
 
 from .manifests.names import claim_name
@@ -19,8 +20,10 @@ from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
 from .policies.conditions import conditions
 from .policies.notices import notices
-from .policies.progress import artifacts, current_stage, job_progress, metrics, stage_statuses
+from .policies.notify import deliveries, due
+from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
 from .policies.renewal import current_digest
+from .policies.retention import is_removed, remaining, retention
 from .policies.schedule import next_check
 from .policies.turn import WAITS_FOR_TURN, admission_time
 from .policies.workspace import removals
@@ -35,24 +38,35 @@ def decide(observed: Observed, now: datetime) -> Plan:
     situation = advance(observed, accept(observed), now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
-    status = _status(
+    status = _told(
         observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
     )
     waiting = obstacle is not None and obstacle.reason == WAITS_FOR_TURN and may_start(situation)
     told = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
-        *removals(observed, situation),
+        *removals(observed, situation, status, now),
         *created,
+        *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
     )
     return Plan(
         status=None if status == job.status else status,
         actions=actions,
-        next_check=next_check(situation, obstacle),
+        next_check=next_check(observed, situation, obstacle, status, now),
         place="held" if status.admission_time else "waiting" if waiting else "none",
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
+
+
+def _told(
+    observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
+) -> ReconstructionJobStatus:
+    """The status with the messages that follow from it."""
+    status = _status(observed, situation, obstacle, started, now)
+    if observed.job.spec is None or observed.job.spec.notifications or observed.job.status.notifications:
+        status.notifications = deliveries(observed, status, now)
+    return status
 
 
 def _status(
@@ -62,6 +76,8 @@ def _status(
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
     ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
+    completion_time = (before.completion_time or format_time(now)) if ended else None
+    kept = retention(observed, situation, completion_time, now)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
@@ -70,19 +86,21 @@ def _status(
         stages=stages,
         runs=list(situation.runs),
         metrics=numbers,
-        artifacts=artifacts(observed, situation),
+        checkpoints=[] if is_removed(kept) else checkpoints(observed, situation),
+        artifacts=remaining(artifacts(observed, situation), kept),
         failure=situation.failure,
         profile=situation.acceptance.snapshot or before.profile,
-        workspace_claim=_workspace_claim(observed, situation, started),
+        workspace_claim=_workspace_claim(observed, kept, started),
         admission_time=admission_time(observed, situation, started=started, now=now),
         start_time=before.start_time or (format_time(now) if started else None),
-        completion_time=(before.completion_time or format_time(now)) if ended else None,
+        completion_time=completion_time,
         cancellation=situation.cancellation,
+        retention=kept,
         spec_digest=current_digest(observed.job),
     )
 
 
-def _workspace_claim(observed: Observed, situation: Situation, started: bool) -> str | None:
-    if situation.cancelled:
+def _workspace_claim(observed: Observed, kept: RetentionStatus | None, started: bool) -> str | None:
+    if is_removed(kept):
         return None
     return claim_name(observed.job.key.name) if started else observed.job.status.workspace_claim

@@ -161,6 +161,20 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """How an attempt to deliver a notification ended."""
+
+    id: str
+    url: str
+    attempt: int
+    at: datetime
+    problem: str = ""
+    """Empty when the receiver has taken it."""
+    hopeless: bool = False
+    """Another attempt would end in the same way."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The operator's own settings that decisions depend on."""
 
@@ -168,6 +182,12 @@ class Policy:
     """Base address for live updates of workers."""
     image_pull_grace_seconds: int = 300
     """How long an image may fail to be pulled, or a container to be set up, before the attempt fails."""
+    heartbeat_seconds: int | None = None
+    """A running worker that has not reported for this long is stalled; None expects no reports."""
+    listening_since: datetime | None = None
+    """When this replica began to listen to workers."""
+    notifications: bool = False
+    """Whether receivers are told of events."""
     lost_report_grace_seconds: int = 15
     """How long to wait for the pod of an ended child Job to show its end."""
 
@@ -192,4 +212,10 @@ class Observed:
     """Why the child object that comes next could not be created."""
     live: ProgressUpdate | None = None
     """The latest update a worker sent; decoration that may be missing."""
+    heard: datetime | None = None
+    """When it arrived."""
+    sent: tuple[DeliveryResult, ...] = ()
+    """Attempts to deliver notifications that have ended in this process."""
+    sending: frozenset[tuple[str, str]] = frozenset()
+    """Identifier and address of notifications that are under way."""
     policy: Policy = field(default_factory=Policy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 
 from pydantic import ValidationError
@@ -19,7 +20,9 @@ _RECENT = 256
 """A job is looked at several times in a row: the last models are kept. Decisions copy them and never change them."""
 
 
-def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy) -> Observed | None:
+def observe(
+    store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy, heard: datetime | None = None
+) -> Observed | None:
     """None when there is no such job."""
     stored = store.jobs.get(key)
     if stored is None:
@@ -36,6 +39,7 @@ def observe(store: Store, key: JobKey, live: ProgressUpdate | None, policy: Poli
         explanations=store.explanations(key),
         refusal=store.refusal(key),
         live=live,
+        heard=heard,
         policy=policy,
     )
 

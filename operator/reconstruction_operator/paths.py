@@ -44,6 +44,10 @@ def workloads(version: str, namespace: str) -> str:
     return f"/apis/kueue.x-k8s.io/{version}/namespaces/{namespace}/workloads"
 
 
+def secret(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/secrets/{name}"
+
+
 def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 

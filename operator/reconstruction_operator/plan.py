@@ -50,6 +50,25 @@ class DeleteClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteSelf:
+    """Delete the ReconstructionJob, unless it has changed since it was looked at; what it owns goes with it."""
+
+    uid: str
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Begin to post a CloudEvent to a receiver; its result comes back as an observation."""
+
+    id: str
+    url: str
+    secret_name: str
+    attempt: int
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Tell people through a Kubernetes Event on the ReconstructionJob."""
 
@@ -68,7 +87,7 @@ class Inquiry:
     """Of the object; of the Job for its Workload."""
 
 
-Action = DeleteJob | DeletePod | DeleteClaim | EnsureClaim | CreateJob | Emit
+Action = DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class LiveUpdates:
         self._interval = interval_seconds
         self._latest: dict[JobKey, ProgressUpdate] = {}
         self._shown: dict[JobKey, tuple[float, ProgressUpdate]] = {}
+        self._heard: dict[JobKey, float] = {}
 
     def receive(self, key: JobKey, update: ProgressUpdate, now: float) -> float | None:
         """In how many seconds the job should be looked at; None for an update that arrived out of order."""
@@ -24,6 +25,7 @@ class LiveUpdates:
         if before is not None and _same_run(before, update) and update.sequence <= before.sequence:
             return None
         self._latest[key] = update
+        self._heard[key] = now
         return self._wait(key, now)
 
     def visible(self, key: JobKey, now: float) -> tuple[ProgressUpdate | None, float | None]:
@@ -38,7 +40,13 @@ class LiveUpdates:
         self._shown[key] = (now if self._is_new(key, latest) else self._shown[key][0], latest)
         return latest, None
 
+    def age(self, key: JobKey, now: float) -> float | None:
+        """Seconds since an update came; None when none has."""
+        heard = self._heard.get(key)
+        return None if heard is None else now - heard
+
     def forget(self, key: JobKey) -> None:
+        self._heard.pop(key, None)
         self._latest.pop(key, None)
         self._shown.pop(key, None)
 

@@ -9,9 +9,10 @@ import socket
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from .model import Policy
+from .receivers import Receivers
 
 ENVIRONMENT_PREFIX = "RECONSTRUCTION_OPERATOR_"
 
@@ -64,14 +65,27 @@ class Settings(BaseModel):
     """Every job is looked at again after this time, even if nothing was observed."""
     status_interval_seconds: float = Field(default=1.0, ge=0)
     """Live updates of one job are written at most this often."""
+    notifications: bool = False
+    """Tell the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
+    notification_allow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Private networks (CIDR), host names and domains (`.example.org`), separated by commas, that receivers may be at;
+    there plain http:// is allowed as well."""
     image_pull_grace_seconds: int = Field(default=300, ge=0)
     """How long an image may fail to be pulled before the attempt fails."""
+    heartbeat_seconds: int = Field(default=600, ge=10)
+    """A running worker that has not reported progress for this long is shown as stalled."""
     lost_report_grace_seconds: int = Field(default=15, ge=0)
     """How long to wait for the pod of an ended child Job to show its end."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least important messages to log."""
     log_format: Literal["json", "text"] = "json"
     """One JSON object a line, or plain text."""
+
+    @field_validator("notification_allow")
+    @classmethod
+    def _networks_or_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Receivers.of(value)
+        return value
 
     @classmethod
     def load(cls, arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -99,6 +113,8 @@ class Settings(BaseModel):
         return Policy(
             progress_url=self.progress_url,
             image_pull_grace_seconds=self.image_pull_grace_seconds,
+            notifications=self.notifications,
+            heartbeat_seconds=self.heartbeat_seconds,
             lost_report_grace_seconds=self.lost_report_grace_seconds,
         )
 

@@ -141,9 +141,11 @@ def test_lists_that_are_maps_merge_by_their_key():
     }
     assert keys == {
         "spec.exports": ["format"],
+        "spec.notifications": ["url"],
         "status.conditions": ["type"],
         "status.stages": ["name"],
         "status.runs": ["resourceClass"],
+        "status.checkpoints": ["name"],
         "status.artifacts": ["name"],
     }
 

@@ -80,6 +80,7 @@ def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
         ("create", "persistentvolumeclaims"),
         ("delete", "persistentvolumeclaims"),
         ("delete", "pods"),
+        ("delete", "reconstructionjobs.reconstruction.dev"),
         ("create", "tokenreviews.authentication.k8s.io"),
         ("create", "events.events.k8s.io"),
         ("list", "events"),
@@ -174,3 +175,11 @@ def test_limits_of_concurrent_jobs_reach_the_operator_only_where_they_are_set(re
     variables = {each["name"]: each.get("value") for each in container["env"]}
     assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS"] == "2000000"
     assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS_PER_NAMESPACE"] == "0"
+
+
+@pytest.mark.parametrize("enabled", ["false", "true"])
+def test_secrets_are_read_only_for_notifications(release: Kubectl, enabled: str) -> None:
+    chart = helm(release, "template", RELEASE, str(CHART), f"--set=notifications.enabled={enabled}")
+    roles = [each for each in yaml.safe_load_all(chart) if each and each["kind"] in ("Role", "ClusterRole")]
+    verbs = [rule["verbs"] for role in roles for rule in role.get("rules") or [] if "secrets" in rule["resources"]]
+    assert verbs == ([["get"]] if enabled == "true" else [])

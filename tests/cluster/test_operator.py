@@ -125,9 +125,9 @@ async def a_job_stops_at_its_soft_deadline_and_goes_on_when_it_is_raised(case: C
 
 @scenario
 async def a_cancelled_job_leaves_neither_pods_nor_files(case: Case) -> None:
-    case.pods_end(lambda job: RUNS_ON)
+    case.pods_end(lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job))
     await case.create()
-    await eventually(lambda: case.has_started(1), "a pod")
+    await eventually(lambda: case.has_started(2), "a pod that runs beside one that has ended")
     await case.change(cancellation="Requested")
     await case.until("CancellationRequested", "True", "Requested")
     await case.change(cancellation="Confirmed")
@@ -138,6 +138,25 @@ async def a_cancelled_job_leaves_neither_pods_nor_files(case: Case) -> None:
         return not [child for kind in kinds for child in await case.children(kind)]
 
     await eventually(nothing_left, "no child")
+
+
+@scenario
+async def an_ended_job_loses_its_workspace_first_and_then_goes_itself(case: Case) -> None:
+    await case.create(retention={"workspaceSeconds": 1, "jobSeconds": 10})
+
+    async def without_workspace() -> bool:
+        claims = await case.children("/api/v1/.../persistentvolumeclaims")
+        return not claims and bool((await case.get())["status"]["retention"]["workspaceRemovedTime"])
+
+    job = await case.until("Succeeded")
+    assert job["status"]["retention"]["jobExpiryTime"] > job["status"]["completionTime"]
+    await eventually(without_workspace, "no claim")
+
+    async def gone() -> bool:
+        jobs = await case.work.listed("/apis/reconstruction.dev/v1alpha1/.../reconstructionjobs")
+        return case.name not in [job["metadata"]["name"] for job in jobs]
+
+    await eventually(gone, "no job")
 
 
 @scenario

@@ -17,6 +17,7 @@ from reconstruction_operator.model import (
     ChildJob,
     Claim,
     Container,
+    DeliveryResult,
     JobView,
     Observed,
     Pod,
@@ -25,12 +26,27 @@ from reconstruction_operator.model import (
     Refusal,
     Turn,
 )
-from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim, Plan
-from reconstruction_operator.times import format_time
+from reconstruction_operator.plan import (
+    CreateJob,
+    DeleteClaim,
+    DeleteJob,
+    DeletePod,
+    DeleteSelf,
+    EnsureClaim,
+    Notify,
+    Plan,
+)
+from reconstruction_operator.times import format_time, parse_time
 
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
 
-POLICY = Policy(image_pull_grace_seconds=60, lost_report_grace_seconds=15)
+POLICY = Policy(
+    notifications=True,
+    progress_url="http://operator",
+    heartbeat_seconds=600,
+    image_pull_grace_seconds=60,
+    lost_report_grace_seconds=15,
+)
 
 
 class BrokenPromiseError(AssertionError):
@@ -65,6 +81,12 @@ class Cluster:
     decisions: int = 0
     orders: dict[str, WorkerJob] = field(default_factory=dict)
     """What the pods of each child Job were told."""
+    sending: dict[tuple[str, str], int] = field(default_factory=dict)
+    sent: dict[tuple[str, str], DeliveryResult] = field(default_factory=dict)
+    told: set[tuple[str, str]] = field(default_factory=set)
+    """Messages that receivers have taken."""
+    deleted: bool = False
+    """spec.retention.jobSeconds was over."""
     _serial: int = 0
 
     # ---- the operator ------------------------------------------------------------------------------------------------
@@ -77,7 +99,8 @@ class Cluster:
         )  # fmt: skip
         return Observed(
             job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
-            tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live, POLICY,
+            tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
+            policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
         )  # fmt: skip
 
     def _turn(self) -> Turn:
@@ -114,6 +137,10 @@ class Cluster:
                 self._delete_pod(action)
             elif isinstance(action, DeleteClaim):
                 self._delete_claim(action)
+            elif isinstance(action, Notify):
+                self._notify(action)
+            elif isinstance(action, DeleteSelf):
+                self._delete_self(action)
             elif isinstance(action, EnsureClaim) and self.claim is None:
                 self.claim = Claim("statue-workspace", "uid-of-claim", UID, "Bound")
             elif isinstance(action, CreateJob):
@@ -123,7 +150,7 @@ class Cluster:
         """Decide and act until nothing more is to be done, as an undisturbed operator does."""
         for _ in range(6):
             seen, plan = self.decide()
-            if plan.status is None and not plan.actions:
+            if self.deleted or (plan.status is None and not plan.actions):
                 return plan
             self.act(seen, plan)
         raise BrokenPromiseError(f"decisions do not come to rest: {plan}")
@@ -155,6 +182,8 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
         resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
         self._check_not_done(resource_class)
+        if self.claim is None or self.claim.deleting:
+            raise BrokenPromiseError(f"{name} was created without a workspace")
         if self.held:
             raise BrokenPromiseError(f"{name} was created although the job is held")
         if "admissionTime" not in self.raw_status:
@@ -190,9 +219,52 @@ class Cluster:
             self.end(pod, exit_code=137, deleting=True)
 
     def _delete_claim(self, action: DeleteClaim) -> None:
-        if not self.cancelled:
+        if "completionTime" not in self.raw_status:
             raise BrokenPromiseError("the workspace was deleted although its job goes on")
+        if not self.cancelled and not self._is_over("workspaceSeconds"):
+            raise BrokenPromiseError("the workspace was deleted before its time")
         if self.claim is not None and self.claim.uid == action.uid:
+            self.claim = replace(self.claim, deleting=True)
+
+    def _notify(self, action: Notify) -> None:
+        stored = self.raw_status.get("notifications", [])
+        if not any((each["id"], each["url"], each["state"]) == (action.id, action.url, "Pending") for each in stored):
+            raise BrokenPromiseError("a message was sent that is not in status")
+        self.sending.setdefault((action.id, action.url), action.attempt)
+
+    def deliver(self, problem: str) -> None:
+        """A receiver answers."""
+        if self.sending:
+            (identifier, url), attempt = self.sending.popitem()
+            self.sent[identifier, url] = DeliveryResult(identifier, url, attempt, self.now, problem)
+            if not problem:
+                self.told.add((identifier, url))
+
+    def restart(self) -> None:
+        """What the operator's process remembers is lost."""
+        self.sending.clear()
+        self.sent.clear()
+        self.live = None
+
+    def _delete_self(self, action: DeleteSelf) -> None:
+        if action.resource_version != str(self.version):
+            return
+        if any(each["state"] == "Pending" for each in self.raw_status.get("notifications", [])):
+            raise BrokenPromiseError("the job was deleted before it had told everything")
+        if not self._is_over("jobSeconds"):
+            raise BrokenPromiseError("the job was deleted before its time")
+        self.deleted = True
+
+    def _is_over(self, member: str) -> bool:
+        """Whether this part of spec.retention is over; once the workspace was given up it stays so."""
+        if member == "workspaceSeconds" and "workspaceRemovedTime" in self.raw_status.get("retention", {}):
+            return True
+        end, limit = parse_time(self.raw_status.get("completionTime")), (self.spec.get("retention") or {}).get(member)
+        return end is not None and limit is not None and self.now >= end + timedelta(seconds=limit)
+
+    def delete_claim(self) -> None:
+        """`kubectl delete pvc`; Kubernetes keeps it as long as pods name it, also such as have ended."""
+        if self.claim is not None:
             self.claim = replace(self.claim, deleting=True)
 
     def _check_cancellation(self, wanted: dict[str, Any]) -> None:
@@ -222,7 +294,7 @@ class Cluster:
                 self._collect(job, mine)
             elif not job.finished:
                 self._finish(job, mine)
-        if self.claim is not None and self.claim.deleting and all(pod.finished for pod in self.pods.values()):
+        if self.claim is not None and self.claim.deleting and not self.pods:
             self.claim = None
 
     def _collect(self, job: ChildJob, pods: list[Pod]) -> None:
@@ -335,13 +407,14 @@ class Cluster:
         if self.succeeded or status.failure is not None or self.held or self.profile is None:
             return
         stirring = any(not job.finished or job.deleting for job in self.child_jobs.values())
-        stirring = stirring or any(not pod.finished for pod in self.pods.values())
+        stirring = stirring or any(not pod.finished for pod in self.pods.values()) or bool(self.sending)
+        stirring = stirring or (self.claim is not None and self.claim.deleting)
         waiting = any(each.reason == "ConcurrencyLimit" for each in status.conditions)
         if waiting and (self.has_room or plan.place != "waiting"):
             raise BrokenPromiseError("the job waits for a turn that nobody will give it")
         if plan.next_check is None and not stirring:
             raise BrokenPromiseError("nothing will ever wake this job again")
-        if plan.next_check is not None and plan.next_check <= self.now:
+        if plan.next_check is not None and plan.next_check <= self.now and not self.deleted:
             raise BrokenPromiseError("the next check is in the past: the operator would spin")
 
     @property

@@ -143,6 +143,31 @@ def redo(cluster: Cluster, number: int) -> None:
     cluster.edit(redo=again | {stage.value: again.get(stage.value, 0) + 1})
 
 
+def retain(cluster: Cluster, number: int) -> None:
+    times = [None, 0, 30, 5000]
+    workspace, job = times[number % 4], times[number // 4 % 4]
+    if job is None or (workspace or 0) <= job:
+        cluster.edit(retention={"workspaceSeconds": workspace, "jobSeconds": job})
+
+
+def delete_claim(cluster: Cluster, number: int) -> None:
+    if number % 3 == 0:
+        cluster.delete_claim()
+
+
+def notify(cluster: Cluster, number: int) -> None:
+    targets = [{"url": f"https://{name}.example/", "secretName": "key"} for name in ("a", "b")]
+    cluster.edit(notifications=targets[: number % 3])
+
+
+def answer(cluster: Cluster, number: int) -> None:
+    cluster.deliver("" if number % 2 else "status 503")
+
+
+def restart(cluster: Cluster, _: int) -> None:
+    cluster.restart()
+
+
 def change_profile(cluster: Cluster, number: int) -> None:
     spec = PROFILE_SPEC if number % 3 else PROFILE_SPEC | {"engines": [{"name": "other", "image": "x"}]}
     cluster.profile = None if number % 5 == 0 else ProfileView("", "default", number, spec)
@@ -174,13 +199,14 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, wait,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
+        retain, delete_claim, notify, answer, restart,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}
 COMMON = ["reconcile", "controllers", "start", "succeed", "wait", "orphans_stop"]
 
 steps = st.tuples(st.sampled_from([*COMMON, *COMMON, *STEPS, *LATE]), st.integers(0, 100))
-histories = st.lists(steps, min_size=40, max_size=120)
+histories = st.lists(steps, min_size=80, max_size=120)
 
 
 # Shrinking a history takes minutes and a failure is understood without.
@@ -194,6 +220,8 @@ UNSHRUNK: dict[str, Any] = {
 def play(history: list[Step]) -> Cluster:
     cluster = Cluster()
     for name, number in history:
+        if cluster.deleted:
+            break
         (STEPS | LATE)[name](cluster, number)
     return cluster
 
@@ -202,11 +230,14 @@ def play(history: list[Step]) -> Cluster:
 @given(histories)
 def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
     cluster = play(history)
+    if cluster.deleted:
+        return
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
     cluster.refusing, cluster.has_room = "", True
     cluster.edit(
-        suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None
-    )
+        suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None,
+        retention=None,
+    )  # fmt: skip
     cluster.settle()
     if cluster.cancelled:
         cluster.check_cleared()
@@ -222,5 +253,7 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(history: list[Step]) -> None:
     cluster = play(history)
     cluster.reconcile()
+    if cluster.deleted:
+        return
     _, plan = cluster.decide()
     assert (plan.status, plan.actions) == (None, ())

@@ -23,10 +23,11 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
-from reconstruction_api.stages import StageName, stages_of
+from reconstruction_api.stages import ResourceClass, StageName, stages_of
 from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
 
 from .artifacts import delivered
+from .checkpoints import checkpoints_in
 from .engines.licences import check_licence
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
@@ -86,7 +87,7 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
     with contextlib.ExitStack() as stack:
         stack.enter_context(stop.on_signals())
         if url := environment.get(ENV_PROGRESS_URL):
-            client = ProgressClient(url, Path(environment.get(ENV_TOKEN_FILE, "")), job)
+            client = ProgressClient(url, Path(environment.get(ENV_TOKEN_FILE, "")), job, options.workspace)
             observers.append(stack.enter_context(client))
         outcome = execute(run, _Observers(observers), stop)
     _log_tail(outcome, options.workspace, log)
@@ -96,6 +97,7 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
         stages=outcome.stages,
         metrics=outcome.metrics,
         artifacts=artifacts,
+        checkpoints=checkpoints_in(options.workspace) if job.resource_class is ResourceClass.RECONSTRUCT else None,
         failure=outcome.failure,
         paused_after=outcome.paused_after,
     )

@@ -10,8 +10,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Final
 
-from reconstruction_api.stages import StageName
+from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import Failure, Progress, ProgressUpdate, StageResult, WorkerJob
+
+from .checkpoints import checkpoints_in
 
 INTERVAL_SECONDS: Final = 1.0
 MAX_BACKOFF_SECONDS: Final = 5.0
@@ -32,10 +34,11 @@ class ProgressClient:
     Used as a context manager: on leaving it the last state is sent once more, without waiting long.
     """
 
-    def __init__(self, url: str, token_file: Path, job: WorkerJob):
+    def __init__(self, url: str, token_file: Path, job: WorkerJob, workspace: Path):
         self._url = url
         self._token_file = token_file
         self._job = job
+        self._workspace = workspace
         self._changed = threading.Condition()
         self._pending = False
         self._closing = False
@@ -99,6 +102,8 @@ class ProgressClient:
 
     def _post(self, timeout: float) -> bool:
         """Whether the operator took the latest state."""
+        trains = self._job.resource_class is ResourceClass.RECONSTRUCT
+        checkpoints = checkpoints_in(self._workspace) if trains else None
         with self._changed:
             self._pending = False
             self._sequence += 1
@@ -112,6 +117,7 @@ class ProgressClient:
                 progress=self._progress,
                 stages=list(self._stages),
                 metrics=dict(self._metrics),
+                checkpoints=checkpoints,
             ).model_dump_json(by_alias=True, exclude_none=True)
         try:
             # Read each time: the kubelet renews the token in place.

@@ -30,6 +30,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [reconstructionjobs, reconstructionprofiles]
   verbs: [get, list, watch]
 - apiGroups: [reconstruction.dev]
+  resources: [reconstructionjobs] # when spec.retention.jobSeconds is over
+  verbs: [delete]
+- apiGroups: [reconstruction.dev]
   resources: [reconstructionjobs/status]
   verbs: [update]
 - apiGroups: [reconstruction.dev]
@@ -44,6 +47,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, create, delete]
+{{- if .Values.notifications.enabled }}
+- apiGroups: [""]
+  resources: [secrets] # keys that sign notifications
+  verbs: [get]
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -59,6 +59,16 @@ def _places(job: Job) -> Iterator[str]:
     if status.start_time is not None:
         ended = f", ended {status.completion_time}" if status.completion_time else ""
         yield f"time       started {status.start_time}{ended}"
+    if status.checkpoints:
+        yield f"checkpoint step {status.checkpoints[-1].step}: {status.checkpoints[-1].name}"
+    if kept := status.retention:
+        times = (("removed", kept.workspace_removed_time), ("kept until", kept.workspace_expiry_time))
+        yield from (f"files      {word} {moment}" for word, moment in times if moment)
+        if kept.job_expiry_time:
+            yield f"job        deleted at {kept.job_expiry_time}"
+    for told in status.notifications:
+        problem = f": {told.message}" if told.message else ""
+        yield f"told       {told.event} to {told.url}: {told.state.value}{problem}"
     if status.artifacts:
         yield f"artifacts  {len(status.artifacts)}: recon artifacts {job.name} -n {job.namespace}"
 

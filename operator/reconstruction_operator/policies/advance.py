@@ -59,6 +59,8 @@ class Situation:
     """The spec has changed since the last decision."""
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
+    anew: bool = False
+    """The workspace is gone with all that was finished: everything runs again, from the photos."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
     cancellation: CancellationStatus | None = None
@@ -98,7 +100,7 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         renewed=renewed,
         cancellation=asked,
     )
-    situation = _follow(situation, spec, observed, now)
+    situation = _without_workspace(_follow(situation, spec, observed, now), observed)
     spent = _spent_seconds(situation, observed, now)
     situation = _enforce_deadline(situation, spec, spent, now)
     return _hold(situation, spec, spent, observed, now)
@@ -123,6 +125,19 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
         return run
     cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": "", "ended": False})
     return next_attempt(job, cleared, None) if run.ended else cleared
+
+
+def _without_workspace(situation: Situation, observed: Observed) -> Situation:
+    """Results that a class builds on are in the workspace: where it is gone, they are made again first."""
+    job, claim = observed.job, observed.claim
+    gone = claim is None or (claim.deleting and claim.parent_uid == job.uid)
+    if not gone or situation.current is None or situation.failure is not None:
+        return situation
+    if not any(run.completed for run in situation.runs):
+        return situation
+    runs = tuple(_restarted(job, run) for run in situation.runs)
+    first = next(run for run in runs if run.digest == situation.needs[0].digest)
+    return replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
 
 
 def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Situation:
@@ -205,7 +220,8 @@ def _hold(
     if current is None or situation.failure is not None:
         return situation
     reports = [each.report for each in situation.harvest]
-    hold = hold_of(spec, situation.needs, situation.runs, observed.job.status.stages, reports, spent)
+    stages = [] if situation.anew else observed.job.status.stages
+    hold = hold_of(spec, situation.needs, situation.runs, stages, reports, spent)
     if hold is None:
         return _expect_soft_deadline(situation, spec, spent, now)
     situation = replace(situation, hold=hold)

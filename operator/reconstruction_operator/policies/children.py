@@ -59,6 +59,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     claim = observed.claim
     if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
+        if claim.parent_uid == observed.job.uid:
+            return Blocked("WorkspaceInUse", f"The volume claim {claim.name} is being deleted; a new one follows.")
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
         return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
     busy = [child.name for child in observed.child_jobs if not child.finished]

@@ -20,6 +20,7 @@ from .advance import Situation
 from .attempt import Running, Waiting
 from .cancel import told
 from .children import Blocked
+from .heartbeat import CODE, silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def conditions(
     metrics: dict[str, str | int], now: datetime,
 ) -> list[Condition]:  # fmt: skip
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
+    silent = silence(observed, situation, now)
     facts = {
         ConditionType.ACCEPTED: Fact(
             situation.acceptance.accepted, situation.acceptance.reason, situation.acceptance.message
@@ -46,9 +48,9 @@ def conditions(
         ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
         ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
         ConditionType.VALIDATED: _validated(stages, metrics),
-        ConditionType.SUCCEEDED: _succeeded(situation),
-        ConditionType.RECONCILING: _reconciling(situation, obstacle),
-        ConditionType.STALLED: _stalled(situation),
+        ConditionType.SUCCEEDED: _succeeded(situation, observed),
+        ConditionType.RECONCILING: _reconciling(situation, obstacle, silent),
+        ConditionType.STALLED: _stalled(situation, silent),
     }
     if situation.cancellation is not None:
         facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
@@ -112,9 +114,11 @@ def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact
     return Fact(True, "QualityPassed", fact.message) if fact.status else fact
 
 
-def _succeeded(situation: Situation) -> Fact:
+def _succeeded(situation: Situation, observed: Observed) -> Fact:
     if situation.done:
-        return Fact(True, "Completed", "All artifacts are ready.")
+        kept = observed.job.status.retention
+        gone = kept.workspace_removed_time if kept else None
+        return Fact(True, "Completed", f"The workspace was removed at {gone}." if gone else "All artifacts are ready.")
     if situation.failure is not None:
         return Fact(False, situation.failure.code, situation.failure.message)
     if situation.hold is not None:
@@ -122,13 +126,15 @@ def _succeeded(situation: Situation) -> Fact:
     return Fact(None, "Running" if isinstance(situation.outcome, Running) else "Pending")
 
 
-def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
+def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | None) -> Fact:
     if situation.done:
         return Fact(False, "Completed")
     if situation.failure is not None:
         return Fact(False, "Cancelled" if situation.cancelled else "Failed")
     if situation.hold is not None:
         return Fact(False, situation.hold.reason)
+    if silent is not None:
+        return Fact(False, CODE)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
@@ -139,10 +145,10 @@ def _reconciling(situation: Situation, obstacle: Blocked | None) -> Fact:
     return Fact(True, "Progressing", _activity(run))
 
 
-def _stalled(situation: Situation) -> Fact:
+def _stalled(situation: Situation, silent: str | None) -> Fact:
     if situation.failure is not None:
         return Fact(True, situation.failure.code, situation.failure.suggestion)
-    return Fact(False, "NotStalled")
+    return Fact(True, CODE, silent) if silent is not None else Fact(False, "NotStalled")
 
 
 def _cancellation_requested(cancellation: CancellationStatus) -> Fact:

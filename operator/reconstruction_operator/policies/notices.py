@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.lifecycle import CancellationState
+from reconstruction_api.notifications import DeliveryState
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ..plan import CreateJob, EnsureClaim
 from .advance import Notice, Situation
 from .cancel import told
+from .heartbeat import CODE as WORKER_SILENT
+from .retention import is_removed
 
 _WAITING_REASONS = (
     "ConcurrencyLimit", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable",
@@ -44,8 +47,21 @@ def notices(
             Notice(False, "Started", f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}.")
         )
     result.extend(_about_cancellation(before, situation))
+    _, reason, message = _condition(after, ConditionType.STALLED)
+    if reason == WORKER_SILENT != _condition(before, ConditionType.STALLED)[1]:
+        result.append(Notice(True, reason, message))
+    if is_removed(after.retention) and not is_removed(before.retention) and not situation.cancelled:
+        result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds is over."))
+    unable = {(each.id, each.url) for each in before.notifications if each.state is DeliveryState.FAILED}
+    for each in after.notifications:
+        if each.state is DeliveryState.FAILED and (each.id, each.url) not in unable:
+            result.append(
+                Notice(True, "NotificationFailed", f"{each.event} could not be told to {each.url}: {each.message}")
+            )
+    if situation.anew:
+        result.append(Notice(True, "WorkspaceGone", "The workspace is gone: the job starts anew, from the photos."))
     failure = situation.failure if situation.acceptance.accepted else None
-    if failure is not None and _turned(before, after, ConditionType.STALLED, "True"):
+    if failure is not None and _turned(before, after, ConditionType.SUCCEEDED, "False"):
         result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))
     if _turned(before, after, ConditionType.SUCCEEDED, "True"):
         result.append(Notice(False, "Succeeded", "All artifacts are ready."))

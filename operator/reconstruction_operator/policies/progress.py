@@ -17,7 +17,7 @@ from reconstruction_api.status import (
     StageState,
     StageStatus,
 )
-from reconstruction_api.worker import Artifact, Progress, ProgressUpdate, StageResult
+from reconstruction_api.worker import Artifact, Checkpoint, Progress, ProgressUpdate, StageResult
 
 from ..model import Observed
 from ..times import format_time
@@ -40,7 +40,7 @@ def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | No
 
 def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> list[StageStatus]:
     """All stages in running order."""
-    previous = {stage.name: stage for stage in observed.job.status.stages}
+    previous = {} if situation.anew else {stage.name: stage for stage in observed.job.status.stages}
     live = live_update(observed, situation)
     runs = {run.digest: run for run in situation.runs}
     statuses: list[StageStatus] = []
@@ -137,11 +137,23 @@ def _from_worker(progress: Progress, done: list[StageName], before: JobProgress 
 
 def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
     """Numbers of all stages; a spec that makes the training outdated drops them."""
-    result = dict(observed.job.status.metrics) if _keeps_training(observed.job.status, situation) else {}
+    keeps = not situation.anew and _keeps_training(observed.job.status, situation)
+    result = dict(observed.job.status.metrics) if keeps else {}
     for each in situation.harvest:
         result |= each.report.metrics
     live = live_update(observed, situation)
     return result | live.metrics if live is not None else result
+
+
+def checkpoints(observed: Observed, situation: Situation) -> list[Checkpoint]:
+    """What a stopped training would resume from; a spec that makes the training outdated drops them."""
+    live = live_update(observed, situation)
+    reports = [*(each.report for each in situation.harvest), *([live] if live is not None else [])]
+    for report in reversed(reports):
+        if report.checkpoints is not None:
+            return report.checkpoints
+    keeps = not situation.anew and _keeps_training(observed.job.status, situation)
+    return observed.job.status.checkpoints if keeps else []
 
 
 def _keeps_training(status: ReconstructionJobStatus, situation: Situation) -> bool:

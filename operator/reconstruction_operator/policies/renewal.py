@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import digest
 
 from ..model import JobView
 
-_FATE = ("cancellation",)
+_FATE = {"cancellation", "retention", "notifications"}
 """Fields that change no result: a failed job is not run again for them."""
 
 
 def spec_digest(spec: ReconstructionJobSpec) -> str:
     """`WORK.FATE`: a digest of what is wanted, and one of what is to become of the job."""
-    document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    fate = {name: document.pop(name) for name in _FATE if name in document}
-    return f"{digest(document)[:16]}.{digest(fate)[:16]}"
+    work = spec.model_dump_json(exclude_defaults=True, exclude=_FATE)
+    fate = spec.model_dump_json(exclude_defaults=True, include=_FATE)
+    return f"{_short(work)}.{_short(fate)}"
 
 
 def current_digest(job: JobView) -> str | None:
@@ -32,6 +33,12 @@ def is_renewed(job: JobView) -> bool:
     """
     if job.status.observed_generation == job.generation:
         return False
+    if job.status.spec_digest is None:
+        return True
     work, _, fate = (current_digest(job) or "").partition(".")
-    old_work, _, old_fate = (job.status.spec_digest or "").partition(".")
+    old_work, _, old_fate = job.status.spec_digest.partition(".")
     return not work or work != old_work or fate == old_fate
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

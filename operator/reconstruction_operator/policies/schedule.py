@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from reconstruction_api.stages import pause_stage
+from reconstruction_api.status import ReconstructionJobStatus, StageState
+
+from ..model import Observed
 from .advance import Situation
 from .attempt import Waiting
 from .cancel import lapse_time
 from .children import Blocked
+from .heartbeat import CODE as WORKER_SILENT
+from .heartbeat import silence_time
+from .notify import is_told, next_attempts
+from .retention import expiry_times
 
 
-def next_check(situation: Situation, obstacle: Blocked | None) -> datetime | None:
+def next_check(
+    observed: Observed, situation: Situation, obstacle: Blocked | None, after: ReconstructionJobStatus, now: datetime
+) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
-    moments = [lapse_time(situation.cancellation)]
+    moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
+    moments += next_attempts(observed, after)
+    if _pauses_next(observed, situation, after):
+        moments.append(now)
+    if not any(each.reason == WORKER_SILENT for each in after.conditions):
+        moments.append(silence_time(observed, situation))
     if situation.failure is None and situation.current is not None:
         moments.append(situation.deadline)
         if obstacle is not None:
@@ -21,3 +36,14 @@ def next_check(situation: Situation, obstacle: Blocked | None) -> datetime | Non
             moments.append(situation.outcome.until)
     known = [moment for moment in moments if moment is not None]
     return min(known) if known else None
+
+
+def _pauses_next(observed: Observed, situation: Situation, after: ReconstructionJobStatus) -> bool:
+    """A live update has just said that the stage to pause after is done: it is in status first, then it counts."""
+    spec = observed.job.spec
+    if spec is None or spec.pause_after is None or situation.hold is not None or situation.current is None:
+        return False
+    last = pause_stage(spec)
+    return situation.failure is None and any(
+        each.name == last and each.state is StageState.SUCCEEDED for each in after.stages
+    )

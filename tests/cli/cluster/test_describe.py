@@ -51,3 +51,25 @@ def test_what_a_job_holds_does_not_steer_the_terminal(recon: Recon, museum: Muse
         out = recon(*command).out
         assert "title" in out
         assert not {"\x1b", "\x07", "\x9b"} & set(out), command
+
+
+def test_what_is_kept_and_who_was_told(recon: Recon, museum: Museum) -> None:
+    museum.create()
+    url, moment = "https://example.org/hook", "2026-02-28T12:00:00Z"
+    museum.write_status(
+        retention={"workspaceExpiryTime": moment, "jobExpiryTime": "2026-03-31T12:00:00Z"},
+        checkpoints=[{"name": "train/checkpoints/step-001000.ckpt", "step": 1000, "sizeBytes": 1, "sha256": "0" * 64}],
+        notifications=[
+            {
+                "event": "Succeeded",
+                "id": "1",
+                "url": url,
+                "state": "Failed",
+                "eventTime": moment,
+                "message": "no answer",
+            }
+        ],
+    )
+    out = recon("describe", "statue").out
+    assert f"kept until {moment}" in out and "deleted at 2026-03-31" in out and "checkpoint step 1000" in out
+    assert f"Succeeded to {url}: Failed: no answer" in out

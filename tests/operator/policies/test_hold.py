@@ -112,7 +112,8 @@ def test_a_pause_set_while_its_stage_runs_takes_effect_when_the_worker_says_it_i
     digest = need_of(RECONSTRUCT).stages
     done = [StageResult(name=name, digest=value) for name, value in digest.items() if name == "train"]
     live = replace(running, live=update(run, "evaluate", 5, stages=done))
-    known, _ = settled(live)
+    known, first = settled(live)
+    assert first.next_check == NOW  # to be looked at again at once
     after, plan = settled(known)
     assert [action.name for action in actions(plan, DeleteJob)] == [run.job_name]
     assert states(after)["train"] == "Succeeded"

@@ -1,0 +1,139 @@
+"""spec.notifications: which events there are to tell, to whom, and what became of each message.
+
+A message is in status before it is sent, and stays there until it was delivered or given up: a restart forgets none,
+and repeats only what was under way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from reconstruction_api.names import API_VERSION, JOB_KIND, JOB_PLURAL
+from reconstruction_api.notifications import Delivery, DeliveryState
+from reconstruction_api.status import ConditionType, ReconstructionJobStatus
+
+from ..model import DeliveryResult, JobView, Observed
+from ..plan import Notify
+from ..times import format_time, parse_time
+from .hold import PAUSED
+from .retry import backoff
+
+MAX_ATTEMPTS = 10
+_FIRST_SECONDS, _LONGEST_SECONDS = 5.0, 1800.0
+_SWITCHED_OFF = "Notifications are switched off in this operator (Helm value notifications.enabled)."
+
+
+def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> list[Delivery]:
+    """The messages to keep in status; `after` is what this decision makes of the rest of it."""
+    spec, before = observed.job.spec, observed.job.status
+    if spec is None:
+        return before.notifications
+    if not spec.notifications:
+        return []
+    wanted = {target.url for target in spec.notifications}
+    known = [_followed_up(each, observed) for each in before.notifications if each.url in wanted]
+    event = event_of(after)
+    if event is None or event == event_of(before):
+        return known
+    moment = format_time(now)
+    off = {} if observed.policy.notifications else {"state": DeliveryState.FAILED, "message": _SWITCHED_OFF}
+    fresh = Delivery(
+        event=event, id=f"{observed.job.uid}-{event.lower()}-{int(now.timestamp())}", url="",
+        state=DeliveryState.PENDING, event_time=moment,
+    ).model_copy(update=off)  # fmt: skip
+    pending = [each for each in known if each.state is DeliveryState.PENDING]
+    return [*pending, *(fresh.model_copy(update={"url": target.url}) for target in spec.notifications)]
+
+
+def event_of(status: ReconstructionJobStatus) -> str | None:
+    """What there is to tell about a job in this state."""
+    for condition in status.conditions:
+        if condition.type == ConditionType.SUCCEEDED and condition.status == "True":
+            return "Succeeded"
+        if condition.type == ConditionType.SUCCEEDED and condition.status == "False":
+            return "Cancelled" if condition.reason == "Cancelled" else "Failed"
+        if condition.type == ConditionType.SUSPENDED and condition.status == "True" and condition.reason == PAUSED:
+            return "Paused"
+    return None
+
+
+def due(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> tuple[Notify, ...]:
+    """Messages to send now."""
+    spec = observed.job.spec
+    if spec is None or not after.notifications:
+        return ()
+    secrets = {target.url: target.secret_name for target in spec.notifications or ()}
+    return tuple(
+        Notify(each.id, each.url, secrets[each.url], each.attempts + 1, cloud_event(observed.job, each, after))
+        for each in after.notifications
+        if each.state is DeliveryState.PENDING and (each.id, each.url) not in observed.sending and _is_time(each, now)
+    )
+
+
+def next_attempts(observed: Observed, after: ReconstructionJobStatus) -> list[datetime | None]:
+    """When messages are to be sent again; those under way report by themselves."""
+    return [
+        parse_time(each.next_attempt_time)
+        for each in after.notifications
+        if each.state is DeliveryState.PENDING and (each.id, each.url) not in observed.sending
+    ]
+
+
+def is_told(after: ReconstructionJobStatus) -> bool:
+    """Whether nobody waits for a message any more."""
+    return all(each.state is not DeliveryState.PENDING for each in after.notifications)
+
+
+def cloud_event(job: JobView, delivery: Delivery, status: ReconstructionJobStatus) -> dict[str, Any]:
+    """CloudEvents 1.0 (https://github.com/cloudevents/spec), structured mode."""
+    succeeded = next((each for each in status.conditions if each.type == ConditionType.SUCCEEDED), None)
+    return {
+        "specversion": "1.0",
+        "id": delivery.id,
+        "source": f"/apis/{API_VERSION}/namespaces/{job.key.namespace}/{JOB_PLURAL}/{job.key.name}",
+        "type": f"dev.reconstruction.job.{delivery.event.lower()}",
+        "subject": f"{job.key.namespace}/{job.key.name}",
+        "time": delivery.event_time,
+        "datacontenttype": "application/json",
+        "data": {
+            "kind": JOB_KIND,
+            "namespace": job.key.namespace,
+            "name": job.key.name,
+            "uid": job.uid,
+            "event": delivery.event,
+            "reason": succeeded.reason if succeeded else "",
+            "message": succeeded.message if succeeded else "",
+            "stage": status.stage,
+            "metrics": status.metrics,
+            "artifacts": [each.model_dump(mode="json", by_alias=True) for each in status.artifacts],
+            "failure": status.failure.model_dump(mode="json", by_alias=True) if status.failure else None,
+        },
+    }
+
+
+def _followed_up(delivery: Delivery, observed: Observed) -> Delivery:
+    """The delivery after the attempt that has just ended, if one has."""
+    if delivery.state is not DeliveryState.PENDING:
+        return delivery
+    for result in observed.sent:
+        if (result.id, result.url, result.attempt) == (delivery.id, delivery.url, delivery.attempts + 1):
+            return _concluded(delivery, result)
+    return delivery
+
+
+def _concluded(delivery: Delivery, result: DeliveryResult) -> Delivery:
+    changes: dict[str, Any] = {"attempts": result.attempt, "message": result.problem, "next_attempt_time": None}
+    if not result.problem:
+        changes["state"] = DeliveryState.DELIVERED
+    elif result.hopeless or result.attempt >= MAX_ATTEMPTS:
+        changes["state"] = DeliveryState.FAILED
+    else:
+        wait = backoff(_FIRST_SECONDS, result.attempt, _LONGEST_SECONDS, f"{delivery.id}{delivery.url}")
+        changes["next_attempt_time"] = format_time(result.at + wait)
+    return delivery.model_copy(update=changes)
+
+
+def _is_time(delivery: Delivery, now: datetime) -> bool:
+    moment = parse_time(delivery.next_attempt_time)
+    return moment is None or moment <= now

@@ -1,0 +1,31 @@
+"""The training's checkpoints as the operator hears of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from reconstruction_api.stages import StageName
+from reconstruction_api.worker import Checkpoint
+
+from .stage import folder_of
+
+SHOWN: Final = 5
+_NAME: Final = re.compile(r"step-(\d{6,})\.ckpt")
+
+
+def checkpoints_in(workspace: Path) -> list[Checkpoint]:
+    """The latest ones that are whole, oldest first. Cheap: no checkpoint is opened."""
+    folder = folder_of(workspace, StageName.TRAIN) / "checkpoints"
+    found = [(int(match[1]), path) for path in folder.glob("*.ckpt") if (match := _NAME.fullmatch(path.name))]
+    known = [_checkpoint(workspace, step, path) for step, path in sorted(found)[-SHOWN:]]
+    return [checkpoint for checkpoint in known if checkpoint is not None]
+
+
+def _checkpoint(workspace: Path, step: int, file: Path) -> Checkpoint | None:
+    try:
+        size, checksum = file.stat().st_size, file.with_suffix(".ckpt.sha256").read_text().strip()
+    except OSError:  # removed in this moment, to keep the latest only
+        return None
+    return Checkpoint(name=file.relative_to(workspace).as_posix(), step=step, size_bytes=size, sha256=checksum)
