@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from reconstruction_worker.geometry.holes import without_holes
-from reconstruction_worker.geometry.mesh import Mesh, boundary_edges, component_labels, vertex_normals, with_faces
-from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, smoothed
+from reconstruction_worker.geometry.mesh import (
+    Mesh,
+    boundary_edges,
+    component_labels,
+    edge_counts,
+    vertex_normals,
+    with_faces,
+)
+from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, simplified, smoothed
 
 from .scenes import bumpy_sphere, hills
 
@@ -76,6 +83,21 @@ def test_decimation_keeps_a_closed_surface_where_it_was() -> None:
     simple = decimated(ball, 2000)
     assert len(simple.faces) <= 2000
     assert abs(simple.area() / ball.area() - 1) < 0.01
+
+
+def test_closing_what_the_simplification_tears_does_not_exceed_the_wanted_triangles() -> None:
+    """Every fin on the ball makes an edge of three faces; cutting it out and closing the hole makes triangles."""
+    ball = bumpy_sphere()
+    rooted = ball.faces[::40, :2]
+    tips = ball.vertices[rooted].mean(axis=1) * 1.2
+    fins = np.column_stack([rooted, len(ball.vertices) + np.arange(len(tips))])
+    finned = Mesh(np.concatenate([ball.vertices, tips]), np.concatenate([ball.faces, fins]).astype(np.int32))
+    bound = len(finned.faces) + 40
+    torn = manifold(decimated(finned, int(bound * 0.995)), perimeter=1.0)
+    assert len(torn.faces) > bound
+    simple = simplified(finned, bound, perimeter=1.0)
+    assert 0.9 * bound < len(simple.faces) <= bound
+    assert edge_counts(simple)[1].max() == 2
 
 
 def test_normals_have_length_one_also_in_a_fold_and_without_area() -> None:

@@ -19,7 +19,7 @@ from .refine import Refiner
 from .scene import Scene, View
 from .sparse import SparsePoints
 from .stereo import stereo_maps
-from .surface import decimated, iso_surface, main_pieces, manifold, observed, smoothed, subdivided, without_pinches
+from .surface import iso_surface, main_pieces, observed, simplified, smoothed, subdivided, without_pinches
 from .tsdf import Grid, fuse
 
 MIN_RESOLUTION, MAX_RESOLUTION = 64, 256
@@ -36,8 +36,6 @@ COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
 """How far the surface may move towards where the photos agree, pass by pass, in voxels."""
 EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
-REPAIR_SHARE = 0.005
-"""Share of the wanted triangles kept free for repairs after the simplification."""
 WITNESSES = 2
 """Cameras that must have seen a point of the surface."""
 
@@ -117,8 +115,7 @@ def extract_mesh(
     progress(65, "comparing photos")
     fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
     progress(95, "simplifying")
-    simple = manifold(decimated(fine, int(target_faces * (1 - REPAIR_SHARE))), _hole_perimeter(bounds))
-    mesh, _ = main_pieces(simple, FLOATER_SHARE)
+    mesh, _ = main_pieces(simplified(fine, target_faces, _hole_perimeter(bounds)), FLOATER_SHARE)
     return mesh, MeshStatistics(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),

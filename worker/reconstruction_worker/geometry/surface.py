@@ -29,6 +29,9 @@ TAUBIN_FORWARD, TAUBIN_BACKWARD = 0.5, -0.53
 """Factors of G. Taubin, "Curve and surface smoothing without shrinkage", ICCV 1995."""
 FACING = 0.05
 """Cosine between a surface and a camera's ray below which the camera sees it edge-on."""
+REPAIR_SHARE = 0.005
+"""Share of the wanted triangles kept free for repairs after the simplification."""
+REPAIR_ROUNDS = 5
 PINCH_ROUNDS = 10
 BORDER_ROUNDS = 12
 """Steps along the surface over which the border of what was seen is evened out."""
@@ -135,6 +138,20 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
         )
         mesh = compacted(_proper(Mesh(points.astype(np.float64), triangles.astype(np.int32))))
     return mesh
+
+
+def simplified(mesh: Mesh, faces: int, perimeter: float) -> Mesh:
+    """At most `faces` triangles and no edge that more than two share; holes this tears are closed up to `perimeter`.
+
+    Closing holes adds triangles, how many shows only afterwards: where they are too many, it begins again with fewer.
+    """
+    wanted = faces * (1 - REPAIR_SHARE)
+    for _ in range(REPAIR_ROUNDS):
+        result = manifold(decimated(mesh, int(wanted)), perimeter)
+        if len(result.faces) <= faces:
+            return result
+        wanted *= (1 - REPAIR_SHARE) * faces / len(result.faces)
+    return decimated(mesh, int(wanted))
 
 
 def manifold(mesh: Mesh, perimeter: float) -> Mesh:
