@@ -177,8 +177,7 @@ def _conclude(
         return _moved(situation, ended, None, None, notice)
     if isinstance(outcome, Paused):
         following = after_interruption(job, ended, "", now)
-        notice = Notice(False, "Paused", f"{run.resource_class.capitalize()} has paused after {outcome.after}.")
-        return _moved(situation, following, following, Absent(), notice)
+        return _moved(situation, following, following, Absent(), None)
     if isinstance(outcome, Interrupted):
         following = after_interruption(job, ended, outcome.why, now)
         notice = Notice(False, "Interrupted", f"{run.resource_class.capitalize()} was interrupted: {outcome.why}")

@@ -60,7 +60,6 @@ class Completed:
 class Paused:
     """The worker ended before its last stage, because spec.pauseAfter asked for it."""
 
-    after: str
     report: PodReport
 
 
@@ -120,7 +119,7 @@ def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime
             report = PodReport.from_termination_message(pod.container.message)
             if report is None:
                 return Failed(failure("InternalError", "The worker ended well but left no report."))
-            return Paused(report.paused_after, report) if report.paused_after else Completed(report)
+            return Paused(report) if report.paused_after else Completed(report)
     return _unreported(child, grace, now)
 
 

@@ -88,6 +88,7 @@ def test_a_pause_within_a_class_keeps_what_is_done_and_is_no_failure() -> None:
     assert condition(seen.job.status, "Trained")[0] == "True"
     assert (states(seen)["train"], states(seen)["evaluate"]) == ("Succeeded", "Pending")
     assert current(seen).failures == 0 and not current(seen).completed
+    assert [emit.reason for emit in actions(plan, Emit)] == ["Paused"]
     assert actions(plan, CreateJob) == []
 
 
