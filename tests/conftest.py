@@ -2,9 +2,16 @@
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
 from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image
 
 __all__ = ["kubeconfig", "kubernetes_tools", "node_cluster", "node_kubeconfig", "python_image"]
+
+
+# How fast examples are made depends on what else the machine does; that is no finding.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_configure() -> None:
