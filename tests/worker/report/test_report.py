@@ -121,6 +121,13 @@ def test_names_and_messages_are_text_not_markup(page: str) -> None:
     assert "cut off &lt;b&gt;here&lt;/b&gt;" in page
 
 
+def test_each_changed_or_conspicuous_photo_is_named_with_what_was_done(page: str) -> None:
+    assert "2 photos changed or conspicuous" in page
+    rows = re.sub(r"</?t[dr][^>]*>", "|", page)
+    assert "|a&amp;b.HEIC||fixed||turned upright; scaled by 0.397|" in rows
+    assert "|IMG_0001.png||kept||blurred: 20% of the usual sharpness|" in rows
+
+
 def test_where_the_photos_came_from_stays_private(artifacts: Path) -> None:
     for path in artifacts.iterdir():
         assert b"SECRET" not in path.read_bytes()

@@ -82,7 +82,11 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
 
 
 def dataset(names: list[str]) -> dict[str, Any]:
-    images = [{"name": name, "file": f"ingest/images/{name}"} for name in [*names, "lost.png"]]
+    images: list[dict[str, Any]] = [
+        {"name": name, "file": f"ingest/images/{name}", "status": "kept", "notes": []} for name in [*names, "lost.png"]
+    ]
+    images[0] |= {"original": {"name": "a&b.HEIC"}, "status": "fixed", "notes": ["turned upright", "scaled by 0.397"]}
+    images[1] |= {"notes": ["blurred: 20% of the usual sharpness"]}
     dropped = [{"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>"}]
     return {"images": images, "dropped": dropped}
 

@@ -21,6 +21,7 @@ from reconstruction_api.stages import StageName
 from .chart import Chart, line_chart
 from .findings import Document, Findings
 from .numbers import engine_document, versions
+from .photos import left_out, noted
 from .pictures import jpeg_url, scaled_url
 
 SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
@@ -64,7 +65,8 @@ def report_page(
         lpips_reason=(quality.get("lpipsReason") or "").rstrip("."),
         charts=_charts(findings.history),
         photos_line=_photos_line(findings, quality),
-        left_out=_left_out(findings, quality),
+        left_out=left_out(findings, quality["registration"]["unregistered"]),
+        noted=noted(findings),
         files=[{**file, "size": _bytes(file["sizeBytes"])} for file in delivered],
         stages=_stages(findings),
         facts=_facts(findings),
@@ -174,14 +176,6 @@ def _photos_line(findings: Findings, quality: Document) -> str:
     if findings.dropped():
         parts.append(f"{len(findings.dropped())} more could not be used")
     return "; ".join(parts) + ". Choose a photo to look through its camera."
-
-
-def _left_out(findings: Findings, quality: Document) -> list[Document]:
-    rows = [{key: photo[key] for key in ("name", "code", "message")} for photo in findings.dropped()]
-    for name in quality["registration"]["unregistered"]:
-        message = "Too little in common with the other photos to place its camera."
-        rows.append({"name": name, "code": "NotRegistered", "message": message})
-    return rows
 
 
 def _stages(findings: Findings) -> list[Document]:
