@@ -15,13 +15,15 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Source
+from reconstruction_api.job import Images, Source
 from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
 from reconstruction_worker.ingest.arrange import arrange
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
+from reconstruction_worker.ingest.listing import SourceFile
 from reconstruction_worker.ingest.metadata import camera_data
 from reconstruction_worker.ingest.pose_files import PoseFormat
 from reconstruction_worker.ingest.sources import gather
+from reconstruction_worker.ingest.video import size_of
 
 _STEPS_PER_PHOTO: Final = 200
 _MIN_STEPS: Final = 5_000
@@ -40,6 +42,7 @@ class Found:
     """What a folder of photos holds. Sides in pixels."""
 
     count: int = 0
+    videos: int = 0
     long_sides: list[int] = field(default_factory=list)
     formats: Counter[str] = field(default_factory=Counter)
     with_alpha: int = 0
@@ -57,7 +60,10 @@ class Found:
             if len(set(self.long_sides)) == 1
             else (f"{min(self.long_sides)} to {max(self.long_sides)}")
         )
-        lines = [f"{self.count} photos ({formats}), longer side {sides} pixels"]
+        kinds = [f"{self.count} photos ({formats})"] if self.count else []
+        if self.videos:
+            kinds.append(f"{self.videos} video{'s' if self.videos > 1 else ''}")
+        lines = [f"{' and '.join(kinds)}, longer side {sides} pixels"]
         if self.with_alpha:
             lines.append(f"{self.with_alpha} with an alpha channel")
         if self.masks:
@@ -82,8 +88,10 @@ def look_at(photos: Path) -> Found:
         found.broken = [item.message for item in arrangement.dropped]
         for photo in arrangement.photos:
             _look_at_photo(photo.path, photo.name, found)
-    if found.count == 0:
-        raise ReconstructionError("ImageCountOutOfRange", f"'{photos}' has no photos that can be read.")
+        for video in arrangement.videos:
+            _look_at_video(video, found)
+    if not found.count and not found.videos:
+        raise ReconstructionError("ImageCountOutOfRange", f"'{photos}' has no photos or videos that can be read.")
     return found
 
 
@@ -102,12 +110,23 @@ def _look_at_photo(path: Path, name: str, found: Found) -> None:
     found.with_focal += camera.focal_pixels is not None
 
 
+def _look_at_video(video: SourceFile, found: Found) -> None:
+    try:
+        found.long_sides.append(max(size_of(video)))
+    except ReconstructionError as error:
+        found.broken.append(error.message)
+        return
+    found.videos += 1
+
+
 def write_job(found: Found, photos: Path, out: Path, name: str | None) -> str:
     """YAML of a job for these photos, to be saved as `out`; the path in it is relative to that file."""
     side = min(_MAX_SIDE, max(64, *found.long_sides))
-    steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * found.count))
+    frames = Images().video_frames if found.videos else 0
+    steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * (found.count + frames)))
     texture = 1024 if median(found.long_sides) < 800 else 2048
     uri = Path(os.path.relpath(photos.resolve(), out.resolve().parent)).as_posix()
+    of_videos = f"    videoFrames: {frames}    # sharp photos, spread over the videos\n" if frames else ""
     comment = "".join(f"# {line}\n" for line in found.lines())
     poses = "Provided" if found.poses else "Auto"
     return f"""{comment}apiVersion: {API_VERSION}
@@ -121,7 +140,7 @@ spec:
   images:
     maxSidePixels: {side}    # larger photos are scaled down; more shows finer detail and takes longer
     masks: Auto    # the photos' alpha channel or a folder masks beside them, where there is one
-  poses:
+{of_videos}  poses:
     method: {poses}    # Auto: those beside the photos when there are any, else estimated from the photos
     minRegisteredPercent: 60    # fail when fewer of the photos could be placed
   engine: nerfacto

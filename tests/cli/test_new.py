@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Recon
 from tests.worker.ingest.photos import write_photos
+from tests.worker.ingest.videos import write_video
 
 from reconstruction_api.job import PoseMethod
 from reconstruction_api.validation import parse_job
@@ -50,6 +51,19 @@ def test_an_archive_is_looked_into(recon: Recon, photos: Path, tmp_path: Path) -
             file.write(path, path.name)
     assert recon("new", archive, "--out", tmp_path / "job.yaml").status == 0
     assert parse_job((tmp_path / "job.yaml").read_text()).metadata.name == "statue"
+
+
+def test_a_video_is_as_good_as_photos(recon: Recon, tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    write_video(folder / "walk.mp4", 30)
+    (folder / "cut.mp4").write_bytes((folder / "walk.mp4").read_bytes()[:200])
+    answer = recon("new", folder, "--out", tmp_path / "job.yaml")
+    assert answer.status == 0
+    assert "1 video, longer side 192 pixels" in answer.out
+    assert "will be left out: cut.mp4 can't be decoded" in answer.out
+    assert parse_job((tmp_path / "job.yaml").read_text()).spec.images.video_frames == 120
+    assert "videoFrames: 120" in (tmp_path / "job.yaml").read_text()
 
 
 def test_a_file_that_exists_is_not_overwritten_by_accident(recon: Recon, photos: Path, tmp_path: Path) -> None:

@@ -67,6 +67,19 @@ def sample(
     return _write(video, found, read, rate, into)
 
 
+def size_of(video: SourceFile) -> tuple[int, int]:
+    """Width and height of its first frame in pixels. Raises ImageCorrupt, naming the video."""
+    capture = _open(video)
+    try:
+        okay, picture = capture.read()
+    finally:
+        capture.release()
+    if not okay:
+        raise _unreadable(video)
+    height, width = picture.shape[:2]
+    return width, height
+
+
 def _open(video: SourceFile) -> cv2.VideoCapture:
     # A container may name other files and addresses; nothing but the file itself is to be read.
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
