@@ -12,15 +12,13 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from PIL import Image
-
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Images, Source
 from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
 from reconstruction_worker.ingest.arrange import arrange
+from reconstruction_worker.ingest.header import read_header
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
 from reconstruction_worker.ingest.listing import SourceFile
-from reconstruction_worker.ingest.metadata import camera_data
 from reconstruction_worker.ingest.pose_files import PoseFormat
 from reconstruction_worker.ingest.sources import gather
 from reconstruction_worker.ingest.video import size_of
@@ -97,17 +95,16 @@ def look_at(photos: Path) -> Found:
 
 def _look_at_photo(path: Path, name: str, found: Found) -> None:
     try:
-        with Image.open(path) as image:
-            camera = camera_data(image)
-            found.formats[image.format or "other"] += 1
-            found.long_sides.append(max(image.size))
-            found.with_alpha += image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        header = read_header(path, name)
     except Exception:  # whatever a decoder raises: the photo will be left out
         found.broken.append(f"{name} is damaged and can't be decoded.")
         return
     found.count += 1
-    found.with_gps += camera.gps is not None
-    found.with_focal += camera.focal_pixels is not None
+    found.formats[header.format] += 1
+    found.long_sides.append(max(header.width, header.height))
+    found.with_alpha += header.has_alpha
+    found.with_gps += header.camera.gps is not None
+    found.with_focal += header.camera.focal_pixels is not None
 
 
 def _look_at_video(video: SourceFile, found: Found) -> None:

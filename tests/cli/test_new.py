@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Recon
 from tests.worker.ingest.photos import write_photos
+from tests.worker.ingest.test_camera_formats import HEIC, write_dng
 from tests.worker.ingest.videos import write_video
 
 from reconstruction_api.job import PoseMethod
@@ -64,6 +66,14 @@ def test_a_video_is_as_good_as_photos(recon: Recon, tmp_path: Path) -> None:
     assert "will be left out: cut.mp4 can't be decoded" in answer.out
     assert parse_job((tmp_path / "job.yaml").read_text()).spec.images.video_frames == 120
     assert "videoFrames: 120" in (tmp_path / "job.yaml").read_text()
+
+
+def test_photos_of_phones_and_cameras_are_counted(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    shutil.copy(HEIC, photos / "phone.heic")
+    write_dng(photos / "camera.dng")
+    answer = recon("new", photos, "--out", tmp_path / "job.yaml")
+    assert "7 photos (5 JPEG, 1 raw camera, 1 HEIF)" in answer.out
+    assert "left out" not in answer.out
 
 
 def test_a_file_that_exists_is_not_overwritten_by_accident(recon: Recon, photos: Path, tmp_path: Path) -> None:
