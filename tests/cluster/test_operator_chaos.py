@@ -36,7 +36,7 @@ from .workbench import Workbench, workbench
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "60"))
+SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**6))))
 JOBS = 12
 TROUBLE_A_JOB = 8
