@@ -237,16 +237,25 @@ async def measure(jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
     parts: list[dict[str, Any]] = []
     async with bench("burst") as at:
         result["raw_creates_per_second"] = round(await raw_rate(at.work, jobs), 1)
-        parts.append(await burst(at, jobs))
+        print(f"raw: {result['raw_creates_per_second']} Jobs created a second; now {jobs} jobs at once", flush=True)
+        parts.append(_told(await burst(at, jobs)))
     async with bench("steady") as at:
-        parts.append(await steady(at, steady_jobs))
+        print(f"{steady_jobs} jobs one by one, then fail-over", flush=True)
+        parts.append(_told(await steady(at, steady_jobs)))
         result["fail_over_seconds"] = await fail_over(at)
     async with bench("crowd") as at:
-        parts.append(await crowd(at, finished, jobs))
+        print(f"fail-over {result['fail_over_seconds']} s; now {jobs} jobs beside {finished} finished ones", flush=True)
+        parts.append(_told(await crowd(at, finished, jobs)))
     for part in parts:
         part["duplicate_jobs"] += result.get("duplicate_jobs", 0)
         result |= part
     return result
+
+
+def _told(part: dict[str, Any]) -> dict[str, Any]:
+    """The part, whose figures are shown at once: the whole takes many minutes and may be interrupted."""
+    print(json.dumps({name: value for name, value in part.items() if not name.startswith("_")}), flush=True)
+    return part
 
 
 def main() -> None:
