@@ -226,6 +226,17 @@ def current(seen: Observed) -> ClassRun:
     return seen.job.status.runs[-1]
 
 
+def changed(seen: Observed, **fields: Any) -> Observed:
+    """After a change of the spec, which has then these fields."""
+    job = seen.job
+    return replace(seen, job=replace(job, spec=spec_of(**fields), generation=job.generation + 1))
+
+
+def states(seen: Observed) -> dict[str, str]:
+    """The state of each stage in the job's status."""
+    return {stage.name: stage.state.value for stage in seen.job.status.stages}
+
+
 def with_pod(seen: Observed, pod: Pod, **child: Any) -> Observed:
     """The current child Job changed, and with this pod."""
     others = tuple(each for each in seen.child_jobs if each.name != pod.job_name)

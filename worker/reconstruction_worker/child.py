@@ -8,7 +8,6 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import os
-import resource
 import signal
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
+from .memory import most_held
 from .stage import StageContext, Stopped
 
 
@@ -60,12 +60,7 @@ def _run(request: StageRequest, events: EventWriter, stop: threading.Event) -> N
             traceback.print_exc()
         events.error(error)
     else:
-        events.output(output, _peak_memory_bytes())
-
-
-def _peak_memory_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        events.output(output, most_held())
 
 
 def _die_with_parent() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,12 @@ def held_by_tree(process: psutil.Process) -> int:
         except psutil.NoSuchProcess:
             continue
     return total
+
+
+def most_held() -> int:
+    """The most that this process has held resident so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def limit() -> int:

@@ -18,6 +18,7 @@ from ..builders import (
     PREPARE,
     RECONSTRUCT,
     actions,
+    changed,
     condition,
     current,
     ended,
@@ -28,18 +29,12 @@ from ..builders import (
     report_of,
     seconds,
     settled,
-    spec_of,
     started,
     with_pod,
     workspace,
 )
 
 HOUR = 3600
-
-
-def changed(seen: Observed, **fields: Any) -> Observed:
-    job = seen.job
-    return replace(seen, job=replace(job, spec=spec_of(**fields), generation=job.generation + 1))
 
 
 def running() -> Observed:

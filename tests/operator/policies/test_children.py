@@ -14,6 +14,7 @@ from ..builders import (
     PREPARE,
     RECONSTRUCT,
     actions,
+    changed,
     condition,
     current,
     ended,
@@ -22,7 +23,6 @@ from ..builders import (
     report_of,
     seconds,
     settled,
-    spec_of,
     started,
     with_pod,
     workspace,
@@ -33,10 +33,6 @@ def finished(spec=None):
     seen = started(DELIVER, spec)
     done = with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)
     return settled(done)[0]
-
-
-def changed(seen, **spec):
-    return replace(seen, job=replace(seen.job, spec=spec_of(**spec), generation=seen.job.generation + 1))
 
 
 def started_classes(plan) -> list[str]:

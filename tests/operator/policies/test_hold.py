@@ -16,6 +16,7 @@ from ..builders import (
     PREPARE,
     RECONSTRUCT,
     actions,
+    changed,
     condition,
     current,
     ended,
@@ -28,18 +29,10 @@ from ..builders import (
     settled,
     spec_of,
     started,
+    states,
     update,
     with_pod,
 )
-
-
-def changed(seen: Observed, **fields: Any) -> Observed:
-    job = seen.job
-    return replace(seen, job=replace(job, spec=spec_of(**fields), generation=job.generation + 1))
-
-
-def states(seen: Observed) -> dict[str, str]:
-    return {stage.name: stage.state.value for stage in seen.job.status.stages}
 
 
 def after_the_poses() -> tuple[Observed, Any]:

@@ -24,6 +24,7 @@ from ..builders import (
     settled,
     spec_of,
     started,
+    states,
     update,
     with_pod,
 )
@@ -36,10 +37,6 @@ def running(resource_class=RECONSTRUCT):
 
 def live(seen, stage: str, percent: float, **fields):
     return replace(seen, live=update(current(seen), stage, percent, **fields))
-
-
-def states(seen) -> dict[str, str]:
-    return {stage.name: stage.state.value for stage in seen.job.status.stages}
 
 
 def test_the_stage_that_a_worker_reports_is_running() -> None:

@@ -14,6 +14,7 @@ from ..builders import (
     PREPARE,
     RECONSTRUCT,
     actions,
+    changed,
     condition,
     current,
     ended,
@@ -26,11 +27,6 @@ from ..builders import (
     with_pod,
     workspace,
 )
-
-
-def changed(seen: Observed, **fields: Any) -> Observed:
-    job = seen.job
-    return replace(seen, job=replace(job, spec=spec_of(**fields), generation=job.generation + 1))
 
 
 def done(**retention: Any) -> Observed:

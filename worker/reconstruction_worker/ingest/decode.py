@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pi_heif
 import rawpy
 from PIL import Image, ImageCms
 
 from reconstruction_api.errors import ReconstructionError
 
 from .formats import Kind, kind_of, read_head
+from .header import has_alpha, open_picture
 from .limits import Limits
-from .metadata import CameraData, camera_data
+from .metadata import CameraData, camera_data, raw_camera_data
 
 _FLOAT_MODES = frozenset({"F"})
 _WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -29,7 +28,6 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
 @dataclass
@@ -61,9 +59,7 @@ def decode(path: Path, name: str, limits: Limits) -> Decoded:
     try:
         if kind is Kind.RAW:
             return _decoded_raw(path, name, form, limits)
-        if kind is Kind.HEIC:
-            pi_heif.register_heif_opener(thumbnails=False)
-        with Image.open(path) as image:
+        with open_picture(path, kind) as image:
             _check_pixels(image.width, image.height, name, limits)
             image.load()
             return _normalised(image, name)
@@ -94,10 +90,7 @@ def _decoded_raw(path: Path, name: str, form: str, limits: Limits) -> Decoded:
         turned = raw.sizes.flip not in (0, None)
         pixels = raw.postprocess(use_camera_wb=True, output_bps=8)
     image = Image.fromarray(np.asarray(pixels))
-    # Cameras write their data into a TIFF around the sensor's, which Pillow reads; where it is no TIFF there are none.
-    camera = CameraData()
-    with contextlib.suppress(Exception), Image.open(path) as container:
-        camera = camera_data(container, image.size)
+    camera = raw_camera_data(path, image.size)
     notes = [f"developed from {form}" + (", turned upright" if turned else "")]
     width, height = image.size
     return Decoded(image, width, height, 1, camera, False, False, notes)
@@ -140,7 +133,7 @@ def _eight_bit(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
         notes.append("16 bits reduced to 8")
         # 65535 / 255 = 257: white stays white, black stays black.
         return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+    if has_alpha(image):
         rgba = image.convert("RGBA")
         if rgba.getchannel("A").getextrema() != (255, 255):
             return rgba

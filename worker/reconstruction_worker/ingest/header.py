@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import rawpy
 from PIL import Image
 
 from .formats import Kind, kind_of, read_head
-from .metadata import CameraData, camera_data
+from .metadata import CameraData, camera_data, raw_camera_data
+
+_ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,23 @@ def read_header(path: Path, name: str) -> Header:
     kind, form = kind_of(read_head(path), name)
     if kind is Kind.RAW:
         return _raw_header(path, form)
+    with open_picture(path, kind) as image:
+        return Header(image.format or form, *image.size, has_alpha(image), camera_data(image))
+
+
+def open_picture(path: Path, kind: Kind) -> Image.Image:
+    """Pillow's view of a photo that is not raw; its pixels are not read yet."""
     if kind is Kind.HEIC:
         pi_heif.register_heif_opener(thumbnails=False)
-    with Image.open(path) as image:
-        alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-        return Header(image.format or form, *image.size, alpha, camera_data(image))
+    return Image.open(path)
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether the file has an alpha channel or a transparent colour."""
+    return image.mode in _ALPHA_MODES or "transparency" in image.info
 
 
 def _raw_header(path: Path, form: str) -> Header:
     with path.open("rb") as file, rawpy.imread(file) as raw:
         size = raw.sizes.width, raw.sizes.height
-    camera = CameraData()
-    with contextlib.suppress(Exception), Image.open(path) as container:
-        camera = camera_data(container, size)
-    return Header(form, *size, False, camera)
+    return Header(form, *size, False, raw_camera_data(path, size))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from PIL import ExifTags, Image
@@ -35,6 +37,14 @@ def camera_data(image: Image.Image, size: tuple[int, int] | None = None) -> Came
         return CameraData()
     focal = focal_length(photo, *(size or image.size))
     return CameraData(focal_pixels=focal, gps=position(place), exposure=exposure(photo))
+
+
+def raw_camera_data(path: Path, size: tuple[int, int]) -> CameraData:
+    """`camera_data` of a raw photo of `size`. Cameras write it into a TIFF around the sensor's pixels, which Pillow
+    reads; where it is no TIFF there is none."""
+    with contextlib.suppress(Exception), Image.open(path) as container:
+        return camera_data(container, size)
+    return CameraData()
 
 
 def focal_length(exif: Mapping[int, Any], width: int, height: int) -> float | None:

@@ -16,7 +16,6 @@ from PIL import Image
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Quality, QualityAction
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..engines.base import Field
 from ..engines.nerf.scene import PosedPhoto, read_scene
@@ -63,7 +62,7 @@ def run(context: StageContext) -> StageOutput:
     for done, name in enumerate(names):
         if context.stop_requested():
             raise Stopped(f"{done} of {len(names)} views compared")
-        context.report(Progress(stage=context.name, percent=100 * done / len(names), message=name))
+        context.tell(100 * done / len(names), name)
         views.append(_compare(field, scene.photo(name), pictures, with_lpips=no_lpips is None))
     result = _summary(views, no_lpips, context.spec.quality)
     write_atomically(context.folder / "quality.json", json.dumps(result, indent=1) + "\n")

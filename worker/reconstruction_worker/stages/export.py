@@ -8,13 +8,12 @@ from typing import Any
 
 from reconstruction_api.job import ExportFormat
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..exporters.model import Model, load_model
 from ..exporters.registry import EXPORTERS
 from ..files import sha256_of
 from ..geometry.scene import load_scene
-from ..stage import StageContext, StageOutput, Stopped
+from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
@@ -24,9 +23,7 @@ def run(context: StageContext) -> StageOutput:
     exports = []
     wanted = [export.format for export in context.spec.exports]
     for done, kind in enumerate(wanted):
-        if context.stop_requested():
-            raise Stopped
-        context.report(Progress(stage=context.name, percent=100 * done / len(wanted), message=f"writing {kind}"))
+        context.advance(100 * done / len(wanted), f"writing {kind}")
         exports.append(_export(kind, model, context.folder))
     document = {"metric": model.metric, "exports": exports}
     (context.folder / "exports.json").write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -15,7 +15,6 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import MaskPolicy
-from reconstruction_api.worker import Progress
 
 from ..engines.registry import available, engine_spec
 from ..files import empty_folder, write_atomically
@@ -51,7 +50,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             context.source,
             scratch,
             limits,
-            lambda text: _report(context, 0, text),
+            lambda text: context.tell(0, text),
             context.stop_requested,
         )
         arrangement = arrange(files, limits)
@@ -90,7 +89,7 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
     for number, video in enumerate(arrangement.videos):
         folder = into / f"{number:03d}"
         folder.mkdir()
-        sampled = sample(video, max(wanted, 2), folder, lambda text: _report(context, 0, text), context.stop_requested)
+        sampled = sample(video, max(wanted, 2), folder, lambda text: context.tell(0, text), context.stop_requested)
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
@@ -118,7 +117,7 @@ def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> D
                 if context.stop_requested():
                     raise Stopped
                 _collect(photo, job, prepared, dropped, first_of, context)
-                _report(context, 95 * (index + 1) / len(jobs), f"photo {index + 1} of {len(jobs)}")
+                context.tell(95 * (index + 1) / len(jobs), f"photo {index + 1} of {len(jobs)}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -260,7 +259,3 @@ def _summary(dataset: Dataset) -> str:
         more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""
         parts.append(f"{len(dropped)} left out ({named}{more})")
     return ", ".join(parts)
-
-
-def _report(context: StageContext, percent: float, message: str) -> None:
-    context.report(Progress(stage=context.name, percent=percent, message=message))

@@ -6,14 +6,13 @@ import json
 
 from reconstruction_api.job import Device
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..engines.trained import trained_field
 from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh
 from ..geometry.ply import write_ply
 from ..geometry.scene import load_scene, training_scene
 from ..geometry.sparse import load_points
-from ..stage import StageContext, StageOutput, Stopped
+from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
@@ -22,13 +21,8 @@ def run(context: StageContext) -> StageOutput:
     photographed = load_scene(context.workspace)
     points = load_points(context.workspace, photographed)
     scene = training_scene(photographed, context.of(StageName.TRAIN))
-
-    def progress(percent: float, message: str) -> None:
-        if context.stop_requested():
-            raise Stopped
-        context.report(Progress(stage=context.name, percent=percent, message=message))
-
-    mesh, statistics = extract_mesh(field, scene, context.spec.mesh.target_faces, _budget(context), progress, points)
+    faces = context.spec.mesh.target_faces
+    mesh, statistics = extract_mesh(field, scene, faces, _budget(context), context.advance, points)
     write_ply(context.folder / "mesh.ply", mesh)
     (context.folder / "mesh.json").write_text(json.dumps(statistics.to_json(), indent=1), encoding="utf-8")
     kind = "closed" if statistics.watertight else "open"

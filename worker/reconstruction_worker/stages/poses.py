@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +11,11 @@ from pathlib import Path
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..files import empty_folder
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
+from ..memory import most_held
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.hull import Silhouette
@@ -54,7 +52,7 @@ def run(context: StageContext) -> StageOutput:
     registration.require(context.spec.poses.min_registered_percent)
     world = _world(context, model, photos, provided)
     _write(context, world, photos, provided.shares if provided else {})
-    document = registration.document(model, strategy, attempts, time.monotonic() - start, _peak_memory_bytes())
+    document = registration.document(model, strategy, attempts, time.monotonic() - start, most_held())
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
     if model.mean_reprojection_error is not None:
@@ -72,7 +70,7 @@ def _posed(
     def say(done: float, message: str) -> None:
         nonlocal reached  # a mapper that starts again with other photos must not take progress back
         reached = max(reached, done)
-        _say(context, reached * ESTIMATED_AT, message)
+        context.tell(reached * ESTIMATED_AT, message)
 
     bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
     if provided is None:
@@ -106,7 +104,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
 
 
 def _world(context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: Provided | None) -> World:
-    _say(context, ESTIMATED_AT, "finding the scene's orientation and extent")
+    context.tell(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
     masks = (read_mask(context.workspace, photo) for photo in shown)
@@ -133,18 +131,9 @@ def _write(context: StageContext, world: World, photos: list[DatasetImage], shar
         undistorters[shot.camera_id].write(read_rgb(context.workspace, photo), mask, path)
         files[shot.name] = path.relative_to(context.workspace).as_posix()
         done = (index + 1) / len(shots)
-        _say(context, ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
+        context.tell(ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
     write_points(context.folder / "points.ply", world.model.points)
     write_observations(context.folder / "observations.npz", world.model.points)
     pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     write_transforms(context.folder, world, pinholes, files, masked, shares, exposures)
-
-
-def _say(context: StageContext, percent: float, message: str) -> None:
-    context.report(Progress(stage=context.name, percent=percent, message=message))
-
-
-def _peak_memory_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

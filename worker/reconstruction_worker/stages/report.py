@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..exporters.model import load_model
 from ..geometry.scene import load_scene
@@ -17,32 +16,26 @@ from ..report.numbers import artifacts, manifest_document, quality_document
 from ..report.page import report_page
 from ..report.preview import preview
 from ..report.viewer_data import viewer_document
-from ..stage import StageContext, StageOutput, Stopped
+from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
     """Nothing is computed anew but pictures; the numbers are what the stages measured."""
-
-    def progress(percent: float, message: str) -> None:
-        if context.stop_requested():
-            raise Stopped
-        context.report(Progress(stage=context.name, percent=percent, message=message))
-
     findings = gather(context.workspace, context.spec, context.job_name)
     scene = load_scene(context.workspace)
     model = load_model(context.of(StageName.TEXTURE), metres_per_unit=None)
-    progress(0, "collecting files")
+    context.advance(0, "collecting files")
     _collect(findings, context.folder)
-    progress(10, "rendering the preview")
+    context.advance(10, "rendering the preview")
     pictures = preview(model, scene)
     pictures.sheet.save(context.folder / "preview.png")
     quality = quality_document(findings)
     _write_json(context.folder / "quality.json", quality)
-    progress(60, "writing the report")
+    context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.split.get("eval", []))
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
     (context.folder / "report.html").write_text(page, encoding="utf-8")
-    progress(90, "writing the manifest")
+    context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings)
     _write_json(context.folder / "manifest.json", manifest_document(findings, delivered))
     size = sum(file["sizeBytes"] for file in delivered)

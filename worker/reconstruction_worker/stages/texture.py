@@ -8,14 +8,13 @@ import numpy as np
 from PIL import Image
 
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress
 
 from ..geometry.atlas import texels, unwrap
 from ..geometry.bake import bake
 from ..geometry.depth import spread
 from ..geometry.ply import read_ply
 from ..geometry.scene import load_scene
-from ..stage import StageContext, StageOutput, Stopped
+from ..stage import StageContext, StageOutput
 
 MAX_VIEWS = 200
 """Photos that are projected; of more, those that cover the scene best."""
@@ -23,20 +22,14 @@ MAX_VIEWS = 200
 
 def run(context: StageContext) -> StageOutput:
     """All photos count, held-out ones too: nothing is measured on the texture."""
-
-    def progress(percent: float, message: str) -> None:
-        if context.stop_requested():
-            raise Stopped
-        context.report(Progress(stage=context.name, percent=percent, message=message))
-
     size = context.spec.mesh.texture_size
-    progress(0, "cutting the surface into charts")
+    context.advance(0, "cutting the surface into charts")
     atlas = unwrap(read_ply(context.of(StageName.MESH) / "mesh.ply"), size)
-    progress(25, "laying out the texture")
+    context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
     views = spread(load_scene(context.workspace).views, MAX_VIEWS)
-    baked = bake(atlas, surface, views, size, lambda percent, message: progress(25 + 0.7 * percent, message))
-    progress(95, "writing the texture")
+    baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
+    context.advance(95, "writing the texture")
     np.savez(
         context.folder / "mesh.npz",
         vertices=atlas.mesh.vertices.astype(np.float32),
