@@ -81,6 +81,7 @@ class LiveDisplay:
     def __init__(self, console: Console, title: str, stages: Sequence[Stage], stop: StopRequest):
         self._title = title
         self._stop = stop
+        self._stages = stages
         self._rows = {stage.name: _Row() for stage in stages}
         self._spinner = Spinner("dots", style="cyan")
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=8)
@@ -123,7 +124,8 @@ class LiveDisplay:
             table.add_row(mark, Text(name, style), *self._columns(row))
         running = next((row.progress for row in self._rows.values() if row.state == "running"), None)
         done = [name for name, row in self._rows.items() if row.state == "done"]
-        percent = overall_percent(done, running.stage if running else None, running.percent if running else 0)
+        stage, reached = (running.stage, running.percent) if running else (None, 0)
+        percent = overall_percent(done, stage, reached, self._stages)
         header = Text.assemble((self._title, "bold"), f"  {percent} %")
         if self._stop.requested and running is not None:
             return Group(header, table, Text("Stopping. Ctrl-C once more stops without saving.", "yellow"))

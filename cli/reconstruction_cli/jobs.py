@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Source
 from reconstruction_api.manifests import JobManifest
+from reconstruction_api.source import Source
 from reconstruction_api.validation import parse_job
 
 
@@ -23,38 +24,66 @@ def read_job(path: Path) -> JobManifest:
     return parse_job(text)
 
 
-def local_source(source: Source, job_file: Path, volumes: Mapping[str, Path]) -> Path | None:
-    """Where a job's photos are on this machine; None when they have to be fetched. A relative path is meant from the
-    YAML's folder; claims are found by `volumes`. Raises SourceNotFound."""
+@dataclass(frozen=True)
+class Places:
+    """Where things of a job are on this machine."""
+
+    job_file: Path
+    """The YAML; a relative path in it is meant from its folder."""
+    volumes: Mapping[str, Path]
+    """Folders that stand for volume claims."""
+    jobs: Mapping[str, Path]
+    """Results of other jobs."""
+    results: Path
+    """Where other jobs have left their results, each below its name, unless `jobs` says otherwise."""
+
+
+def local_source(source: Source, places: Places) -> Path | None:
+    """Where a job's photos are on this machine, or the workspace of the job that it builds on; None when they have to
+    be fetched. Raises SourceNotFound or DependencyNotReady."""
     from reconstruction_worker.ingest.sources import below_claim
 
+    if source.job_ref is not None:
+        return _workspace_of(source.job_ref.name, places)
     if source.persistent_volume_claim is not None:
         claim = source.persistent_volume_claim
-        if claim.claim_name not in volumes:
+        if claim.claim_name not in places.volumes:
             raise ReconstructionError(
                 "SourceNotFound",
                 f"spec.source: claim '{claim.claim_name}' is on a cluster, not on this machine.",
                 suggestion=f"Say which folder stands for it: --volume {claim.claim_name}=DIR",
             )
-        return below_claim(volumes[claim.claim_name], claim)
+        return below_claim(places.volumes[claim.claim_name], claim)
     assert source.uri is not None
     address = urlsplit(source.uri)
     if address.scheme == "file":
         return Path(unquote(address.path))
     if "://" in source.uri:
         return None
-    return job_file.resolve().parent / Path(source.uri).expanduser()
+    return places.job_file.resolve().parent / Path(source.uri).expanduser()
 
 
-def parse_volumes(pairs: tuple[str, ...]) -> dict[str, Path]:
-    """`CLAIM=DIR` options. Raises a usage error."""
-    volumes: dict[str, Path] = {}
+def _workspace_of(name: str, places: Places) -> Path:
+    """Of another job that was run here."""
+    out = places.jobs.get(name, places.results / name)
+    if (out / "workspace").is_dir():
+        return out / "workspace"
+    raise ReconstructionError(
+        "DependencyNotReady",
+        f"spec.source.jobRef: job '{name}' was not run here; {out} holds no results.",
+        suggestion=f"Run it first, or say where its results are: --job {name}=DIR",
+    )
+
+
+def parse_folders(option: str, what: str, pairs: tuple[str, ...]) -> dict[str, Path]:
+    """Options like `--volume CLAIM=DIR`. Raises a usage error."""
+    folders: dict[str, Path] = {}
     for pair in pairs:
-        claim, separator, folder = pair.partition("=")
-        if not (claim and separator and folder):
-            raise click.UsageError(f"--volume {pair}: expected CLAIM=DIR, such as photos=./photos.")
-        volumes[claim] = Path(folder).expanduser()
-    return volumes
+        name, separator, folder = pair.partition("=")
+        if not (name and separator and folder):
+            raise click.UsageError(f"--{option} {pair}: expected {what}=DIR, such as photos=./photos.")
+        folders[name] = Path(folder).expanduser()
+    return folders
 
 
 def check_engine(name: str) -> None:

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from reconstruction_api.errors import ExitCode
-from reconstruction_api.stages import STAGES, Stage, StageName
+from reconstruction_api.source import Source
+from reconstruction_api.stages import Stage, StageName, graph_of
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.process import StopRequest
 
 from .display import display_for
 from .failure import print_failure
-from .jobs import check_engine, local_source, parse_volumes, read_job
+from .jobs import Places, check_engine, local_source, parse_folders, read_job
 from .results import deliver
 from .words import size
 
@@ -25,6 +26,7 @@ def run_locally(
     *,
     out: Path | None,
     volumes: tuple[str, ...],
+    jobs: tuple[str, ...],
     source: Path | None,
     until: str | None,
     verify: bool,
@@ -32,13 +34,17 @@ def run_locally(
 ) -> ExitCode:
     """Run a job and print its end. Raises ReconstructionError for what is wrong before the first stage."""
     job = read_job(job_file)
-    stages = _stages_until(until)
+    stages = _stages_until(until, graph_of(job.spec))
     if any(stage.name is StageName.TRAIN for stage in stages):
         check_engine(job.spec.engine)
-    photos = source if source is not None else local_source(job.spec.source, job_file, parse_volumes(volumes))
     out = out if out is not None else Path("out") / job.metadata.name
+    places = Places(job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent)
+    photos = source if source is not None else local_source(job.spec.source, places)
+    spec = job.spec
+    if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
+        spec = spec.model_copy(update={"source": Source(uri=str(source))})
     run = Run(
-        spec=job.spec,
+        spec=spec,
         workspace=(out / "workspace").resolve(),
         stages=stages,
         source=photos.absolute() if photos is not None else None,
@@ -54,14 +60,14 @@ def run_locally(
     return outcome.exit_code
 
 
-def _stages_until(last: str | None) -> tuple[Stage, ...]:
+def _stages_until(last: str | None, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The stages up to the one named, its own included."""
     if last is None:
-        return STAGES
-    names = [stage.name.value for stage in STAGES]
+        return stages
+    names = [stage.name.value for stage in stages]
     if last not in names:
         raise click.UsageError(f"--until {last}: there is no such stage. Stages: {', '.join(names)}.")
-    return STAGES[: names.index(last) + 1]
+    return stages[: names.index(last) + 1]
 
 
 def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path) -> None:

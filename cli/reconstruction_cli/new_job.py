@@ -13,8 +13,9 @@ from statistics import median
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Images, Source
+from reconstruction_api.job import Images
 from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
+from reconstruction_api.source import Source
 from reconstruction_worker.ingest.arrange import arrange
 from reconstruction_worker.ingest.header import read_header
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS

@@ -91,6 +91,10 @@ _KINDS = (
               "Start the training again in a new workspace."),
     ErrorKind("DependencyNotReady", _S, True, "A job that this one builds on has not finished.",
               "Wait for the other job; this one continues by itself."),
+    ErrorKind("DependencyFailed", _S, True, "A job that this one builds on has failed.",
+              "Mend the other job; this one continues by itself."),
+    ErrorKind("DependencyCycle", _V, False, "Jobs build on each other in a circle.",
+              "Delete one of the jobs named in the message, and create it with photos as its source."),
     ErrorKind("PoseEstimationFailed", _M, False, "No camera positions could be estimated from the photos.",
               "Take photos that overlap by two thirds, with texture, in focus and without moving objects."),
     ErrorKind("LowRegistration", _M, False, "Too few photos could be placed in the scene.",
@@ -124,6 +128,9 @@ _KINDS = (
     ErrorKind("WorkerSilent", _R, True, "The worker has not reported for a long time.",
               "Look at `recon logs NAME` and check that pods reach the operator; delete the pod to have its work "
               "continued from the last checkpoint."),
+    ErrorKind("NodeLost", _R, True, "The pod's node does not answer.",
+              "Nothing to do: the work continues in another pod. If the node stays away, the platform team should "
+              "remove it from the cluster; where the workspace has access mode ReadWriteMany, it must."),
     ErrorKind("QuotaExceeded", _R, True, "The namespace's quota does not allow the pod.",
               "Wait for other jobs, or ask for a larger quota."),
     ErrorKind("LimitExceeded", _V, False, "The job asks for more than its profile allows.",

@@ -7,72 +7,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain, RelativePath
-from .lifecycle import Cancellation, PauseStage, Redo, Retention
+from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
-from .rules import KeyedBy, Rule
-
-
-class ClaimSource(ApiModel):
-    """Photos on a persistent volume claim in the job's namespace."""
-
-    rules: ClassVar = (
-        Rule(
-            "path must stay on the volume: no '..' in it",
-            cel="!self.path.split('/').exists(part, part == '..')",
-            holds=lambda claim: ".." not in claim.path.split("/"),
-            field="path",
-        ),
-    )
-
-    claim_name: DNSSubdomain
-    """Name of the claim. It is mounted read-only."""
-    path: RelativePath = ""
-    """Folder or archive on the volume, relative to its root; empty is the root."""
-
-
-class Source(ApiModel):
-    """Where the photos are: exactly one of `uri` and `persistentVolumeClaim`."""
-
-    rules: ClassVar = (
-        Rule(
-            "set exactly one of uri and persistentVolumeClaim",
-            cel="has(self.uri) != has(self.persistentVolumeClaim)",
-            holds=lambda source: (source.uri is None) != (source.persistent_volume_claim is None),
-        ),
-        Rule(
-            "secretName holds the credentials for uri; photos on a claim need none",
-            cel="!has(self.secretName) || has(self.uri)",
-            holds=lambda source: source.secret_name is None or source.uri is not None,
-            field="secretName",
-        ),
-        Rule(
-            "sha256 is the checksum of one archive or video at uri",
-            cel="!has(self.sha256) || has(self.uri)",
-            holds=lambda source: source.sha256 is None or source.uri is not None,
-            field="sha256",
-        ),
-        Rule(
-            "uri must begin with s3://, gs://, az://, https:// or http://; a path works only in local "
-            "runs, so put the photos on a volume claim and name it in persistentVolumeClaim",
-            cel="!has(self.uri) || self.uri.matches('^(s3|gs|az|https?)://.')",
-            field="uri",
-        ),
-    )
-
-    uri: str | None = Field(default=None, min_length=1, max_length=2048)
-    """Address of a folder (`s3://bucket/photos/`), of an archive (zip, tar) or of a video (mp4, mov, webm); `s3://`,
-    `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it."""
-    secret_name: DNSSubdomain | None = None
-    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos:
-    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key
-    file); `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
-    `AZURE_STORAGE_CONNECTION_STRING`."""
-    sha256: str | None = Field(default=None, min_length=64, max_length=64, pattern="^[0-9a-f]+$")
-    """Checksum of the archive or video at `uri`, in hexadecimal; the job fails with ChecksumMismatch when it differs.
-    Files of a folder are checked against a `SHA256SUMS` beside them, where there is one."""
-    persistent_volume_claim: ClaimSource | None = None
-    """Photos on a volume claim."""
+from .rules import KeyedBy, Rule, untouched
+from .source import Reuse, Source
 
 
 class MaskPolicy(StrEnum):
@@ -204,6 +143,14 @@ class RetryPolicy(ApiModel):
     """Wait before the second attempt; doubled for each one after it, at most ten minutes."""
 
 
+_BEFORE_THE_END = (PauseStage.INGEST, PauseStage.POSES)
+
+
+def _reuses(spec: ReconstructionJobSpec, *allowed: Reuse | None) -> bool:
+    """Whether what the job takes over from another one is among these; None stands for nothing."""
+    return (spec.source.job_ref.reuse if spec.source.job_ref is not None else None) in allowed
+
+
 class ReconstructionJobSpec(ApiModel):
     """What is wanted: photos in, 3D assets out."""
 
@@ -229,6 +176,40 @@ class ReconstructionJobSpec(ApiModel):
             ),
             field="softDeadlineSeconds",
         ),
+        Rule(
+            "images has no effect with source.jobRef: the photos are taken as the other job has prepared them; leave "
+            "the field out",
+            cel=f"!has(self.source.jobRef) || ({untouched('images', Images)})",
+            holds=lambda spec: spec.source.job_ref is None or spec.images == Images(),
+            field="images",
+        ),
+        Rule(
+            "poses has no effect with source.jobRef, unless reuse is Photos; leave the field out",
+            cel=f"!has(self.source.jobRef) || self.source.jobRef.reuse == 'Photos' || ({untouched('poses', Poses)})",
+            holds=lambda spec: _reuses(spec, None, Reuse.PHOTOS) or spec.poses == Poses(),
+            field="poses",
+        ),
+        Rule(
+            "training has no effect where source.jobRef.reuse is Training, but for training.device; leave the rest out",
+            cel="!has(self.source.jobRef) || self.source.jobRef.reuse != 'Training' || "
+            f"({untouched('training', Training, but='device')})",
+            holds=lambda spec: (
+                _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES) or spec.training == Training(device=spec.training.device)
+            ),
+            field="training",
+        ),
+        Rule(
+            "pauseAfter names a stage that the job does not run: with endAfter Poses it may be Ingest or Poses",
+            cel="!has(self.endAfter) || !has(self.pauseAfter) || self.pauseAfter in ['Ingest', 'Poses']",
+            holds=lambda spec: spec.end_after is None or spec.pause_after in (None, *_BEFORE_THE_END),
+            field="pauseAfter",
+        ),
+        Rule(
+            "endAfter Poses would leave nothing of the training that source.jobRef.reuse takes over",
+            cel="!has(self.endAfter) || !has(self.source.jobRef) || self.source.jobRef.reuse != 'Training'",
+            holds=lambda spec: spec.end_after is None or _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES),
+            field="endAfter",
+        ),
     )
 
     profile_name: DNSSubdomain = "default"
@@ -240,7 +221,7 @@ class ReconstructionJobSpec(ApiModel):
     """PriorityClass of the pods, one that the profile offers. It also decides whose turn it is while the number of jobs
     is limited."""
     source: Source
-    """The photos. Immutable."""
+    """The photos, or the job whose results this one starts from. Immutable."""
     images: Images = Field(default_factory=Images)
     """How photos are prepared."""
     poses: Poses = Field(default_factory=Poses)
@@ -262,6 +243,9 @@ class ReconstructionJobSpec(ApiModel):
     pause_after: PauseStage | None = None
     """The job pauses when this stage has ended well, so that a person can look at its result. Clear the field, or name
     a later stage, and it goes on; nothing is done twice."""
+    end_after: EndStage | None = None
+    """Last stage of a job that is to end early: `Poses` ends with the camera poses as its result (transforms.json and a
+    COLMAP model), and trains nothing. Clear the field and the job goes on to the end."""
     redo: Redo | None = None
     """Stages to run again although nothing else has changed."""
     cancellation: Cancellation | None = None

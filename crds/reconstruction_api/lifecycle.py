@@ -28,6 +28,12 @@ class PauseStage(StrEnum):
     EXPORT = "Export"
 
 
+class EndStage(StrEnum):
+    """Stages whose result is worth a job of its own."""
+
+    POSES = "Poses"
+
+
 class Redo(ApiModel):
     """How often each stage was asked for again. A raised number runs its stage, and all that build on it, once more."""
 

@@ -49,6 +49,13 @@ class JobManifest(Manifest):
             cel=f"self.metadata.name.size() <= {MAX_JOB_NAME}",
             holds=lambda manifest: len(manifest.metadata.name) <= MAX_JOB_NAME,
         ),
+        Rule(
+            "spec.source.jobRef.name is the job's own metadata.name; name another job",
+            cel="!has(self.spec.source.jobRef) || self.spec.source.jobRef.name != self.metadata.name",
+            holds=lambda manifest: (
+                manifest.spec.source.job_ref is None or manifest.spec.source.job_ref.name != manifest.metadata.name
+            ),
+        ),
         *CANCELLATION_RULES,
     )
 

@@ -6,11 +6,12 @@ Each is declared once, at the model it belongs to, with one message. The API ser
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -51,6 +52,24 @@ def check_rules(rules: tuple[Rule, ...], model: Any) -> None:
     if broken:
         sentences = "; ".join(message for _, message in broken)
         raise PydanticCustomError(BROKEN_RULES, "{sentences}", {"sentences": sentences, "rules": broken})
+
+
+def untouched(path: str, model: type[BaseModel], but: str = "") -> str:
+    """CEL over an object's member at `path`: every field of the model has its default, except the one named `but`.
+
+    Fields are plain values or absent by default.
+    """
+    members: list[str] = []
+    for name, field in model.model_fields.items():
+        if name != but:
+            place = f"self.{path}.{field.alias or name}"
+            members.append(f"!has({place})" if field.default is None else f"{place} == {_literal(field.default)}")
+    return " && ".join(members)
+
+
+def _literal(value: Any) -> str:
+    """A CEL literal. JSON's numbers, booleans and strings are such."""
+    return json.dumps(value).replace('"', "'")
 
 
 @dataclass(frozen=True, slots=True)

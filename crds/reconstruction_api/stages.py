@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from .job import ReconstructionJobSpec
+from .source import Reuse
 
 
 class ResourceClass(StrEnum):
@@ -89,9 +90,35 @@ STAGES: Final[tuple[Stage, ...]] = (
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
 
-def stages_of(resource_class: ResourceClass) -> tuple[Stage, ...]:
+_REUSED: Final = {
+    Reuse.PHOTOS: (_N.INGEST,),
+    Reuse.POSES: (_N.INGEST, _N.POSES),
+    Reuse.TRAINING: (_N.INGEST, _N.POSES, _N.TRAIN),
+}
+
+
+def graph_of(spec: ReconstructionJobSpec) -> tuple[Stage, ...]:
+    """The stages that a job runs, in running order."""
+    if spec.end_after is None:
+        return STAGES
+    return BY_NAME[_N.INGEST], BY_NAME[_N.POSES], replace(BY_NAME[_N.REPORT], needs=(_N.POSES,))
+
+
+def stages_of(resource_class: ResourceClass, graph: Iterable[Stage] = STAGES) -> tuple[Stage, ...]:
     """The stages of a class in running order."""
-    return tuple(stage for stage in STAGES if stage.resource_class is resource_class)
+    return tuple(stage for stage in graph if stage.resource_class is resource_class)
+
+
+def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
+    """Stages whose results are copied from the job that `spec.source.jobRef` names."""
+    return _REUSED[spec.source.job_ref.reuse] if spec.source.job_ref is not None else ()
+
+
+def reads_source(spec: ReconstructionJobSpec, resource_class: ResourceClass) -> bool:
+    """Whether pods of a class need what `spec.source` names."""
+    if resource_class is ResourceClass.PREPARE:
+        return True
+    return any(BY_NAME[name].resource_class is resource_class for name in reused_stages(spec))
 
 
 def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
@@ -108,7 +135,7 @@ def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
     """For each stage a digest of all settings that its result depends on, its ancestors' included."""
     digests: dict[StageName, str] = {}
     document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for stage in STAGES:
+    for stage in graph_of(spec):
         digests[stage.name] = digest(
             {
                 "stage": stage.name,
@@ -121,12 +148,14 @@ def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
 
 def class_digest(resource_class: ResourceClass, digests: dict[StageName, str]) -> str:
     """Digest of everything that the child Job of a class depends on."""
-    return digest([digests[stage.name] for stage in stages_of(resource_class)])
+    return digest([digests[stage.name] for stage in stages_of(resource_class) if stage.name in digests])
 
 
-def overall_percent(done: Iterable[StageName], running: StageName | None, running_percent: float) -> int:
+def overall_percent(
+    done: Iterable[StageName], running: StageName | None, running_percent: float, graph: Iterable[Stage] = STAGES
+) -> int:
     """Percentage of the whole job, from the stages that are done and how far the running one is (0-100)."""
-    total = sum(stage.weight for stage in STAGES)
+    total = sum(stage.weight for stage in graph)
     reached = float(sum(BY_NAME[name].weight for name in set(done)))
     if running is not None:
         reached += BY_NAME[running].weight * min(max(running_percent, 0.0), 100.0) / 100

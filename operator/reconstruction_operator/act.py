@@ -44,7 +44,9 @@ class Actor:
         Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
         otherwise.
         """
-        if plan.status is not None or any(isinstance(action, CreateJob | DeleteClaim) for action in plan.actions):
+        if plan.status is not None or any(
+            isinstance(action, CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
+        ):
             await self._write_status(job, plan)
         for action in plan.actions:
             if isinstance(action, DeleteJob):
@@ -54,6 +56,8 @@ class Actor:
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
+                if not any(isinstance(each, CreateJob) for each in plan.actions):
+                    self._store.overcome_refusal(job.key)
             elif isinstance(action, CreateJob):
                 await self._create_job(job, action)
             elif isinstance(action, Notify):

@@ -18,6 +18,7 @@ from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths
 from .act import Actor, Outdated, Refused
+from .chains import Chains
 from .decide import decide
 from .events import Recorder
 from .inquiry import Inquiries
@@ -64,6 +65,7 @@ class Application:
         self._notifier = Notifier(kube, receivers, self._queue.add)
         self._actor = Actor(kube, self._store, self._recorder, self._notifier)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
+        self._chains = Chains(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
         self.metrics = Metrics()
         self._stop = asyncio.Event()
@@ -151,8 +153,10 @@ class Application:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
+        await self._chains.look_up(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
+            self._chains.tell(key)
             self._queue.forget(key)
             self._live.forget(key)
             self._notifier.forget(key)
@@ -169,6 +173,7 @@ class Application:
             engine = observed.job.spec.engine if observed.job.spec is not None else ""
             self.metrics.record(key, engine, measures(observed, plan.status or observed.job.status, now))
             self._inquiries.ask(key, plan.inquiries)
+            self._chains.tell(key)
         except Outdated:
             return _OUTDATED_SECONDS
         except Refused as refusal:

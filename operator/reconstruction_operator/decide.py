@@ -14,6 +14,7 @@ from reconstruction_api.status import ReconstructionJobStatus
 from .manifests.names import claim_name
 from .model import Observed
 from .plan import Action, CreateJob, Emit, Plan
+from .policies import lost
 from .policies.accept import accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
@@ -46,6 +47,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
+        *lost.removals(observed, situation.acceptance.profile, now),
         *created,
         *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),

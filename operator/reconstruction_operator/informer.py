@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import orjson
@@ -32,13 +33,16 @@ _YIELD_EVERY = 100
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Where a kind is listed and what is done with its objects. `see` and `forget` name the job that is concerned;
-    `present` is all that is remembered, by uid."""
+    """Where a kind is listed and what is done with its objects. `take` and `forget` name the job that is concerned."""
 
     plural: str
-    see: Callable[[Document], JobKey | None]
+    sight: Callable[[Document], Any]
+    """What there is to remember of an object; nothing is remembered yet."""
+    take: Callable[[Any], JobKey | None]
+    """Remember what was sighted."""
     forget: Callable[[Document], JobKey | None]
     present: Callable[[], dict[str, Document]]
+    """All that is remembered, by uid, each as something that `forget` understands."""
 
 
 @dataclass
@@ -71,16 +75,21 @@ class Informer:
                 await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + random.random()))
 
     async def _list(self) -> None:
-        before, listed = self.kind.present(), set[str]()
+        """All pages are of the same moment, and are remembered at once, together with what is no longer there: no
+        decision sees half of a listing, with objects that are gone beside those that came after them."""
+        before, sighted = self.kind.present(), dict[str, Any]()
+        version = ""
         async for page in self.kube.pages(self.path, self.selector):
             for item in page.get("items", []):
-                listed.add(item["metadata"]["uid"])
-                self._enqueue(self.kind.see(item))
-            self._version = page["metadata"]["resourceVersion"]
+                sighted[item["metadata"]["uid"]] = self.kind.sight(item)
+            version = page["metadata"]["resourceVersion"]
             self.heard = time.monotonic()
         for uid, stub in before.items():
-            if uid not in listed:
+            if uid not in sighted:
                 self._enqueue(self.kind.forget(stub))
+        for sighting in sighted.values():
+            self._enqueue(self.kind.take(sighting))
+        self._version = version
         self.synced.set()
 
     async def _follow(self) -> None:
@@ -106,7 +115,7 @@ class Informer:
         if kind == "DELETED":
             self._enqueue(self.kind.forget(document))
         elif kind != "BOOKMARK":
-            self._enqueue(self.kind.see(document))
+            self._enqueue(self.kind.take(self.kind.sight(document)))
 
     def _enqueue(self, key: JobKey | None) -> None:
         if key is not None:

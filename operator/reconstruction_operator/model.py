@@ -42,6 +42,30 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherJob:
+    """The ReconstructionJob that spec.source.jobRef names, as far as it matters to the one that builds on it."""
+
+    name: str
+    uid: str
+    deleting: bool
+    engine: str
+    runs: frozenset[str]
+    """All its stages."""
+    done: frozenset[str]
+    """Those that have ended well."""
+    claim: str
+    """Volume claim of its workspace; empty when there is none."""
+    files_gone: str
+    """When its workspace was removed."""
+    current: bool
+    """Whether all this is about its spec as it is now."""
+    failed: str
+    """Code and message; empty while it can still succeed."""
+    doing: str
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileView:
     """A ReconstructionProfile or, with an empty namespace, a ClusterReconstructionProfile."""
 
@@ -110,6 +134,9 @@ class Pod:
     reason: str = ""
     message: str = ""
     deleting: bool = False
+    stop_by: datetime | None = None
+    """When a pod that is being deleted is to be gone: its grace period is over."""
+    node: str = ""
     disrupted: bool = False
     """Condition DisruptionTarget: preempted, evicted, drained, or its node was lost."""
     scheduled: datetime | None = None
@@ -188,6 +215,8 @@ class Policy:
     """When this replica began to listen to workers."""
     notifications: bool = False
     """Whether receivers are told of events."""
+    lost_pod_seconds: int = 300
+    """A pod that should have stopped this long ago is given up, with its node."""
     lost_report_grace_seconds: int = 15
     """How long to wait for the pod of an ended child Job to show its end."""
 
@@ -201,6 +230,10 @@ class Observed:
     """The profile that spec.profileName means now."""
     profile_names: tuple[str, ...] = ()
     """Profiles that the job could name, for a helpful message."""
+    other: OtherJob | None = None
+    """The job that spec.source.jobRef names."""
+    circle: tuple[str, ...] = ()
+    """Names of jobs that build on each other in a circle, this one among them."""
     child_jobs: tuple[ChildJob, ...] = ()
     pods: tuple[Pod, ...] = ()
     claim: Claim | None = None

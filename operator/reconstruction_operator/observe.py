@@ -12,6 +12,7 @@ from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView
+from .others import chain_of, circle_of, other_of
 from .policies.accept import describe
 from .slots import Order
 from .store import Store, StoredJob, unpacked
@@ -28,10 +29,14 @@ def observe(
     if stored is None:
         return None
     namespace, name = key.namespace, stored.profile_name
+    chain = chain_of(store, key)
+    other = store.jobs.get(chain[0]) if chain else None
     return Observed(
         job=job_view(stored),
         profile=store.profiles.get((namespace, name)) or store.profiles.get(("", name)),
         profile_names=_profile_names(store.profiles, namespace),
+        other=other_of(job_view(other)) if other is not None else None,
+        circle=circle_of(key, chain),
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
         claim=store.claim(key),

@@ -89,6 +89,8 @@ def pod(document: Document) -> Pod:
         reason=status.get("reason", ""),
         message=(disruption.get("message", "") if disrupted else "") or status.get("message", ""),
         deleting="deletionTimestamp" in metadata,
+        stop_by=parse_time(metadata.get("deletionTimestamp")),
+        node=(document.get("spec") or {}).get("nodeName", ""),
         disrupted=disrupted,
         scheduled=_scheduled(scheduled, document),
         unscheduled_reason=scheduled.get("reason", "") if scheduled.get("status") == "False" else "",

@@ -74,6 +74,8 @@ class Settings(BaseModel):
     """How long an image may fail to be pulled before the attempt fails."""
     heartbeat_seconds: int = Field(default=600, ge=10)
     """A running worker that has not reported progress for this long is shown as stalled."""
+    lost_pod_seconds: int = Field(default=300, ge=15)
+    """A pod that should have stopped this long ago is given up with its node: its object is removed by force."""
     lost_report_grace_seconds: int = Field(default=15, ge=0)
     """How long to wait for the pod of an ended child Job to show its end."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -115,6 +117,7 @@ class Settings(BaseModel):
             image_pull_grace_seconds=self.image_pull_grace_seconds,
             notifications=self.notifications,
             heartbeat_seconds=self.heartbeat_seconds,
+            lost_pod_seconds=self.lost_pod_seconds,
             lost_report_grace_seconds=self.lost_report_grace_seconds,
         )
 

@@ -6,10 +6,10 @@ Rebuilt from the API server at every start; nothing in it matters beyond the lif
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -39,6 +39,31 @@ class StoredJob:
     profile_name: str
     pinned: tuple[str, str] | None
     """Namespace and name of the profile in its status."""
+    builds_on: str = ""
+    """Name of the job whose results it starts from."""
+
+
+class Sighting(NamedTuple, Generic[V]):
+    """A child object as it will be remembered."""
+
+    key: JobKey
+    """The job that it belongs to."""
+    name: str
+    uid: str
+    version: int
+    view: V
+
+
+def sight_child_job(document: Document) -> Sighting[ChildJob] | None:
+    return _sighting(document, parse.child_job)
+
+
+def sight_pod(document: Document) -> Sighting[Pod] | None:
+    return _sighting(document, parse.pod)
+
+
+def sight_claim(document: Document) -> Sighting[Claim] | None:
+    return _sighting(document, parse.claim)
 
 
 class Store:
@@ -51,15 +76,18 @@ class Store:
         self._child_jobs: dict[JobKey, dict[str, ChildJob]] = {}
         self._pods: dict[JobKey, dict[str, Pod]] = {}
         self._claims: dict[JobKey, Claim] = {}
+        self._builders: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
         self._versions: dict[str, int] = {}
 
     def see_job(self, document: Document) -> JobKey | None:
-        if not self._is_newer(document):
+        if not self._is_newer(document["metadata"]["uid"], _version(document)):
             return None
         metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
         key = JobKey(metadata["namespace"], metadata["name"])
+        if key in self.jobs:
+            self._unlink(self.jobs[key])
         self.jobs[key] = StoredJob(
             key=key,
             uid=metadata["uid"],
@@ -71,14 +99,16 @@ class Store:
             status=_packed(status),
             profile_name=spec.get("profileName") or "default",
             pinned=_pinned(status.get("profile"), key.namespace),
+            builds_on=_builds_on(spec),
         )
+        self._link(self.jobs[key])
         self._record_slot(key, status)
         return key
 
     def see_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
         key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
-        if self._is_newer(document) and key in self.jobs:
+        if self._is_newer(document["metadata"]["uid"], _version(document)) and key in self.jobs:
             version = document["metadata"]["resourceVersion"]
             pinned = _pinned(status.get("profile"), key.namespace)
             known = self.jobs[key]
@@ -103,29 +133,36 @@ class Store:
         return self._jobs_naming(view.namespace, view.name)
 
     def see_child_job(self, document: Document) -> JobKey | None:
-        key = parse.parent_key(document)
-        if key is None or not self._is_newer(document):
-            return None
-        return _keep(self._child_jobs.setdefault(key, {}), document["metadata"]["name"], parse.child_job(document), key)
+        return self.take_child_job(sight_child_job(document))
 
     def see_pod(self, document: Document) -> JobKey | None:
-        key = parse.parent_key(document)
-        if key is None or not self._is_newer(document):
-            return None
-        return _keep(self._pods.setdefault(key, {}), document["metadata"]["name"], parse.pod(document), key)
+        return self.take_pod(sight_pod(document))
 
     def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
         """`asked_by` is the job that wants a claim of this name; a claim of somebody else has none of our labels."""
-        key = asked_by or parse.parent_key(document)
-        if key is None or not self._is_newer(document):
+        return self.take_claim(_sighting(document, parse.claim, asked_by))
+
+    def take_child_job(self, seen: Sighting[ChildJob] | None) -> JobKey | None:
+        """As `see_child_job`, and so are the following."""
+        if seen is None or not self._is_newer(seen.uid, seen.version):
             return None
-        return _keep(self._claims, key, parse.claim(document), key)
+        return _keep(self._child_jobs.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
+
+    def take_pod(self, seen: Sighting[Pod] | None) -> JobKey | None:
+        if seen is None or not self._is_newer(seen.uid, seen.version):
+            return None
+        return _keep(self._pods.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
+
+    def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
+        if seen is None or not self._is_newer(seen.uid, seen.version):
+            return None
+        return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:
         key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
         self._versions.pop(document["metadata"]["uid"], None)
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
-            del self.jobs[key]
+            self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
             self._refusals.pop(key, None)
             self.slots.forget(key)
@@ -182,6 +219,21 @@ class Store:
     def overcome_refusal(self, key: JobKey) -> None:
         self._refusals.pop(key, None)
 
+    def builders(self, key: JobKey) -> tuple[JobKey, ...]:
+        """The jobs that build on this one."""
+        return tuple(self._builders.get(key, ()))
+
+    def _link(self, job: StoredJob) -> None:
+        if job.builds_on:
+            self._builders.setdefault(JobKey(job.key.namespace, job.builds_on), set()).add(job.key)
+
+    def _unlink(self, job: StoredJob) -> None:
+        target = JobKey(job.key.namespace, job.builds_on)
+        builders = self._builders.get(target, set())
+        builders.discard(job.key)
+        if not builders:
+            self._builders.pop(target, None)
+
     def present_jobs(self) -> dict[str, Document]:
         """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""
         return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
@@ -210,18 +262,26 @@ class Store:
     def _jobs_naming(self, namespace: str, name: str) -> list[JobKey]:
         return [key for key, job in self.jobs.items() if job.profile_name == name and namespace in ("", key.namespace)]
 
-    def _is_newer(self, document: Document) -> bool:
-        """Answers to our own writes and watch events may arrive in any order; only the newest counts.
-
-        Kubernetes has promised since 1.35 that resource versions of one resource type compare as integers.
-        """
-        metadata = document["metadata"]
-        version = metadata.get("resourceVersion", "")
-        number = int(version) if version.isdigit() else -1
-        if 0 <= number <= self._versions.get(metadata["uid"], -1):
+    def _is_newer(self, uid: str, version: int) -> bool:
+        """Answers to our own writes, listings and watch events may arrive in any order; only the newest counts."""
+        if 0 <= version <= self._versions.get(uid, -1):
             return False
-        self._versions[metadata["uid"]] = number
+        self._versions[uid] = version
         return True
+
+
+def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> Sighting[V] | None:
+    """None when the object belongs to no job."""
+    key, metadata = asked_by or parse.parent_key(document), document["metadata"]
+    if key is None:
+        return None
+    return Sighting(key, metadata["name"], metadata["uid"], _version(document), view(document))
+
+
+def _version(document: Document) -> int:
+    """Kubernetes has promised since 1.35 that resource versions of one resource type compare as integers."""
+    version = document["metadata"].get("resourceVersion", "")
+    return int(version) if version.isdigit() else -1
 
 
 def _keep(known: dict[K, V], place: K, view: V, key: JobKey) -> JobKey | None:
@@ -238,6 +298,10 @@ def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, 
 
 def _stub(key: JobKey, name: str, uid: str) -> Document:
     return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
+
+
+def _builds_on(spec: Document) -> str:
+    return ((spec.get("source") or {}).get("jobRef") or {}).get("name") or ""
 
 
 def _pinned(snapshot: Document | None, namespace: str) -> tuple[str, str] | None:

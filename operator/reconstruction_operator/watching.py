@@ -28,7 +28,7 @@ from .kube import Document, Kube
 from .model import JobKey
 from .paths import API, listings
 from .queue import JobQueue
-from .store import Store
+from .store import Store, sight_child_job, sight_claim, sight_pod
 
 See = Callable[[Document], JobKey | list[JobKey] | None]
 
@@ -135,9 +135,15 @@ class Watching:
 def _child_kinds(store: Store) -> list[tuple[Kind, str]]:
     """Each kind with the address of its API."""
     return [
-        (Kind("jobs", store.see_child_job, store.forget_child_job, store.present_child_jobs), "/apis/batch/v1"),
-        (Kind("pods", store.see_pod, store.forget_pod, store.present_pods), "/api/v1"),
-        (Kind("persistentvolumeclaims", store.see_claim, store.forget_claim, store.present_claims), "/api/v1"),
+        (
+            Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs),
+            "/apis/batch/v1",
+        ),
+        (Kind("pods", sight_pod, store.take_pod, store.forget_pod, store.present_pods), "/api/v1"),
+        (
+            Kind("persistentvolumeclaims", sight_claim, store.take_claim, store.forget_claim, store.present_claims),
+            "/api/v1",
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -50,3 +51,14 @@ def test_only_what_python_can_not_know_is_left_to_the_api_server():
     assert left == {
         "ReconstructionJobSpec.source", "ReconstructionJobSpec.engine", "Source.uri", "JobManifest."
     }  # fmt: skip
+
+
+def test_every_message_is_that_of_an_object_which_a_real_api_server_refuses():
+    """Of a file in tests/cluster/invalid, or of a change in the tests beside it."""
+    folder = Path(__file__).parents[1] / "cluster"
+    expected = [file.read_text().splitlines()[0].removeprefix("# expect: ") for file in folder.glob("invalid/*.yaml")]
+    changes = "".join((folder / name).read_text() for name in ("test_crds.py", "test_lifecycle_rules.py"))
+    messages = {rule.message for _, rule in RULES if rule.cel is not None}
+    windows = {message: [message[at : at + 40] for at in range(len(message) - 39)] for message in messages}
+    seen = {m for m in messages if any(e in m for e in expected) or any(window in changes for window in windows[m])}
+    assert messages == seen

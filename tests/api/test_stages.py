@@ -15,7 +15,10 @@ from reconstruction_api.stages import (
     ResourceClass,
     StageName,
     class_digest,
+    graph_of,
     overall_percent,
+    reads_source,
+    reused_stages,
     stage_digests,
     stages_of,
 )
@@ -107,6 +110,30 @@ def test_every_field_that_a_stage_names_exists():
     for path in (path for stage in STAGES for path in stage.fields):
         section, _, member = path.partition(".")
         assert section in document and (not member or member in document[section]), path
+
+
+def test_a_job_that_ends_after_its_poses_has_no_other_stages_and_keeps_these_when_it_goes_on():
+    ending = stage_digests(spec(endAfter="Poses"))
+    assert list(ending) == [StageName.INGEST, StageName.POSES, StageName.REPORT]
+    whole = stage_digests(spec())
+    assert {name for name in ending if ending[name] == whole[name]} == {StageName.INGEST, StageName.POSES}
+    done = [StageName.INGEST, StageName.POSES]
+    assert overall_percent(done, StageName.REPORT, 100, graph_of(spec(endAfter="Poses"))) == 100
+
+
+@pytest.mark.parametrize(
+    ("reuse", "stages", "classes"),
+    [
+        ("Photos", ["ingest"], ["prepare"]),
+        ("Poses", ["ingest", "poses"], ["prepare"]),
+        ("Training", ["ingest", "poses", "train"], ["prepare", "reconstruct"]),
+    ],
+)
+def test_what_is_reused_says_which_pods_need_the_other_job(reuse: str, stages: list[str], classes: list[str]):
+    chained = spec(source={"jobRef": {"name": "base", "reuse": reuse}})
+    assert list(reused_stages(chained)) == stages
+    assert [c for c in ResourceClass if reads_source(chained, c)] == classes
+    assert reused_stages(spec()) == ()
 
 
 def test_settings_are_what_differs_from_the_defaults():

@@ -62,10 +62,11 @@ def test_what_kubernetes_added_to_a_file_does_no_harm():
             "source: {persistentVolumeClaim: {path: a}}\n",
             "spec.source.persistentVolumeClaim.claimName: required (line 6)",
         ),
-        ("source: {}\n", "spec.source: set exactly one of uri and persistentVolumeClaim (line 6)"),
+        ("source: {}\n", "spec.source: set exactly one of uri, persistentVolumeClaim and jobRef (line 6)"),
         (
             "source:\n  secretName: keys\n  persistentVolumeClaim: {claimName: a}\n",
-            "spec.source.secretName: secretName holds the credentials for uri; photos on a claim need none (line 7)",
+            "spec.source.secretName: secretName holds the credentials for uri; photos on a claim or of another job "
+            "need none (line 7)",
         ),
         (
             "source:\n  persistentVolumeClaim:\n    claimName: a\n    path: b/../../c\n",
@@ -132,7 +133,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file():
         )
     )
     assert found == [
-        "spec.source: set exactly one of uri and persistentVolumeClaim (line 6)",
+        "spec.source: set exactly one of uri, persistentVolumeClaim and jobRef (line 6)",
         "spec.training.steps: must be at least 1 (line 8)",
         "spec.training.stepz: unknown field; did you mean steps? (line 9)",
         "spec.quality.warnPSNR: warnPSNR must not exceed minPSNR (line 10)",

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from tests.worker.stage_packages import PACKAGE, raising, write_stages
+from tests.worker.test_reuse import INGEST
 
-from reconstruction_api.errors import ExitCode
+from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_cli.display import LiveDisplay
@@ -60,7 +61,7 @@ def job(tmp_path: Path) -> Path:
 
 def run(job: Path, until: str | None = None) -> ExitCode:
     out = job.parent / "out" / "statue"
-    return run_locally(job, out=out, volumes=(), source=None, until=until, verify=False, package=PACKAGE)
+    return run_locally(job, out=out, volumes=(), jobs=(), source=None, until=until, verify=False, package=PACKAGE)
 
 
 def test_a_run_ends_with_its_results_and_a_second_one_is_done_at_once(
@@ -106,6 +107,48 @@ def test_a_defect_names_the_log_and_shows_no_traceback(
     assert "ValueError: reason" in log.read_text()
 
 
+CHILD = """apiVersion: reconstruction.dev/v1alpha1
+kind: ReconstructionJob
+metadata: {name: child}
+spec:
+  source: {jobRef: {name: statue}}
+"""
+
+
+def run_child(tmp_path: Path, *jobs: str) -> ExitCode:
+    job, out = tmp_path / "child.yaml", tmp_path / "out" / "child"
+    job.write_text(CHILD)
+    return run_locally(job, out=out, volumes=(), jobs=jobs, source=None, until=None, verify=False, package=PACKAGE)
+
+
+def test_a_job_takes_the_poses_of_one_that_was_run_before(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ReconstructionError, match="job 'statue' was not run here") as missing:
+        run_child(tmp_path)
+    assert (missing.value.code, missing.value.suggestion.rpartition(": ")[2]) == (
+        "DependencyNotReady", "--job statue=DIR")  # fmt: skip
+    write_stages(tmp_path / "python", monkeypatch, ingest=INGEST, report=DELIVERING)
+    assert run(job, until="poses") is ExitCode.DONE
+    capfd.readouterr()
+    assert run_child(tmp_path) is ExitCode.DONE
+    shown = capfd.readouterr().out
+    assert shown.count("(from job statue)") == 2
+    assert (tmp_path / "out" / "child" / "model.glb").exists()
+    (tmp_path / "out" / "statue").rename(tmp_path / "elsewhere")
+    assert run_child(tmp_path, f"statue={tmp_path / 'elsewhere'}") is ExitCode.DONE
+
+
+def test_a_job_that_ends_after_its_poses_delivers_them(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_stages(tmp_path / "python", monkeypatch, report=DELIVERING)
+    job.write_text((JOB % "").replace("spec:", "spec:\n  endAfter: Poses"))
+    assert run(job) is ExitCode.DONE
+    shown = capfd.readouterr().out
+    assert [line.split(":")[0] for line in shown.splitlines() if ": done" in line] == ["ingest", "poses", "report"]
+
+
 def test_ctrl_c_stops_gracefully_and_says_how_to_go_on(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,8 +157,8 @@ def test_ctrl_c_stops_gracefully_and_says_how_to_go_on(
 import sys
 from pathlib import Path
 from reconstruction_cli.local_run import run_locally
-sys.exit(run_locally(Path({str(job)!r}), out=Path({str(tmp_path / "out")!r}), volumes=(), source=None, until="poses",
-                     verify=False, package={PACKAGE!r}))
+sys.exit(run_locally(Path({str(job)!r}), out=Path({str(tmp_path / "out")!r}), volumes=(), jobs=(), source=None,
+                     until="poses", verify=False, package={PACKAGE!r}))
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)

@@ -20,7 +20,7 @@ from kubernetes.aio.client import Configuration
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
-from reconstruction_api.stages import stage_digests, stages_of
+from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
 from reconstruction_operator.kube import MERGE_PATCH, ApiError, Kube, load_configuration
 
@@ -50,7 +50,7 @@ def well(job: WorkerJob) -> Ending:
     """All stages of the pod's class have ended well."""
     digests = stage_digests(job.spec)
     stages = [StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done") for s in
-              stages_of(job.resource_class)]  # fmt: skip
+              stages_of(job.resource_class, graph_of(job.spec))]  # fmt: skip
     artifacts = []
     if job.resource_class == "deliver":
         uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
@@ -85,6 +85,8 @@ class FakeKubelet:
     seen: list[WorkerJob] = field(default_factory=list)
     ended: dict[tuple[str, str], float] = field(default_factory=dict)
     """When the last pod of a job and resource class ended, by a monotonic clock."""
+    deaf: set[str] = field(default_factory=set)
+    """Jobs whose pods are on a part of the node that hears of no deletion."""
     _handled: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -154,6 +156,8 @@ class FakeKubelet:
         uid, metadata = pod["metadata"]["uid"], pod["metadata"]
         elsewhere = self.namespace not in ("", metadata["namespace"])
         if pod["spec"].get("nodeName") != self.node or elsewhere:
+            return
+        if "deletionTimestamp" in metadata and metadata["labels"].get(LABEL_JOB) in self.deaf:
             return
         if "deletionTimestamp" in metadata and self._handled.get(uid) != "stopped":
             self._handled[uid] = "stopped"

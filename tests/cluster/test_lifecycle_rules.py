@@ -84,7 +84,9 @@ def test_a_confirmation_needs_an_open_request(museum: Namespace, status: dict[st
     path = museum.job(status, cancellation="Requested")
     answer = museum.change(path, cancellation="Confirmed")
     assert answer.status == 422
-    assert "CancelNotRequested: spec.cancellation" in answer.message
+    assert "CancelNotRequested: spec.cancellation " in answer.message
+    if status is not None:
+        assert "can become Confirmed only while status.cancellation.state is Requested" in answer.message
 
 
 def test_a_job_is_not_created_cancelled(museum: Namespace) -> None:

@@ -65,7 +65,8 @@ def outcomes(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
     async def run_all() -> dict[str, BaseException | None]:
         log = tmp_path_factory.mktemp("operator") / "log"
-        async with workbench(kubeconfig, log) as work, kubelet_for(kubeconfig) as kubelet:
+        flags = {"lost_pod_seconds": "20"}
+        async with workbench(kubeconfig, log, **flags) as work, kubelet_for(kubeconfig) as kubelet:
             await work.create_profile()
             cases = [Case(work, f"job-{number}", kubelet) for number, _ in enumerate(SCENARIOS)]
             runs = [run(case) for run, case in zip(SCENARIOS.values(), cases, strict=True)]
@@ -88,6 +89,78 @@ async def a_job_runs_its_three_classes_one_after_the_other_and_succeeds(case: Ca
     expected = {"Accepted": "True", "PosesEstimated": "True", "Trained": "True", "Exported": "True",
                 "Validated": "True", "Reconciling": "False", "Stalled": "False"}  # fmt: skip
     assert {name: conditions(job)[name]["status"] for name in expected} == expected
+
+
+@scenario
+async def a_job_builds_on_the_poses_of_another_as_soon_as_it_has_them(case: Case) -> None:
+    base = Case(case.work, f"{case.name}-base", case.kubelet)
+    base.pods_end(lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job))
+    await case.create(source={"jobRef": {"name": base.name}})
+    job = await case.until("Accepted", "False", "SourceNotFound")
+    assert f"job '{base.name}' does not exist" in conditions(job)["Accepted"]["message"]
+    await base.create(pauseAfter="Ingest")
+    await case.until("Admitted", "False", "DependencyNotReady")
+    assert case.classes() == []
+    await base.change(pauseAfter=None)
+    await case.until("Succeeded")
+    assert base.classes() == ["prepare", "reconstruct"], "it still trains"
+    prepare = next(c for c in await case.children() if "-prep-" in c["metadata"]["name"])
+    volumes = [each.get("persistentVolumeClaim") for each in prepare["spec"]["template"]["spec"]["volumes"]]
+    assert {"claimName": f"{base.name}-workspace", "readOnly": True} in volumes
+    await case.work.kube.request("DELETE", base.path)
+    await case.change(exports=[{"format": "PLY"}])
+    await case.until("Succeeded")
+
+
+@scenario
+async def a_job_whose_base_fails_says_so_and_goes_on_once_that_is_mended(case: Case) -> None:
+    base = Case(case.work, f"{case.name}-base", case.kubelet)
+    base.pods_end(lambda _: badly("LowRegistration", "5 of 40 photos"))
+    await base.create()
+    await case.create(source={"jobRef": {"name": base.name}})
+    job = await case.until("Succeeded", "False", "DependencyFailed")
+    assert "LowRegistration" in conditions(job)["Succeeded"]["message"]
+    base.pods_end(well)
+    await base.change(poses={"minRegisteredPercent": 10})
+    await case.until("Succeeded")
+
+
+@scenario
+async def jobs_that_build_on_each_other_name_their_circle(case: Case) -> None:
+    other = Case(case.work, f"{case.name}-other", case.kubelet)
+    await case.create(source={"jobRef": {"name": other.name}})
+    await other.create(source={"jobRef": {"name": case.name}})
+    job = await case.until("Accepted", "False", "DependencyCycle")
+    assert f"{case.name} -> {other.name} -> {case.name}" in conditions(job)["Accepted"]["message"]
+    await other.until("Accepted", "False", "DependencyCycle")
+
+
+@scenario
+async def a_job_that_is_about_camera_poses_only_ends_with_them(case: Case) -> None:
+    await case.create(endAfter="Poses")
+    job = await case.until("Succeeded")
+    assert case.classes() == ["prepare", "deliver"]
+    assert conditions(job)["Trained"]["reason"] == "NotWanted"
+    await case.change(endAfter=None)
+    await case.until("Succeeded")
+    assert case.classes() == ["prepare", "deliver", "reconstruct", "deliver"]
+
+
+@scenario
+async def a_workspace_that_is_deleted_before_its_pod_has_a_node_is_made_again(case: Case) -> None:
+    await case.work.create_profile("nowhere", cpu={"nodeSelector": {"no": "such-node"}})
+    await case.create(profileName="nowhere")
+    await case.until("Admitted", "False", "Unschedulable")
+    path = f"/api/v1/namespaces/{case.work.namespace}/persistentvolumeclaims/{case.name}-workspace"
+    before = (await case.work.kube.get(path))["metadata"]["uid"]
+    await case.work.kube.request("DELETE", path)
+
+    async def is_new() -> bool:
+        claims = await case.children("/api/v1/.../persistentvolumeclaims")
+        return [each["metadata"]["uid"] for each in claims] not in ([], [before])
+
+    await eventually(is_new, "another claim")
+    assert len(await case.children()) == 1, "the child Job is the same"
 
 
 @scenario
@@ -191,6 +264,22 @@ async def a_preempted_pod_is_replaced_within_its_attempt(case: Case) -> None:
     assert case.classes() == ["prepare", "reconstruct", "reconstruct", "deliver"]
     assert {run["attempt"] for run in job["status"]["runs"]} == {1}
     assert len(await case.children()) == 3
+
+
+@scenario
+async def a_pod_on_a_lost_node_is_given_up_and_its_work_goes_on_elsewhere(case: Case) -> None:
+    case.pods_end(lambda _: RUNS_ON)
+    await case.create()
+    await eventually(lambda: case.has_started(1), "the first pod runs")
+    case.kubelet.deaf.add(case.name)
+    lost = (await case.children("/api/v1/.../pods"))[0]["metadata"]["name"]
+    path = f"/api/v1/namespaces/{case.work.namespace}/pods/{lost}"
+    await case.work.kube.request("DELETE", path, body={"gracePeriodSeconds": 1})
+    await case.until("Admitted", "False", "NodeLost")
+    case.pods_end(well)
+    job = await case.until("Succeeded", seconds=90)
+    assert {run["failures"] for run in job["status"]["runs"]} == {0}
+    assert lost not in [pod["metadata"]["name"] for pod in await case.children("/api/v1/.../pods")]
 
 
 @scenario

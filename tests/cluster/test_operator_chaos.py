@@ -24,7 +24,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.informer import Informer, Kind
-from reconstruction_operator.kube import ApiError
+from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.policies.stages import needs_of
 
@@ -41,7 +41,6 @@ SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**
 JOBS = 12
 TROUBLE_A_JOB = 8
 """Passing failures a job may meet: fewer than it has attempts, so that how it must end is known."""
-LISTING_SECONDS = 2
 Document = dict[str, Any]
 
 
@@ -53,9 +52,8 @@ class Witness:
     created: Counter[str] = field(default_factory=Counter)
     removed_by_chaos: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
-    listed: float = 0
-    """When the Jobs were last listed anew. What is gone is forgotten only at the end of a listing; until then a Job and
-    its successor seem to be there at the same time."""
+    listing: bool = False
+    """A listing is looked at when it is complete: it is one moment. Every later change is looked at by itself."""
 
     def see(self, document: Document) -> JobKey | None:
         metadata = document["metadata"]
@@ -64,19 +62,35 @@ class Witness:
             if self.created[metadata["name"]] > 1 and metadata["name"] not in self.removed_by_chaos:
                 self.broken.append(f"child Job {metadata['name']} was created twice")
         self.jobs[metadata["uid"]] = document
-        if time.monotonic() < self.listed + LISTING_SECONDS:
-            return None
+        if not self.listing:
+            self.check()
+        return None
+
+    def check(self) -> None:
         active = Counter(_parent(job) for job in self.jobs.values() if _is_active(job))
         self.broken.extend(f"{parent} has two active child Jobs" for parent, number in active.items() if number > 1)
-        return None
 
     def forget(self, document: Document) -> JobKey | None:
         self.jobs.pop(document["metadata"]["uid"], None)
         return None
 
     def present(self) -> dict[str, Document]:
-        self.listed = time.monotonic()
         return dict(self.jobs)
+
+
+class Watch(Informer):
+    """Tells the witness of the child Jobs of a namespace."""
+
+    def __init__(self, kube: Kube, namespace: str, witness: Witness):
+        kind = Kind("jobs", lambda document: document, witness.see, witness.forget, witness.present)
+        super().__init__(kube, f"/apis/batch/v1/namespaces/{namespace}/jobs", LABEL_JOB, kind, lambda _: None)
+        self.witness = witness
+
+    async def _list(self) -> None:
+        self.witness.listing = True
+        await super()._list()
+        self.witness.listing = False
+        self.witness.check()
 
 
 def _parent(job: Document) -> str:
@@ -102,6 +116,8 @@ class Chaos:
     dice: random.Random
     trouble: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
+    away: OperatorProcess | None = None
+    """The replica that is being killed and started again."""
 
     def script(self, job: WorkerJob) -> Ending:
         """How a pod ends: mostly well; else as memory, storage, nodes and people have it."""
@@ -122,9 +138,11 @@ class Chaos:
 
     async def kill_a_replica(self) -> None:
         chosen = self.dice.choice(self.replicas)
+        self.away = chosen
         await asyncio.to_thread(self.dice.choice([chosen.kill, chosen.stop]))
         await asyncio.sleep(self.dice.uniform(0, 2))
         chosen.start()
+        self.away = None
 
     async def freeze_a_replica(self) -> None:
         """For longer than its Lease, as a partition from the API server does: it wakes up in a world that went on."""
@@ -148,11 +166,13 @@ class Chaos:
         await asyncio.sleep(self.dice.uniform(0.5, 2))
         await self.kubelet.set_taints([])
 
-    def revive(self) -> None:
-        """A replica that lost its Lease has ended; Kubernetes would start it again."""
-        for each in self.replicas:
-            if each.process is not None and each.process.poll() is not None:
-                each.start()
+    async def revive(self) -> None:
+        """A replica that lost its Lease has ended, also because the machine is busy; Kubernetes starts it again."""
+        while True:
+            for each in self.replicas:
+                if each is not self.away and each.process is not None and each.process.poll() is not None:
+                    each.start()
+            await asyncio.sleep(1)
 
     async def delete_a_pod(self) -> None:
         pods = await self.work.listed("/api/v1/.../pods")
@@ -197,7 +217,6 @@ class Chaos:
             step = due.pop()
             self.done[step.__name__] += 1
             await step()
-            self.revive()
             await asyncio.sleep(self.dice.uniform(0.1, 1.5))
 
 
@@ -220,12 +239,12 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
         cases = [Case(work, f"job-{number}", kubelet) for number in range(JOBS)]
         witness = Witness()
         chaos = Chaos(work, own_cluster, kubelet, replicas, cases, witness, random.Random(SEED))
-        path = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
-        kind = Kind("jobs", witness.see, witness.forget, witness.present)
-        watching = asyncio.create_task(Informer(work.kube, path, LABEL_JOB, kind, lambda _: None).run())
+        watching = asyncio.create_task(Watch(work.kube, work.namespace, witness).run())
+        reviving: asyncio.Task[None] | None = None
         try:
             for each in replicas:
                 each.start()
+            reviving = asyncio.create_task(chaos.revive())
             await work.create_profile()
             for case in cases:
                 case.pods_end(chaos.script)
@@ -238,13 +257,14 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
                 await _delivered_what_was_asked(case)
         finally:
             watching.cancel()
+            if reviving is not None:
+                reviving.cancel()
             for each in replicas:
                 each.kill()
 
 
 async def _settles(cases: list[Case], chaos: Chaos) -> None:
     """Once nothing disturbs any more every job ends as its pods do."""
-    chaos.revive()
     for case in cases[:-1]:
         case.pods_end(well)
     for case in cases:

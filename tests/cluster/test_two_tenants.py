@@ -140,6 +140,8 @@ FIELDS: dict[str, Spec] = {
     "secret's namespace": {"source": {"uri": "s3://a/b", "secretName": "keys", "secretNamespace": "bob"}},
     "claim of another namespace": {"source": {"persistentVolumeClaim": {"claimName": "bob/photos"}}},
     "claim's namespace": {"source": {"persistentVolumeClaim": {"claimName": "photos", "namespace": "bob"}}},
+    "job of another namespace": {"source": {"jobRef": {"name": "bob/statue"}}},
+    "job's namespace": {"source": {"jobRef": {"name": "statue", "namespace": "bob"}}},
     "path out of the claim": {"source": {"persistentVolumeClaim": {"claimName": "photos", "path": "../../bob"}}},
     "absolute path in the claim": {"source": {"persistentVolumeClaim": {"claimName": "photos", "path": "/etc"}}},
     "profile of another namespace": {"profileName": "bob/profile"},

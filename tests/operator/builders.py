@@ -19,6 +19,7 @@ from reconstruction_operator.model import (
     JobKey,
     JobView,
     Observed,
+    OtherJob,
     Pod,
     ProfileView,
 )
@@ -98,6 +99,16 @@ def created(action: CreateJob) -> ChildJob:
         attempt=int(marks["reconstruction.dev/attempt"]),
         created=NOW,
     )
+
+
+def other_job(**fields: Any) -> OtherJob:
+    """The job that spec.source.jobRef names: it has poses, and trains."""
+    known: dict[str, Any] = {
+        "name": "base", "uid": "uid-of-base", "deleting": False, "engine": "nerfacto",
+        "runs": frozenset(StageName), "done": frozenset({"ingest", "poses"}), "claim": "base-workspace",
+        "files_gone": "", "current": True, "failed": "", "doing": "is at stage train",
+    }  # fmt: skip
+    return OtherJob(**(known | fields))
 
 
 def workspace(**fields: Any) -> Claim:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import ENV_JOB
-from reconstruction_api.stages import ResourceClass, StageName, pause_stage, stage_digests, stages_of
+from reconstruction_api.stages import ResourceClass, StageName, graph_of, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
 from reconstruction_operator.decide import decide
@@ -20,6 +20,7 @@ from reconstruction_operator.model import (
     DeliveryResult,
     JobView,
     Observed,
+    OtherJob,
     Pod,
     Policy,
     ProfileView,
@@ -66,6 +67,8 @@ class Cluster:
     child_jobs: dict[str, ChildJob] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     claim: Claim | None = None
+    other: OtherJob | None = None
+    """The job that the spec's source names, if it names one."""
     live: ProgressUpdate | None = None
     refusal: Refusal | None = None
     refusing: str = ""
@@ -85,6 +88,8 @@ class Cluster:
     sent: dict[tuple[str, str], DeliveryResult] = field(default_factory=dict)
     told: set[tuple[str, str]] = field(default_factory=set)
     """Messages that receivers have taken."""
+    lost: set[str] = field(default_factory=set)
+    """Pods on nodes that do not answer."""
     deleted: bool = False
     """spec.retention.jobSeconds was over."""
     _serial: int = 0
@@ -98,7 +103,7 @@ class Cluster:
             status,
         )  # fmt: skip
         return Observed(
-            job, self.profile, ("default",) if self.profile else (), tuple(self.child_jobs.values()),
+            job, self.profile, ("default",) if self.profile else (), self.other, (), tuple(self.child_jobs.values()),
             tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
             policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
         )  # fmt: skip
@@ -115,7 +120,7 @@ class Cluster:
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
         """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
-        creates = any(isinstance(action, CreateJob) for action in plan.actions)
+        creates = any(isinstance(action, CreateJob | EnsureClaim) for action in plan.actions)
         calls = 0
         if plan.status is not None or creates:
             if seen.job.resource_version != str(self.version):
@@ -141,8 +146,10 @@ class Cluster:
                 self._notify(action)
             elif isinstance(action, DeleteSelf):
                 self._delete_self(action)
-            elif isinstance(action, EnsureClaim) and self.claim is None:
-                self.claim = Claim("statue-workspace", "uid-of-claim", UID, "Bound")
+            elif isinstance(action, EnsureClaim):
+                self.claim = self.claim or Claim("statue-workspace", "uid-of-claim", UID, "Bound")
+                if not any(isinstance(each, CreateJob) for each in plan.actions):
+                    self.refusal = None
             elif isinstance(action, CreateJob):
                 self._create(action)
 
@@ -186,6 +193,8 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created without a workspace")
         if self.held:
             raise BrokenPromiseError(f"{name} was created although the job is held")
+        if "jobRef" in self.spec["source"] and resource_class is ResourceClass.PREPARE and not self._other_is_ready():
+            raise BrokenPromiseError(f"{name} was created although the other job has not what it needs")
         if "admissionTime" not in self.raw_status:
             raise BrokenPromiseError(f"{name} was created although it is not the job's turn")
         self.created.append(name)
@@ -197,6 +206,12 @@ class Cluster:
             int(marks["reconstruction.dev/attempt"]), created=self.now,
         )  # fmt: skip
         self.add_pod(name)
+
+    def _other_is_ready(self) -> bool:
+        other = self.other
+        return (
+            other is not None and not other.deleting and other.current and "poses" in other.done and bool(other.claim)
+        )
 
     def _check_not_done(self, resource_class: ResourceClass) -> None:
         runs = ReconstructionJobStatus.model_validate(self.raw_status).runs
@@ -213,8 +228,12 @@ class Cluster:
         pod = self.pods.get(action.name)
         if pod is None or pod.uid != action.uid:
             return
-        if pod.phase == "Pending":
+        if pod.phase == "Pending" or action.grace_seconds == 0:
+            if action.grace_seconds == 0 and not (pod.stop_by and self.now >= pod.stop_by + timedelta(seconds=300)):
+                raise BrokenPromiseError(f"{pod.name} was removed by force although its node may be well")
             del self.pods[pod.name]
+        elif pod.name in self.lost:
+            self.pods[pod.name] = replace(pod, deleting=True, stop_by=pod.stop_by or self.now)
         elif not pod.finished:
             self.end(pod, exit_code=137, deleting=True)
 
@@ -294,7 +313,8 @@ class Cluster:
                 self._collect(job, mine)
             elif not job.finished:
                 self._finish(job, mine)
-        if self.claim is not None and self.claim.deleting and not self.pods:
+        in_use = any(pod.scheduled is not None for pod in self.pods.values())
+        if self.claim is not None and self.claim.deleting and not in_use:
             self.claim = None
 
     def _collect(self, job: ChildJob, pods: list[Pod]) -> None:
@@ -302,6 +322,8 @@ class Cluster:
         for pod in pods:
             if pod.finished or pod.phase == "Pending":
                 del self.pods[pod.name]
+            elif pod.name in self.lost:
+                self.pods[pod.name] = replace(pod, deleting=True, stop_by=pod.stop_by or self.now)
             else:
                 self.end(pod, exit_code=5, deleting=True)
         if not pods:
@@ -319,14 +341,21 @@ class Cluster:
             self.child_jobs[job.name] = replace(job, failed=True, reason="BackoffLimitExceeded", ended=self.now)
 
     def active_pod(self) -> Pod | None:
-        return next((pod for pod in self.pods.values() if not pod.finished), None)
+        there = (pod for pod in self.pods.values() if pod.name not in self.lost)
+        return next((pod for pod in there if not pod.finished), None)
+
+    def lose_node(self) -> None:
+        """The node of the running pod is cut off; Kubernetes asks the pod to stop, and nobody answers."""
+        if (pod := self.active_pod()) and pod.phase == "Running":
+            self.lost.add(pod.name)
+            self.pods[pod.name] = replace(pod, deleting=True, disrupted=True, stop_by=self.now, node="gone")
 
     def schedule(self, pod: Pod) -> None:
-        if pod.phase == "Pending":
+        if pod.phase == "Pending" and self.claim is not None:
             self.pods[pod.name] = replace(pod, scheduled=pod.scheduled or self.now)
 
     def start(self, pod: Pod) -> None:
-        if pod.phase == "Pending" and self.child_jobs.get(pod.job_name):
+        if pod.phase == "Pending" and self.child_jobs.get(pod.job_name) and (self.claim or pod.scheduled):
             self.pods[pod.name] = replace(
                 pod, phase="Running", scheduled=pod.scheduled or self.now, container=Container(started=self.now)
             )
@@ -346,7 +375,8 @@ class Cluster:
         if pod.phase != "Running" or job is None or job.resource_class is None:
             return
         digests = stage_digests(ReconstructionJobSpec.model_validate(self.spec))
-        stages = [StageResult(name=s.name, digest=digests[s.name]) for s in stages_of(job.resource_class)]
+        graph = graph_of(ReconstructionJobSpec.model_validate(self.spec))
+        stages = [StageResult(name=s.name, digest=digests[s.name]) for s in stages_of(job.resource_class, graph)]
         last = pause_stage(self.orders[job.name].spec)
         names = [stage.name for stage in stages[:-1]]
         if last is not None and last in names:  # the worker ends where it was told to
@@ -361,9 +391,10 @@ class Cluster:
 
     def progress(self, pod: Pod, percent: float) -> None:
         job = self.child_jobs.get(pod.job_name)
-        if pod.phase == "Running" and job is not None and job.resource_class is not None:
+        graph = graph_of(ReconstructionJobSpec.model_validate(self.spec))
+        stages = stages_of(job.resource_class, graph) if job is not None and job.resource_class is not None else ()
+        if pod.phase == "Running" and job is not None and job.resource_class is not None and stages:
             self._serial += 1
-            stages = stages_of(job.resource_class)
             digests = stage_digests(ReconstructionJobSpec.model_validate(self.spec))
             done = [StageResult(name=each.name, digest=digests[each.name]) for each in stages[: int(percent) % 3]]
             stage: StageName = stages[min(len(done), len(stages) - 1)].name
@@ -393,7 +424,11 @@ class Cluster:
     def orphans_stop(self) -> None:
         """Pods whose Job is gone are garbage."""
         for pod in list(self.pods.values()):
-            if pod.job_name not in self.child_jobs:
+            if pod.job_name in self.child_jobs:
+                continue
+            if pod.name in self.lost and not pod.finished:
+                self.pods[pod.name] = replace(pod, deleting=True, stop_by=pod.stop_by or self.now)
+            else:
                 del self.pods[pod.name]
 
     def wait(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from reconstruction_api.lifecycle import PauseStage
 from reconstruction_api.stages import StageName
 
-from .builders import PROFILE_SPEC, failure
+from .builders import PROFILE_SPEC, failure, other_job
 from .simulation import Cluster, ProfileView
 
 Step = tuple[str, int]
@@ -87,6 +88,10 @@ def lose_pod(cluster: Cluster, number: int) -> None:
         del cluster.pods[sorted(cluster.pods)[number % len(cluster.pods)]]
 
 
+def lose_node(cluster: Cluster, _: int) -> None:
+    cluster.lose_node()
+
+
 def delete_child_job(cluster: Cluster, number: int) -> None:
     if cluster.child_jobs:
         cluster.delete_child(sorted(cluster.child_jobs)[number % len(cluster.child_jobs)])
@@ -122,7 +127,8 @@ def change_mesh(cluster: Cluster, number: int) -> None:
 
 
 def change_images(cluster: Cluster, number: int) -> None:
-    cluster.edit(images={"maxSidePixels": 800 + number % 3})
+    if "jobRef" not in cluster.spec["source"]:
+        cluster.edit(images={"maxSidePixels": 800 + number % 3})
 
 
 def set_deadline(cluster: Cluster, number: int) -> None:
@@ -134,7 +140,22 @@ def set_soft_deadline(cluster: Cluster, number: int) -> None:
 
 
 def pause(cluster: Cluster, number: int) -> None:
-    cluster.edit(pauseAfter=[*PauseStage, None, None][number % 9])
+    choices = list(PauseStage) if cluster.spec.get("endAfter") is None else [PauseStage.INGEST, PauseStage.POSES]
+    cluster.edit(pauseAfter=[*choices, None, None][number % (len(choices) + 2)])
+
+
+def end_early(cluster: Cluster, number: int) -> None:
+    cluster.edit(endAfter=[None, "Poses"][number % 2], pauseAfter=None)
+
+
+def other_comes_further(cluster: Cluster, number: int) -> None:
+    """The job that this one builds on appears, is done with another stage, ends, or begins anew."""
+    done = frozenset(["ingest", "poses", "train"][: number % 4])
+    cluster.other = other_job(done=done, current=number % 3 > 0, failed="EmptyMesh: nothing" if number % 5 == 0 else "")
+
+
+def other_goes(cluster: Cluster, number: int) -> None:
+    cluster.other = None if number % 2 or cluster.other is None else replace(cluster.other, deleting=True)
 
 
 def redo(cluster: Cluster, number: int) -> None:
@@ -199,7 +220,8 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, wait,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
-        retain, delete_claim, notify, answer, restart,
+        retain, delete_claim, notify, answer, restart, end_early, other_comes_further, other_goes,
+        lose_node,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}
@@ -217,8 +239,11 @@ UNSHRUNK: dict[str, Any] = {
 }
 
 
-def play(history: list[Step]) -> Cluster:
+def play(history: list[Step], *, chained: bool = False) -> Cluster:
+    """`chained`: the job takes the poses of another one."""
     cluster = Cluster()
+    if chained:
+        cluster.spec["source"] = {"jobRef": {"name": "base"}}
     for name, number in history:
         if cluster.deleted:
             break
@@ -227,13 +252,15 @@ def play(history: list[Step]) -> Cluster:
 
 
 @settings(max_examples=130, **UNSHRUNK)
-@given(histories)
-def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(history: list[Step]) -> None:
-    cluster = play(history)
+@given(histories, st.booleans())
+def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_still(
+    history: list[Step], chained: bool
+) -> None:
+    cluster = play(history, chained=chained)
     if cluster.deleted:
         return
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
-    cluster.refusing, cluster.has_room = "", True
+    cluster.refusing, cluster.has_room, cluster.other = "", True, other_job()
     cluster.edit(
         suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None,
         retention=None,
@@ -249,9 +276,9 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
 
 
 @settings(max_examples=30, **UNSHRUNK)
-@given(histories)
-def test_a_plan_that_was_carried_out_leaves_nothing_to_do(history: list[Step]) -> None:
-    cluster = play(history)
+@given(histories, st.booleans())
+def test_a_plan_that_was_carried_out_leaves_nothing_to_do(history: list[Step], chained: bool) -> None:
+    cluster = play(history, chained=chained)
     cluster.reconcile()
     if cluster.deleted:
         return

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, stage_digests
+from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResult
 
 from .events import StageRequest
@@ -35,10 +35,13 @@ from .records import (
     started_key,
     write_record,
 )
+from .reuse import reusable_record
 from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
+REUSE_MODULE: Final = "reconstruction_worker.reuse"
+"""Runs instead of a stage's own module where another job's result is taken over."""
 RESUMABLE: Final = frozenset({StageName.INGEST, StageName.TRAIN})
 """Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
 SAVES_ON_STOP: Final = frozenset({StageName.TRAIN})
@@ -72,7 +75,8 @@ class Run:
     workspace: Path
     stages: Sequence[Stage] = STAGES
     source: Path | None = None
-    """Where the photos are on this machine; None when ingest has to fetch them."""
+    """Where the photos are on this machine, or the workspace of the job that spec.source.jobRef names; None when ingest
+    has to fetch them."""
     job_name: str = "reconstruction"
     """What the report calls the job."""
     limits: SourceLimits = field(default_factory=SourceLimits)
@@ -144,7 +148,7 @@ def log_of(workspace: Path, stage: StageName | str) -> Path:
 def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
     """The record of a stage whose files are true for the run's spec, and whether they were there before."""
     inputs = _digests_of_inputs(run.workspace, stage)
-    source = identity(run.source) if stage.name is StageName.INGEST and run.source is not None else None
+    source = _identity_of_source(run, stage)
     key = record_key(stage, run.spec, inputs, source)
     record = read_record(run.workspace, stage.name)
     if record and record.key == key and damaged_output(run.workspace, record, every_byte=run.verify) is None:
@@ -180,9 +184,20 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
     return record, False
 
 
+def _identity_of_source(run: Run, stage: Stage) -> str | None:
+    """What the stage's result depends on outside the workspace."""
+    if run.source is None:
+        return None
+    job = run.spec.source.job_ref
+    if job is not None:
+        reused = stage.name in reused_stages(run.spec)
+        return reusable_record(run.source, stage.name, job.name).outputs_digest if reused else None
+    return identity(run.source) if stage.name is StageName.INGEST else None
+
+
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:
     request = StageRequest(
-        module=f"{run.package}.{stage.name}",
+        module=REUSE_MODULE if stage.name in reused_stages(run.spec) else f"{run.package}.{stage.name}",
         stage=stage.name,
         workspace=str(run.workspace),
         spec=run.spec,

@@ -23,7 +23,8 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
-from reconstruction_api.stages import ResourceClass, StageName, stages_of
+from reconstruction_api.source import Source
+from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
 from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
 
 from .artifacts import delivered
@@ -72,14 +73,13 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
     job = _job(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
     check_licence(job.spec.engine, job.accepted_licenses)
-    claim = job.spec.source.persistent_volume_claim
     run = Run(
         spec=job.spec,
         workspace=options.workspace,
         job_name=job.name,
         limits=job.limits,
-        stages=stages_of(job.resource_class),
-        source=below_claim(options.source, claim) if claim is not None else None,
+        stages=stages_of(job.resource_class, graph_of(job.spec)),
+        source=_source(job.spec.source, options.source),
         package=options.stages,
     )
     stop = StopRequest()
@@ -102,6 +102,14 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
         paused_after=outcome.paused_after,
     )
     return report, outcome.exit_code
+
+
+def _source(source: Source, mounted: Path) -> Path | None:
+    """What the source's volume holds for the job; None when the photos have to be fetched."""
+    if source.job_ref is not None:
+        return mounted
+    claim = source.persistent_volume_claim
+    return below_claim(mounted, claim) if claim is not None else None
 
 
 def _job(environment: Mapping[str, str]) -> WorkerJob:

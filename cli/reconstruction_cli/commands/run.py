@@ -18,12 +18,25 @@ import click
     help="Folder that stands for a volume claim of the job; can be given several times.",
 )
 @click.option(
+    "--job",
+    "jobs",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="Results folder of the job that spec.source.jobRef names [default: beside this job's].",
+)
+@click.option(
     "--source", type=click.Path(path_type=Path), metavar="PATH", help="Folder or archive to use instead of spec.source."
 )
 @click.option("--until", metavar="STAGE", help="Last stage to run, such as `poses`.")
 @click.option("--verify", is_flag=True, help="Compare every byte of earlier results before relying on them.")
 def command(
-    job_file: Path, out: Path | None, volumes: tuple[str, ...], source: Path | None, until: str | None, verify: bool
+    job_file: Path,
+    out: Path | None,
+    volumes: tuple[str, ...],
+    jobs: tuple[str, ...],
+    source: Path | None,
+    until: str | None,
+    verify: bool,
 ) -> None:
     """Run a job on this machine: photos in, 3D assets out.
 
@@ -33,5 +46,5 @@ def command(
     from ..local_run import run_locally
 
     raise click.exceptions.Exit(
-        run_locally(job_file, out=out, volumes=volumes, source=source, until=until, verify=verify)
+        run_locally(job_file, out=out, volumes=volumes, jobs=jobs, source=source, until=until, verify=verify)
     )

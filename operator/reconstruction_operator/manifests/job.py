@@ -24,9 +24,10 @@ from .pod import pod_spec
 
 def child_job(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, *,
-    digest_label: str, progress_url: str | None, remaining_seconds: int | None,
+    digest_label: str, source_claim: str | None, progress_url: str | None, remaining_seconds: int | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """A batch/v1 Job. `remaining_seconds` is what is left of spec.activeDeadlineSeconds."""
+    """A batch/v1 Job. `source_claim` is what the source is on, if it is on a volume; `remaining_seconds` is what is
+    left of spec.activeDeadlineSeconds."""
     marks = labels(job) | {
         LABEL_CLASS: run.resource_class.value,
         LABEL_DIGEST: digest_label,
@@ -51,7 +52,7 @@ def child_job(
             },
             "template": {
                 "metadata": {"labels": marks},
-                "spec": pod_spec(job, spec, run, profile, progress_url, remaining_seconds),
+                "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds),
             },
         },
     }

@@ -19,7 +19,7 @@ from reconstruction_api.names import (
     WORKSPACE_PATH,
 )
 from reconstruction_api.profile import ClassResources, ClusterProfileSpec
-from reconstruction_api.stages import ResourceClass
+from reconstruction_api.stages import ResourceClass, reads_source
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import WorkerJob
 
@@ -35,11 +35,12 @@ _TOKEN_SECONDS = 3600
 
 
 def pod_spec(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None,
-    remaining_seconds: int | None,
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, source_claim: str | None,
+    progress_url: str | None, remaining_seconds: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
     hardware = _hardware(spec, run.resource_class, profile)
+    source = source_claim if reads_source(spec, run.resource_class) else None
     image = next(engine.image for engine in profile.engines if engine.name == spec.engine)
     document: dict[str, Any] = {
         "restartPolicy": "Never",
@@ -54,8 +55,8 @@ def pod_spec(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(job, spec, run, profile, hardware, image, progress_url)],
-        "volumes": _volumes(job, spec, run, profile, progress_url),
+        "containers": [_container(job, spec, run, profile, hardware, image, source, progress_url)],
+        "volumes": _volumes(job, profile, source, progress_url),
     }
     if hardware.node_selector:
         document["nodeSelector"] = dict(hardware.node_selector)
@@ -85,7 +86,7 @@ def _hardware(
 
 def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, hardware: ClassResources,
-    image: str, progress_url: str | None,
+    image: str, source: str | None, progress_url: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     document: dict[str, Any] = {
         "name": CONTAINER,
@@ -100,9 +101,9 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": _mounts(spec, run, profile, progress_url),
+        "volumeMounts": _mounts(profile, source, progress_url),
     }
-    if _reads_source(run) and spec.source.secret_name:
+    if spec.source.secret_name and reads_source(spec, run.resource_class):
         document["envFrom"] = [{"secretRef": {"name": spec.source.secret_name}}]
     return document
 
@@ -131,9 +132,7 @@ def _environment(
     return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
 
 
-def _mounts(
-    spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
-) -> list[dict[str, Any]]:
+def _mounts(profile: ClusterProfileSpec, source: str | None, progress_url: str | None) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
         {"name": "workspace", "mountPath": WORKSPACE_PATH},
         {"name": "tmp", "mountPath": "/tmp"},
@@ -141,7 +140,7 @@ def _mounts(
     ]
     if progress_url:
         mounts.append({"name": "token", "mountPath": _TOKEN_FOLDER, "readOnly": True})
-    if _reads_source(run) and spec.source.persistent_volume_claim:
+    if source:
         mounts.append({"name": "source", "mountPath": SOURCE_PATH, "readOnly": True})
     for index, folder in enumerate(profile.host_paths):
         mounts.append({"name": f"host-{index}", "mountPath": folder.mount_path, "readOnly": True})
@@ -149,8 +148,9 @@ def _mounts(
 
 
 def _volumes(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
+    job: JobView, profile: ClusterProfileSpec, source: str | None, progress_url: str | None
 ) -> list[dict[str, Any]]:
+    """`source`, photos or another job's workspace, is mounted read-only, and only in pods that copy from it."""
     volumes: list[dict[str, Any]] = [
         {"name": "workspace", "persistentVolumeClaim": {"claimName": claim_name(job.key.name)}},
         {"name": "tmp", "emptyDir": {}},
@@ -159,13 +159,8 @@ def _volumes(
     if progress_url:
         token = {"audience": PROGRESS_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
         volumes.append({"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}})
-    if _reads_source(run) and (claim := spec.source.persistent_volume_claim):
-        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}})
+    if source:
+        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": source, "readOnly": True}})
     for index, folder in enumerate(profile.host_paths):
         volumes.append({"name": f"host-{index}", "hostPath": {"path": folder.path}})
     return volumes
-
-
-def _reads_source(run: ClassRun) -> bool:
-    """Only the pods that take the photos in see their volume and credentials."""
-    return run.resource_class is ResourceClass.PREPARE

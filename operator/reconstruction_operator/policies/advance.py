@@ -17,6 +17,7 @@ from ..times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, outcome_of, running_seconds
 from .cancel import cancellation, cancelled, is_cancelled
+from .dependency import dependency
 from .failure import deadline_exceeded
 from .hold import Hold, hold_of
 from .limits import deadline_seconds
@@ -61,6 +62,8 @@ class Situation:
     """Why the job has failed for good, until its spec changes."""
     anew: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
+    awaits: str = ""
+    """What has to happen to another job first."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
     cancellation: CancellationStatus | None = None
@@ -101,6 +104,7 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         cancellation=asked,
     )
     situation = _without_workspace(_follow(situation, spec, observed, now), observed)
+    situation = _depend(situation, observed)
     spent = _spent_seconds(situation, observed, now)
     situation = _enforce_deadline(situation, spec, spent, now)
     return _hold(situation, spec, spent, observed, now)
@@ -138,6 +142,22 @@ def _without_workspace(situation: Situation, observed: Observed) -> Situation:
     runs = tuple(_restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
     return replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+
+
+def _depend(situation: Situation, observed: Observed) -> Situation:
+    """Before a pod that takes over another job's results: like a missing profile, a missing job is no end, but the job
+    can't be run until it appears."""
+    current = situation.current
+    if current is None or situation.failure is not None or not isinstance(situation.outcome, Absent):
+        return situation
+    found = dependency(observed, current.resource_class)
+    if found.failure is None:
+        return replace(situation, awaits=found.waits)
+    acceptance = replace(
+        situation.acceptance,
+        accepted=False, reason=found.failure.code, message=found.failure.message, failure=found.failure,
+    )  # fmt: skip
+    return replace(situation, acceptance=acceptance, failure=found.failure)
 
 
 def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Situation:

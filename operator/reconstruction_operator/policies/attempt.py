@@ -12,6 +12,8 @@ from reconstruction_api.worker import Failure, PodReport
 from ..model import ChildJob, Claim, Observed, Pod
 from ..plan import Inquiry
 from .failure import ending_of, failure
+from .lost import CODE as NODE_LOST
+from .lost import explanation, given_up, is_overdue
 from .obstacles import Obstacle, no_volume, not_created, not_starting, queued, unscheduled
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,7 +111,8 @@ def running_seconds(run: ClassRun, observed: Observed, now: datetime) -> float:
     total = 0.0
     for pod in pods_of(run, observed):
         if pod.container.started is not None:
-            total += max(0.0, ((pod.container.ended or now) - pod.container.started).total_seconds())
+            latest = now if pod.stop_by is None else min(now, pod.stop_by)
+            total += max(0.0, ((pod.container.ended or latest) - pod.container.started).total_seconds())
     return total
 
 
@@ -151,6 +154,10 @@ def _active(
     pod = pods[-1]
     if pod.finished:
         return Waiting("Ending", "The pod has ended.", scheduled=True)
+    if is_overdue(pod, now):
+        if given_up(pod, observed.policy, now):
+            return Interrupted(f"Pod {pod.name} was lost with its node {pod.node}.")
+        return Waiting(NODE_LOST, explanation(pod, observed.policy))
     if pod.phase == "Running" or pod.container.started is not None:
         return Running(pod)
     if pod.scheduled is None:

@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from reconstruction_api.job import ReconstructionJobSpec
+
 from ..manifests.claim import workspace_claim
 from ..manifests.job import child_job
 from ..model import Observed, Refusal
 from ..plan import CreateJob, DeleteJob, EnsureClaim
+from . import lost
 from .advance import Situation, retry_time
-from .attempt import Absent
+from .attempt import Absent, Waiting
+from .dependency import CODE as NOT_READY
 from .limits import queue_of
 from .obstacles import not_created
 from .retry import backoff
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
 _CLAIM_POLL = timedelta(seconds=30)
+_OTHER_JOB_POLL = timedelta(seconds=600)
+"""Its changes are told; this is for one that got lost."""
 _FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
 
 
@@ -65,11 +71,25 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
     busy = [child.name for child in observed.child_jobs if not child.finished]
     busy += [pod.name for pod in observed.pods if not pod.finished]
+    if _lacks_workspace(observed, situation) and observed.refusal is not None:
+        return _refused(observed.refusal, run.job_name, now)
+    overdue = [pod for pod in observed.pods if lost.is_overdue(pod, now)]
+    if overdue:
+        return Blocked(lost.CODE, lost.explanation(overdue[0], observed.policy))
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
+    if situation.awaits:
+        return Blocked(NOT_READY, situation.awaits, now + _OTHER_JOB_POLL)
     if waits(observed):
         return Blocked(WAITS_FOR_TURN, explanation(observed.turn), look_again(observed.turn, now))
     return _refused(observed.refusal, run.job_name, now)
+
+
+def _lacks_workspace(observed: Observed, situation: Situation) -> bool:
+    """A pod waits to be scheduled whose volume claim is gone."""
+    outcome = situation.outcome
+    waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled
+    return waits_for_node and observed.claim is None and situation.failure is None and situation.hold is None
 
 
 def _refused(refusal: Refusal | None, seed: str, now: datetime) -> Blocked | None:
@@ -84,22 +104,34 @@ def _refused(refusal: Refusal | None, seed: str, now: datetime) -> Blocked | Non
 def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[EnsureClaim | CreateJob, ...]:
     """The workspace and the child Job of the current attempt, when it may start.
 
-    While somebody else's claim has the workspace's name only the claim is asked for, again and again.
+    While somebody else's claim has the workspace's name only the claim is asked for, again and again. Somebody may have
+    deleted the workspace while the first pod still waits for a node: it is made again.
     """
     run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
-    if run is None or spec is None or profile is None or not may_start(situation):
+    if run is None or spec is None or profile is None:
         return ()
     obstacle = blocked(observed, situation, now)
-    if obstacle is not None and obstacle.asks is None:
-        return ()
     claim = EnsureClaim(workspace_claim(observed.job, profile))
+    if _lacks_workspace(observed, situation):
+        return () if observed.refusal is not None and (obstacle is None or obstacle.asks is None) else (claim,)
+    if not may_start(situation) or (obstacle is not None and obstacle.asks is None):
+        return ()
     if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
     job = child_job(
         observed.job, spec, run, profile, digest_label=_label(situation, run.digest),
-        progress_url=observed.policy.progress_url, remaining_seconds=situation.remaining_seconds,
+        source_claim=_source_claim(observed, spec), progress_url=observed.policy.progress_url,
+        remaining_seconds=situation.remaining_seconds,
     )  # fmt: skip
     return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
+
+
+def _source_claim(observed: Observed, spec: ReconstructionJobSpec) -> str | None:
+    """The volume claim that the source is on."""
+    if spec.source.job_ref is not None:
+        return observed.other.claim if observed.other is not None else None
+    claim = spec.source.persistent_volume_claim
+    return claim.claim_name if claim is not None else None
 
 
 def _wanted_queue(observed: Observed, situation: Situation) -> str:

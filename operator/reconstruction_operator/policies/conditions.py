@@ -103,7 +103,7 @@ def _suspended(situation: Situation) -> Fact:
 def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
     stage = next((each for each in stages if each.name == name), None)
     if stage is None:
-        return Fact(False, "Pending")
+        return Fact(False, "NotWanted" if stages else "Pending")
     return Fact(stage.state == StageState.SUCCEEDED, stage.state.value, stage.message)
 
 

@@ -52,7 +52,9 @@ def _is_done(
     name: StageName, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
     reports: list[PodReport],
 ) -> bool:  # fmt: skip
-    need = next(need for need in needs if name in need.stages)
+    need = next((need for need in needs if name in need.stages), None)
+    if need is None:
+        return False
     digest = need.stages[name]
     if any(run.completed and run.digest == need.digest for run in runs):
         return True

@@ -14,11 +14,12 @@ from .heartbeat import CODE as WORKER_SILENT
 from .retention import is_removed
 
 _WAITING_REASONS = (
-    "ConcurrencyLimit", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded", "VolumeUnavailable",
-    "CreationRefused", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied", "SourceNotFound", "InternalError",
+    "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded",
+    "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
+    "SourceNotFound", "InternalError",
 )  # fmt: skip
 """Codes of the catalogue that people should hear about while the job waits."""
-_USUAL = ("ConcurrencyLimit", "Queued")
+_USUAL = ("ConcurrencyLimit", "DependencyNotReady", "Queued")
 """Nothing is wrong: these are no warnings."""
 
 

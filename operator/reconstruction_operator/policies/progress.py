@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from reconstruction_api.stages import ResourceClass, StageName, overall_percent
+from reconstruction_api.stages import STAGES, ResourceClass, Stage, StageName, graph_of, overall_percent
 from reconstruction_api.status import (
     ClassRun,
     JobProgress,
@@ -106,18 +106,21 @@ def job_progress(observed: Observed, situation: Situation, stages: list[StageSta
     """How far the whole job is. Never goes back within the same settings."""
     done = [StageName(stage.name) for stage in stages if stage.state == StageState.SUCCEEDED]
     live, before = live_update(observed, situation), observed.job.status.progress
+    graph = graph_of(observed.job.spec) if observed.job.spec is not None else STAGES
     if live is not None and live.progress is not None and live.progress.stage not in done:
-        return _from_worker(live.progress, done, before, now)
-    percent = overall_percent(done, None, 0)
+        return _from_worker(live.progress, done, before, graph, now)
+    percent = overall_percent(done, None, 0, graph)
     if before is not None and isinstance(situation.outcome, Running) and before.percent >= percent:
         return before
     return JobProgress(percent=percent)
 
 
-def _from_worker(progress: Progress, done: list[StageName], before: JobProgress | None, now: datetime) -> JobProgress:
+def _from_worker(
+    progress: Progress, done: list[StageName], before: JobProgress | None, graph: tuple[Stage, ...], now: datetime
+) -> JobProgress:
     percent = progress.percent if math.isfinite(progress.percent) else 0.0
     fresh = JobProgress(
-        percent=overall_percent(done, progress.stage, percent),
+        percent=overall_percent(done, progress.stage, percent, graph),
         stage_percent=min(100, max(0, int(percent))),
         step=progress.step,
         total_steps=progress.total_steps,

@@ -8,6 +8,7 @@ from reconstruction_api.stages import pause_stage
 from reconstruction_api.status import ReconstructionJobStatus, StageState
 
 from ..model import Observed
+from . import lost
 from .advance import Situation
 from .attempt import Waiting
 from .cancel import lapse_time
@@ -23,7 +24,7 @@ def next_check(
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
-    moments += next_attempts(observed, after)
+    moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):
         moments.append(now)
     if not any(each.reason == WORKER_SILENT for each in after.conditions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import ResourceClass, StageName, class_digest, stage_digests, stages_of
+from reconstruction_api.stages import ResourceClass, StageName, class_digest, graph_of, stage_digests, stages_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,14 @@ class Need:
 
 
 def needs_of(spec: ReconstructionJobSpec) -> tuple[Need, ...]:
-    """All classes in running order."""
-    digests = stage_digests(spec)
+    """The classes that have something to do, in running order."""
+    digests, graph = stage_digests(spec), graph_of(spec)
     return tuple(
         Need(
             resource_class=resource_class,
             digest=class_digest(resource_class, digests),
-            stages={stage.name: digests[stage.name] for stage in stages_of(resource_class)},
+            stages={stage.name: digests[stage.name] for stage in stages_of(resource_class, graph)},
         )
         for resource_class in ResourceClass
+        if stages_of(resource_class, graph)
     )

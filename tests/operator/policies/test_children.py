@@ -126,3 +126,24 @@ def test_a_job_that_is_being_deleted_is_left_alone() -> None:
     seen = observed()
     plan = decide(replace(seen, job=replace(seen.job, deleting=True)), NOW)
     assert (plan.status, plan.actions, plan.next_check) == (None, (), None)
+
+
+def test_a_workspace_that_is_lost_while_the_first_pod_waits_for_a_node_is_made_again() -> None:
+    seen = started(PREPARE)
+    waiting = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message="no node")
+    seen = replace(with_pod(seen, waiting), claim=None)
+    after, plan = settled(seen)
+    (action,) = actions(plan, EnsureClaim)
+    assert action.manifest["metadata"]["name"] == "statue-workspace"
+    assert actions(plan, DeleteJob) == [] and current(after).attempt == 1
+    assert actions(decide(replace(after, claim=workspace()), NOW), EnsureClaim) == []
+
+
+def test_a_workspace_that_may_not_be_made_again_is_asked_for_with_pauses() -> None:
+    seen = started(PREPARE)
+    waiting = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message="no node")
+    refused = Refusal("exceeded quota: team", 1, NOW)
+    seen = replace(with_pod(seen, waiting), claim=None, refusal=refused)
+    plan = decide(seen, NOW + seconds(1))
+    assert actions(plan, EnsureClaim) == [] and plan.next_check is not None
+    assert actions(decide(seen, plan.next_check), EnsureClaim)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Source
+from reconstruction_api.source import Source
 from reconstruction_api.stages import digest
 
 from ..workspace import is_workspace
@@ -31,6 +31,8 @@ def describe(source: Source) -> str:
     if source.persistent_volume_claim is not None:
         claim = source.persistent_volume_claim
         return f"'{claim.path}' on claim '{claim.claim_name}'" if claim.path else f"claim '{claim.claim_name}'"
+    if source.job_ref is not None:
+        return f"job '{source.job_ref.name}'"
     uri = source.uri or ""
     scheme, separator, rest = uri.partition("://")
     if separator:

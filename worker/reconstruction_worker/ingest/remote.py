@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import fsspec
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Source
+from reconstruction_api.source import Source
 
 from .download import Downloader, RemoteFile
 from .formats import named_like_archive, named_like_video

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import ClaimSource, Source
+from reconstruction_api.source import ClaimSource, Source
 
 from ..files import empty_folder
 from .archives import is_archive, unpack

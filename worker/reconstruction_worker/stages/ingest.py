@@ -16,9 +16,9 @@ from PIL import Image
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import MaskPolicy
 
-from ..engines.registry import available, engine_spec
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
+from ..ingest.bounds import check_allowed, check_count
 from ..ingest.checks import note_oddities, same_pictures
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
@@ -29,8 +29,6 @@ from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
 from ..stage import StageContext, StageOutput, Stopped
 
-MIN_IMAGES: Final = 2
-"""Fewer photos show no depth, whatever the engine."""
 NAMED_IN_SUMMARY: Final = 3
 """Photos left out that the stage's one line names; dataset.json has all."""
 MAX_THREADS: Final = 4
@@ -68,8 +66,8 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
         raise
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
-    _check_count(context, dataset, arrangement.others)
-    _check_allowed(context, dataset, limits)
+    check_count(context, dataset, arrangement.others)
+    check_allowed(context, dataset, limits)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(_summary(dataset), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)})
 
@@ -200,51 +198,6 @@ def _check_mask_policy(context: StageContext, arrangement: Arrangement) -> None:
             "SourceNotFound",
             f"spec.images.masks is Folder, but {describe(context.spec.source)} has no folder 'masks'.",
             suggestion="Add the masks, or set spec.images.masks to Auto.",
-        )
-
-
-def _check_count(context: StageContext, dataset: Dataset, others: list[str]) -> None:
-    """Raise the code of what was dropped when that explains why too few photos are left, else ImageCountOutOfRange."""
-    engine = context.spec.engine
-    bounds = engine_spec(engine) if engine in available() else None
-    minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
-    count = len(dataset.images)
-    broken = [item for item in dataset.dropped if item.code != "Duplicate"]
-    details = {
-        "images": count,
-        "minimum": minimum,
-        "dropped": [f"{item.name}: {item.code}" for item in dataset.dropped[:10]],
-    }
-    if count < minimum:
-        if broken and (count == 0 or count + len(broken) >= minimum):
-            raise ReconstructionError(broken[0].code, broken[0].message, details=details)
-        found = {0: "no photos", 1: "one photo"}.get(count, f"{count} photos")
-        copies = len(dataset.dropped) - len(broken)
-        extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
-        archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
-        hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""
-        raise ReconstructionError(
-            "ImageCountOutOfRange",
-            f"{describe(context.spec.source)} has {found}{extra}; {engine} needs at least {minimum}.{hint}",
-            details=details,
-        )
-    if bounds is not None and count > bounds.max_images:
-        raise ReconstructionError(
-            "ImageCountOutOfRange",
-            f"{describe(context.spec.source)} has {count} photos; {engine} takes at most {bounds.max_images}.",
-            details={"images": count, "maximum": bounds.max_images},
-        )
-
-
-def _check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:
-    """Of two bounds the engine's is told first: no profile can raise it."""
-    count = len(dataset.images)
-    if limits.images is not None and count > limits.images:
-        raise ReconstructionError(
-            "ImageCountOutOfRange",
-            f"{describe(context.spec.source)} has {count} photos; the profile allows at most {limits.images}.",
-            suggestion="Leave photos out, or ask for a profile that allows more.",
-            details={"images": count, "maximum": limits.images},
         )
 
 

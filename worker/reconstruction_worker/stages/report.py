@@ -7,10 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
+from reconstruction_api.lifecycle import EndStage
 from reconstruction_api.stages import StageName
 
 from ..exporters.model import load_model
 from ..geometry.scene import load_scene
+from ..poses.delivery import deliver_poses
 from ..report.findings import Findings, gather
 from ..report.numbers import artifacts, manifest_document, quality_document
 from ..report.page import report_page
@@ -21,6 +23,8 @@ from ..stage import StageContext, StageOutput
 
 def run(context: StageContext) -> StageOutput:
     """Nothing is computed anew but pictures; the numbers are what the stages measured."""
+    if context.spec.end_after is EndStage.POSES:
+        return deliver_poses(context)
     findings = gather(context.workspace, context.spec, context.job_name)
     scene = load_scene(context.workspace)
     model = load_model(context.of(StageName.TEXTURE), metres_per_unit=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -24,16 +25,54 @@ def main() -> int:
     workspace = Path("/workspace")
     with (workspace / "visits").open("a") as visits:
         visits.write(f"{order['resourceClass']}\n")
-    answers = [post(order, 50, token()), post(order, 60, "forged"), post(order | {"name": "other"}, 70, token())]
+    answers = [
+        post(order, 50, token()),
+        post(order, 60, "forged"),
+        post(order | {"name": "other"}, 70, token()),
+        post(order | {"namespace": "other"}, 80, token()),
+    ]
     behaviour = order["spec"]["training"].get("seed") if order["resourceClass"] == "reconstruct" else None
     if behaviour == WAITS:
         signal.pause()
     if behaviour == EATS_MEMORY:
         hoard = [bytearray(os.urandom(1 << 20)) for _ in range(4096)]
         return len(hoard) % 2
-    metrics = {"answers": " ".join(map(str, answers)), "visits": (workspace / "visits").read_text().replace("\n", " ")}
+    metrics = {
+        "answers": " ".join(map(str, answers)),
+        "visits": words(workspace / "visits"),
+        **source_seen(),
+        "apiServer": ask_api_server(f"/api/v1/namespaces/{order['namespace']}/secrets"),
+    }
     Path("/dev/termination-log").write_text(json.dumps({"stages": [], "metrics": metrics}))
     return 0
+
+
+def source_seen() -> dict[str, str]:
+    """What another job's workspace holds, and whether this pod could write there."""
+    if not Path("/source").exists():
+        return {}
+    try:
+        Path("/source/intruder").touch()
+    except OSError:
+        return {"sourceFound": words(Path("/source/visits")), "sourceWritable": "no"}
+    return {"sourceFound": words(Path("/source/visits")), "sourceWritable": "yes"}
+
+
+def words(path: Path) -> str:
+    return path.read_text().replace("\n", " ") if path.exists() else ""
+
+
+def ask_api_server(path: str) -> int:
+    """What the API server answers to the only token that the pod has."""
+    address = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{path}"
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token()}"})
+    unverified = ssl.create_default_context()
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=unverified) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def token() -> str:

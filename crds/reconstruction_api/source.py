@@ -1,0 +1,91 @@
+"""`spec.source`: where a job's photos are, or the job whose results it starts from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from .base import ApiModel, DNSSubdomain, RelativePath
+from .rules import Rule
+
+
+class ClaimSource(ApiModel):
+    """Photos on a persistent volume claim in the job's namespace."""
+
+    rules: ClassVar = (
+        Rule(
+            "path must stay on the volume: no '..' in it",
+            cel="!self.path.split('/').exists(part, part == '..')",
+            holds=lambda claim: ".." not in claim.path.split("/"),
+            field="path",
+        ),
+    )
+
+    claim_name: DNSSubdomain
+    """Name of the claim. It is mounted read-only."""
+    path: RelativePath = ""
+    """Folder or archive on the volume, relative to its root; empty is the root."""
+
+
+class Reuse(StrEnum):
+    PHOTOS = "Photos"
+    POSES = "Poses"
+    TRAINING = "Training"
+
+
+class JobSource(ApiModel):
+    """Another ReconstructionJob of the same namespace, whose results this one starts from."""
+
+    name: DNSSubdomain
+    """Name of the other job. This one waits until the other has what it needs; neither needs the other afterwards."""
+    reuse: Reuse = Reuse.POSES
+    """What is copied from the other job's workspace instead of being made: `Photos` as it has prepared them, `Poses`
+    with their photos, or `Training`, the trained engine with both (`engine` must be the same)."""
+
+
+class Source(ApiModel):
+    """Where the photos are: exactly one of `uri`, `persistentVolumeClaim` and `jobRef`."""
+
+    rules: ClassVar = (
+        Rule(
+            "set exactly one of uri, persistentVolumeClaim and jobRef",
+            cel="[has(self.uri), has(self.persistentVolumeClaim), has(self.jobRef)].exists_one(given, given)",
+            holds=lambda source: [source.uri, source.persistent_volume_claim, source.job_ref].count(None) == 2,
+        ),
+        Rule(
+            "secretName holds the credentials for uri; photos on a claim or of another job need none",
+            cel="!has(self.secretName) || has(self.uri)",
+            holds=lambda source: source.secret_name is None or source.uri is not None,
+            field="secretName",
+        ),
+        Rule(
+            "sha256 is the checksum of one archive or video at uri",
+            cel="!has(self.sha256) || has(self.uri)",
+            holds=lambda source: source.sha256 is None or source.uri is not None,
+            field="sha256",
+        ),
+        Rule(
+            "uri must begin with s3://, gs://, az://, https:// or http://; a path works only in local "
+            "runs, so put the photos on a volume claim and name it in persistentVolumeClaim",
+            cel="!has(self.uri) || self.uri.matches('^(s3|gs|az|https?)://.')",
+            field="uri",
+        ),
+    )
+
+    uri: str | None = Field(default=None, min_length=1, max_length=2048)
+    """Address of a folder (`s3://bucket/photos/`), of an archive (zip, tar) or of a video (mp4, mov, webm); `s3://`,
+    `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it."""
+    secret_name: DNSSubdomain | None = None
+    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos:
+    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key
+    file); `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
+    `AZURE_STORAGE_CONNECTION_STRING`."""
+    sha256: str | None = Field(default=None, min_length=64, max_length=64, pattern="^[0-9a-f]+$")
+    """Checksum of the archive or video at `uri`, in hexadecimal; the job fails with ChecksumMismatch when it differs.
+    Files of a folder are checked against a `SHA256SUMS` beside them, where there is one."""
+    persistent_volume_claim: ClaimSource | None = None
+    """Photos on a volume claim."""
+    job_ref: JobSource | None = None
+    """Another job of the namespace whose photos, camera poses or training this one takes over."""

@@ -1,0 +1,58 @@
+"""What a job sees of the job that it builds on (spec.source.jobRef)."""
+
+from __future__ import annotations
+
+from reconstruction_api.stages import graph_of
+from reconstruction_api.status import ConditionType, ReconstructionJobStatus, StageState
+
+from .model import JobKey, JobView, OtherJob
+from .store import Store
+
+_LONGEST_CHAIN = 32
+
+
+def other_of(view: JobView) -> OtherJob:
+    """A job as others see it: only what matters to them, so that little of what it does wakes them."""
+    status, spec = view.status, view.spec
+    succeeded = next((each for each in status.conditions if each.type == ConditionType.SUCCEEDED), None)
+    failed = succeeded is not None and succeeded.status == "False"
+    return OtherJob(
+        name=view.key.name,
+        uid=view.uid,
+        deleting=view.deleting,
+        engine=spec.engine if spec is not None else "",
+        runs=frozenset(stage.name.value for stage in graph_of(spec)) if spec is not None else frozenset(),
+        done=frozenset(each.name for each in status.stages if each.state is StageState.SUCCEEDED),
+        claim=status.workspace_claim or "",
+        files_gone=(status.retention.workspace_removed_time if status.retention else None) or "",
+        current=status.observed_generation == view.generation,
+        failed=f"{succeeded.reason}: {succeeded.message}" if succeeded is not None and failed else "",
+        doing=_doing(status),
+    )
+
+
+def chain_of(store: Store, key: JobKey) -> tuple[JobKey, ...]:
+    """The jobs that a job builds on, directly and through others, as far as they are known; a job that comes again, the
+    first one included, ends it."""
+    chain: list[JobKey] = []
+    stored = store.jobs.get(key)
+    while stored is not None and stored.builds_on and len(chain) < _LONGEST_CHAIN:
+        following = JobKey(key.namespace, stored.builds_on)
+        chain.append(following)
+        if following == key or following in chain[:-1]:
+            break
+        stored = store.jobs.get(following)
+    return tuple(chain)
+
+
+def circle_of(key: JobKey, chain: tuple[JobKey, ...]) -> tuple[str, ...]:
+    """Names of the jobs that build on each other in a circle with this one; empty when it is in none."""
+    return (key.name, *(each.name for each in chain)) if chain and chain[-1] == key else ()
+
+
+def _doing(status: ReconstructionJobStatus) -> str:
+    """For people, after the job's name."""
+    suspended = next((each for each in status.conditions if each.type == ConditionType.SUSPENDED), None)
+    if suspended is not None and suspended.status == "True":
+        return {"Paused": "is paused", "Suspended": "is suspended"}.get(suspended.reason, "has stopped at its deadline")
+    return f"is at stage {status.stage}" if status.stage and status.admission_time else "has not started"

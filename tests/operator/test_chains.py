@@ -1,0 +1,91 @@
+"""Jobs that build on others: who is woken when, and what counts as missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconstruction_operator.chains import Chains
+from reconstruction_operator.kube import ApiError
+from reconstruction_operator.model import JobKey, Policy
+from reconstruction_operator.observe import observe
+from reconstruction_operator.store import Store
+
+BASE, CHILD = JobKey("museum", "base"), JobKey("museum", "child")
+
+
+def job(name: str, version: int = 1, builds_on: str = "", **status: Any) -> dict[str, Any]:
+    source = {"jobRef": {"name": builds_on}} if builds_on else {"uri": "s3://photos/"}
+    metadata = {
+        "namespace": "museum", "name": name, "uid": f"uid-of-{name}", "generation": 1, "resourceVersion": f"{version}",
+    }  # fmt: skip
+    return {"metadata": metadata, "spec": {"source": source}, "status": status}
+
+
+class Server:
+    """An API server with some jobs."""
+
+    def __init__(self, *jobs: dict[str, Any]):
+        self.jobs = {each["metadata"]["name"]: each for each in jobs}
+        self.asked: list[str] = []
+
+    async def get(self, path: str) -> dict[str, Any]:
+        name = path.rpartition("/")[2]
+        self.asked.append(name)
+        if name not in self.jobs:
+            raise ApiError(404, "NotFound", "no such job")
+        return self.jobs[name]
+
+
+def chains(store: Store, *jobs: dict[str, Any]) -> tuple[Chains, Server, list[JobKey]]:
+    server, woken = Server(*jobs), list[JobKey]()
+    return Chains(server, store, woken.append), server, woken  # type: ignore[arg-type]
+
+
+async def test_a_job_that_no_watch_has_told_of_is_asked_for_before_it_counts_as_missing() -> None:
+    store = Store()
+    store.see_job(job("child", builds_on="base"))
+    known, server, woken = chains(store, job("base", builds_on="first"), job("first"))
+    await known.look_up(CHILD)
+    assert server.asked == ["base", "first"] and BASE in woken
+    await known.look_up(CHILD)
+    assert len(server.asked) == 2
+    seen = observe(store, CHILD, None, Policy())
+    assert seen is not None and seen.other is not None and seen.other.name == "base"
+
+
+async def test_a_job_that_has_ended_asks_for_nothing() -> None:
+    store = Store()
+    store.see_job(job("child", builds_on="base", completionTime="2026-03-01T12:00:00Z"))
+    known, server, _ = chains(store)
+    await known.look_up(CHILD)
+    assert server.asked == []
+
+
+async def test_jobs_that_build_on_each_other_are_a_circle_and_those_that_build_on_them_are_not_in_it() -> None:
+    store = Store()
+    store.see_job(job("a", builds_on="b"))
+    store.see_job(job("outside", builds_on="a"))
+    known, _, _ = chains(store, job("b", builds_on="a"))
+    await known.look_up(JobKey("museum", "a"))
+    circles = {name: observe(store, JobKey("museum", name), None, Policy()).circle for name in ("a", "b", "outside")}  # type: ignore[union-attr]
+    assert circles == {"a": ("a", "b", "a"), "b": ("b", "a", "b"), "outside": ()}
+
+
+def test_a_job_is_woken_by_what_matters_to_it_and_by_nothing_else() -> None:
+    store = Store()
+    store.see_job(job("child", builds_on="base"))
+    known, _, woken = chains(store)
+    stage = {"name": "ingest", "state": "Succeeded"}
+    for version, status in enumerate(
+        [{}, {"metrics": {"psnr": "20"}}, {"stages": [stage]}, {"stages": [stage], "metrics": {"psnr": "21"}}], start=1
+    ):
+        store.see_job(job("base", version, **status))
+        known.tell(BASE)
+    assert woken == [CHILD, CHILD], "when it appeared, and when a stage had ended"
+    store.forget_job(job("base"))
+    known.tell(BASE)
+    assert woken == [CHILD] * 3
+    store.forget_job(job("child"))
+    store.see_job(job("base", 9))
+    known.tell(BASE)
+    assert woken == [CHILD] * 3

@@ -1,0 +1,134 @@
+"""Results that are copied from another job's workspace: what is taken, what is made, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconstruction_api.stages import StageName
+from reconstruction_worker.records import read_record, write_record
+
+from .stage_packages import TINY, Bench, a_spec
+
+PHOTOS = """
+from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
+
+def dataset(count):
+    original = Original(name="a.jpg", width=8, height=8, sha256="0" * 64)
+    images = [DatasetImage(name=f"{n}.png", file=f"ingest/images/{n}.png", width=8, height=8, original=original)
+              for n in range(count)]
+    return Dataset(images=images).model_dump_json(by_alias=True)
+"""
+INGEST = PHOTOS + TINY.replace(
+    "stage = BY", '(context.folder / "dataset.json").write_text(dataset(30))\n    stage = BY'
+)
+TRAIN = TINY.replace(
+    "stage = BY",
+    """(context.folder / "engine.json").write_text('{"engine": "nerfacto"}')
+    stage = BY""",
+)
+
+
+class Pair:
+    """A job that is done up to its training, and another that builds on it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str):
+        (folder / "base").mkdir()
+        (folder / "child").mkdir()
+        self.base = Bench(folder / "base", monkeypatch, **({"ingest": INGEST, "train": TRAIN} | bodies))
+        self.base.run("ingest", "poses", "train", spec=a_spec(training={"steps": 7}))
+        self.base.runs()
+        self.child = Bench(folder / "child", monkeypatch)
+        self.child.photos = self.base.workspace
+
+    def run(self, reuse: str, *names: str, **fields):
+        names = names or ("ingest", "poses", "train", "mesh")
+        self.outcome = self.child.run(
+            *names, spec=a_spec(source={"jobRef": {"name": "base", "reuse": reuse}}, **fields)
+        )
+        return self.child.runs()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    return Pair(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("reuse", "made"),
+    [("Photos", ["poses", "train", "mesh"]), ("Poses", ["train", "mesh"]), ("Training", ["mesh"])],
+)
+def test_what_the_other_job_has_is_copied_and_the_rest_is_made(pair: Pair, reuse: str, made: list[str]) -> None:
+    assert pair.run(reuse) == made
+    assert pair.outcome.failure is None
+    for stage in {"ingest", "poses", "train"} - set(made):
+        ours, theirs = (bench.workspace / stage / "out.json" for bench in (pair.child, pair.base))
+        assert ours.read_bytes() == theirs.read_bytes()
+    assert "(from job base)" in pair.outcome.stages[0].message
+    assert pair.outcome.metrics["ingestRuns"] == 1, "its numbers come along"
+    assert pair.run(reuse) == []
+
+
+def test_another_result_of_the_other_job_is_taken_over_when_the_job_runs_again(pair: Pair) -> None:
+    pair.run("Poses")
+    pair.base.run("ingest", "poses", spec=a_spec(poses={"minRegisteredPercent": 90}))
+    assert pair.run("Poses") == ["train", "mesh"]
+    settings = json.loads((pair.child.workspace / "poses" / "out.json").read_text())[0]
+    assert settings == {"poses": {"minRegisteredPercent": 90}}
+
+
+def test_the_other_job_is_not_needed_for_what_comes_after(pair: Pair) -> None:
+    pair.run("Poses", "ingest", "poses")
+    pair.child.photos = pair.base.workspace / "gone"
+    assert pair.run("Poses", "train") == ["train"]
+
+
+def test_a_result_that_is_not_there_yet_is_waited_for(pair: Pair) -> None:
+    (pair.base.workspace / "stages" / "poses.json").unlink()
+    pair.run("Poses")
+    assert pair.outcome.failure is not None
+    assert (pair.outcome.failure.code, pair.outcome.failure.retryable) == ("DependencyNotReady", True)
+    assert "job 'base' has no result of stage poses" in pair.outcome.failure.message
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "outside"])
+def test_files_that_are_not_what_their_record_says_are_not_taken(pair: Pair, damage: str) -> None:
+    file = pair.base.workspace / "poses" / "out.json"
+    if damage == "changed":
+        file.write_text("else")
+    elif damage == "missing":
+        file.unlink()
+    else:
+        record = read_record(pair.base.workspace, StageName.POSES)
+        assert record is not None
+        record.outputs[0].path = "poses/../../secret"
+        write_record(pair.base.workspace, record)
+    pair.run("Poses")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "DependencyNotReady"
+    assert not (pair.child.workspace / "stages" / "poses.json").exists()
+
+
+def test_a_result_of_another_version_of_the_worker_is_named(pair: Pair) -> None:
+    record = read_record(pair.base.workspace, StageName.POSES)
+    assert record is not None
+    write_record(pair.base.workspace, record.model_copy(update={"code_version": 0}))
+    pair.run("Poses")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "CheckpointIncompatible"
+    assert "spec.redo.poses of job 'base'" in pair.outcome.failure.suggestion
+
+
+def test_a_training_of_another_engine_is_refused(pair: Pair) -> None:
+    pair.run("Training", engine="splatfacto")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "CheckpointIncompatible"
+    assert "'nerfacto', which 'splatfacto' can't read" in pair.outcome.failure.message
+
+
+def test_photos_of_another_job_must_be_as_many_as_this_jobs_engine_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair(tmp_path, monkeypatch, ingest=INGEST.replace("dataset(30)", "dataset(1)"))
+    pair.run("Photos")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "ImageCountOutOfRange"
+    assert "job 'base' has one photo" in pair.outcome.failure.message

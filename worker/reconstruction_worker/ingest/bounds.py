@@ -1,0 +1,78 @@
+"""How many photos a job may have: what its engine takes, and what its profile allows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+from reconstruction_api.errors import ReconstructionError
+
+from ..engines.base import EngineSpec
+from ..engines.registry import available, engine_spec
+from ..stage import StageContext
+from .dataset import Dataset
+from .limits import Limits, limits_from
+from .listing import describe
+
+MIN_IMAGES: Final = 2
+"""Fewer photos show no depth, whatever the engine."""
+
+
+def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) -> None:
+    """Raise the code of what was dropped when that explains why too few photos are left, else ImageCountOutOfRange."""
+    bounds = _bounds(context)
+    minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
+    count = len(dataset.images)
+    broken = [item for item in dataset.dropped if item.code != "Duplicate"]
+    details = {
+        "images": count,
+        "minimum": minimum,
+        "dropped": [f"{item.name}: {item.code}" for item in dataset.dropped[:10]],
+    }
+    if count < minimum:
+        if broken and (count == 0 or count + len(broken) >= minimum):
+            raise ReconstructionError(broken[0].code, broken[0].message, details=details)
+        found = {0: "no photos", 1: "one photo"}.get(count, f"{count} photos")
+        copies = len(dataset.dropped) - len(broken)
+        extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
+        archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
+        hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""
+        who = context.spec.engine if context.spec.end_after is None else "a reconstruction"
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {found}{extra}; {who} needs at least {minimum}.{hint}",
+            details=details,
+        )
+    if bounds is not None and count > bounds.max_images:
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {count} photos; "
+            f"{context.spec.engine} takes at most {bounds.max_images}.",
+            details={"images": count, "maximum": bounds.max_images},
+        )
+
+
+def check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:
+    """Of two bounds the engine's is told first: no profile can raise it."""
+    count = len(dataset.images)
+    if limits.images is not None and count > limits.images:
+        raise ReconstructionError(
+            "ImageCountOutOfRange",
+            f"{describe(context.spec.source)} has {count} photos; the profile allows at most {limits.images}.",
+            suggestion="Leave photos out, or ask for a profile that allows more.",
+            details={"images": count, "maximum": limits.images},
+        )
+
+
+def check_reused(context: StageContext) -> None:
+    """The same for photos that another job has prepared, for its own engine and profile."""
+    dataset = Dataset.model_validate_json((context.folder / "dataset.json").read_bytes())
+    check_count(context, dataset, [])
+    check_allowed(context, dataset, limits_from(os.environ).allowing(context.limits))
+
+
+def _bounds(context: StageContext) -> EngineSpec | None:
+    """What the engine takes; nothing is to be trained where the job ends before."""
+    engine = context.spec.engine
+    return engine_spec(engine) if context.spec.end_after is None and engine in available() else None

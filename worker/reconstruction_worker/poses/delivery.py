@@ -1,0 +1,94 @@
+"""What a job delivers that ends with its camera poses (spec.endAfter): as nerfstudio and as COLMAP have them.
+
+`dataset.zip` is a data set on its own: pictures, transforms.json, points and a COLMAP model. A job may name it as its
+source, or `ns-train` and Gaussian splatting its unpacked folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+
+from reconstruction_api.stages import StageName
+
+from ..files import sha256_of
+from ..geometry.sparse import COLOURED_POINT
+from ..report.findings import gather
+from ..report.numbers import manifest_document
+from ..stage import StageContext, StageOutput
+from .colmap_text import model_files
+
+_MEDIA_TYPES: Final = {".json": "application/json", ".ply": "application/ply", ".zip": "application/zip"}
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""Time of an archive's members: the same files give the same archive."""
+
+
+def deliver_poses(context: StageContext) -> StageOutput:
+    """Write transforms.json, points.ply, registration.json, dataset.zip and manifest.json."""
+    poses, folder = context.of(StageName.POSES), context.folder
+    transforms = json.loads((poses / "transforms.json").read_text(encoding="utf-8"))
+    pictures = [context.workspace / frame["file_path"] for frame in transforms["frames"]]
+    for frame in transforms["frames"]:
+        frame["file_path"] = f"images/{PurePosixPath(frame['file_path']).name}"
+    transforms["ply_file_path"] = "points.ply"
+    _write_json(folder / "transforms.json", transforms)
+    for name in ("points.ply", "registration.json"):
+        shutil.copyfile(poses / name, folder / name)
+    _pack(context, pictures, _colmap(poses, transforms))
+    findings = gather(context.workspace, context.spec, context.job_name)
+    files = [_described(path) for path in sorted(folder.iterdir())]
+    _write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
+    registered = f"{len(pictures)} of {len(findings.photos())}"
+    return StageOutput(f"camera poses of {registered} photos, {len(files) + 1} files")
+
+
+def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:
+    with np.load(poses / "observations.npz") as table:
+        points = table["points"].astype(np.float64)
+        pairs = sorted({(int(frame), int(point)) for frame, point in zip(table["frame"], table["point"], strict=True)})
+    head, body = (poses / "points.ply").read_bytes().split(b"end_header\n", 1)
+    count = next(int(line.split()[2]) for line in head.splitlines() if line.startswith(b"element vertex"))
+    return model_files(transforms, points, np.frombuffer(body, COLOURED_POINT, count)["colour"], pairs)
+
+
+def _pack(context: StageContext, pictures: list[Path], colmap: dict[str, str]) -> None:
+    """Pictures are compressed already; the rest is text."""
+    with zipfile.ZipFile(context.folder / "dataset.zip", "w") as archive:
+        for name in ("transforms.json", "points.ply"):
+            _add(archive, name, context.folder / name, zipfile.ZIP_DEFLATED)
+        for name, text in colmap.items():
+            archive.writestr(_member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)
+        for done, picture in enumerate(pictures):
+            context.advance(100 * done / len(pictures), f"packing {picture.name}")
+            _add(archive, f"images/{picture.name}", picture, zipfile.ZIP_STORED)
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path, compression: int) -> None:
+    with path.open("rb") as source, archive.open(_member(name, compression), "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target, 2**20)
+
+
+def _member(name: str, compression: int) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.compress_type = compression
+    member.external_attr = 0o644 << 16
+    return member
+
+
+def _described(path: Path) -> dict[str, Any]:
+    return {
+        "name": path.name,
+        "format": path.suffix.removeprefix(".").upper(),
+        "mediaType": _MEDIA_TYPES[path.suffix],
+        "sizeBytes": path.stat().st_size,
+        "sha256": sha256_of(path),
+    }
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

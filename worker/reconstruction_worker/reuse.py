@@ -1,0 +1,108 @@
+"""A stage whose result another job has made: copied from that job's workspace (spec.source.jobRef).
+
+The other job may go on meanwhile, or even begin anew. So everything is compared with the record of the stage, which
+must be the same at the end as it was at the beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
+
+from .files import empty_folder
+from .records import CODE_VERSIONS, OutputFile, StageRecord, read_record
+from .stage import StageContext, StageOutput, folder_of
+
+_BLOCK: Final = 2**20
+_FROM: Final = " (from job "
+
+
+def run(context: StageContext) -> StageOutput:
+    """Copy the stage's files. Raises DependencyNotReady, CheckpointIncompatible and ImageCountOutOfRange."""
+    assert context.source is not None and context.spec.source.job_ref is not None
+    other = context.spec.source.job_ref.name
+    record = reusable_record(context.source, context.name, other)
+    _check_engine(context, other)
+    empty_folder(context.folder)
+    total, copied = sum(output.size for output in record.outputs) or 1, 0
+
+    def step(size: int) -> None:
+        nonlocal copied
+        copied += size
+        context.advance(100 * copied / total, f"copying from job {other}")
+
+    for output in record.outputs:
+        _copy(output, context, other, step)
+    if read_record(context.source, context.name) != record:
+        raise _changed(context.name, other)
+    if context.name is StageName.INGEST:
+        from .ingest.bounds import check_reused  # pydantic's models of a data set: only where they are needed
+
+        check_reused(context)
+    made = record.message.partition(_FROM)[0]
+    return StageOutput(f"{made}{_FROM}{other})", record.metrics)
+
+
+def reusable_record(workspace: Path, stage: StageName, other: str) -> StageRecord:
+    """What the other job says of its result. Raises DependencyNotReady or CheckpointIncompatible."""
+    record = read_record(workspace, stage)
+    if record is None:
+        raise ReconstructionError(
+            "DependencyNotReady", f"spec.source.jobRef: job '{other}' has no result of stage {stage} now."
+        )
+    if record.code_version != CODE_VERSIONS[stage]:
+        raise ReconstructionError(
+            "CheckpointIncompatible",
+            f"spec.source.jobRef: stage {stage} of job '{other}' was made by another version of the worker.",
+            suggestion=f"Run the stage again there: raise spec.redo.{stage} of job '{other}'.",
+        )
+    return record
+
+
+def _copy(output: OutputFile, context: StageContext, other: str, step: Callable[[int], None]) -> None:
+    """One file, checked on the way. `step` hears of each block, and raises Stopped when the process is to stop."""
+    assert context.source is not None
+    name = PurePosixPath(output.path)
+    if ".." in name.parts or not (context.workspace / name).is_relative_to(context.folder):
+        raise ReconstructionError("DependencyNotReady", f"The workspace of job '{other}' is damaged: {output.path}.")
+    target = context.workspace / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    checksum = hashlib.sha256()
+    try:
+        with (context.source / name).open("rb") as source, target.open("wb") as copy:
+            while block := source.read(_BLOCK):
+                step(len(block))
+                checksum.update(block)
+                copy.write(block)
+            copy.flush()
+            os.fsync(copy.fileno())
+    except FileNotFoundError:
+        raise _changed(context.name, other) from None
+    if checksum.hexdigest() != output.sha256:
+        raise _changed(context.name, other)
+
+
+def _check_engine(context: StageContext, other: str) -> None:
+    """A trained field can only be read by the engine that made it."""
+    assert context.source is not None
+    if context.name is not StageName.TRAIN:
+        return
+    manifest = folder_of(context.source, StageName.TRAIN) / "engine.json"
+    engine = json.loads(manifest.read_text())["engine"] if manifest.is_file() else None
+    if engine != context.spec.engine:
+        raise ReconstructionError(
+            "CheckpointIncompatible",
+            f"spec.engine: job '{other}' has trained {engine!r}, which {context.spec.engine!r} can't read.",
+            suggestion="Create a job with the same engine, or with source.jobRef.reuse: Poses.",
+        )
+
+
+def _changed(stage: StageName, other: str) -> ReconstructionError:
+    return ReconstructionError("DependencyNotReady", f"Job '{other}' changed stage {stage} while it was copied.")
