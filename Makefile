@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos fuzz
+.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos fuzz sbom
 FUZZ_CASES ?= 2000
 
 help: ## Show the targets
@@ -51,6 +51,9 @@ lock: setup ## Resolve the dependencies of pyproject.toml anew
 	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
 	done
 	echo "hatchling>=1.27" | $(COMPILE) -c requirements/dev.txt - -o requirements/build.txt
+
+sbom: setup ## What the images are made of, as CycloneDX, in out/sbom
+	$(VENV) -m sbom out/sbom
 
 clean: ## Stop leftover clusters and remove results and caches of this folder
 	-$(PYTHON) -m devcluster status

@@ -21,6 +21,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._states: dict[JobKey, str] = {}
+        self._waiting: dict[JobKey, str] = {}
+        self._stalled: dict[JobKey, str] = {}
         self._disrupted: dict[JobKey, frozenset[str]] = {}
         self._operator_metrics()
         self._job_metrics()
@@ -61,6 +63,20 @@ class Metrics:
         self.waiting = Gauge(
             "reconstructionjob_waiting_for_turn", "Jobs that wait because as many run as may.", registry=self.registry
         )
+        self.waiting_for = Gauge(
+            "reconstructionjob_waiting", "Jobs whose next pod does not run yet, by the reason of Admitted.", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.stalled = Gauge(
+            "reconstructionjob_stalled", "Jobs that have not ended and make no progress, by reason.", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.gpu_seconds = self._counter(
+            "reconstructionjob_gpu_seconds_total", "GPU time of attempts that have ended.", "namespace"
+        )
+        self.artifact_bytes = self._counter(
+            "reconstructionjob_artifact_bytes_total", "Size of what jobs have delivered.", "namespace"
+        )
         self.retries = self._counter(
             "reconstructionjob_retries_total", "Attempts that failed and were followed by another.",
             "resource_class", "reason",
@@ -98,6 +114,12 @@ class Metrics:
         if measures.disrupted or key in self._disrupted:
             self._disrupted[key] = measures.disrupted
         self._states[key] = measures.state
+        _note(self._waiting, key, measures.waiting)
+        _note(self._stalled, key, measures.stalled)
+        if measures.gpu_seconds:
+            self.gpu_seconds.labels(key.namespace).inc(measures.gpu_seconds)
+        if measures.artifact_bytes:
+            self.artifact_bytes.labels(key.namespace).inc(measures.artifact_bytes)
         if measures.finished is not None:
             outcome, reason = measures.finished
             self.finished.labels(key.namespace, engine, outcome, reason).inc()
@@ -118,14 +140,17 @@ class Metrics:
 
     def forget(self, key: JobKey) -> None:
         """The job is gone."""
-        self._states.pop(key, None)
+        for known in (self._states, self._waiting, self._stalled):
+            known.pop(key, None)
         self._disrupted.pop(key, None)
 
     def expose(self) -> tuple[bytes, str]:
         """Text in Prometheus' format, and its content type."""
-        self.current.clear()
-        for state, number in Tally(self._states.values()).items():
-            self.current.labels(state).set(number)
+        counted = ((self.current, self._states), (self.waiting_for, self._waiting), (self.stalled, self._stalled))
+        for gauge, known in counted:
+            gauge.clear()
+            for label, number in Tally(known.values()).items():
+                gauge.labels(label).set(number)
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -133,3 +158,11 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+
+def _note(known: dict[JobKey, str], key: JobKey, reason: str) -> None:
+    """Few jobs have a reason: the others take no room."""
+    if reason:
+        known[key] = reason
+    else:
+        known.pop(key, None)

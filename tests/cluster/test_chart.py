@@ -160,6 +160,17 @@ def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubect
     release.apply(*documents, dry_run=True)
 
 
+def test_alerts_and_dashboard_are_as_their_files_say(release: Kubectl) -> None:
+    flags = ["--set", "prometheusRule.enabled=true,dashboard.enabled=true"]
+    text = helm(release, "template", RELEASE, str(CHART), *flags, "--show-only=templates/monitoring.yaml")
+    made = {document["kind"]: document for document in yaml.safe_load_all(text) if document}
+    rule, dashboard = made["PrometheusRule"], made["ConfigMap"]
+    assert rule["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    shown = json.loads(dashboard["data"]["reconstruction.json"])
+    assert shown == json.loads((CHART / "files" / "grafana-dashboard.json").read_text())
+    release.apply(dashboard, dry_run=True)
+
+
 def test_a_misspelt_value_is_refused_by_name(release: Kubectl) -> None:
     with pytest.raises(DevclusterError, match="logLevl"):
         helm(release, "template", RELEASE, str(CHART), "--set", "settings.logLevl=DEBUG")

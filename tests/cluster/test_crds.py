@@ -14,6 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devcluster import processes
 from reconstruction_api import names
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
@@ -96,13 +97,24 @@ def test_the_same_object_is_refused_without_a_cluster_at_the_same_field(rest: Re
     assert any(field in message or line in message for field, line in places), message
 
 
-@pytest.mark.parametrize("name", ["statue", "profile-default"])
+@pytest.mark.parametrize("name", ["statue", "variants", "profile-default", "profiles-by-purpose"])
 def test_an_example_is_taken(rest: Rest, name: str):
-    text = (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
-    kind = yaml.safe_load(text)["kind"]
-    path = f"{GROUP}/{PLURALS[kind]}/{yaml.safe_load(text)['metadata']['name']}"
-    answer = rest.apply(path, text.replace("namespace: museum", f"namespace: {NAMESPACE}"), dry_run=True)
-    assert answer.status in (200, 201), answer.message
+    for text in (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8").split("\n---\n"):
+        kind = yaml.safe_load(text)["kind"]
+        path = f"{GROUP}/{PLURALS[kind]}/{yaml.safe_load(text)['metadata']['name']}"
+        answer = rest.apply(path, text.replace("namespace: museum", f"namespace: {NAMESPACE}"), dry_run=True)
+        assert answer.status in (200, 201), answer.message
+
+
+def test_a_batch_is_one_job_for_each_folder(rest: Rest, kubernetes_tools: Path):
+    text = processes.run(str(kubernetes_tools / "kubectl"), "kustomize", str(ROOT / "examples" / "batch"))
+    jobs = {job["metadata"]["name"]: job for job in yaml.safe_load_all(text)}
+    assert {name: job["spec"]["source"]["uri"] for name, job in jobs.items()} == {
+        "statue": "s3://captures/statue/", "bust": "s3://captures/bust/"}  # fmt: skip
+    for name, job in jobs.items():
+        del job["metadata"]["namespace"]
+        answer = rest.apply(f"{JOBS}/{name}", yaml.safe_dump(job), dry_run=True)
+        assert answer.status in (200, 201), answer.message
 
 
 def test_the_server_fills_in_what_the_models_say(job: Any):
@@ -264,6 +276,10 @@ VALUES: dict[str, list[Any]] = {
     "source.secretName": [None, "keys", "Keys", "a..b"],
     "source.persistentVolumeClaim": [None, {"claimName": "photos"}, {"claimName": "Photos"}, {}],
     "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/.."],
+    "source.jobRef": [None, {"name": "base"}, {"name": "Base"}, {}, {"name": "agree"}],
+    "source.jobRef.reuse": [None, "Photos", "Poses", "Training", "poses"],
+    "endAfter": [None, "Poses", "poses", "Train"],
+    "pauseAfter": [None, "Ingest", "Poses", "Mesh"],
     "images.maxSidePixels": NUMBERS,
     "images.masks": WORDS,
     "poses.method": WORDS,
@@ -288,6 +304,7 @@ VALUES: dict[str, list[Any]] = {
 }
 changes = st.sampled_from(sorted(VALUES)).flatmap(lambda path: st.tuples(st.just(path), st.sampled_from(VALUES[path])))
 CLAIM = {"persistentVolumeClaim": {"claimName": "photos"}}
+JOB_REF = {"jobRef": {"name": "statue"}}
 
 
 def with_change(spec: dict[str, Any], path: str, value: Any) -> None:
@@ -299,7 +316,7 @@ def with_change(spec: dict[str, Any], path: str, value: Any) -> None:
     spec[name] = value
 
 
-@given(st.sampled_from([SOURCE, CLAIM]), st.lists(changes, max_size=3))
+@given(st.sampled_from([SOURCE, CLAIM, JOB_REF]), st.lists(changes, max_size=3))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_api_server_and_recon_validate_agree(rest: Rest, source: dict[str, Any], changes: list[tuple[str, Any]]):
     spec = {"source": copy.deepcopy(source)}

@@ -24,6 +24,10 @@ EVERYTHING = Measures(
     first_pod_seconds=(7.0,),
     status_lag_seconds=(0.2,),
     psnr=27.3,
+    waiting="GPUUnavailable",
+    stalled="WorkerSilent",
+    gpu_seconds=20.0,
+    artifact_bytes=1000,
 )
 
 
@@ -52,6 +56,10 @@ def test_a_decision_is_counted_by_all_its_parts() -> None:
         "reconstructionjob_first_pod_seconds_sum 7",
         'reconstructionjob_psnr_decibels_sum{engine="nerfacto"} 27.3',
         'reconstructionjob_current{state="train"} 1',
+        'reconstructionjob_waiting{reason="GPUUnavailable"} 1',
+        'reconstructionjob_stalled{reason="WorkerSilent"} 1',
+        'reconstructionjob_gpu_seconds_total{namespace="museum"} 20',
+        'reconstructionjob_artifact_bytes_total{namespace="museum"} 1000',
     ):
         assert line in text
 
@@ -67,7 +75,8 @@ def test_a_job_that_is_gone_is_no_longer_current() -> None:
     metrics = Metrics()
     metrics.record(KEY, "nerfacto", EVERYTHING)
     metrics.forget(KEY)
-    assert "reconstructionjob_current{" not in metrics.expose()[0].decode()
+    text = metrics.expose()[0].decode()
+    assert not any(f"reconstructionjob_{name}{{" in text for name in ("current", "waiting", "stalled"))
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")

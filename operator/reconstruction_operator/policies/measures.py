@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_api.errors import CATALOGUE
+from reconstruction_api.job import Device
+from reconstruction_api.profile import ClassResources
+from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
 
 from ..model import Observed
@@ -31,6 +34,14 @@ class Measures:
     disrupted: frozenset[str] = frozenset()
     """All pods that are there and were preempted, evicted or lost with their node, by uid."""
     psnr: float | None = None
+    waiting: str = ""
+    """Why no pod works for the job, as Admitted says; empty when one does or none is wanted."""
+    stalled: str = ""
+    """Why the job makes no progress although it has not ended."""
+    gpu_seconds: float = 0
+    """Running time of attempts that have just ended, times their GPUs."""
+    artifact_bytes: int = 0
+    """Delivered by a job that has just succeeded."""
 
 
 def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> Measures:
@@ -39,6 +50,8 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
     finished = _finished(before, after)
     old = {run.digest: run for run in before.runs}
     changed = [(old[run.digest], run) for run in after.runs if run.digest in old and old[run.digest] != run]
+    training = [(run, new) for run, new in changed if run.resource_class is ResourceClass.RECONSTRUCT]
+    trained = sum(new.seconds - run.seconds for run, new in training)
     return Measures(
         state=_state(after),
         finished=finished,
@@ -56,7 +69,34 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
             lag for run, new in changed if _is_over(run, new) for lag in _lags(observed, run.job_name, now)
         ),
         psnr=_psnr(after) if finished is not None and finished[0] == "Succeeded" else None,
+        waiting=_waiting(after),
+        stalled=_stalled(after),
+        gpu_seconds=trained * _gpus(observed, after) if trained else 0,
+        artifact_bytes=sum(each.size_bytes for each in after.artifacts) if finished is not None else 0,
     )
+
+
+def _waiting(status: ReconstructionJobStatus) -> str:
+    """The reason of Admitted while the job is to go on."""
+    admitted, reconciling = (_condition(status, kind) for kind in (ConditionType.ADMITTED, ConditionType.RECONCILING))
+    if admitted is None or reconciling is None or (admitted.status, reconciling.status) != ("False", "True"):
+        return ""
+    return admitted.reason
+
+
+def _stalled(status: ReconstructionJobStatus) -> str:
+    stalled = _condition(status, ConditionType.STALLED)
+    return stalled.reason if stalled and stalled.status == "True" and status.completion_time is None else ""
+
+
+def _gpus(observed: Observed, after: ReconstructionJobStatus) -> int:
+    """How many GPUs the pods that train ask for."""
+    spec = observed.job.spec
+    if spec is None or after.profile is None or spec.training.device is Device.CPU:
+        return 0
+    hardware = ClassResources.model_validate(after.profile.spec.get("gpu") or {}, extra="ignore")
+    counts = [str(count) for name, count in hardware.limits.items() if "gpu" in name.lower()]
+    return sum(int(count) for count in counts if count.isdigit())
 
 
 def _condition(status: ReconstructionJobStatus, kind: ConditionType) -> Condition | None:

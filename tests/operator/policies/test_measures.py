@@ -14,6 +14,7 @@ from ..builders import (
     NOW,
     PREPARE,
     RECONSTRUCT,
+    cluster_profile,
     current,
     ended,
     failure,
@@ -104,3 +105,34 @@ def test_the_state_is_the_stage_or_how_the_job_ended() -> None:
     assert measured(running).state == "train"
     suspended = replace(seen, job=replace(seen.job, spec=spec_of(suspend=True), generation=2))
     assert measured(suspended).state == "Suspended"
+
+
+def test_a_job_that_waits_is_counted_by_what_it_waits_for() -> None:
+    seen = started(PREPARE)
+    message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message=message)
+    assert measured(with_pod(seen, pod)).waiting == "GPUUnavailable"
+    assert measured(with_pod(seen, pod_of(current(seen)))).waiting == ""
+
+
+def test_a_job_that_can_not_be_run_is_stalled_until_it_has_ended() -> None:
+    seen = replace(started(PREPARE), profile=None, job=observed().job)
+    assert measured(seen).stalled == "ProfileNotFound"
+    seen = started(PREPARE)
+    pod = ended(current(seen), 3, PodReport(failure=failure("EmptyMesh", retryable=False)))
+    assert measured(with_pod(seen, pod, failed=True, ended=NOW)).stalled == ""
+
+
+def test_gpu_time_is_that_of_the_training_pods_times_their_gpus() -> None:
+    profile = cluster_profile(gpu={"limits": {"nvidia.com/gpu": 2, "memory": "32Gi"}})
+    for spec, expected in ((spec_of(), 20.0), (spec_of(training={"device": "CPU"}), 0.0)):
+        seen = started(RECONSTRUCT, spec, profile=profile)
+        pod = ended(current(seen), 0, report_of(RECONSTRUCT, spec))
+        assert measured(with_pod(seen, pod, succeeded=True, ended=NOW), 15).gpu_seconds == expected
+
+
+def test_what_a_job_has_delivered_is_counted_once() -> None:
+    seen = started(DELIVER)
+    done = with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW)
+    assert measured(done).artifact_bytes == 1
+    assert measured(settled(done)[0]).artifact_bytes == 0

@@ -1,0 +1,70 @@
+"""Alerts and dashboard ask for metrics that the operator has."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.operator.test_metrics import exposed
+
+from reconstruction_api.errors import CATALOGUE
+
+FILES = Path(__file__).parents[2] / "charts/reconstruction-operator/files"
+METRIC = re.compile(r"\breconstruction(?:job|_operator)_\w+")
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((FILES / "alerts.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    return json.loads((FILES / "grafana-dashboard.json").read_text())["panels"]
+
+
+def queries() -> list[str]:
+    return [rule["expr"] for rule in alerts()] + [t["expr"] for panel in panels() for t in panel["targets"]]
+
+
+@pytest.mark.parametrize("query", queries())
+def test_every_query_is_about_metrics_that_there_are(query: str) -> None:
+    named = set(METRIC.findall(query))
+    there = {re.split(r"[{ ]", line.removeprefix("# TYPE "))[0] for line in exposed().splitlines()}
+    assert named and named <= there
+
+
+def test_every_alert_says_what_to_do_and_how_urgent_it_is() -> None:
+    names = [rule["alert"] for rule in alerts()]
+    assert len(set(names)) == len(names)
+    for rule in alerts():
+        assert rule["labels"]["severity"] in ("warning", "critical"), rule["alert"]
+        assert rule["annotations"].keys() == {"summary", "description"}, rule["alert"]
+
+
+def test_reasons_in_queries_are_codes_of_the_catalogue() -> None:
+    for query in queries():
+        for listed in re.findall(r'reason=~?"([^"]+)"', query):
+            assert set(listed.split("|")) <= CATALOGUE.keys()
+
+
+def test_panels_are_told_apart_and_do_not_overlap() -> None:
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        place = panel["gridPos"]
+        cells = {(place["x"] + dx, place["y"] + dy) for dx in range(place["w"]) for dy in range(place["h"])}
+        assert place["x"] + place["w"] <= 24 and not cells & taken, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
+def test_prometheus_can_read_the_alerts() -> None:
+    command = ["promtool", "check", "rules", str(FILES / "alerts.yaml")]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
