@@ -5,10 +5,13 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
+LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test lint crds lock clean bench-operator chaos fuzz sbom
+.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator chaos fuzz sbom
 FUZZ_CASES ?= 2000
+# One more than the processors, up to a point: the tests of the clusters mostly wait.
+TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +25,13 @@ demo-local: ## The same job without a cluster
 setup: ## Make .venv with the locked dependencies
 	@$(PYTHON) tools/bootstrap.py
 
-test: setup ## Everything: static checks, then all tests (builds Kubernetes the first time)
+test: ## Everything: static checks, then all tests (builds Kubernetes the first time)
+	@$(MAKE) --no-print-directory --jobs=2 setup kubernetes
 	@$(MAKE) --no-print-directory lint
-	$(VENV) -m pytest
+	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+
+kubernetes:
+	@$(if $(KUBEBUILDER_ASSETS)$(RECONSTRUCTION_TEST_KUBECONFIG),,$(PYTHON) -m devcluster build --kueue)
 
 fuzz: setup ## Damaged photos, archives and camera poses: read or refused with a code, FUZZ_CASES=2000 of them
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m tests.worker.fuzz.run $(FUZZ_CASES)
@@ -36,10 +43,19 @@ chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONST
 	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py
 
 lint: setup ## ruff, pyright, import contracts, generated files
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(LINTS)
+
+lint-types:
+	.venv/bin/pyright
+
+lint-style:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/pyright
+
+lint-imports:
 	.venv/bin/lint-imports
+
+lint-generated:
 	@for generator in $(GENERATORS); do $(VENV) -m $$generator --check || exit 1; done
 
 crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation

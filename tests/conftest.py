@@ -2,8 +2,10 @@
 
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import sharing
 from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image
 
 __all__ = ["kubeconfig", "kubernetes_tools", "node_cluster", "node_kubeconfig", "python_image"]
@@ -18,3 +20,9 @@ def pytest_configure() -> None:
     """A shell's background jobs are started with SIGINT ignored, and so would be the programs that tests interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sharing.share_processors()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sharing.group(items)

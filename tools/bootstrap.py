@@ -27,6 +27,8 @@ def main() -> int:
         return 1
     if ENVIRONMENT.is_symlink() or (STAMP.is_file() and STAMP.read_text() == wanted()):
         return 0
+    sys.stdout.write("installing the Python dependencies into .venv: 2 to 5 minutes the first time\n")
+    sys.stdout.flush()
     try:
         create(find_uv())
     except subprocess.CalledProcessError as error:

@@ -1,6 +1,6 @@
 """Two replicas, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
 
-`RECONSTRUCTION_CHAOS_SECONDS` says for how long (a minute by default, half an hour with `make chaos`);
+`RECONSTRUCTION_CHAOS_SECONDS` says for how long (half a minute by default, half an hour with `make chaos`);
 `RECONSTRUCTION_CHAOS_SEED` repeats a run.
 """
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
+from devcluster.locks import exclusive
 
 from . import places
 
@@ -20,12 +21,13 @@ def python_environment() -> None:
 
 def photos() -> None:
     """40 photos of a face scan, rendered from a mesh in a package; only once."""
-    if places.PHOTOS.is_dir():
-        return
-    partial = places.PHOTOS.with_name(f"{places.PHOTOS.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    run(places.PYTHON, "-m", "demo_photos", partial)
-    partial.rename(places.PHOTOS)
+    with exclusive("demo-photos"):
+        if places.PHOTOS.is_dir():
+            return
+        partial = places.PHOTOS.with_name(f"{places.PHOTOS.name}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        run(places.PYTHON, "-m", "demo_photos", partial)
+        partial.rename(places.PHOTOS)
 
 
 def run(*command: str | Path) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import tools
-from .build import build
+from .build import build, build_kueue
 from .cluster import Cluster, all_clusters, remove_orphans
 from .errors import DevclusterError
 
@@ -18,7 +18,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         prog="devcluster", description="A real Kubernetes on this machine, without Docker."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("build", help="compile Kubernetes and etcd, fetch kubectl and helm")
+    build_ = commands.add_parser("build", help="compile Kubernetes and etcd, fetch kubectl and helm")
+    build_.add_argument("--kueue", action="store_true", help="compile Kueue, a queue for jobs, as well")
     up = commands.add_parser("up", help="start a cluster; prints the path of its kubeconfig")
     up.add_argument("name", nargs="?", default="dev")
     up.add_argument("--node", action="store_true", help="run pods too (needs root; one cluster at a time)")
@@ -42,14 +43,21 @@ def status() -> None:
             print(f"  KUBECONFIG={cluster.kubeconfig}")
 
 
+def say(line: str) -> None:
+    """Print what is being done, at once even into a file."""
+    print(line, flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         match options.command:
             case "build":
-                build(print)
+                build(say)
                 tools.install()
+                if options.kueue:
+                    build_kueue(say)
             case "up":
                 remove_orphans()
                 cluster = Cluster(options.name)

@@ -12,6 +12,7 @@ from . import certificates, control_plane, kueue, node, packages, volumes
 from .api import Api
 from .build import build, build_kueue
 from .errors import DevclusterError
+from .locks import exclusive
 from .processes import recall, remember, stop_named
 from .versions import binaries, clusters_home
 
@@ -152,11 +153,12 @@ def all_clusters() -> list[Cluster]:
 
 def remove_orphans() -> list[str]:
     """Take down clusters whose owner has ended without doing so; their names."""
-    orphans = [
-        cluster
-        for cluster in all_clusters()
-        if (cluster.root / "owner").exists() and recall(cluster.root / "owner") is None
-    ]
-    for cluster in orphans:
-        cluster.down()
+    with exclusive("orphans"):
+        orphans = [
+            cluster
+            for cluster in all_clusters()
+            if (cluster.root / "owner").exists() and recall(cluster.root / "owner") is None
+        ]
+        for cluster in orphans:
+            cluster.down()
     return [cluster.name for cluster in orphans]

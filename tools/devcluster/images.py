@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from .locks import exclusive
 from .processes import run, succeeds
 from .versions import cache_home
 
@@ -41,20 +42,25 @@ def python_base() -> Path:
     whatever this machine reaches them. Needs root.
     """
     archive = cache_home() / "images" / f"python-{SUITE}.tar"
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
-            root = Path(temporary) / "root"
-            run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root)
-            for folder in NOT_NEEDED:
-                shutil.rmtree(root / folder, ignore_errors=True)
-                (root / folder).mkdir(parents=True)
-            if Path("/", CERTIFICATES).exists():
-                shutil.copyfile(Path("/", CERTIFICATES), root / CERTIFICATES)
-            layer = Path(temporary) / "layer.tar"
-            run("tar", "--create", f"--file={layer}", "--sort=name", "--numeric-owner", f"--directory={root}", ".")
-            _write_archive(archive, PYTHON, layer, {"Cmd": ["python3"]})
+    with exclusive("python-base"):
+        if not archive.exists():
+            _debootstrap(archive)
     return archive
+
+
+def _debootstrap(archive: Path) -> None:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archive.parent) as temporary:
+        root = Path(temporary) / "root"
+        run("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root)
+        for folder in NOT_NEEDED:
+            shutil.rmtree(root / folder, ignore_errors=True)
+            (root / folder).mkdir(parents=True)
+        if Path("/", CERTIFICATES).exists():
+            shutil.copyfile(Path("/", CERTIFICATES), root / CERTIFICATES)
+        layer = Path(temporary) / "layer.tar"
+        run("tar", "--create", f"--file={layer}", "--sort=name", "--numeric-owner", f"--directory={root}", ".")
+        _write_archive(archive, PYTHON, layer, {"Cmd": ["python3"]})
 
 
 def build(dockerfile: Path, name: str, *, target: str | None = None, base: Path | None = None) -> Path:

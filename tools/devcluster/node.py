@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +14,9 @@ from . import images
 from .api import Api
 from .control_plane import is_free
 from .errors import DevclusterError, NodeTakenError
+from .locks import exclusive
 from .processes import descendants, kill, recall, remember, run, spawn, stop_named, succeeds, with_argument
-from .versions import NODE_BRIDGE, NODE_IP, NODE_NAME, POD_BRIDGE, POD_CIDR, cache_home, clusters_home
+from .versions import NODE_BRIDGE, NODE_IP, NODE_NAME, POD_BRIDGE, POD_CIDR, clusters_home
 
 PROCESSES: Final = ("containerd", "kubelet", "kube-proxy", "volumes")
 CLAIM: Final = "node-claim"
@@ -32,7 +31,7 @@ def claim(root: Path) -> None:
     """
     if os.geteuid():
         raise DevclusterError("a node that runs pods needs root; without it use `up` without --node, or a kubeconfig")
-    with _machine_lock():
+    with exclusive("node"):  # what exists once on a machine is claimed or taken away
         if other := _holder(besides=root):
             raise NodeTakenError(
                 f"cluster {other} already runs the node of this machine, and there can be only one; "
@@ -41,17 +40,8 @@ def claim(root: Path) -> None:
         for port, program in EXCLUSIVE_PORTS.items():
             if not is_free(port):
                 raise NodeTakenError(f"port {port} is in use: another {program} seems to run on this machine")
-        root.mkdir(exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         remember(root / CLAIM, os.getpid())
-
-
-@contextlib.contextmanager
-def _machine_lock() -> Iterator[None]:
-    """Held while what exists once on a machine is claimed or taken away."""
-    clusters_home().mkdir(parents=True, exist_ok=True)
-    with (cache_home() / "node.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _holder(besides: Path) -> str | None:
@@ -125,7 +115,7 @@ def stop(root: Path) -> None:
         kill([*descendants(shim), shim])
     stop_named(root, "containerd")
     _unmount_below(root)
-    with _machine_lock():
+    with exclusive("node"):  # what exists once on a machine is claimed or taken away
         if _holder(besides=root) is None:  # what a crashed owner left may by now be the next cluster's
             _remove_from_kernel()
 

