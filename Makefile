@@ -28,7 +28,7 @@ setup: ## Make .venv with the locked dependencies
 test: ## Everything: static checks, then all tests (builds Kubernetes the first time)
 	@$(MAKE) --no-print-directory --jobs=2 setup kubernetes
 	@$(MAKE) --no-print-directory lint
-	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 kubernetes:
 	@$(if $(KUBEBUILDER_ASSETS)$(RECONSTRUCTION_TEST_KUBECONFIG),,$(PYTHON) -m devcluster build --kueue)

@@ -1,6 +1,7 @@
 """Fixtures for all tests: one cluster of each kind a session, whoever asks for it."""
 
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,9 @@ def pytest_configure() -> None:
     sharing.share_processors()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    sharing.group(items)
+    sharing.arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Sharing:
+    return sharing.Sharing(config, log)

@@ -8,26 +8,44 @@ clusters come first: they take longest and mostly wait, and what computes fits i
 from __future__ import annotations
 
 import os
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.cluster.fixtures import GIVEN_KUBECONFIG, GIVEN_NODE_KUBECONFIG
 
-CLUSTERS = {"node": {"node_kubeconfig", "node_cluster"}, "api": {"kubeconfig"}}
-"""Groups, in the order in which they start, with the fixtures that tell them."""
+MARKS = {"node": "node_kubeconfig", "cluster": "kubeconfig"}
+"""Marks of files whose tests share a cluster, in the order in which they start, and the fixture that needs the mark."""
 PROCESSES = "PYTEST_XDIST_WORKER_COUNT"
 
 
-def group(items: list[pytest.Item]) -> None:
-    """Mark each test with its group and put the clusters' groups first; within a group the order stays."""
-    fixtures: dict[str, set[str]] = {}
+class Sharing(LoadScopeScheduling):
+    """Gives the tests of a cluster, or of a file, to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(Path(self.config.rootpath, nodeid.split("::")[0]))
+
+
+@cache
+def group(file: Path) -> str:
+    """The group of a file of tests."""
+    text = file.read_text(encoding="utf-8")
+    found = next((mark for mark in MARKS if f"pytest.mark.{mark}" in text), None)
+    given = os.environ.get(GIVEN_KUBECONFIG)
+    one_cluster = given and given == os.environ.get(GIVEN_NODE_KUBECONFIG)
+    return "cluster" if found and one_cluster else found or str(file)
+
+
+def arrange(items: list[pytest.Item]) -> None:
+    """Put the clusters' groups first; UsageError for a test that asks for a cluster without its file's mark."""
+    order = [*MARKS]
     for item in items:
-        fixtures.setdefault(str(item.path), set()).update(getattr(item, "fixturenames", ()))
-    groups = {path: _cluster(names) or path for path, names in fixtures.items()}
-    order = [*CLUSTERS]
-    items.sort(key=lambda item: order.index(name) if (name := groups[str(item.path)]) in order else len(order))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[str(item.path)]))
+        for mark, fixture in MARKS.items():
+            if fixture in getattr(item, "fixturenames", ()) and item.get_closest_marker(mark) is None:
+                raise pytest.UsageError(f"{item.nodeid} uses {fixture}: mark it with pytest.mark.{mark}")
+    items.sort(key=lambda item: order.index(name) if (name := group(item.path)) in order else len(order))
 
 
 def share_processors() -> None:
@@ -35,9 +53,3 @@ def share_processors() -> None:
     if PROCESSES in os.environ:
         threads = str(max(1, (os.cpu_count() or 1) // int(os.environ[PROCESSES])))
         os.environ |= {"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
-
-
-def _cluster(fixtures: set[str]) -> str | None:
-    found = next((name for name, needed in CLUSTERS.items() if needed & fixtures), None)
-    given = os.environ.get(GIVEN_KUBECONFIG)
-    return "node" if found and given and given == os.environ.get(GIVEN_NODE_KUBECONFIG) else found
