@@ -89,8 +89,8 @@ def _licence(name: str) -> dict[str, Any] | None:
         known = metadata(name)
     except PackageNotFoundError:
         return None
-    if expression := known.get("License-Expression"):
-        return {"expression": expression}
+    if expressions := known.get_all("License-Expression"):
+        return {"expression": expressions[0]}
     told = [each for each in known.get_all("Classifier") or [] if each.startswith("License ::")]
     return {"license": {"name": told[-1].rpartition(" :: ")[2]}} if told else None
 
