@@ -1,10 +1,9 @@
-"""Tools of the benchmarks: what is seen when, calls in parallel, what a process uses, and the machine."""
+"""Tools of the operator's benchmark: what is seen when, calls in parallel, and what a process uses."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -114,14 +113,3 @@ def peak_rss_mib(operator: OperatorProcess) -> float:
     assert operator.process is not None
     lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)
-
-
-def machine() -> dict[str, Any]:
-    """Where the figures come from, and how busy it was."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "system": platform.platform(),
-        "load_average_before": round(os.getloadavg()[0], 2),
-    }

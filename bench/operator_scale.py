@@ -30,7 +30,8 @@ from reconstruction_api.names import LABEL_JOB
 from reconstruction_operator import paths
 from reconstruction_operator.kube import load_configuration
 
-from .measuring import ChildJobs, Document, Seen, cpu_seconds, in_parallel, machine, metric, peak_rss_mib, quantile
+from .machine import machine
+from .measuring import ChildJobs, Document, Seen, cpu_seconds, in_parallel, metric, peak_rss_mib, quantile
 from .picture import draw
 from .population import Remains, fill
 from .report import write

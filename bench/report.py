@@ -1,12 +1,13 @@
-"""The operator's figures as a table in the documentation, between two markers."""
+"""The operator's figures as a table in the documentation."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from . import page
+
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
-BEGIN, END = "<!-- bench-operator: written by make bench-operator -->", "<!-- end of bench-operator -->"
 
 
 def table(figures: dict[str, Any]) -> str:
@@ -32,8 +33,6 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(figures: dict[str, Any], page: Path = PAGE) -> None:
+def write(figures: dict[str, Any]) -> None:
     """Replace the table of the page."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{after}")
+    page.write(PAGE, "bench-operator", table(figures))

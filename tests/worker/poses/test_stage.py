@@ -87,6 +87,7 @@ def test_the_files_are_those_of_the_contract(estimated: tuple[Path, list[Any], A
     assert registration["strategies"][0]["strategy"] == "standard"
     assert registration["points"] == len(cloud.vertices)
     assert 0 < registration["meanReprojectionError"] < 1
+    assert 0 < registration["medianReprojectionError"] < 1
     assert sorted(path.name for path in (workspace / "poses").iterdir()) == [
         "images", "observations.npz", "points.ply", "registration.json", "transforms.json",
     ]  # fmt: skip

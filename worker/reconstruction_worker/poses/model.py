@@ -44,6 +44,8 @@ class PosedModel:
     points: SparsePoints
     mean_reprojection_error: float | None = None
     """In pixels; None when no points were triangulated."""
+    median_reprojection_error: float | None = None
+    """The same of the point in the middle: what a few wrong points don't change."""
 
     @property
     def poses(self) -> NDArray[np.float64]:
@@ -63,6 +65,7 @@ class PosedModel:
     def from_reconstruction(cls, reconstruction: pycolmap.Reconstruction) -> PosedModel:
         images = sorted((reconstruction.image(i) for i in reconstruction.reg_image_ids()), key=lambda i: i.name)
         point_ids = sorted(reconstruction.point3D_ids())
+        reconstruction.update_point_3d_errors()
         points = [reconstruction.point3D(point_id) for point_id in point_ids]
         shot_of = {image.image_id: index for index, image in enumerate(images)}
         observations = [
@@ -82,6 +85,7 @@ class PosedModel:
                 observations=np.array(observations, np.int64).reshape(-1, 2),
             ),
             mean_reprojection_error=float(reconstruction.compute_mean_reprojection_error()) if points else None,
+            median_reprojection_error=float(np.median([point.error for point in points])) if points else None,
         )
 
 

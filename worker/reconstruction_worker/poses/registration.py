@@ -56,14 +56,15 @@ class Registration:
     ) -> dict[str, Any]:
         """Content of the file. Errors in pixels, memory in bytes."""
         lengths = model.points.track_lengths
-        error = model.mean_reprojection_error
+        mean, middle = model.mean_reprojection_error, model.median_reprojection_error
         return {
             "method": self.method,
             "providedFormat": self.provided_format,
             "registered": self.registered,
             "total": self.total,
             "unregistered": self.unregistered,
-            "meanReprojectionError": round(error, 4) if error is not None else None,
+            "meanReprojectionError": round(mean, 4) if mean is not None else None,
+            "medianReprojectionError": round(middle, 4) if middle is not None else None,
             "meanTrackLength": round(float(lengths.mean()), 3) if len(lengths) else None,
             "points": len(model.points.xyz),
             "strategy": strategy,

@@ -37,7 +37,12 @@ def with_points(bench: Workbench, given: Provided, positions: Sequence[NDArray[n
     call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
     triangulated = PosedModel.from_reconstruction(follow(call, bench.stop_requested))
     _check_agreement(given, len(triangulated.points.xyz), database)
-    return replace(model, points=triangulated.points, mean_reprojection_error=triangulated.mean_reprojection_error)
+    return replace(
+        model,
+        points=triangulated.points,
+        mean_reprojection_error=triangulated.mean_reprojection_error,
+        median_reprojection_error=triangulated.median_reprojection_error,
+    )
 
 
 def _check_agreement(given: Provided, points: int, database: Path) -> None:

@@ -1,0 +1,68 @@
+"""What the figures are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .rows import OURS, OURS_QUARTER, PEER, Row
+
+BETTER_DB = 2.0
+OBJECT_PSNR, OBJECT_SECONDS, OBJECT_MIB = 29.5, 105, 1536
+MOST_UNREGISTERED = {"drone": 0, "lund": 2}
+REPROJECTION_PX = 1.0
+POSES_MIB = 2048
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One requirement and whether the figures meet it."""
+
+    what: str
+    found: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"{'met   ' if self.met else 'MISSED'} {self.what}: {self.found}"
+
+
+def bars(rows: Sequence[Row]) -> list[Bar]:
+    """Those that the rows say something about."""
+    of = {(row.scene, row.method): row for row in rows}
+    found: list[Bar] = []
+    for scene in dict.fromkeys(row.scene for row in rows):
+        ours, quarter, peer = (of.get((scene, method)) for method in (OURS, OURS_QUARTER, PEER))
+        if ours is None:
+            continue
+        if peer is not None:
+            found.append(_against(scene, ours, quarter, peer))
+        if scene == "object":
+            found.append(_object(ours))
+        if scene in MOST_UNREGISTERED:
+            found.append(_poses(scene, ours))
+    return found
+
+
+def _against(scene: str, ours: Row, quarter: Row | None, peer: Row) -> Bar:
+    ahead = ours.psnr - peer.psnr
+    text = f"{ahead:+.2f} dB"
+    met = ahead >= BETTER_DB
+    if quarter is not None:
+        text += f", {quarter.psnr - peer.psnr:+.2f} dB in a quarter of the time"
+        met = met or quarter.psnr >= peer.psnr
+    return Bar(f"{scene}: {BETTER_DB:g} dB better than nerfstudio, or as good in a quarter of the time", text, met)
+
+
+def _object(ours: Row) -> Bar:
+    text = f"{ours.psnr:.2f} dB in {ours.seconds:.0f} s and {ours.peak_rss_mib:.0f} MiB"
+    met = ours.psnr >= OBJECT_PSNR and ours.seconds <= OBJECT_SECONDS and ours.peak_rss_mib <= OBJECT_MIB
+    return Bar(f"object: {OBJECT_PSNR} dB in 100 s of training, {OBJECT_MIB} MiB", text, met)
+
+
+def _poses(scene: str, ours: Row) -> Bar:
+    error, memory = ours.reprojection_error_px, ours.poses_peak_rss_mib
+    wanted = ours.images - MOST_UNREGISTERED[scene]
+    met = ours.registered >= wanted and error is not None and error <= REPROJECTION_PX
+    met = met and memory is not None and memory <= POSES_MIB
+    what = f"{scene}: {wanted} of {ours.images} photos placed, {REPROJECTION_PX:g} px, {POSES_MIB} MiB"
+    return Bar(what, f"{ours.registered} photos, {error} px, {memory} MiB", met)

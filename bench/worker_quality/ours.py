@@ -1,0 +1,109 @@
+"""Runs the worker as a user does: `recon run job.yaml`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from demo import places
+
+from .measuring import Usage, run
+from .scenes import Scene
+
+CALIBRATION_STEPS = 80
+"""Enough for a few lines of history after the first, which holds the compilation of the kernels."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A finished run's workspace, and what its training needed."""
+
+    workspace: Path
+    training: Usage
+    evaluation: Usage
+
+    def document(self, path: str) -> dict[str, Any]:
+        return json.loads((self.workspace / path).read_text())
+
+    @property
+    def seconds(self) -> float:
+        """In the training loop."""
+        return self.history[-1]["seconds"]
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        return _history(self.workspace)
+
+    @property
+    def whole_seconds(self) -> float:
+        """All stages, from the photos to the quality report."""
+        names = ("ingest", "poses", "train", "evaluate")
+        return round(sum(self.document(f"stages/{name}.json")["seconds"] for name in names), 1)
+
+
+class Worker:
+    """Runs of one scene in one folder; photos and poses are prepared once."""
+
+    def __init__(self, scene: Scene, photos: Path, folder: Path, threads: int):
+        self.scene, self.photos, self.folder, self.threads = scene, photos, folder, threads
+
+    def seconds_a_step(self) -> float:
+        """Of training on this machine now, from a short one."""
+        self._recon("train", "calibration", steps=CALIBRATION_STEPS, seed=0)
+        lines = _history(self._workspace("train"))
+        return (lines[-1]["seconds"] - lines[0]["seconds"]) / (lines[-1]["step"] - lines[0]["step"])
+
+    def reconstruct(self, steps: int, seed: int) -> Reconstruction:
+        """Train for so many steps and compare with the held-out photos."""
+        workspace = self._workspace("train")
+        mark = workspace / "train" / "history.jsonl"
+        training = self._recon("train", "train", steps=steps, seed=seed, mark=mark)
+        return Reconstruction(workspace, training, self._recon("evaluate", "evaluate", steps=steps, seed=seed))
+
+    def registration(self) -> dict[str, Any]:
+        """`poses/registration.json` of the photos in the size that the scene names for it."""
+        side = self.scene.poses_max_side
+        if side is None:
+            return json.loads((self._workspace("train") / "poses" / "registration.json").read_text())
+        self._recon("poses", "poses", steps=1, seed=0, run_name="poses", max_side=side)
+        return json.loads((self._workspace("poses") / "poses" / "registration.json").read_text())
+
+    def _workspace(self, run_name: str) -> Path:
+        return self.folder / run_name / "workspace"
+
+    def _recon(
+        self,
+        until: str,
+        log: str,
+        *,
+        steps: int,
+        seed: int,
+        run_name: str = "train",
+        max_side: int | None = None,
+        mark: Path | None = None,
+    ) -> Usage:
+        job = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": f"bench-{self.scene.name}"},
+            "spec": {
+                "source": {"uri": str(self.photos)},
+                "images": {"maxSidePixels": max_side or self.scene.max_side},
+                "training": {"steps": steps, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
+                "quality": {"onFailure": "Warn"},
+            },
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{run_name}.yaml"
+        file.write_text(yaml.safe_dump(job, sort_keys=False))
+        out = self.folder / run_name
+        command = [places.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out, "--until", until]
+        return run(command, self.folder / "logs" / f"{log}.log", self.threads, mark)
+
+
+def _history(workspace: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (workspace / "train" / "history.jsonl").read_text().splitlines()]
