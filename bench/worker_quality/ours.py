@@ -15,7 +15,9 @@ from .measuring import Usage, run
 from .scenes import Scene
 
 CALIBRATION_STEPS = 80
-"""Enough for a few lines of history after the first, which holds the compilation of the kernels."""
+"""Enough for a few lines of history."""
+BUSY_SHARE = 0.9
+"""Of its threads' time that training uses on a quiet machine."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,12 @@ class Worker:
         self.scene, self.photos, self.folder, self.threads = scene, photos, folder, threads
 
     def seconds_a_step(self) -> float:
-        """Of training on this machine now, from a short one."""
-        self._recon("train", "calibration", steps=CALIBRATION_STEPS, seed=0)
+        """Of training on this machine, from a short one; about what it would be were nothing else running."""
+        mark = self._workspace("train") / "train" / "history.jsonl"
+        usage = self._recon("train", "calibration", steps=CALIBRATION_STEPS, seed=0, mark=mark)
         lines = _history(self._workspace("train"))
-        return (lines[-1]["seconds"] - lines[0]["seconds"]) / (lines[-1]["step"] - lines[0]["step"])
+        measured = (lines[-1]["seconds"] - lines[0]["seconds"]) / (lines[-1]["step"] - lines[0]["step"])
+        return min(measured, usage.cpu_seconds_after_mark / CALIBRATION_STEPS / (BUSY_SHARE * self.threads))
 
     def reconstruct(self, steps: int, seed: int) -> Reconstruction:
         """Train for so many steps and compare with the held-out photos."""

@@ -35,7 +35,7 @@ OBJECT = COMMON | {
 """One object with masks: in its box, without contraction, over a random background (which alone brings about 4 dB)."""
 
 OPEN = COMMON | {
-    "proposalSamples": [64, 32],
+    "proposalSamples": [48],
     "log2TableSize": 19,
     "maxResolution": 1024,
     "background": "last_sample",
