@@ -1,8 +1,8 @@
 """How nerfstudio's nerfacto is set up for a CPU.
 
 `ns-train nerfacto` as it comes samples 400 points along each of 4096 rays a step, far too much without a GPU. What is
-set here is what did best among the settings tried at equal time on two cores: fewer rays and samples, a coarser grid, a
-learning rate that falls within the time there is, and no pose refinement, for the poses are adjusted already.
+set here makes steps that are worth their time there: fewer rays and samples, a coarser grid, a learning rate that falls
+within the time there is, and no pose refinement, for the poses are adjusted already.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from .scenes import SCENES
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 NAME = "bench-worker"
+PICTURE = "![A held-out photo of each scene, our rendering and nerfstudio's](../bench/results/worker.jpg)"
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -53,5 +54,5 @@ def _poses(rows: Sequence[Row]) -> str:
 
 
 def write(rows: Sequence[Row]) -> None:
-    """Replace the tables of the page."""
-    page.write(PAGE, NAME, tables(rows))
+    """Replace the tables and the picture of the page."""
+    page.write(PAGE, NAME, f"{tables(rows)}\n\n{PICTURE}")
