@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from devcluster.cluster import remove_orphans
 from tests import sharing
 from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image
 
@@ -30,3 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Sharing:
     return sharing.Sharing(config, log)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Of an interrupted run xdist ends the processes before they have stopped their clusters."""
+    if config.getoption("numprocesses", None):
+        remove_orphans()

@@ -19,6 +19,8 @@ from .versions import binaries, clusters_home
 DEFAULT_PORT: Final = 16443
 PORT_STEP: Final = 10
 LAST_PORT: Final = 17400
+PORT: Final = "port"
+"""File with the port of a cluster's API server."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ class Cluster:
         self.root.mkdir(parents=True, exist_ok=True)
         if owner is not None:
             remember(self.root / "owner", owner)
-        chosen = port or free_port()
+        with exclusive("ports"):
+            chosen = port or free_port()
+            (self.root / PORT).write_text(str(chosen))
         try:
             certificates.create(self.root, chosen)
-            (self.root / "port").write_text(str(chosen))
             if with_node:
                 node.create_bridge()
             api = control_plane.start(self.root, programs or binaries(), chosen, reachable_from_pods=with_node)
@@ -79,12 +82,12 @@ class Cluster:
 
     def restart_api_server(self, absent_seconds: float = 0) -> None:
         """As an upgrade of the control plane does; for clusters without a node. Everything else keeps running."""
-        port = int((self.root / "port").read_text())
+        port = int((self.root / PORT).read_text())
         control_plane.restart_apiserver(self.root, binaries(), port, absent_seconds)
 
     def add_kueue(self, say: Callable[[str], None] = print) -> None:
         """Run Kueue's controller too; compiles it first where that has not been done."""
-        port = int((self.root / "port").read_text())
+        port = int((self.root / PORT).read_text())
         kueue.start(self.root, Api(self.root, port), port, build_kueue(say))
 
     def disown(self) -> None:
@@ -128,7 +131,7 @@ class Cluster:
     def _remove_volumes(self) -> None:
         """Delete the content of provisioned volumes; only the API server knows which ones are this cluster's."""
         try:
-            api = Api(self.root, int((self.root / "port").read_text()))
+            api = Api(self.root, int((self.root / PORT).read_text()))
             answer = api.get("/api/v1/persistentvolumes") or {}
         except (OSError, ValueError):
             return
@@ -139,9 +142,11 @@ class Cluster:
 
 
 def free_port() -> int:
-    """The first port from DEFAULT_PORT on at which a control plane can listen."""
+    """The first port from DEFAULT_PORT on at which a control plane can listen, and that no other cluster has chosen:
+    one that is just starting, or whose API server is being restarted, does not listen yet."""
+    chosen = {int(path.read_text()) for path in clusters_home().glob(f"*/{PORT}")}
     for port in range(DEFAULT_PORT, LAST_PORT, PORT_STEP):
-        if control_plane.ports_are_free(port):
+        if port not in chosen and control_plane.ports_are_free(port):
             return port
     raise DevclusterError(f"no free ports for an API server between {DEFAULT_PORT} and {LAST_PORT}")
 
