@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from tests.cluster.operator_process import OperatorProcess
 
+from devcluster.cluster import Cluster
 from reconstruction_api.names import LABEL_CLASS, LABEL_JOB
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import Kube
@@ -90,10 +91,10 @@ async def in_parallel(count: int, make: Callable[[int], Awaitable[Any]]) -> floa
 
 
 async def metric(operator: OperatorProcess, name: str) -> float:
-    """The value of a metric without labels."""
+    """The value of a metric, summed over its labels."""
     async with aiohttp.ClientSession() as session, session.get(f"{operator.url}/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+    return sum(float(line.split()[-1]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -102,9 +103,28 @@ def quantile(values: list[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3)
 
 
-def cpu_seconds(operator: OperatorProcess) -> float:
-    assert operator.process is not None
-    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
+class Meter:
+    """Processor time that everything that takes part has used since the meter was made: the programs of the cluster,
+    the operator, and this process, which makes the load and plays the node."""
+
+    def __init__(self, cluster: Cluster, operator: OperatorProcess | None = None):
+        pids = {name: pid for name, pid in cluster.processes().items() if pid is not None}
+        if operator is not None and operator.process is not None:
+            pids["operator"] = operator.process.pid
+        self._pids = pids | {"benchmark": os.getpid()}
+        self._before = self._seconds()
+
+    def milliseconds_for_each(self, count: int) -> dict[str, float]:
+        """By program, and in all."""
+        used = {name: (now - self._before[name]) / count * 1000 for name, now in self._seconds().items()}
+        return {name: round(each, 2) for name, each in (used | {"all": sum(used.values())}).items()}
+
+    def _seconds(self) -> dict[str, float]:
+        return {name: _cpu_seconds(pid) for name, pid in self._pids.items()}
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

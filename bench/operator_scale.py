@@ -3,8 +3,9 @@
     python -m bench.operator_scale [--jobs 1000] [--steady 100] [--finished 10000] [--out bench/results/operator.json]
 
 Runs the operator's process against real control planes, one for each part, on the machine that also carries etcd, the
-API server, the controllers, this load generator and a fake kubelet that ends the pods. `raw_creates_per_second`, the
-rate at which the same API server takes plain Job creations, is measured beside the rest.
+API server, the controllers, this load generator and a fake kubelet. Pods of the burst and of the crowd run on, as real
+ones would; those of the steady state end at once. `raw_creates_per_second`, the rate at which the same API server takes
+plain Job creations, and `write_costs`, what each kind of write costs without an operator, are measured beside the rest.
 """
 
 from __future__ import annotations
@@ -15,64 +16,77 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.fake_kubelet import FakeKubelet
+from tests.cluster.fake_kubelet import Ending, FakeKubelet, well
 from tests.cluster.operator_process import OperatorProcess, eventually
 from tests.cluster.workbench import JobUnderTest, Workbench, workbench
 
 from devcluster.cluster import Cluster
 from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.worker import WorkerJob
 from reconstruction_operator import paths
 from reconstruction_operator.kube import load_configuration
 
 from .machine import machine
-from .measuring import ChildJobs, Document, Seen, cpu_seconds, in_parallel, metric, peak_rss_mib, quantile
+from .measuring import ChildJobs, Document, Meter, Seen, in_parallel, metric, peak_rss_mib, quantile
 from .picture import draw
 from .population import Remains, fill
 from .report import write
+from .writes import write_costs
 
 STEADY_SECONDS = 1.0
 """Between two jobs in steady state: what the controller manager's own limit of 20 calls a second leaves room for."""
 LATECOMERS = 20
 RESULTS = Path(__file__).parent / "results" / "operator.json"
-API_CALLS = "reconstruction_operator_api_calls_total"
+API_CALLS, QUEUE_DEPTH = "reconstruction_operator_api_calls_total", "reconstruction_operator_queue_depth"
+A_LONG_TIME = 10_000
+PARTS = ("writes", "burst", "steady", "crowd")
 
 
 @dataclass
 class Bench:
     """A fresh control plane with one operator and a kubelet."""
 
+    cluster: Cluster
     work: Workbench
     kubelet: FakeKubelet
-    kubeconfig: Path
     folder: Path
+
+    def meter(self) -> Meter:
+        return Meter(self.cluster, self.work.operator)
 
 
 @asynccontextmanager
-async def bench(purpose: str) -> AsyncIterator[Bench]:
+async def bench(purpose: str, *, with_operator: bool = True) -> AsyncIterator[Bench]:
     """Everything of it is gone afterwards."""
     cluster = Cluster(f"bench-{purpose}-{os.getpid()}")
     try:
         kubeconfig = await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            async with workbench(kubeconfig, folder / "log", log_level="WARNING") as work:
+            async with workbench(kubeconfig, folder / "log", running=with_operator, log_level="WARNING") as work:
                 kubelet = FakeKubelet(work.kube, await load_configuration(str(kubeconfig)), namespace=work.namespace)
                 running = asyncio.create_task(kubelet.run())
                 try:
-                    await work.operator.answers()
+                    if with_operator:
+                        await work.operator.answers()
                     await work.create_profile()
-                    yield Bench(work, kubelet, kubeconfig, folder)
+                    yield Bench(cluster, work, kubelet, folder)
                 finally:
                     running.cancel()
                     await asyncio.gather(running, return_exceptions=True)
     finally:
         await asyncio.to_thread(cluster.down)
+
+
+def runs_on(job: WorkerJob) -> Ending:
+    """A reconstruction takes hours, not milliseconds."""
+    return well(job).lasting(A_LONG_TIME)
 
 
 def succeeded(job: Document) -> bool:
@@ -99,8 +113,8 @@ async def raw_rate(work: Workbench, count: int) -> float:
 
 async def burst(at: Bench, count: int) -> dict[str, Any]:
     """All jobs at once, to the moment when the last child Job is there; and until the last event is written."""
-    work = at.work
-    cpu, calls = cpu_seconds(work.operator), await metric(work.operator, API_CALLS)
+    work, at.kubelet.otherwise = at.work, runs_on
+    meter, calls = at.meter(), await metric(work.operator, API_CALLS)
     asked: dict[str, float] = {}
 
     async def one(number: int) -> None:
@@ -119,7 +133,7 @@ async def burst(at: Bench, count: int) -> dict[str, Any]:
         applied = await in_parallel(count, one)
         await children.until(count)
         await told.until(count)
-    used = cpu_seconds(work.operator) - cpu
+        cpu = meter.milliseconds_for_each(count)
     seconds, all_told = max(children.at.values()) - started, max(told.at.values()) - started
     waits = [moment - asked[name] for name, moment in children.starts.items()]
     return {
@@ -129,16 +143,17 @@ async def burst(at: Bench, count: int) -> dict[str, Any]:
         "p50_start_seconds": quantile(waits, 0.5),
         "p99_start_seconds": quantile(waits, 0.99),
         "api_calls_per_job": round((await metric(work.operator, API_CALLS) - calls) / count, 2),
-        "operator_cpu_milliseconds_per_job": round(used / count * 1000, 2),
+        "operator_cpu_milliseconds_per_job": cpu["operator"],
+        "burst_cpu_milliseconds_per_job": cpu,
         "duplicate_jobs": children.duplicates,
         "_starts": sorted(round(moment - started, 3) for moment in children.at.values()),
     }
 
 
 async def steady(at: Bench, count: int) -> dict[str, Any]:
-    """Jobs come one by one and run to their end: from the last pod's end to the job's status."""
+    """Jobs come one by one and run to their end: from the last pod's end to the job's status. Then the fail-over."""
     work, jobs = at.work, JobUnderTest(at.work, "steady").path.rpartition("/")[0]
-    cpu, calls = cpu_seconds(work.operator), await metric(work.operator, API_CALLS)
+    meter, calls = at.meter(), await metric(work.operator, API_CALLS)
     done, children = Seen(succeeded), ChildJobs()
     async with (
         done.watching(work.kube, jobs),
@@ -153,51 +168,60 @@ async def steady(at: Bench, count: int) -> dict[str, Any]:
         "p50_status_lag_seconds": quantile(lags, 0.5),
         "p99_status_lag_seconds": quantile(lags, 0.99),
         "whole_life_api_calls_per_job": round((await metric(work.operator, API_CALLS) - calls) / count, 1),
-        "whole_life_cpu_milliseconds_per_job": round((cpu_seconds(work.operator) - cpu) / count * 1000, 1),
+        "whole_life_cpu_milliseconds_per_job": meter.milliseconds_for_each(count)["operator"],
         "duplicate_jobs": children.duplicates,
+        "fail_over_seconds": await fail_over(at),
         "_lags": sorted(round(lag, 3) for lag in lags),
     }
 
 
 async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     """Memory with many finished and active jobs; how soon a new process has caught up with them."""
-    work = at.work
-    await create(work, "template")
-    await JobUnderTest(work, "template").until("Succeeded")
-    remains = await Remains.of(JobUnderTest(work, "template"))
+    work, template = at.work, JobUnderTest(at.work, "ended-well")
+    await create(work, template.name)
+    await template.until("Succeeded")
+    remains = await Remains.of(template)
     work.operator.kill()
-    await fill(work, remains, finished)
+    filled = await fill(at.cluster, remains, finished)
+    print(f"{finished} finished jobs are there after {filled:.0f} s", flush=True)
     work.operator.start()
+    await work.operator.answers(seconds=300)
+    at.kubelet.otherwise = runs_on
     children = ChildJobs("prepare")
     async with children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB):
         before = len(children.at)
         await in_parallel(active, lambda number: create(work, f"active-{number}"))
         await children.until(before + active)
         rss = peak_rss_mib(work.operator)
-        seconds = await restart(work, children)
+        seconds, cpu = await restart(at, children, 1 + finished + active)
         return {
             "peak_rss_mib": max(rss, peak_rss_mib(work.operator)),
             "restart_catch_up_seconds": seconds,
+            "restart_cpu_seconds": cpu,
             "duplicate_jobs": children.duplicates,
         }
 
 
-async def restart(work: Workbench, children: ChildJobs) -> float:
-    """Seconds from the start of a new process until jobs that came while none ran have their child Jobs, and every
-    job has been looked at."""
+async def restart(at: Bench, children: ChildJobs, jobs: int) -> tuple[float, dict[str, float]]:
+    """Seconds from the start of a new process until jobs that came while none ran have their child Jobs, every job has
+    been looked at and none waits; and the processor time until then."""
+    work = at.work
     work.operator.kill()
     known = len(children.at)
     await in_parallel(LATECOMERS, lambda number: create(work, f"latecomer-{number}"))
     started = time.monotonic()
     work.operator.start()
+    meter = at.meter()
     await work.operator.answers(seconds=300)
     await children.until(known + LATECOMERS)
 
     async def has_nothing_left() -> bool:
-        return not await metric(work.operator, "reconstruction_operator_queue_depth")
+        looked_at = await metric(work.operator, "reconstructionjob_current")
+        return looked_at == jobs + LATECOMERS and not await metric(work.operator, QUEUE_DEPTH)
 
-    await eventually(has_nothing_left, "the queue is empty", 300)
-    return round(time.monotonic() - started, 2)
+    await eventually(has_nothing_left, "every job was looked at", 300)
+    seconds = {name: round(each / 1000, 1) for name, each in meter.milliseconds_for_each(1).items()}
+    return round(time.monotonic() - started, 2), seconds
 
 
 async def fail_over(at: Bench) -> float:
@@ -205,7 +229,9 @@ async def fail_over(at: Bench) -> float:
     work = at.work
     work.operator.kill()
     flags = {"namespaces": work.namespace, "leader_election": "true", "lease_namespace": work.namespace}
-    replicas = [OperatorProcess(at.kubeconfig, at.folder / name, identity=name, **flags) for name in ("one", "two")]
+    replicas = [
+        OperatorProcess(at.cluster.kubeconfig, at.folder / name, identity=name, **flags) for name in ("one", "two")
+    ]
     children = ChildJobs("prepare")
     selector = f"{LABEL_JOB}=orphan"
     async with children.watching(work.kube, paths.child_jobs(work.namespace), selector):
@@ -230,26 +256,28 @@ async def _is_led(work: Workbench) -> bool:
     return any(each["spec"].get("holderIdentity") for each in leases)
 
 
-async def measure(jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
-    """All figures; `duplicate_jobs` is over all parts."""
+async def writes(at: Bench, count: int) -> dict[str, Any]:
+    """Without an operator: what each of its writes costs, and how many plain Jobs the API server takes."""
+    costs = await write_costs(at.work, at.cluster, count)
+    return {"write_costs": costs, "raw_creates_per_second": round(await raw_rate(at.work, count), 1)}
+
+
+async def measure(parts: list[str], jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
+    """All figures; `duplicate_jobs` is over all parts. Each part has a control plane of its own."""
+    run: dict[str, Callable[[Bench], Awaitable[dict[str, Any]]]] = {
+        "writes": lambda at: writes(at, jobs),
+        "burst": lambda at: burst(at, jobs),
+        "steady": lambda at: steady(at, steady_jobs),
+        "crowd": lambda at: crowd(at, finished, jobs),
+    }
     result: dict[str, Any] = {
-        "machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs, "finished_jobs": finished,
+        "machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs, "finished_jobs": finished, "duplicate_jobs": 0,
     }  # fmt: skip
-    parts: list[dict[str, Any]] = []
-    async with bench("burst") as at:
-        result["raw_creates_per_second"] = round(await raw_rate(at.work, jobs), 1)
-        print(f"raw: {result['raw_creates_per_second']} Jobs created a second; now {jobs} jobs at once", flush=True)
-        parts.append(_told(await burst(at, jobs)))
-    async with bench("steady") as at:
-        print(f"{steady_jobs} jobs one by one, then fail-over", flush=True)
-        parts.append(_told(await steady(at, steady_jobs)))
-        result["fail_over_seconds"] = await fail_over(at)
-    async with bench("crowd") as at:
-        print(f"fail-over {result['fail_over_seconds']} s; now {jobs} jobs beside {finished} finished ones", flush=True)
-        parts.append(_told(await crowd(at, finished, jobs)))
-    for part in parts:
-        part["duplicate_jobs"] += result.get("duplicate_jobs", 0)
-        result |= part
+    for name in parts:
+        async with bench(name, with_operator=name != "writes") as at:
+            print(f"{name} ...", flush=True)
+            figures = _told(await run[name](at))
+        result |= figures | {"duplicate_jobs": result["duplicate_jobs"] + figures.get("duplicate_jobs", 0)}
     return result
 
 
@@ -265,8 +293,12 @@ def main() -> None:
     parser.add_argument("--steady", type=int, default=100, help="jobs that come one by one")
     parser.add_argument("--finished", type=int, default=10_000, help="jobs that ended before")
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--only", choices=PARTS, help="measure one part, show its figures and write nothing")
     given = parser.parse_args()
-    result = asyncio.run(measure(given.jobs, given.steady, given.finished))
+    parts = [given.only] if given.only else list(PARTS)
+    result = asyncio.run(measure(parts, given.jobs, given.steady, given.finished))
+    if given.only:
+        return
     given.out.parent.mkdir(parents=True, exist_ok=True)
     draw(result.pop("_starts"), result.pop("_lags"), result, given.out.with_suffix(".svg"))
     given.out.write_text(json.dumps(result, indent=2) + "\n")

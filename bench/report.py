@@ -30,7 +30,26 @@ def table(figures: dict[str, Any]) -> str:
     }
     where = f"{machine['cores']} cores shared with etcd, the API server, its controllers and the load generator"
     lines = [f"| {where} | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_costs(figures)])
+
+
+def _costs(figures: dict[str, Any]) -> list[str]:
+    """Where the processor time goes: each kind of write by itself, then a job of the burst."""
+    writes: dict[str, Any] = figures["write_costs"]
+    head = "| ms of processor time | API server | etcd | controllers, scheduler | operator | benchmark | all |"
+    rows = [
+        _row(f"one {name}" if name[0].isupper() else name, each["cpu_milliseconds"]) for name, each in writes.items()
+    ]
+    burst = _row("**a job of the burst**", figures["burst_cpu_milliseconds_per_job"])
+    return [head, "|---|---|---|---|---|---|---|", *rows, burst]
+
+
+def _row(name: str, spent: dict[str, float]) -> str:
+    controllers = spent["kube-controller-manager"] + spent["kube-scheduler"]
+    numbers = (
+        spent["kube-apiserver"], spent["etcd"], controllers, spent.get("operator", 0), spent["benchmark"], spent["all"],
+    )  # fmt: skip
+    return f"| {name} | {' | '.join(f'{number:.1f}' for number in numbers)} |"
 
 
 def write(figures: dict[str, Any]) -> None:

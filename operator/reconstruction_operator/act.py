@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
 from .events import Recorder
@@ -77,13 +78,7 @@ class Actor:
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
         """Even a status without a difference is refused when the job is not what it was."""
-        status = plan.status or job.status
-        document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        metadata = {
-            "name": job.key.name, "namespace": job.key.namespace,
-            "uid": job.uid, "resourceVersion": job.resource_version,
-        }  # fmt: skip
-        body = {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": document}
+        body = status_document(job, plan.status or job.status)
         try:
             answer = await self._kube.request(
                 "PUT", paths.job_status(job.key), body=body, query={"fieldManager": MANAGER}, brief=True
@@ -92,7 +87,7 @@ class Actor:
             if error.conflict or error.not_found:
                 raise Outdated(str(error)) from error
             raise
-        self._store.see_written_status(answer, document)
+        self._store.see_written_status(answer, body["status"])
 
     async def _ensure(self, job: JobView, path: str, manifest: Document) -> Document:
         try:
@@ -137,6 +132,15 @@ class Actor:
             if not (error.not_found or error.conflict):
                 raise
         _log.info("deleted", extra=_about(job) | {"object": path})
+
+
+def status_document(job: JobView, status: ReconstructionJobStatus) -> Document:
+    """What is written to the job's status subresource: refused unless the job is still what was looked at."""
+    metadata = {
+        "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
+    }  # fmt: skip
+    document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": document}
 
 
 def _about(job: JobView) -> dict[str, str]:

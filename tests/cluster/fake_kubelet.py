@@ -73,12 +73,13 @@ DISRUPTED = Ending(5, None, "Error", ({"type": "DisruptionTarget", "status": "Tr
 
 @dataclass
 class FakeKubelet:
-    """Runs until cancelled. `scripts` says by the job's name how its pods end, well where it says nothing, and may be
-    changed at any time; `seen` lists the orders of all pods that were started."""
+    """Runs until cancelled. `scripts` says by the job's name how its pods end, `otherwise` where it says nothing; both
+    may be changed at any time. `seen` lists the orders of all pods that were started."""
 
     kube: Kube
     configuration: Configuration
     scripts: dict[str, Script] = field(default_factory=dict)
+    otherwise: Script = well
     node: str = "fake-node"
     namespace: str = ""
     """Run the pods of this namespace only; all pods when empty."""
@@ -172,7 +173,7 @@ class FakeKubelet:
         self.seen.append(order)
         started = _now()
         await self._status(pod, "Running", {"running": {"startedAt": started}})
-        ending = self.scripts.get(order.name, well)(order)
+        ending = self.scripts.get(order.name, self.otherwise)(order)
         if ending.exit_code is None:
             return
         await asyncio.sleep(ending.seconds)

@@ -38,6 +38,11 @@ class Cluster:
         """Administrator's access from this machine."""
         return self.root / "admin.kubeconfig"
 
+    @property
+    def etcd_url(self) -> str:
+        """Where the running cluster's etcd answers, from this machine and without credentials."""
+        return control_plane.etcd_url(self._port())
+
     def up(
         self,
         *,
@@ -82,12 +87,11 @@ class Cluster:
 
     def restart_api_server(self, absent_seconds: float = 0) -> None:
         """As an upgrade of the control plane does; for clusters without a node. Everything else keeps running."""
-        port = int((self.root / PORT).read_text())
-        control_plane.restart_apiserver(self.root, binaries(), port, absent_seconds)
+        control_plane.restart_apiserver(self.root, binaries(), self._port(), absent_seconds)
 
     def add_kueue(self, say: Callable[[str], None] = print) -> None:
         """Run Kueue's controller too; compiles it first where that has not been done."""
-        port = int((self.root / PORT).read_text())
+        port = self._port()
         kueue.start(self.root, Api(self.root, port), port, build_kueue(say))
 
     def disown(self) -> None:
@@ -113,14 +117,13 @@ class Cluster:
         """Whether the cluster runs pods."""
         return recall(self.root / "kubelet.pid") is not None
 
-    def processes(self) -> dict[str, bool]:
-        """Names of the cluster's programs, and whether each one runs."""
+    def processes(self) -> dict[str, int | None]:
+        """Names of the cluster's programs, each with its pid while it runs."""
         names = (*control_plane.PROCESSES, *node.PROCESSES, kueue.PROCESS)
-        return {
-            name: recall(self.root / f"{name}.pid") is not None
-            for name in names
-            if (self.root / f"{name}.log").exists()
-        }
+        return {name: recall(self.root / f"{name}.pid") for name in names if (self.root / f"{name}.log").exists()}
+
+    def _port(self) -> int:
+        return int((self.root / PORT).read_text())
 
     def _stop(self) -> None:
         kueue.stop(self.root)
@@ -131,7 +134,7 @@ class Cluster:
     def _remove_volumes(self) -> None:
         """Delete the content of provisioned volumes; only the API server knows which ones are this cluster's."""
         try:
-            api = Api(self.root, int((self.root / PORT).read_text()))
+            api = Api(self.root, self._port())
             answer = api.get("/api/v1/persistentvolumes") or {}
         except (OSError, ValueError):
             return

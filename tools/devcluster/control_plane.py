@@ -74,8 +74,13 @@ def restart_apiserver(root: Path, programs: Path, port: int, absent_seconds: flo
     api.wait("a ready API server", lambda api: api.get("/readyz") == "ok", root / "kube-apiserver.log")
 
 
+def etcd_url(port: int) -> str:
+    """Where etcd answers beside the API server of this port."""
+    return f"http://127.0.0.1:{port + 1000}"
+
+
 def _start_etcd(root: Path, programs: Path, port: int) -> None:
-    client, peer = f"http://127.0.0.1:{port + 1000}", f"http://127.0.0.1:{port + 1001}"
+    client, peer = etcd_url(port), f"http://127.0.0.1:{port + 1001}"
     spawn(
         root,
         "etcd",
@@ -96,7 +101,7 @@ def _start_apiserver(root: Path, programs: Path, port: int, bind_address: str) -
         root,
         "kube-apiserver",
         programs / "kube-apiserver",
-        f"--etcd-servers=http://127.0.0.1:{port + 1000}",
+        f"--etcd-servers={etcd_url(port)}",
         f"--bind-address={bind_address}",
         f"--advertise-address={NODE_IP}",
         f"--secure-port={port}",
