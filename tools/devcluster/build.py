@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from .errors import DevclusterError
 from .locks import exclusive
-from .processes import run
+from .processes import garbage_collection, run
 from .versions import COMPONENTS, ETCD, KUBERNETES, KUEUE, OLDEST_GO, binaries
 
 MODULES = Path(__file__).parent / "modules"
@@ -57,12 +57,6 @@ def kueue_definitions() -> list[Path]:
     return sorted(Path(folder, "config", "components", "crd", "bases").glob("*.yaml"))
 
 
-def _garbage_collection() -> dict[str, str]:
-    """The compiler spends a sixth of its time collecting garbage; with memory to spare it need not."""
-    spare = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {"GOGC": "400"} if spare > 8 * 2**30 else {}
-
-
 def is_built() -> bool:
     """Whether the cache holds every program."""
     return not _missing(*COMPONENTS, "etcd", "pause")
@@ -81,7 +75,7 @@ def _version_flags() -> str:
 
 def _compile(module: str, packages: dict[str, str], linker_flags: str = "") -> None:
     """Build packages of a module, each under the name of its program; none gets its name half-written."""
-    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"} | _garbage_collection()
+    environment = os.environ | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"} | garbage_collection()
     # nobody debugs these programs: leaving out what a debugger reads saves a twentieth of the compiler's work
     flags = ["-trimpath", "-pgo=off", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {linker_flags}".strip()]
     with TemporaryDirectory(dir=binaries()) as folder:

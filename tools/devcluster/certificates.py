@@ -35,8 +35,22 @@ def create(root: Path, port: int) -> None:
     pki = root / "pki"
     pki.mkdir(parents=True)
     pki.chmod(0o700)
-    authority = ["-x509", "-keyout", "ca.key", "-out", "ca.crt", "-days", _DAYS, "-subj", "/CN=devcluster"]
-    run("openssl", "req", *_NEW_KEY, *authority, folder=pki)
+    # the API server verifies the authority's signature at every request, which is three times as fast with RSA
+    authority = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        _DAYS,
+        "-subj",
+        "/CN=devcluster",
+    ]
+    run("openssl", "req", *authority, folder=pki)
     run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "sa.key", folder=pki)
     run("openssl", "ec", "-in", "sa.key", "-pubout", "-out", "sa.pub", folder=pki)
     for name, (subject, extensions) in CERTIFICATES.items():

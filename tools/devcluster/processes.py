@@ -35,6 +35,13 @@ def recall(path: Path) -> int | None:
     return int(pid) if start_time(int(pid)) == began else None
 
 
+def garbage_collection() -> dict[str, str]:
+    """Environment of Go programs: they spend a sixth to a fifth of their time collecting garbage, and with memory to
+    spare they need not."""
+    memory = dict(line.split()[:2] for line in Path("/proc/meminfo").read_text().splitlines())
+    return {"GOGC": "400", "GOMEMLIMIT": "3GiB"} if int(memory["MemAvailable:"]) > 8 * 2**20 else {}
+
+
 def spawn(folder: Path, name: str, *command: object) -> None:
     """Start a program in a session of its own, with its output in `folder/name.log` and its pid in `folder/name.pid`.
 
@@ -48,6 +55,7 @@ def spawn(folder: Path, name: str, *command: object) -> None:
             stderr=log,
             start_new_session=True,
             cwd=folder,
+            env=os.environ | garbage_collection(),
         )
     remember(folder / f"{name}.pid", process.pid)
 
