@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-map-type": "atomic"}
+"""JSON schema of an object with one writer: server-side apply replaces it as a whole, as it does a plain list."""
 
 BROKEN_RULES = "broken_rules"
 """Type of the pydantic error that carries every broken rule of a model, as `ctx["rules"]`: (field, message) pairs."""

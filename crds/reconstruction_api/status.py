@@ -5,12 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .base import ApiModel, DecimalString, Timestamp
 from .lifecycle import CancellationStatus, RetentionStatus
 from .notifications import Delivery
-from .rules import KeyedBy
+from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
 from .worker import Artifact, Checkpoint, Failure
 
@@ -31,6 +31,8 @@ class ConditionType(StrEnum):
 
 class Condition(ApiModel):
     """One aspect of the job, in the form every Kubernetes tool understands (metav1.Condition)."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     type: str = Field(max_length=316)
     """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling,
@@ -147,27 +149,30 @@ class ProfileSnapshot(ApiModel):
 class ReconstructionJobStatus(ApiModel):
     """Where the job stands; written by the operator only."""
 
+    # Conditions can be merged one by one, as everywhere in Kubernetes; each of them, and all the rest, is replaced as a
+    # whole, so that the API server need not compare and record who owns each member at every write.
+
     observed_generation: int | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
     """Aspects of the job. `Succeeded` says whether it is over and how: `kubectl wait --for=condition=Succeeded`."""
     stage: str | None = None
     """Stage that runs now, or the last that ran."""
-    progress: JobProgress | None = None
+    progress: JobProgress | None = Field(default=None, json_schema_extra=ATOMIC)
     """Live numbers of the running stage."""
-    stages: Annotated[list[StageStatus], KeyedBy("name")] = Field(default_factory=list[StageStatus])
+    stages: list[StageStatus] = Field(default_factory=list[StageStatus])
     """Every stage, in running order."""
-    runs: Annotated[list[ClassRun], KeyedBy("resource_class")] = Field(default_factory=list[ClassRun])
+    runs: list[ClassRun] = Field(default_factory=list[ClassRun])
     """Attempts of each resource class; the operator's memory across restarts."""
-    metrics: dict[str, str | int] = Field(default_factory=dict)
+    metrics: dict[str, str | int] = Field(default_factory=dict, json_schema_extra=ATOMIC)
     """Measured numbers: psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
-    checkpoints: Annotated[list[Checkpoint], KeyedBy("name")] = Field(default_factory=list[Checkpoint])
+    checkpoints: list[Checkpoint] = Field(default_factory=list[Checkpoint])
     """The latest states of the training in the workspace, oldest first; a stopped job resumes from the last."""
-    artifacts: Annotated[list[Artifact], KeyedBy("name")] = Field(default_factory=list[Artifact])
+    artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     """Files that the job delivered."""
-    failure: Failure | None = None
+    failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)
     """Why the job failed, or why its last attempt did; absent while all is well."""
-    profile: ProfileSnapshot | None = None
+    profile: ProfileSnapshot | None = Field(default=None, json_schema_extra=ATOMIC)
     """The profile that the job runs with."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""

@@ -143,11 +143,16 @@ def test_lists_that_are_maps_merge_by_their_key():
         "spec.exports": ["format"],
         "spec.notifications": ["url"],
         "status.conditions": ["type"],
-        "status.stages": ["name"],
-        "status.runs": ["resourceClass"],
-        "status.checkpoints": ["name"],
-        "status.artifacts": ["name"],
     }
+
+
+def test_the_rest_of_a_status_has_one_owner_who_replaces_it_as_a_whole():
+    status = schema_of(crd.JOB)["properties"]["status"]["properties"]
+    for name in ("progress", "metrics", "failure", "profile"):
+        assert status[name]["x-kubernetes-map-type"] == "atomic"
+    for name in ("stages", "runs", "checkpoints", "artifacts"):
+        assert status[name]["x-kubernetes-list-type"] == "atomic"
+    assert status["conditions"]["items"]["x-kubernetes-map-type"] == "atomic"
 
 
 def test_kubectl_get_shows_how_a_job_stands():
