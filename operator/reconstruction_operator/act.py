@@ -140,7 +140,14 @@ def status_document(job: JobView, status: ReconstructionJobStatus) -> Document:
         "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
     }  # fmt: skip
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": document}
+    for name in ("stages", "runs"):
+        document[name] = [_without_empty(each) for each in document[name]]
+    return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}
+
+
+def _without_empty(document: Document) -> Document:
+    """Every field is work for the API server, at this write and whenever the object is read."""
+    return {name: value for name, value in document.items() if value not in ("", [], {})}
 
 
 def _about(job: JobView) -> dict[str, str]:

@@ -21,7 +21,7 @@ _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "Regis
 _HOPELESS_PULL_REASONS = ("InvalidImageName",)
 _SETUP_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
-_SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=10)
 """Pods appear, volumes are bound and containers are set up within this time; if not, the cluster is asked why."""
 _AGAIN = timedelta(seconds=60)
 
@@ -42,6 +42,10 @@ class Waiting:
     """Look again then."""
     inquiries: tuple[Inquiry, ...] = ()
     """Objects of which the cluster may say more."""
+
+
+ON_ITS_WAY = ("Pending", "The pod is being created.")
+"""Reason and message from the request for a pod until there is more to say of it: each other word would be a write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +181,7 @@ def _queued(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
 def _without_pod(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
     """The Job controller has not made the pod yet: it is slow, or the API server refuses the pod."""
     said = observed.explanations.get(child.uid)
-    waiting = Waiting("Pending", "The pod is being created.")
-    return _inquired(waiting, said and not_created(said), Inquiry("Job", child.uid), child.created, now)
+    return _inquired(Waiting(*ON_ITS_WAY), said and not_created(said), Inquiry("Job", child.uid), child.created, now)
 
 
 def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
@@ -189,6 +192,8 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
         text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
         return Failed(failure("SourceNotFound", text)) if now >= until else Waiting("SourceNotFound", text, until=until)
+    if not message and not pod.unscheduled_reason and pod.created is not None and now < pod.created + SOON:
+        return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
     obstacle = unscheduled(message)
@@ -227,8 +232,8 @@ def _inquired(
     """The same, with what the cluster says of it; it is asked when the wait is longer than usual, and then again."""
     if isinstance(obstacle, Obstacle):
         waiting = replace(waiting, reason=obstacle.code, message=obstacle.message)
-    if since is not None and now < since + _SOON:
-        return replace(waiting, until=since + _SOON)
+    if since is not None and now < since + SOON:
+        return replace(waiting, until=since + SOON)
     return replace(waiting, until=now + _AGAIN, inquiries=(inquiry,))
 
 

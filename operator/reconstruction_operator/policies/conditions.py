@@ -17,7 +17,7 @@ from reconstruction_api.status import ClassRun, Condition, ConditionType, StageS
 from ..model import Observed
 from ..times import format_time
 from .advance import Situation
-from .attempt import Running, Waiting
+from .attempt import ON_ITS_WAY, Running, Waiting
 from .cancel import told
 from .children import Blocked
 from .heartbeat import CODE, silence
@@ -91,7 +91,7 @@ def _admitted(observed: Observed, situation: Situation, obstacle: Blocked | None
         return Fact(outcome.scheduled, outcome.reason, outcome.message)
     if obstacle is not None:
         return Fact(False, obstacle.reason, obstacle.message)
-    return Fact(False, "Pending", f"The {_class(situation)} pod is being created.")
+    return Fact(False, *ON_ITS_WAY)
 
 
 def _suspended(situation: Situation) -> Fact:
@@ -138,8 +138,9 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
-    if isinstance(situation.outcome, Waiting) and not situation.outcome.scheduled:
-        return Fact(True, "Waiting", situation.outcome.message)
+    outcome = situation.outcome
+    if isinstance(outcome, Waiting) and not outcome.scheduled and (outcome.reason, outcome.message) != ON_ITS_WAY:
+        return Fact(True, "Waiting", outcome.message)
     if obstacle is not None and not isinstance(situation.outcome, Running | Waiting):
         return Fact(True, "Waiting", obstacle.message)
     return Fact(True, "Progressing", _activity(run))

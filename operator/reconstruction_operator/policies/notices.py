@@ -27,9 +27,12 @@ def notices(
     before: ReconstructionJobStatus, after: ReconstructionJobStatus, situation: Situation,
     created: tuple[EnsureClaim | CreateJob, ...],
 ) -> tuple[Notice, ...]:  # fmt: skip
-    """In the order in which things happened."""
+    """In the order in which things happened. A job that is accepted and started at once is told of once: an Event is a
+    write like any other, and thousands of jobs may come at the same time."""
     result: list[Notice] = []
-    if _turned(before, after, ConditionType.ACCEPTED, "True"):
+    starts = any(isinstance(action, CreateJob) for action in created)
+    accepted = _turned(before, after, ConditionType.ACCEPTED, "True")
+    if accepted and not starts:
         result.append(Notice(False, "Accepted", situation.acceptance.message))
     if _changed_reason(before, after, ConditionType.ACCEPTED):
         result.append(Notice(True, situation.acceptance.reason, situation.acceptance.message))
@@ -43,10 +46,9 @@ def notices(
     if _turned(before, after, ConditionType.SUSPENDED, "False") and before.conditions:
         result.append(Notice(False, "Resumed", "The job goes on."))
     run = situation.current
-    if run is not None and any(isinstance(action, CreateJob) for action in created):
-        result.append(
-            Notice(False, "Started", f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}.")
-        )
+    if run is not None and starts:
+        text = f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}."
+        result.append(Notice(False, "Started", f"{text} {situation.acceptance.message}" if accepted else text))
     result.extend(_about_cancellation(before, situation))
     _, reason, message = _condition(after, ConditionType.STALLED)
     if reason == WORKER_SILENT != _condition(before, ConditionType.STALLED)[1]:

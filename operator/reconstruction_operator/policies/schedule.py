@@ -10,9 +10,9 @@ from reconstruction_api.status import ReconstructionJobStatus, StageState
 from ..model import Observed
 from . import lost
 from .advance import Situation
-from .attempt import Waiting
+from .attempt import SOON, Absent, Waiting
 from .cancel import lapse_time
-from .children import Blocked
+from .children import Blocked, may_start
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
 from .notify import is_told, next_attempts
@@ -35,6 +35,8 @@ def next_check(
             moments.append(None if obstacle.asks == "all" else obstacle.until)
         if isinstance(situation.outcome, Waiting):
             moments.append(situation.outcome.until)
+        if isinstance(situation.outcome, Absent) and obstacle is None and may_start(situation):
+            moments.append(now + SOON)  # no watch tells of a pod that is not made
     known = [moment for moment in moments if moment is not None]
     return min(known) if known else None
 

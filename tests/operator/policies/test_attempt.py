@@ -14,11 +14,13 @@ from ..builders import (
     NOW,
     PREPARE,
     actions,
+    carried_out,
     cluster_profile,
     condition,
     current,
     ended,
     message,
+    observed,
     pod_of,
     report_of,
     seconds,
@@ -33,6 +35,17 @@ from ..builders import (
 def pending(**container):
     seen = started(PREPARE)
     return with_pod(seen, pod_of(current(seen), "Pending", container=Container(**container)))
+
+
+def test_nothing_is_written_between_the_request_for_a_pod_and_the_schedulers_word() -> None:
+    plan = decide(observed(), NOW)
+    assert plan.next_check == NOW + seconds(10)
+    seen = carried_out(observed(), plan)
+    assert decide(seen, NOW + seconds(1)).status is None
+    seen = with_pod(seen, replace(pod_of(current(seen), "Pending"), scheduled=None))
+    assert decide(seen, NOW + seconds(1)).status is None
+    after, _ = settled(seen, NOW + seconds(11))
+    assert message(after.job.status, "Admitted") == "The pod waits for a node."
 
 
 def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:

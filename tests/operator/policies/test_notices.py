@@ -30,8 +30,15 @@ def told(plan) -> list[tuple[bool, str]]:
     return [(emit.warning, emit.reason) for emit in actions(plan, Emit)]
 
 
-def test_a_new_job_is_accepted_and_started() -> None:
-    assert told(decide(observed(), NOW)) == [(False, "Accepted"), (False, "Started")]
+def test_a_new_job_is_accepted_and_started_in_one_event() -> None:
+    plan = decide(observed(), NOW)
+    assert told(plan) == [(False, "Started")]
+    text = actions(plan, Emit)[0].message
+    assert "Prepare, attempt 1: Job " in text and "Runs with " in text
+
+
+def test_a_job_that_is_accepted_but_not_started_says_so() -> None:
+    assert told(decide(observed(spec_of(suspend=True)), NOW)) == [(False, "Accepted"), (False, "Suspended")]
 
 
 def test_a_refused_job_is_told_once() -> None:
