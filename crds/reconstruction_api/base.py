@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from .rules import Rule, check_rules
 
@@ -75,10 +75,16 @@ class ApiModel(BaseModel):
     rules: ClassVar[tuple[Rule, ...]] = ()
     """Conditions between this model's fields."""
 
-    @model_validator(mode="after")
-    def _meets_its_rules(self) -> Self:
-        check_rules(self.rules, self)
-        return self
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Checks the rules of models that have some; the many others cost nothing."""
+        schema = handler(source)
+        return core_schema.no_info_after_validator_function(cls._meeting_its_rules, schema) if cls.rules else schema
+
+    @classmethod
+    def _meeting_its_rules(cls, model: Self) -> Self:
+        check_rules(cls.rules, model)
+        return model
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -126,9 +126,12 @@ def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
     return StageName(spec.pause_after.lower()) if spec.pause_after is not None else None
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def digest(data: Any) -> str:
     """sha256 of JSON data with sorted keys, in hexadecimal."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(data).encode()).hexdigest()
 
 
 def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:

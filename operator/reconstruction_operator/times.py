@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
+@lru_cache(maxsize=16)
 def format_time(moment: datetime) -> str:
-    """`2026-03-01T12:00:00Z`; fractions of a second are dropped."""
+    """`2026-03-01T12:00:00Z`; fractions of a second are dropped. A decision asks for the same moment many times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
