@@ -53,6 +53,15 @@ def test_a_status_that_was_written_is_known_from_its_metadata_alone_and_its_echo
     assert store.see_job(job(2, stage="train")) is None
 
 
+def test_the_status_of_an_ended_job_is_kept_compressed_and_reads_the_same() -> None:
+    store, stages = Store(), [{"name": "ingest", "state": "Succeeded", "message": "40 photos " * 20}]
+    store.see_job(job(1, stage="report", stages=stages))
+    going_on = len(store.jobs[KEY].status)
+    store.see_job(job(2, stage="report", stages=stages, completionTime="2026-03-01T12:00:00Z"))
+    assert len(store.jobs[KEY].status) < going_on / 2
+    assert job_view(store.jobs[KEY]).status.stages[0].message.startswith("40 photos")
+
+
 def test_the_answer_to_a_write_never_hides_a_newer_change() -> None:
     store = Store()
     store.see_job(job(1))
