@@ -22,7 +22,6 @@ Document = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
 _PAGE = 100
-_LONGEST_LINE_BYTES = 2**21
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 MERGE_PATCH = "application/merge-patch+json"
@@ -139,10 +138,13 @@ class Kube:
         try:
             if answer.status > 299:
                 raise _error(answer.status, await answer.read())
-            async for line in answer.content:
-                if not line.endswith(b"\n"):
-                    raise aiohttp.ClientPayloadError("the connection ended in the middle of an event")
-                yield line
+            begun = b""
+            async for chunk in answer.content.iter_any():
+                *lines, begun = (begun + chunk).split(b"\n")
+                for line in lines:
+                    yield line
+            if begun:
+                raise aiohttp.ClientPayloadError("the connection ended in the middle of an event")
         finally:
             answer.close()
 
@@ -152,9 +154,7 @@ class Kube:
         if self._opened is None:
             tls = RESTClientObject(self._configuration).ssl_context
             connector = aiohttp.TCPConnector(limit=self._connections, ssl=tls)
-            self._opened = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_LONGEST_LINE_BYTES
-            )
+            self._opened = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._opened
 
     def _url(self, path: str, query: dict[str, str] | None) -> URL:
