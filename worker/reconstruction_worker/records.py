@@ -25,7 +25,7 @@ CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.TRAIN: 2,
     StageName.EVALUATE: 2,
     StageName.MESH: 3,
-    StageName.TEXTURE: 1,
+    StageName.TEXTURE: 2,
     StageName.EXPORT: 1,
     StageName.REPORT: 2,
 }
