@@ -178,7 +178,7 @@ async def steady(at: Bench, count: int) -> dict[str, Any]:
 async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     """Memory with many finished and active jobs; how soon a new process has caught up with them."""
     work, template = at.work, JobUnderTest(at.work, "ended-well")
-    await create(work, template.name)
+    await template.create()  # its spec must not hold its name: the copies' results are for the same settings
     await template.until("Succeeded")
     remains = await Remains.of(template)
     work.operator.kill()
