@@ -8,7 +8,7 @@ GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator bench-worker chaos fuzz sbom
+.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000
 # One more than the processors, up to a point: the tests of the clusters mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
@@ -45,6 +45,9 @@ bench-worker: setup ## Quality, time and memory of reconstructions on a CPU besi
 
 chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONSTRUCTION_CHAOS_SECONDS)
 	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py
+
+interrupts: setup ## SIGTERM and SIGKILL at 20 random moments of whole runs (RECONSTRUCTION_INTERRUPTIONS, _SEED)
+	RECONSTRUCTION_INTERRUPTIONS=$${RECONSTRUCTION_INTERRUPTIONS:-20} $(VENV) -m pytest -s tests/e2e/test_interruptions.py
 
 lint: setup ## ruff, pyright, import contracts, generated files
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(LINTS)

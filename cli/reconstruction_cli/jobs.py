@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.manifests import JobManifest
 from reconstruction_api.source import Source
 from reconstruction_api.validation import parse_job
@@ -92,3 +93,15 @@ def check_engine(name: str) -> None:
 
     if name not in (known := available()):
         raise unavailable(name, list(known))
+
+
+def check_hardware(spec: ReconstructionJobSpec) -> None:
+    """Raises GPUUnavailable for a job that can't do without a GPU, where this machine has none for it: hours may pass
+    until its training asks for one."""
+    from reconstruction_worker.engines.registry import engine_spec
+
+    engine = engine_spec(spec.engine)
+    if engine.needs_gpu or spec.training.device is Device.CUDA:
+        from reconstruction_worker.engines.nerf.device import choose_device  # takes seconds: it imports torch
+
+        choose_device(spec.training.device, engine)

@@ -16,7 +16,7 @@ from reconstruction_worker.process import StopRequest
 
 from .display import display_for
 from .failure import print_failure
-from .jobs import Places, check_engine, local_source, parse_folders, read_job
+from .jobs import Places, check_engine, check_hardware, local_source, parse_folders, read_job
 from .results import deliver
 from .words import size
 
@@ -37,6 +37,7 @@ def run_locally(
     stages = _stages_until(until, graph_of(job.spec))
     if any(stage.name is StageName.TRAIN for stage in stages):
         check_engine(job.spec.engine)
+        check_hardware(job.spec)
     out = out if out is not None else Path("out") / job.metadata.name
     places = Places(job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent)
     photos = source if source is not None else local_source(job.spec.source, places)

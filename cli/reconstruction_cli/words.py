@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.worker import Progress
+from reconstruction_api.worker import Progress, Trend
 
 
 def duration(seconds: float) -> str:
@@ -35,6 +35,9 @@ def details(progress: Progress) -> str:
         parts.append(f"loss {progress.loss:.4f}")
     if progress.psnr is not None:
         parts.append(f"PSNR {progress.psnr:.1f} dB")
+    if progress.held_out_psnr is not None:
+        levelled = ", levelled off" if progress.trend is Trend.LEVELLED_OFF else ""
+        parts.append(f"held out {progress.held_out_psnr:.1f} dB{levelled}")
     if progress.memory_bytes:
         parts.append(size(progress.memory_bytes))
     if progress.eta_seconds is not None:

@@ -115,7 +115,7 @@ _KINDS = (
     ErrorKind("LicenseNotAccepted", _V, False, "The engine's licence has not been accepted.",
               "Ask the platform team to accept the licence by name in the profile, or choose another engine."),
     ErrorKind("GPUUnavailable", _R, True, "No usable GPU was found.",
-              "Set spec.training.device to CPU or Auto, or use a profile with GPU nodes."),
+              "Set spec.training.device to Auto, use a profile with GPU nodes, or choose an engine that needs none."),
     ErrorKind("GPUOutOfMemory", _R, True, "The GPU's memory was exhausted.",
               "Lower spec.images.maxSidePixels, or use a profile with a larger GPU."),
     ErrorKind("HostOutOfMemory", _R, True, "The pod exceeded its memory limit.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -56,19 +56,51 @@ class Device(StrEnum):
     CPU = "CPU"
 
 
+class TrainingPreset(StrEnum):
+    PRODUCTION = "Production"
+    DEVELOPMENT = "Development"
+
+
+PRESET_STEPS: Final = {
+    TrainingPreset.PRODUCTION: (30_000, 6000),
+    TrainingPreset.DEVELOPMENT: (3000, 1000),
+}
+"""Steps of a training that names none: on a GPU, and on a CPU."""
+
+
 class Training(ApiModel):
     """How the engine is trained."""
 
-    steps: int = Field(default=30000, ge=1, le=1_000_000)
-    """Optimisation steps."""
+    preset: TrainingPreset = TrainingPreset.PRODUCTION
+    """`Production` for results to deliver; `Development` for a first look on small hardware: a smaller model and, where
+    `steps` is unset, fewer steps."""
+    steps: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Optimisation steps. When unset, 30000 on a GPU and 6000 on a CPU; with preset `Development` 3000 and 1000."""
+    time_budget_seconds: int | None = Field(default=None, ge=10, le=31_536_000)
+    """How long training should take at most: once the speed on this hardware is known, as many steps are planned as fit
+    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline."""
+    early_stopping: bool = False
+    """Training ends when the held-out views have levelled off (no gain of 0.05 dB in five looks, about thirty of which
+    are spread over a training), and the state that showed them best becomes the result."""
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
+    rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)
+    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splatfacto)
+    do not use it."""
+    gradient_accumulation: int = Field(default=1, ge=1, le=64)
+    """A step is computed in so many parts whose gradients are added up: the same step in less memory, a little slower.
+    More parts are taken where memory demands it. splatfacto takes so many photos for each step."""
     checkpoint_every_steps: int = Field(default=1000, ge=10, le=100_000)
-    """A checkpoint is written after this many steps, and when the pod is asked to stop."""
+    """A checkpoint is written after this many steps and when the pod is asked to stop; with early stopping also
+    whenever the held-out views look better than before."""
     keep_checkpoints: int = Field(default=2, ge=1, le=100)
-    """How many of the latest checkpoints stay in the workspace."""
+    """How many of the latest checkpoints stay in the workspace, beside the one that shows the held-out views best."""
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of every random choice in training."""
+
+    def planned_steps(self, *, on_gpu: bool) -> int:
+        """How long to train on a device, in steps."""
+        return self.steps or PRESET_STEPS[self.preset][0 if on_gpu else 1]
 
 
 class Mesh(ApiModel):

@@ -28,6 +28,9 @@ class EngineImage(ApiModel):
     license: LicenseName | None = None
     """Licence of the engine, as in acceptedLicenses; jobs with an engine whose licence is not accepted are refused at
     once. Where unset the worker checks the one that the engine declares."""
+    gpu_only: bool | None = None
+    """Whether the engine works on a GPU only: jobs with it are refused at once where `gpu` asks for none. Need not be
+    set for the engines that come with the worker."""
 
 
 class Toleration(TypedDict, total=False):

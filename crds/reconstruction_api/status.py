@@ -12,7 +12,7 @@ from .lifecycle import CancellationStatus, RetentionStatus
 from .notifications import Delivery
 from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
-from .worker import Artifact, Checkpoint, Failure
+from .worker import Artifact, Checkpoint, Failure, Trend
 
 
 class ConditionType(StrEnum):
@@ -94,12 +94,28 @@ class JobProgress(ApiModel):
     """Loss of the latest step."""
     psnr: DecimalString | None = None
     """Peak signal-to-noise ratio of the training batch in decibels; held-out views are in `metrics`."""
+    held_out_psnr: DecimalString | None = None
+    """The same of small pictures of the held-out views, when they were last looked at."""
+    held_out_ssim: DecimalString | None = None
+    """Structural similarity of those pictures."""
+    held_out_lpips: DecimalString | None = None
+    """Perceptual distance of those pictures, where the worker has its weights."""
+    trend: Trend | None = None
+    """Improving, or LevelledOff once the held-out views have gained nothing in five looks."""
+    steps_per_second: DecimalString | None = None
+    """Optimisation steps each second."""
     rays_per_second: int | None = None
     """Camera rays trained on each second."""
     gpu_memory_bytes: int | None = None
     """GPU memory in use."""
+    gpu_percent: int | None = None
+    """Share of time in which the GPU was at work, 0-100."""
     memory_bytes: int | None = None
     """Resident memory of the stage's process."""
+    cpu_percent: int | None = None
+    """Processor time of the stage's process; 100 is one core."""
+    disk_free_bytes: int | None = None
+    """Left in the workspace."""
     message: str = ""
     """What the stage is doing, for people."""
     last_update_time: Timestamp | None = None

@@ -7,6 +7,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any, cast
 
 from pydantic import Field
@@ -153,6 +154,13 @@ class StageResult(ApiModel):
     """One line for people: `38 of 40 photos registered`."""
 
 
+class Trend(StrEnum):
+    """Whether training still gains something."""
+
+    IMPROVING = "Improving"
+    LEVELLED_OFF = "LevelledOff"
+
+
 class Progress(ApiModel):
     """A live update of a running stage."""
 
@@ -170,12 +178,28 @@ class Progress(ApiModel):
     """Loss of the latest step."""
     psnr: float | None = None
     """Of the training batch, in decibels."""
+    held_out_psnr: float | None = None
+    """Of small pictures of the held-out views, in decibels."""
+    held_out_ssim: float | None = None
+    """Structural similarity of the same pictures."""
+    held_out_lpips: float | None = None
+    """Perceptual distance of the same pictures, where its weights are there."""
+    trend: Trend | None = None
+    """Whether the held-out views still become better; None before the first look at them."""
+    steps_per_second: float | None = None
+    """Optimisation steps each second."""
     rays_per_second: float | None = None
     """Camera rays trained on each second."""
     gpu_memory_bytes: int | None = None
     """GPU memory in use."""
+    gpu_percent: float | None = None
+    """Share of time in which the GPU was at work."""
     memory_bytes: int | None = None
     """Resident memory of the stage's process."""
+    cpu_percent: float | None = None
+    """Processor time of the stage's process; 100 is one core."""
+    disk_free_bytes: int | None = None
+    """Left in the workspace."""
     message: str = ""
     """What the stage is doing, for people."""
 

@@ -74,7 +74,7 @@ def test_what_does_not_touch_the_result_runs_nothing_again(change: dict[str, Any
 
 
 def test_writing_a_default_down_changes_nothing():
-    assert changed(training={"steps": 30000}, exports=[{"format": "GLB"}]) == set()
+    assert changed(training={"seed": 42}, exports=[{"format": "GLB"}]) == set()
 
 
 def test_digests_are_the_same_in_every_process():

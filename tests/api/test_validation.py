@@ -192,7 +192,7 @@ def test_anchors_that_multiply_are_stopped():
 
 def test_an_empty_field_takes_its_default_as_in_the_api_server():
     spec = parse_job(job("source: {uri: a}\ntraining:\nactiveDeadlineSeconds: null\n")).spec
-    assert (spec.training.steps, spec.active_deadline_seconds) == (30000, None)
+    assert (spec.training.seed, spec.training.steps, spec.active_deadline_seconds) == (42, None, None)
 
 
 def test_an_empty_field_is_known_or_a_mistake_all_the_same():

@@ -95,6 +95,27 @@ def test_bad_yaml(recon: Recon, tmp_path: Path, extra: str, code: str, words: st
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("  engine: splatfacto\n", "the engine splatfacto needs a GPU"),
+        ("  engine: splatfacto\n  training: {device: CPU}\n", "works on a GPU only"),
+        ("  training: {device: CUDA}\n", "spec.training.device is CUDA"),
+    ],
+)
+def test_a_job_that_needs_a_gpu_is_refused_at_once_without_one(
+    recon: Recon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: str, words: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    job = tmp_path / "job.yaml"
+    job.write_text(JOB % one_image(tmp_path) + extra)
+    answer = recon("run", job, "--out", tmp_path / "out")
+    assert answer.status == 4
+    assert answer.err.startswith("GPUUnavailable")
+    assert words in answer.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_claim_needs_a_folder_that_stands_for_it(recon: Recon, tmp_path: Path) -> None:
     write_photos(tmp_path / "disk" / "statue", 3)
     job = tmp_path / "job.yaml"

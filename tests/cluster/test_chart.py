@@ -58,7 +58,7 @@ def attributes(verb: str, resource: str, namespace: str) -> dict[str, str]:
 def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
     profile = release.get("clusterreconstructionprofile/default")
     assert profile is not None
-    assert [engine["name"] for engine in profile["spec"]["engines"]] == ["nerfacto"]
+    assert [engine["name"] for engine in profile["spec"]["engines"]] == ["nerfacto", "vanilla-nerf"]
     job = {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",

@@ -125,7 +125,7 @@ def test_the_server_fills_in_what_the_models_say(job: Any):
 
 def test_a_field_left_empty_takes_its_default(job: Any):
     stored = job("empty", training=None, activeDeadlineSeconds=None, quality={"minPSNR": None})["spec"]
-    assert (stored["training"]["steps"], stored["quality"]["minPSNR"]) == (30000, "25")
+    assert (stored["training"]["seed"], stored["quality"]["minPSNR"]) == (42, "25")
     assert "activeDeadlineSeconds" not in stored
 
 
@@ -286,7 +286,12 @@ VALUES: dict[str, list[Any]] = {
     "poses.minRegisteredPercent": NUMBERS,
     "engine": [None, "splatfacto", "Splatfacto", "", "-a"],
     "training": [None, {}, [], 3, {"step": 5}],
+    "training.preset": [*WORDS, "Development"],
     "training.steps": NUMBERS,
+    "training.timeBudgetSeconds": NUMBERS,
+    "training.earlyStopping": SWITCHES,
+    "training.raysPerStep": NUMBERS,
+    "training.gradientAccumulation": NUMBERS,
     "training.device": WORDS,
     "training.seed": NUMBERS,
     "mesh.targetFaces": NUMBERS,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class DrivenRun:
     job: Document
     photos: Path
     output: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the run, beside those of this process."""
 
     @property
     def out(self) -> Path:
@@ -59,6 +61,21 @@ class DrivenRun:
                 kill_session(process.pid)
             self.output = process.communicate()[0]
 
+    def interrupt_after(self, seconds: float, number: signal.Signals) -> int | None:
+        """Run for a while, then send a signal: SIGKILL to every process of the run, any other one to its leader. The
+        exit status; None when the run was over before."""
+        with self._start() as process:
+            try:
+                self.output = process.communicate(timeout=seconds)[0]
+                return None
+            except subprocess.TimeoutExpired:
+                if number is signal.SIGKILL:
+                    kill_session(process.pid)
+                else:
+                    process.send_signal(number)
+                self.output = process.communicate(timeout=RUN_SECONDS)[0]
+        return process.returncode
+
     def record(self, stage: str) -> Document:
         """The record that a stage left when it had ended well."""
         return json.loads((self.workspace / "stages" / f"{stage}.json").read_text())
@@ -69,7 +86,7 @@ class DrivenRun:
         arguments = ["run", self.folder / "job.yaml", "--out", self.out, "--volume", f"{claim}={self.photos}"]
         return subprocess.Popen(
             [sys.executable, "-m", "reconstruction_cli", *map(str, arguments)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places.packages()))},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places.packages()))} | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -22,7 +22,7 @@ from .stage import folder_of
 CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.INGEST: 2,
     StageName.POSES: 3,
-    StageName.TRAIN: 2,
+    StageName.TRAIN: 3,
     StageName.EVALUATE: 2,
     StageName.MESH: 3,
     StageName.TEXTURE: 2,

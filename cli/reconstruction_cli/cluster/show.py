@@ -98,6 +98,8 @@ def live_progress(job: Job) -> Progress | None:
         eta_seconds=progress.eta_seconds,
         loss=float(progress.loss) if progress.loss else None,
         psnr=float(progress.psnr) if progress.psnr else None,
+        held_out_psnr=float(progress.held_out_psnr) if progress.held_out_psnr else None,
+        trend=progress.trend,
         memory_bytes=progress.memory_bytes,
         message=progress.message,
     )

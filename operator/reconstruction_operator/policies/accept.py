@@ -15,6 +15,7 @@ from reconstruction_api.status import ConditionType, ProfileSnapshot, Reconstruc
 from reconstruction_api.worker import Failure
 
 from ..model import Observed, ProfileView
+from .hardware import missing_gpu
 from .limits import excess
 from .renewal import is_renewed
 
@@ -94,6 +95,8 @@ def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
         )
     if (reason := excess(spec, profile, pinned.name)) is not None:
         return _refused(*reason)
+    if missing := missing_gpu(spec, profile, pinned.name):
+        return _refused("GPUUnavailable", missing)
     return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile)
 
 

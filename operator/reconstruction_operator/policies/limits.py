@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.quantities import byte_count
 from reconstruction_api.worker import SourceLimits
@@ -16,8 +16,9 @@ def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tupl
         return "LicenseNotAccepted", (
             f"spec.engine: the licence of {spec.engine!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
         )
+    steps = spec.training.planned_steps(on_gpu=spec.training.device is not Device.CPU)
     problem = (
-        _above("training.steps", spec.training.steps, profile.limits.max_steps)
+        _above("training.steps", steps, profile.limits.max_steps)
         or _above("activeDeadlineSeconds", spec.active_deadline_seconds, profile.limits.max_active_deadline_seconds)
         or _not_offered("queueName", "queue", spec.queue_name, profile.queue_names)
         or _not_offered("priorityClassName", "priority class", spec.priority_class_name, profile.priority_class_names)

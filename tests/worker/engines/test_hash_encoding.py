@@ -3,7 +3,8 @@ import pytest
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
 
-from reconstruction_worker.engines.hash_encoding import accelerate, hash_encode
+from reconstruction_worker.engines.hash_encoding import accelerate, hash_encode, kernels
+from reconstruction_worker.engines.nerf import hull_kernels
 
 
 def encoding(levels: int = 6, log2_size: int = 10) -> HashEncoding:
@@ -67,3 +68,9 @@ def test_accelerating_a_model_keeps_its_parameters_and_results() -> None:
 
 def test_encodings_of_another_width_are_left_alone() -> None:
     assert accelerate(HashEncoding(num_levels=2, features_per_level=4, implementation="torch")) == 0
+
+
+def test_the_machine_code_of_an_earlier_process_is_found() -> None:
+    """numba's cache tells functions apart by their closures, and no two processes have equal ones."""
+    for compiled in (kernels().encode, kernels().scatter, hull_kernels.narrow):
+        assert compiled.py_func.__closure__ is None

@@ -17,7 +17,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_worker.engines.base import Camera
 from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.nerf.model import Losses
-from reconstruction_worker.engines.nerf.trainer import Trainer
+from reconstruction_worker.engines.nerf.ray_trainer import RayTrainer
 from reconstruction_worker.engines.nerfacto import ENGINE
 from reconstruction_worker.engines.nerfacto.settings import CPU
 from reconstruction_worker.quality.metrics import over_white, psnr
@@ -130,17 +130,17 @@ def test_checkpoints_of_other_photos_are_refused(trained: Path, tmp_path: Path) 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, step: int, times: int) -> None:
     """Make the model's parameters NaN when training passes a step, `times` times."""
-    original = Trainer.train_step
+    original = RayTrainer.train_step
     passes = iter(range(times))
 
-    def train_step(trainer: Trainer) -> Losses:
+    def train_step(trainer: RayTrainer) -> Losses:
         if trainer.step == step and next(passes, None) is not None:
             with torch.no_grad():
                 for parameter in trainer.model.module.parameters():
                     parameter.fill_(float("nan"))
         return original(trainer)
 
-    monkeypatch.setattr(Trainer, "train_step", train_step)
+    monkeypatch.setattr(RayTrainer, "train_step", train_step)
 
 
 def test_divergence_is_answered_with_the_last_checkpoint_and_half_the_rate(

@@ -90,6 +90,12 @@ def test_quality_has_its_numbers_at_the_top_level(artifacts: Path) -> None:
     assert quality["registration"]["unregistered"] == ["lost.png"]
 
 
+def test_the_curves_of_training_and_of_the_held_out_views_are_drawn(page: str) -> None:
+    drawn = [attributes["aria-label"] for tag, attributes in Elements(page).found if tag == "svg"]
+    for title in ("PSNR of the training batches, dB", "PSNR of the held-out views, dB", "Loss"):
+        assert title in drawn
+
+
 def test_nothing_outside_the_page_is_asked_for(page: str) -> None:
     elements = Elements(page)
     for tag, attributes in elements.found:

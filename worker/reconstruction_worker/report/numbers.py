@@ -85,7 +85,7 @@ def engine_document(findings: Findings) -> dict[str, Any]:
         "name": findings.engine.get("engine", findings.spec.engine),
         "licence": findings.engine.get("licence"),
         "device": findings.engine.get("device"),
-        "steps": findings.engine.get("steps", findings.spec.training.steps),
+        "steps": findings.engine.get("step"),
     }
 
 

@@ -162,9 +162,17 @@ def _picture(folder: Path, name: str, kind: str) -> Path | None:
 
 def _charts(history: list[Document]) -> list[Chart]:
     steps = [line["step"] for line in history]
-    psnr = line_chart("PSNR of the training batches, dB", steps, [line.get("psnr", float("nan")) for line in history])
-    loss = line_chart("Loss", steps, [line.get("loss", float("nan")) for line in history], logarithmic=True)
-    return [chart for chart in (psnr, loss) if chart is not None]
+
+    def curve(title: str, key: str, *, logarithmic: bool = False) -> Chart | None:
+        return line_chart(title, steps, [line.get(key, float("nan")) for line in history], logarithmic)
+
+    charts = (
+        curve("PSNR of the training batches, dB", "psnr"),
+        curve("PSNR of the held-out views, dB", "heldOutPsnr"),
+        curve("Loss", "loss", logarithmic=True),
+        curve("SSIM of the held-out views", "heldOutSsim"),
+    )
+    return [chart for chart in charts if chart is not None]
 
 
 def _photos_line(findings: Findings, quality: Document) -> str:

@@ -15,7 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...files import sha256_of, sync_folder, write_atomically
 
-FORMAT = 2
+FORMAT = 3
 _NAME = re.compile(r"step-(\d{6,})\.ckpt")
 
 
@@ -26,10 +26,11 @@ class CheckpointStore:
         self.folder = folder
         self.keep = keep
 
-    def save(self, step: int, state: dict[str, Any]) -> Path:
-        """Write a checkpoint, then remove all but the latest `keep`. `state` holds tensors and plain data only."""
+    def save(self, step: int, state: dict[str, Any], best: int | None = None) -> Path:
+        """Write a checkpoint, then remove all but the latest `keep` and the one of step `best`. `state` holds tensors
+        and plain data only."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"step-{step:06d}.ckpt"
+        file = self.file(step)
         temporary = file.with_suffix(".tmp")
         with temporary.open("wb") as stream:
             torch.save({"format": FORMAT, "step": step, **state}, stream)
@@ -39,8 +40,16 @@ class CheckpointStore:
         write_atomically(_checksum_file(file), sha256_of(temporary) + "\n")
         temporary.replace(file)
         sync_folder(self.folder)
-        self._prune()
+        self._prune(best)
         return file
+
+    def file(self, step: int) -> Path:
+        """Where the checkpoint of a step is, or would be."""
+        return self.folder / f"step-{step:06d}.ckpt"
+
+    def has(self, step: int) -> bool:
+        """Whether there is a checkpoint of that step; it may be damaged."""
+        return self.file(step).exists()
 
     def files(self) -> list[Path]:
         """Checkpoints from the oldest to the newest."""
@@ -56,10 +65,12 @@ class CheckpointStore:
                 continue
         return None
 
-    def _prune(self) -> None:
+    def _prune(self, best: int | None) -> None:
+        kept = self.file(best) if best is not None else None
         for file in self.files()[: -self.keep]:
-            file.unlink()
-            _checksum_file(file).unlink(missing_ok=True)
+            if file != kept:
+                file.unlink()
+                _checksum_file(file).unlink(missing_ok=True)
 
 
 def load_checkpoint(file: Path, device: str = "cpu") -> dict[str, Any]:

@@ -13,8 +13,12 @@ from ..base import EngineSpec
 def choose_device(wanted: Device, spec: EngineSpec) -> torch.device:
     """The device for `spec.training.device`; raises GPUUnavailable when CUDA was asked for, or is needed by the engine,
     and there is none with enough free memory."""
-    if wanted is Device.CPU and not spec.needs_gpu:
-        return torch.device("cpu")
+    if wanted is Device.CPU:
+        if not spec.needs_gpu:
+            return torch.device("cpu")
+        raise ReconstructionError(
+            "GPUUnavailable", f"spec.training.device is CPU, but the engine {spec.name} works on a GPU only."
+        )
     if not torch.cuda.is_available():
         if wanted is Device.AUTO and not spec.needs_gpu:
             return torch.device("cpu")

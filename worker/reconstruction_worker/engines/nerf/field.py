@@ -20,10 +20,12 @@ class RadianceField:
     """Renders a `RayModel`. `depth` is the distance at which half of the ray's opacity is reached (the median): unlike
     the mean it lies on a surface also at the edge between a near and a far one."""
 
-    def __init__(self, model: RayModel, bounds: Bounds, device: torch.device):
+    def __init__(self, model: RayModel, bounds: Bounds, device: torch.device, chunk: int | None = None):
+        """`chunk` is how many rays are rendered at once."""
         self.model = model
         self.bounds = bounds.to(device)
         self.device = device
+        self.chunk = chunk or CHUNK[device.type]
         model.module.eval()
 
     @torch.inference_mode()
@@ -31,8 +33,8 @@ class RadianceField:
         count = camera.width * camera.height
         rig = CameraRig([camera], self.device)
         rgb, alpha, depth = (np.zeros((count, channels), np.float32) for channels in (3, 1, 1))
-        for start in range(0, count, CHUNK[self.device.type]):
-            pixels = torch.arange(start, min(start + CHUNK[self.device.type], count), device=self.device)
+        for start in range(0, count, self.chunk):
+            pixels = torch.arange(start, min(start + self.chunk, count), device=self.device)
             view = torch.zeros_like(pixels)
             rows = pixels.div(camera.width, rounding_mode="floor")
             origins, directions = rig.rays(view, pixels - rows * camera.width, rows)

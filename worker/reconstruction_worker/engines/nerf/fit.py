@@ -1,13 +1,14 @@
-"""What every radiance-field engine does with a stage: train in its folder, resume there, and load from there."""
+"""What every engine of a radiance field does with a stage: train in its folder, resume there, load from there."""
 
 from __future__ import annotations
 
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,45 +20,77 @@ from reconstruction_api.stages import StageName, digest
 
 from ...files import write_atomically
 from ...stage import StageContext, StageOutput
-from ..base import Camera, EngineSpec
+from ..base import Camera, EngineSpec, Field
 from .checkpoints import CheckpointStore, load_checkpoint
 from .device import choose_device
 from .extent import ground_box
-from .field import RadianceField
 from .hull import carve
-from .keypoints import Keypoints, find_ground, find_keypoints
+from .looks import HeldOutViews
 from .loop import TrainingLoop
-from .model import RayModel
-from .pixels import PhotoPixels
 from .rays import Bounds, Box
+from .room import check_room
 from .scene import PosedPhoto, Scene, read_scene
 from .split import Split, choose_split, given_split
-from .trainer import Schedule, Trainer
+from .trainer import Trainer
 
 Settings = dict[str, Any]
-"""Plain JSON data. Has at least `raysPerStep`, `firstRate` and `lastRate`; the rest is the engine's own."""
-
-DeriveSettings = Callable[[Scene, Bounds, Training, torch.device], Settings]
-BuildModel = Callable[[Settings, Bounds, torch.device], RayModel]
+"""Plain JSON data. Has at least `steps` and `raysPerStep`; the rest is the engine's own."""
 
 MANIFEST = "engine.json"
 
 
-class RadianceEngine:
-    """An engine made of a way to choose settings for a scene and a way to build a model from them."""
+@dataclass(frozen=True)
+class Setup:
+    """All that a training begins with."""
 
-    def __init__(self, spec: EngineSpec, derive_settings: DeriveSettings, build_model: BuildModel):
+    scene: Scene
+    photos: Sequence[PosedPhoto]
+    """Those to train on."""
+    pictures: Sequence[NDArray[np.uint8]]
+    """Their pixels, [H, W, 3] or [H, W, 4]."""
+    bounds: Bounds
+    settings: Settings
+    training: Training
+    device: torch.device
+
+    @property
+    def cameras(self) -> list[Camera]:
+        return [photo.camera for photo in self.photos]
+
+
+class Method(Protocol):
+    """What makes an engine: how it is set up for a scene, how it trains, and what it shows."""
+
+    def check(self) -> None:
+        """Raises EngineUnavailable when its libraries can't work here. Called after the device was chosen."""
+        ...
+
+    def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
+        """`training.steps` is set."""
+        ...
+
+    def trainer(self, setup: Setup) -> Trainer: ...
+
+    def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
+        """The scene of a checkpoint that one of its trainers has saved."""
+        ...
+
+
+class RadianceEngine:
+    """An engine made of a method."""
+
+    def __init__(self, spec: EngineSpec, method: Method):
         self.spec = spec
-        self._derive_settings = derive_settings
-        self._build_model = build_model
+        self._method = method
 
     def fit(self, context: StageContext) -> StageOutput:
         """Train on `poses/`; leave checkpoints, `split.json`, `history.jsonl` and `engine.json`."""
         started = time.monotonic()
         training = context.spec.training
+        device = choose_device(training.device, self.spec)
+        self._method.check()
         scene = read_scene(context.workspace)
         self._check_count(len(scene.photos))
-        device = choose_device(training.device, self.spec)
         context.folder.mkdir(parents=True, exist_ok=True)
         shares = {photo.name: photo.share for photo in scene.photos if photo.share is not None}
         split = given_split(shares) or choose_split([photo.name for photo in scene.photos])
@@ -69,52 +102,49 @@ class RadianceEngine:
         split.write(context.folder / "split.json")
 
         photos = [scene.photo(name) for name in split.train]
+        check_room(photos)
         pictures = [photo.pixels() for photo in photos]
-        cameras = [photo.camera for photo in photos]
-        # A training goes on with what it began with, also on another machine or after an upgrade.
-        bounds = Bounds.from_state(checkpoint["bounds"]) if checkpoint else _bounds(scene, cameras, pictures)
-        settings = checkpoint["settings"] if checkpoint else self._derive_settings(scene, bounds, training, device)
-        keypoints = _keypoints(scene, photos, bounds)
+        if checkpoint is not None:  # a training goes on with what it began with, also on another machine
+            bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
+        else:
+            bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
+            resolved = training.model_copy(update={"steps": training.planned_steps(on_gpu=device.type == "cuda")})
+            settings = self._method.settings(scene, bounds, resolved, device)
+        context.advance(0, "setting up the training")
         _seed(training.seed)
-        trainer = Trainer(
-            self._build_model(settings, bounds, device),
-            PhotoPixels(cameras, pictures, bounds, device, training.seed, keypoints),
-            Schedule(training.steps, settings["raysPerStep"], settings["firstRate"], settings["lastRate"]),
-            device,
-        )
-        if checkpoint is not None:
-            trainer.restore(checkpoint)
-        resumed_at = trainer.step
+        trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
+        views = HeldOutViews([scene.photo(name) for name in split.held_out], settings["raysPerStep"])
         constants = {"belongs_to": belongs_to, "settings": settings, "bounds": bounds.state()}
-        TrainingLoop(context, trainer, store, constants).run()
+        loop = TrainingLoop(context, trainer, store, views, constants)
+        if checkpoint is not None:
+            loop.restore(checkpoint)
+        resumed_at = trainer.step
+        loop.run()
 
+        best = loop.levelling
         manifest = {
             "engine": self.spec.name,
             "licence": self.spec.licence,
             "device": device.type,
-            "step": trainer.step,
-            "checkpoint": f"checkpoints/{store.files()[-1].name}",
+            "step": loop.result_step,
+            "trainedSteps": trainer.step,
+            "checkpoint": f"checkpoints/{store.file(loop.result_step).name}",
+            "best": {"step": best.best_step, "heldOutPsnr": round(best.best_psnr, 3)} if best.best_step else None,
             "settings": settings,
         }
         write_atomically(context.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-        message = f"{trainer.step} steps on {_device_name(device)} in {time.monotonic() - started:.0f} s"
-        if resumed_at:
-            message += f", resumed at step {resumed_at}"
-        return StageOutput(message=message, metrics={"steps": trainer.step, "heldOutImages": len(split.held_out)})
+        return StageOutput(
+            message=_message(loop, device, time.monotonic() - started, resumed_at),
+            metrics={"steps": loop.result_step, "heldOutImages": len(split.held_out)},
+        )
 
-    def load(self, folder: Path, workspace: Path, device: str) -> RadianceField:
+    def load(self, folder: Path, workspace: Path, device: str) -> Field:
         """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
         except (OSError, ValueError) as error:
             raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
-        where = torch.device(device)
-        checkpoint = load_checkpoint(folder / manifest["checkpoint"])
-        bounds = Bounds.from_state(checkpoint["bounds"])
-        model = self._build_model(checkpoint["settings"], bounds, where)
-        model.module.load_state_dict(checkpoint["model"])
-        model.restore_schedule(checkpoint["model_schedule"])
-        return RadianceField(model, bounds, where)
+        return self._method.field(load_checkpoint(folder / manifest["checkpoint"]), torch.device(device))
 
     def _check_count(self, count: int) -> None:
         spec = self.spec
@@ -125,11 +155,22 @@ class RadianceEngine:
             )
 
 
+def _message(loop: TrainingLoop, device: torch.device, seconds: float, resumed_at: int) -> str:
+    trainer = loop.trainer
+    parts = [f"{trainer.step} steps on {_device_name(device)} in {seconds:.0f} s"]
+    if trainer.step < loop.total:
+        parts.append(f"ended early: the held-out views were best after step {loop.result_step}")
+    if resumed_at:
+        parts.append(f"resumed at step {resumed_at}")
+    return ", ".join(parts)
+
+
 def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Split) -> str:
     """Digest of what a checkpoint depends on: other photos or another seed need a new training."""
     return digest(
         {
             "engine": spec.name,
+            "preset": training.preset,
             "steps": training.steps,
             "seed": training.seed,
             "train": split.train,
@@ -148,13 +189,6 @@ def _bounds(scene: Scene, cameras: Sequence[Camera], pictures: Sequence[NDArray[
         opaque = [picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], 255) for picture in pictures]
         hull = carve(cameras, opaque, scene.box)
     return Bounds(scene.near, scene.far, _corners(scene.box), hull)
-
-
-def _keypoints(scene: Scene, photos: Sequence[PosedPhoto], bounds: Bounds) -> list[Keypoints]:
-    """What the sparse points say about distances; of one object the visual hull says more."""
-    if scene.bounded:
-        return []
-    return [find_keypoints(scene, photos), *([find_ground(scene, photos)] if bounds.box else [])]
 
 
 def _corners(box: NDArray[np.float64]) -> Box:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import cv2
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..base import Camera
-from ..compiled import compiled
 
 RESOLUTION = 128
 """Cells along each side of the box."""
@@ -63,9 +61,11 @@ class VisualHull:
         return self._narrow_by_torch(origins, directions, near, far)
 
     def _narrow_compiled(self, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        from .hull_kernels import narrow  # numba takes a second to import
+
         result = torch.empty(len(origins), 2)
         arguments = (origins, directions, near, far, self.occupied, self._low(), self._cells_a_unit(), result)
-        _narrowing()(*(tensor.contiguous().numpy() for tensor in arguments))
+        narrow(*(tensor.contiguous().numpy() for tensor in arguments), STEPS)
         return result[:, :1], result[:, 1:]
 
     def _narrow_by_torch(self, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,36 +137,3 @@ def _widened(alpha: NDArray[np.uint8], camera: Camera, cell: float, box: NDArray
     reach = math.ceil(margin + 0.5 * cell * max(camera.fx, camera.fy) / nearest)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return cv2.dilate((alpha > 0).astype(np.uint8), disc) > 0
-
-
-@cache
-def _narrowing() -> Any:
-    """Compiled `narrow(origins, directions, near, far, occupied, low, cells_a_unit, result)`; fills `result` [N, 2]."""
-    import numba
-
-    @numba.njit(fastmath=True)
-    def occupied_at(origin, direction, distance, cells, low, cells_a_unit):  # pragma: no cover - compiled
-        side = cells.shape[0]
-        x = int((origin[0] + direction[0] * distance - low[0]) * cells_a_unit[0])
-        y = int((origin[1] + direction[1] * distance - low[1]) * cells_a_unit[1])
-        z = int((origin[2] + direction[2] * distance - low[2]) * cells_a_unit[2])
-        return cells[min(max(x, 0), side - 1), min(max(y, 0), side - 1), min(max(z, 0), side - 1)]
-
-    def narrow(origins, directions, near, far, cells, low, cells_a_unit, result):  # pragma: no cover - compiled
-        for ray in numba.prange(origins.shape[0]):
-            origin, direction = origins[ray], directions[ray]
-            start, step = near[ray, 0], (far[ray, 0] - near[ray, 0]) / np.float32(STEPS)
-            first, last = STEPS, -1
-            if step > 0:
-                for index in range(STEPS):
-                    if occupied_at(origin, direction, start + step * (index + 0.5), cells, low, cells_a_unit):
-                        first = index
-                        break
-                for index in range(STEPS - 1, first - 1, -1):
-                    if occupied_at(origin, direction, start + step * (index + 0.5), cells, low, cells_a_unit):
-                        last = index
-                        break
-            result[ray, 0] = start + step * first if last >= 0 else start
-            result[ray, 1] = start + step * (last + 1) if last >= 0 else start
-
-    return compiled(narrow)

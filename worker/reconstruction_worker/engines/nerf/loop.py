@@ -1,112 +1,165 @@
-"""The training loop: checkpoints, progress, history, stopping when asked, and one retreat when training diverges."""
+"""The training loop: looks at the held-out views, checkpoints, progress, history, an early end where nothing is gained
+any more, stopping when asked, and one retreat when training diverges."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-import psutil
-import torch
-
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.worker import Progress
+from reconstruction_api.worker import Progress, Trend
 
 from ...stage import StageContext, Stopped
 from .checkpoints import CheckpointStore
+from .history import History, Measurement
+from .levelling import Levelling
+from .looks import HeldOutViews, Look, steps_between_looks
 from .model import Losses
+from .planning import TimePlan
+from .system import SystemSampler
 from .trainer import Trainer
 
 REPORT_EVERY_STEPS = 20
 DIVERGED_RATE_FACTOR = 0.5
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One line of `history.jsonl`."""
+@dataclass
+class _Window:
+    """Since when speed is measured."""
 
     step: int
-    loss: float
-    psnr: float
-    """Of the batch, in decibels."""
-    rate: float
-    seconds: float
-    """Spent in training up to this step, in this process."""
-    rays_per_second: float
-
-
-class History:
-    """`train/history.jsonl`: how training went, one JSON object a line."""
-
-    def __init__(self, file: Path, first_step: int):
-        """Lines after `first_step` were written by a process that was killed before its next checkpoint."""
-        self.file = file
-        lines = file.read_text().splitlines() if file.exists() else []
-        kept = [line for line in lines if _step_of(line) <= first_step]
-        file.write_text("".join(f"{line}\n" for line in kept))
-
-    def add(self, measurement: Measurement) -> None:
-        line = {
-            "step": measurement.step,
-            "loss": round(measurement.loss, 6),
-            "psnr": round(measurement.psnr, 2),
-            "lr": measurement.rate,
-            "seconds": round(measurement.seconds, 2),
-            "raysPerSecond": round(measurement.rays_per_second),
-        }
-        with self.file.open("a") as stream:
-            stream.write(json.dumps(line) + "\n")
+    time: float
 
 
 class TrainingLoop:
     """Runs a trainer to its last step.
 
-    `constants` are stored in each checkpoint: what it belongs to and how it was set up.
+    `constants` are stored in each checkpoint: what it belongs to and how it was set up. `views` are looked at now and
+    then; without any, training can't level off.
     """
 
-    def __init__(self, context: StageContext, trainer: Trainer, store: CheckpointStore, constants: dict[str, Any]):
+    def __init__(
+        self,
+        context: StageContext,
+        trainer: Trainer,
+        store: CheckpointStore,
+        views: HeldOutViews,
+        constants: dict[str, Any],
+    ):
         self.context = context
         self.trainer = trainer
         self.store = store
+        self.views = views
         self.constants = constants
+        self.levelling = Levelling()
+        self.plan = TimePlan(context.spec.training.time_budget_seconds)
+        self.planned = self.plan.budget is None
+        self.spent_before = 0.0
+        """Seconds of training in earlier processes, up to the checkpoint that this one began with."""
         self.started = time.monotonic()
+        self.system = SystemSampler(context.workspace, trainer.device)
+        self.last_look: Look | None = None
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.trainer.restore(checkpoint)
+        self._restore_own(checkpoint)
+
+    @property
+    def is_done(self) -> bool:
+        """At the last step, or levelled off where that is to end the training."""
+        levelled_off = self.levelling.trend is Trend.LEVELLED_OFF
+        return self.trainer.step >= self.total or (self.context.spec.training.early_stopping and levelled_off)
+
+    @property
+    def total(self) -> int:
+        return self.trainer.schedule.steps
+
+    @property
+    def result_step(self) -> int:
+        """Of the checkpoint that is the result."""
+        best = self.levelling.best_step
+        return best if self.context.spec.training.early_stopping and best is not None else self.trainer.step
 
     def run(self) -> None:
         """Train until done. Raises Stopped (after a checkpoint) and TrainingDiverged."""
-        trainer, total = self.trainer, self.trainer.schedule.steps
+        trainer = self.trainer
         if trainer.step == 0:
             self._save()
-        history = History(self.context.folder / "history.jsonl", trainer.step)
+        history = self._history()
         self.started = time.monotonic()
-        window_start, window_time = trainer.step, self.started
-        while trainer.step < total:
+        window = _Window(trainer.step, self.started)
+        look_every = steps_between_looks(self.total, REPORT_EVERY_STEPS)
+        while not self.is_done:
             losses = trainer.train_step()
+            self._plan()
             stopping = self.context.stop_requested()
-            saving = trainer.step % self.context.spec.training.checkpoint_every_steps == 0
-            ending = trainer.step == total
-            measured = trainer.step % REPORT_EVERY_STEPS == 0
-            if not (stopping or saving or ending or measured):
+            ending = trainer.step >= self.total
+            looking = len(self.views) > 0 and (ending or trainer.step % look_every == 0)
+            regular = ending or trainer.step % self.context.spec.training.checkpoint_every_steps == 0
+            saving = stopping or regular
+            measuring = looking or ending or trainer.step % REPORT_EVERY_STEPS == 0
+            if not (saving or measuring):
                 continue
-            if not math.isfinite(float(losses.total)) or ((saving or stopping or ending) and not trainer.is_finite()):
+            if not math.isfinite(float(losses.total)) or ((saving or looking) and not trainer.is_finite()):
                 self._retreat()
-                window_start, window_time = trainer.step, time.monotonic()
+                history = self._history()
+                window = _Window(trainer.step, time.monotonic())
                 continue
-            if measured or ending:
-                seconds_a_step = (time.monotonic() - window_time) / (trainer.step - window_start)
-                measurement = self._measure(losses, seconds_a_step)
+            better = False
+            if measuring:
+                seconds_a_step = (time.monotonic() - window.time) / max(1, trainer.step - window.step)
+                look = self._look() if looking else None
+                # Where the best state may become the result, it is worth a checkpoint of its own.
+                kept = regular or self.context.spec.training.early_stopping
+                better = look is not None and self.levelling.add(trainer.step, look.psnr, kept=kept)
+                measurement = self._measure(losses, seconds_a_step, look)
                 history.add(measurement)
                 self._report(measurement, seconds_a_step)
-                window_start, window_time = trainer.step, time.monotonic()
-            if saving or stopping or ending:
+                window = _Window(trainer.step, time.monotonic())
+            if saving or better or self.is_done:
                 self._save()
-            if stopping and not ending:
-                raise Stopped(f"training stopped after step {trainer.step} of {total}; it continues from there")
+            if stopping and not self.is_done:
+                raise Stopped(f"training stopped after step {trainer.step} of {self.total}; it continues from there")
+
+    @property
+    def spent(self) -> float:
+        """Seconds of training so far, in all processes."""
+        return self.spent_before + time.monotonic() - self.started
+
+    def _history(self) -> History:
+        return History(self.context.folder / "history.jsonl", self.trainer.step)
+
+    def _plan(self) -> None:
+        if self.planned:
+            return
+        steps = self.plan.steps(self.trainer.step, self.spent, self.total)
+        if steps is not None:
+            self.trainer.schedule = replace(self.trainer.schedule, steps=steps)
+            self.planned = True
+
+    def _look(self) -> Look:
+        with self.trainer.looking() as field:
+            self.last_look = self.views.look(field)
+        return self.last_look
 
     def _save(self) -> None:
-        self.store.save(self.trainer.step, {**self.trainer.state(), **self.constants})
+        own = {"levelling": self.levelling.state(), "planned": self.planned, "seconds": self._seconds()}
+        state = {**self.trainer.state(), **self.constants, **own}
+        self.store.save(self.trainer.step, state, best=self.levelling.best_step)
+
+    def _seconds(self) -> float:
+        return self.spent if self.trainer.step else 0.0
+
+    def _restore_own(self, checkpoint: dict[str, Any]) -> None:
+        self.levelling = Levelling(**checkpoint["levelling"])
+        if self.levelling.best_step is not None and not self.store.has(self.levelling.best_step):
+            # Only where checkpoints were damaged: the best one is gone, the next look begins anew.
+            self.levelling = Levelling()
+        self.plan, self.planned = TimePlan(self.plan.budget), checkpoint["planned"]
+        self.spent_before = checkpoint["seconds"]
 
     def _retreat(self) -> None:
         """Go back to the last checkpoint with a lower rate; once."""
@@ -118,40 +171,46 @@ class TrainingLoop:
                 f"Training gave values that are not finite at step {step}, also with a lower learning rate.",
                 details={"step": step},
             )
-        self.trainer.restore(checkpoint)
+        spent_before = self.spent_before
+        self.restore(checkpoint)
+        self.spent_before = spent_before  # what was done in vain took its time as well
         self.trainer.rate_factor = DIVERGED_RATE_FACTOR
 
-    def _measure(self, losses: Losses, seconds_a_step: float) -> Measurement:
+    def _measure(self, losses: Losses, seconds_a_step: float, look: Look | None) -> Measurement:
         error = max(float(losses.mean_square_error), 1e-10)
+        steps_per_second = 1 / max(seconds_a_step, 1e-9)
         return Measurement(
             step=self.trainer.step,
             loss=float(losses.total),
             psnr=-10 * math.log10(error),
             rate=self.trainer.rate,
-            seconds=time.monotonic() - self.started,
-            rays_per_second=self.trainer.schedule.rays_per_step / max(seconds_a_step, 1e-9),
+            seconds=self.spent,
+            steps_per_second=steps_per_second,
+            rays_per_second=self.trainer.schedule.rays_per_step * steps_per_second,
+            held_out=look,
         )
 
     def _report(self, measurement: Measurement, seconds_a_step: float) -> None:
-        total = self.trainer.schedule.steps
+        seen, system = self.last_look, self.system.sample()
         self.context.report(
             Progress(
                 stage=self.context.name,
-                percent=100 * measurement.step / total,
+                percent=100 * measurement.step / self.total,
                 step=measurement.step,
-                total_steps=total,
-                eta_seconds=(total - measurement.step) * seconds_a_step,
+                total_steps=self.total,
+                eta_seconds=(self.total - measurement.step) * seconds_a_step,
                 loss=measurement.loss,
                 psnr=measurement.psnr,
+                held_out_psnr=seen.psnr if seen else None,
+                held_out_ssim=seen.ssim if seen else None,
+                held_out_lpips=seen.lpips if seen else None,
+                trend=self.levelling.trend,
+                steps_per_second=measurement.steps_per_second,
                 rays_per_second=measurement.rays_per_second,
-                memory_bytes=psutil.Process().memory_info().rss,
-                gpu_memory_bytes=torch.cuda.max_memory_allocated() if self.trainer.device.type == "cuda" else None,
+                memory_bytes=system.memory_bytes,
+                cpu_percent=system.cpu_percent,
+                gpu_memory_bytes=system.gpu_memory_bytes,
+                gpu_percent=system.gpu_percent,
+                disk_free_bytes=system.disk_free_bytes,
             )
         )
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf  # a line cut short by a kill

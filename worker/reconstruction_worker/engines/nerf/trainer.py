@@ -1,26 +1,15 @@
-"""One optimisation step, and everything that must be saved to continue as if never interrupted."""
+"""What the training loop needs of a way to train: steps, and a state that can be saved."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
 
-from reconstruction_api.errors import ReconstructionError
-
-from ..hash_encoding import hash_tables
-from .checkpoints import random_state, restore_random_state
-from .model import Losses, RayModel
-from .pixels import PhotoPixels
-from .table_adam import TableAdam
-
-EPSILON = 1e-15
-"""Adam's: gradients of hash tables are small (Müller et al. 2022)."""
-
-SMALLEST_PART = 256
-"""Rays below which a batch is not divided any further when memory runs out."""
+from ..base import Field
+from .model import Losses
 
 
 @dataclass(frozen=True)
@@ -37,102 +26,35 @@ class Schedule:
         return self.first_rate * (self.last_rate / self.first_rate) ** (step / self.steps)
 
 
-class Trainer:
-    """Trains a model on random pixels. `step` is the number of steps done."""
+class Trainer(Protocol):
+    """Improves a model step by step."""
 
-    def __init__(self, model: RayModel, pixels: PhotoPixels, schedule: Schedule, device: torch.device):
-        self.model = model
-        self.pixels = pixels
-        self.schedule = schedule
-        self.device = device
-        self.step = 0
-        self.rate_factor = 1.0
-        self.parts = 1
-        self.optimizers = _optimizers(model.module, schedule.first_rate, device)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-        model.module.train()
+    device: torch.device
+    schedule: Schedule
+    step: int
+    """Steps done."""
+    rate_factor: float
+    """What the scheduled learning rate is multiplied with: 1 until training diverged."""
 
     @property
     def rate(self) -> float:
-        return self.schedule.rate(self.step) * self.rate_factor
+        """Learning rate of the next step."""
+        ...
 
     def train_step(self) -> Losses:
-        """Raises GPUOutOfMemory when not even a small part of the batch fits."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.rate
-        self.model.begin_step(self.step)
-        while True:
-            try:
-                losses = self._accumulate_gradients()
-                break
-            except torch.cuda.OutOfMemoryError as error:
-                self._divide_batch(error)
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
-        self.scaler.update()
-        self.model.end_step(self.step)
-        self.step += 1
-        return losses
+        """Raises GPUOutOfMemory or HostOutOfMemory when not even a small part of a step fits."""
+        ...
 
     def is_finite(self) -> bool:
-        return all(bool(torch.isfinite(parameter).all()) for parameter in self.model.module.parameters())
+        """Whether all that was learnt are numbers."""
+        ...
+
+    def looking(self) -> AbstractContextManager[Field]:
+        """The scene as it is now, for as long as the context is open; nothing is trained meanwhile."""
+        ...
 
     def state(self) -> dict[str, Any]:
-        return {
-            "model": self.model.module.state_dict(),
-            "model_schedule": self.model.schedule_state(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "scaler": self.scaler.state_dict(),
-            "rate_factor": self.rate_factor,
-            "pixels_random": self.pixels.random.get_state(),
-            "random": random_state(),
-        }
+        """Tensors and plain data; with `restore`, training goes on as if it had never stopped."""
+        ...
 
-    def restore(self, checkpoint: dict[str, Any]) -> None:
-        self.model.module.load_state_dict(checkpoint["model"])
-        self.model.restore_schedule(checkpoint["model_schedule"])
-        for optimizer, state in zip(self.optimizers, checkpoint["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        self.scaler.load_state_dict(checkpoint["scaler"])
-        self.rate_factor = checkpoint["rate_factor"]
-        self.pixels.random.set_state(checkpoint["pixels_random"].cpu())
-        restore_random_state(checkpoint["random"])
-        self.step = checkpoint["step"]
-
-    def _accumulate_gradients(self) -> Losses:
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        total = error = torch.zeros((), device=self.device)
-        for part in range(self.parts):
-            count = self.schedule.rays_per_step // self.parts
-            count += part < self.schedule.rays_per_step % self.parts
-            rays, colours = self.pixels.sample(count)
-            with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
-                losses = self.model.losses(rays, colours)
-            self.scaler.scale(losses.total / self.parts).backward()
-            total = total + losses.total.detach() / self.parts
-            error = error + losses.mean_square_error.detach() / self.parts
-        return Losses(total, error)
-
-    def _divide_batch(self, error: torch.cuda.OutOfMemoryError) -> None:
-        torch.cuda.empty_cache()
-        if self.schedule.rays_per_step // (2 * self.parts) < SMALLEST_PART:
-            free, total = torch.cuda.mem_get_info()
-            raise ReconstructionError(
-                "GPUOutOfMemory",
-                f"A training step does not fit into the GPU's memory, even in {self.parts} parts.",
-                details={"freeBytes": free, "totalBytes": total},
-            ) from error
-        self.parts *= 2
-
-
-def _optimizers(module: nn.Module, rate: float, device: torch.device) -> list[torch.optim.Optimizer]:
-    """Adam for everything; on the CPU hash tables have their own, which does not visit all of their rows."""
-    tables = {id(table) for table in hash_tables(module)} if device.type == "cpu" else set()
-    parameters = list(module.parameters())
-    others = [parameter for parameter in parameters if id(parameter) not in tables]
-    found: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=rate, eps=EPSILON, fused=True)]
-    if tables:
-        found.append(TableAdam([p for p in parameters if id(p) in tables], lr=rate, eps=EPSILON))
-    return found
+    def restore(self, checkpoint: dict[str, Any]) -> None: ...

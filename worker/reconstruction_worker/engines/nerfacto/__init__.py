@@ -39,10 +39,11 @@ class NerfactoEngine:
 
 def _engine() -> RadianceEngine:
     from ..nerf.fit import RadianceEngine
+    from ..nerf.rays_method import RaysMethod
     from .model import build_model
     from .settings import derive_settings
 
-    return RadianceEngine(SPEC, derive_settings, build_model)
+    return RadianceEngine(SPEC, RaysMethod(derive_settings, build_model))
 
 
 ENGINE = NerfactoEngine()

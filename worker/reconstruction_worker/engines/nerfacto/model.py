@@ -19,6 +19,7 @@ from ..nerf.nerfstudio_rays import ray_bundle
 from ..nerf.offline import without_perceptual_metric
 from ..nerf.pixels import KEYPOINT_SHARE
 from ..nerf.rays import Bounds, Rays
+from .settings import PROPOSAL_LEVELS
 
 DEPTH_WEIGHT = 0.02
 """Weight of the loss at pixels whose distance is known from the sparse points, against the squared error of colours."""
@@ -144,7 +145,7 @@ def _proposal_grids(settings: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "hidden_dim": 16,
             "log2_hashmap_size": settings["proposalLog2TableSize"],
-            "num_levels": 5,
+            "num_levels": PROPOSAL_LEVELS,
             "max_res": min(settings["maxResolution"], resolution),
             "use_linear": False,
         }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.job import Training, TrainingPreset
 
 from ..nerf.rays import UNIFORM_UP_TO, Bounds
 from ..nerf.scene import Scene
@@ -37,6 +37,21 @@ CUDA = {
     "maxResolution": 4096,
 }
 
+DEVELOPMENT = {
+    "cpu": {"raysPerStep": 1024, "maxResolution": 512, "log2TableSize": 17},
+    "cuda": {
+        "raysPerStep": 4096,
+        "proposalSamples": [128, 64],
+        "samples": 32,
+        "log2TableSize": 18,
+        "maxResolution": 2048,
+    },
+}
+"""What the preset `Development` changes: less detail in less time and memory."""
+
+PROPOSAL_LEVELS = 5
+
+SMALLEST_LOG2_TABLE = 14
 COARSEST = 16
 """Cells a side of the coarsest grid."""
 GROWTH = 1.37
@@ -46,6 +61,9 @@ GROWTH = 1.37
 def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     base = CUDA if device.type == "cuda" else CPU if scene.bounded else CPU_OPEN
+    if training.preset is TrainingPreset.DEVELOPMENT:
+        base = base | DEVELOPMENT[device.type]
+    steps = training.planned_steps(on_gpu=device.type == "cuda")
     uniform = bounds.box is not None or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
     finest = min(base["maxResolution"], _finest_useful_resolution(scene, bounds))
     return {
@@ -55,9 +73,27 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
         "firstRate": 1e-2,
         "lastRate": 1e-3,
         "initialSampler": "uniform" if uniform else "piecewise",
-        "annealSteps": min(1000, max(training.steps // 10, 100)),
-        "proposalWarmup": min(5000, max(training.steps // 3, 500)),
+        "annealSteps": min(1000, max(steps // 10, 100)),
+        "proposalWarmup": min(5000, max(steps // 3, 500)),
+        "log2TableSize": min(base["log2TableSize"], _log2_pixels(scene)),
+        "bytesPerRay": _bytes_per_ray(base, device),
     }
+
+
+def _log2_pixels(scene: Scene) -> int:
+    """A table needs no more rows than the photos have pixels: small sets train in less memory."""
+    pixels = sum(photo.camera.width * photo.camera.height for photo in scene.photos)
+    return max(SMALLEST_LOG2_TABLE, math.ceil(math.log2(pixels)))
+
+
+def _bytes_per_ray(base: dict[str, Any], device: torch.device) -> int:
+    """About how much memory a ray takes in a training step. The networks' activations and their gradients count a dozen
+    times; on CUDA nerfstudio's hash encoding keeps about a kilobyte a sample and level besides."""
+    proposals = sum(base["proposalSamples"])
+    activations = (base["samples"] + proposals) * base["hiddenWidth"] * 4 * 12
+    if device.type == "cpu":
+        return activations
+    return activations + 1024 * (base["samples"] * base["levels"] + proposals * PROPOSAL_LEVELS)
 
 
 def _finest_useful_resolution(scene: Scene, bounds: Bounds) -> int:

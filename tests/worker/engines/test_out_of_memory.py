@@ -1,0 +1,103 @@
+"""A training step that does not fit into memory, pretended: allocations fail for more than so many rays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.worker.engines.tiny_scene import context, write_ball
+
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
+from reconstruction_worker.engines.nerf.out_of_memory import is_out_of_memory, parts_that_fit
+from reconstruction_worker.engines.nerf.room import check_room
+from reconstruction_worker.engines.nerf.scene import read_scene
+from reconstruction_worker.engines.nerfacto.model import Nerfacto
+from reconstruction_worker.stages import train
+
+TRAINING = {"steps": 5, "device": "CPU", "raysPerStep": 1024, "checkpointEverySteps": 10}
+
+
+def at_most(monkeypatch: pytest.MonkeyPatch, rays: int, error: Exception) -> list[int]:
+    """Memory for so many rays at once; returns the sizes that were tried."""
+    original, tried = Nerfacto.losses, []
+
+    def losses(model: Nerfacto, batch: Any, pixels: Any) -> Any:
+        tried.append(len(batch))
+        result = original(model, batch, pixels)
+        if len(batch) > rays:
+            raise error
+        return result
+
+    monkeypatch.setattr(Nerfacto, "losses", losses)
+    return tried
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+    ids=["CUDA", "CPU"],
+)
+def test_a_step_that_does_not_fit_is_computed_in_parts_and_training_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_ball(tmp_path, views=6, size=24)
+    tried = at_most(monkeypatch, 300, error)
+    train.run(context(tmp_path, training=TRAINING))
+    assert tried[:3] == [1024, 512, 256]
+    assert set(tried[3:]) == {256}
+    assert len(tried) == 2 + 5 * 4, "each step has all of its rays, and none was tried in larger parts again"
+    assert load_checkpoint(tmp_path / "train" / "checkpoints" / "step-000005.ckpt")["parts"] == 4
+    history = [json.loads(line) for line in (tmp_path / "train" / "history.jsonl").read_text().splitlines()]
+    assert history[-1]["step"] == 5
+
+
+def test_what_does_not_even_fit_in_small_parts_is_an_error_with_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    at_most(monkeypatch, 10, MemoryError())
+    with pytest.raises(ReconstructionError) as failure:
+        train.run(context(tmp_path, training=TRAINING))
+    assert failure.value.code == "HostOutOfMemory"
+    assert failure.value.details["parts"] == 4
+    assert failure.value.details["freeBytes"] > 0
+
+
+def test_another_error_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    at_most(monkeypatch, 10, RuntimeError("shapes do not match"))
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        train.run(context(tmp_path, training=TRAINING))
+
+
+def test_the_parts_that_were_asked_for_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    tried = at_most(monkeypatch, 10_000, MemoryError())
+    train.run(context(tmp_path, training={**TRAINING, "steps": 2, "gradientAccumulation": 3}))
+    assert tried == [342, 341, 341] * 2
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted", "parts"),
+    [(1 << 40, 1, 1), (1 << 40, 3, 3), (1024 * 1000, 1, 2), (1, 1, 4), (1, 8, 8)],
+    ids=["plenty", "as asked", "half", "no smaller than useful", "asked for smaller ones"],
+)
+def test_a_step_is_divided_where_it_is_expected_not_to_fit(free: int, wanted: int, parts: int) -> None:
+    assert parts_that_fit(1024, 1000, free, wanted, 256) == parts
+
+
+def test_photos_that_can_not_fit_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    photos = read_scene(tmp_path).photos
+    check_room(photos)
+    monkeypatch.setattr("reconstruction_worker.engines.nerf.room.free_bytes", lambda device: 16 * 16 * 16 * 4 - 1)
+    with pytest.raises(ReconstructionError, match="4 photos") as failure:
+        check_room(photos)
+    assert failure.value.code == "HostOutOfMemory"

@@ -1,0 +1,118 @@
+"""Gaussian splatting. Its kernels need CUDA; here a slow rasteriser takes their place, and all the rest is the real
+thing: nerfstudio's model, gsplat's refinement, checkpoints, resuming."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.worker.engines import slow_rasteriser
+from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at_origin, write_ball
+
+from reconstruction_api.engines import GPU_ONLY
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_worker.engines.base import Camera
+from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
+from reconstruction_worker.engines.registry import available, engine_spec
+from reconstruction_worker.engines.splatfacto import ENGINE
+from reconstruction_worker.engines.splatfacto.method import SplatMethod
+from reconstruction_worker.quality.metrics import over_white, psnr
+from reconstruction_worker.stage import Stopped
+
+STEPS = 60
+TRAINING = {"steps": STEPS, "checkpointEverySteps": 30}
+PHOTO = 16
+
+
+@pytest.fixture
+def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything that asks for CUDA gets the CPU."""
+    monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
+    monkeypatch.setattr("reconstruction_worker.engines.nerf.fit.choose_device", lambda *_: torch.device("cpu"))
+    monkeypatch.setattr(SplatMethod, "check", lambda _: None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def ball_with_points(workspace: Path) -> None:
+    """The ball, and a sparse model of its surface: each point seen by the photos on its side."""
+    write_ball(workspace, views=6, size=PHOTO)
+    random = np.random.default_rng(0)
+    points = random.normal(size=(120, 3))
+    points *= RADIUS / np.linalg.norm(points, axis=1, keepdims=True)
+    frames = json.loads((workspace / "poses" / "transforms.json").read_text())["frames"]
+    towards = np.array([np.array(frame["transform_matrix"])[:3, 3] for frame in frames])
+    frame, point = np.nonzero(towards @ points.T > 1.0)
+    np.savez(workspace / "poses" / "observations.npz", points=points, frame=frame, point=point)
+
+
+def checkpoint(workspace: Path, step: int) -> dict:
+    return load_checkpoint(workspace / "train" / "checkpoints" / f"step-{step:06d}.ckpt")
+
+
+def test_a_view_that_was_never_seen_is_reproduced(tmp_path: Path, on_this_cpu: None) -> None:
+    ball_with_points(tmp_path)
+    ENGINE.fit(context(tmp_path, engine="splatfacto", training=TRAINING))
+    manifest = json.loads((tmp_path / "train" / "engine.json").read_text())
+    assert (manifest["engine"], manifest["step"]) == ("splatfacto", STEPS)
+    pose = look_at_origin(0.5, 0.2)
+    rendering = ENGINE.load(tmp_path / "train", tmp_path, "cpu").render(Camera(pose, 25.6, 25.6, 8, 8, PHOTO, PHOTO))
+    truth = ball(pose, 25.6, PHOTO)
+    assert psnr(over_white(rendering.rgb, rendering.alpha), over_white(truth[..., :3], truth[..., 3])) > 15
+    assert rendering.depth[8, 8] == pytest.approx(3.0 - RADIUS, abs=0.3)
+    assert rendering.alpha[0, 0] < 0.05
+    assert not rendering.rgb[rendering.alpha < 1e-4].any()
+
+
+def test_gaussians_are_added_and_removed_and_a_resumed_training_goes_on_with_as_many(
+    tmp_path: Path, on_this_cpu: None
+) -> None:
+    results = []
+    for name, stop in (("through", None), ("stopped", Stop(20))):
+        ball_with_points(tmp_path / name)
+        training = {**TRAINING, "steps": 30}
+        if stop is not None:
+            with pytest.raises(Stopped):
+                ENGINE.fit(context(tmp_path / name, stop=stop, engine="splatfacto", training=training))
+        ENGINE.fit(context(tmp_path / name, engine="splatfacto", training=training))
+        results.append(checkpoint(tmp_path / name, 30))
+    through, stopped = (result["model"] for result in results)
+    assert len(through["gauss_params.means"]) != 120
+    assert through.keys() == stopped.keys()
+    assert all(torch.equal(through[name], stopped[name]) for name in through)
+
+
+def test_without_a_sparse_model_gaussians_begin_at_random_places(
+    tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.settings.RANDOM_POINTS", 300)
+    ENGINE.fit(context(tmp_path, engine="splatfacto", training={"steps": 2, "gradientAccumulation": 2}))
+    assert checkpoint(tmp_path, 2)["model"]["gauss_params.means"].abs().max() < 1.1
+
+
+def test_without_a_gpu_the_refusal_names_the_engine(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    for device, words in (("Auto", "needs a GPU"), ("CUDA", "no CUDA device"), ("CPU", "on a GPU only")):
+        with pytest.raises(ReconstructionError, match=words) as failure:
+            ENGINE.fit(context(tmp_path, engine="splatfacto", training={"device": device}))
+        assert failure.value.code == "GPUUnavailable"
+
+
+def test_without_compiled_kernels_the_engine_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsplat.cuda._backend._C", None)
+    with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
+        SplatMethod().check()
+    assert failure.value.code == "EngineUnavailable"
+
+
+def test_the_operator_knows_which_engines_need_a_gpu() -> None:
+    assert {name for name in available() if engine_spec(name).needs_gpu} == GPU_ONLY

@@ -1,0 +1,35 @@
+"""The compiled loop of the visual hull; imported on first use, and without closures, like `hash_kernels`."""
+
+import numba
+import numpy as np
+
+from ..compiled import compiled
+
+
+@numba.njit(fastmath=True)
+def occupied_at(origin, direction, distance, cells, low, cells_a_unit):  # pragma: no cover - compiled
+    side = cells.shape[0]
+    x = int((origin[0] + direction[0] * distance - low[0]) * cells_a_unit[0])
+    y = int((origin[1] + direction[1] * distance - low[1]) * cells_a_unit[1])
+    z = int((origin[2] + direction[2] * distance - low[2]) * cells_a_unit[2])
+    return cells[min(max(x, 0), side - 1), min(max(y, 0), side - 1), min(max(z, 0), side - 1)]
+
+
+@compiled
+def narrow(origins, directions, near, far, cells, low, cells_a_unit, result, steps):  # pragma: no cover - compiled
+    """Fill `result` [N, 2] with the ends of the rays' intervals; `steps` points of each ray are looked at."""
+    for ray in numba.prange(origins.shape[0]):
+        origin, direction = origins[ray], directions[ray]
+        start, step = near[ray, 0], (far[ray, 0] - near[ray, 0]) / np.float32(steps)
+        first, last = steps, -1
+        if step > 0:
+            for index in range(steps):
+                if occupied_at(origin, direction, start + step * (index + 0.5), cells, low, cells_a_unit):
+                    first = index
+                    break
+            for index in range(steps - 1, first - 1, -1):
+                if occupied_at(origin, direction, start + step * (index + 0.5), cells, low, cells_a_unit):
+                    last = index
+                    break
+        result[ray, 0] = start + step * first if last >= 0 else start
+        result[ray, 1] = start + step * (last + 1) if last >= 0 else start

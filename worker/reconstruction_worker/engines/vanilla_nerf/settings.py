@@ -1,0 +1,61 @@
+"""How vanilla-nerf is set up: the paper's networks on CUDA, smaller ones on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from reconstruction_api.job import Training, TrainingPreset
+
+from ..nerf.rays import UNIFORM_UP_TO, Bounds
+from ..nerf.scene import Scene
+
+CPU = {
+    "raysPerStep": 1024,
+    "coarseSamples": 24,
+    "fineSamples": 24,
+    "layers": 4,
+    "width": 96,
+    "positionFrequencies": 8,
+    "firstRate": 2e-3,
+    "lastRate": 2e-4,
+}
+CUDA = {
+    "raysPerStep": 4096,
+    "coarseSamples": 64,
+    "fineSamples": 128,
+    "layers": 8,
+    "width": 256,
+    "positionFrequencies": 10,
+    "firstRate": 5e-4,
+    "lastRate": 5e-5,
+}
+
+
+DEVELOPMENT = {
+    "cpu": {"raysPerStep": 512},
+    "cuda": {"raysPerStep": 2048, "coarseSamples": 48, "fineSamples": 64, "layers": 6, "width": 128},
+}
+"""What the preset `Development` changes: less detail in less time and memory."""
+
+
+def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
+    """Settings for a scene as plain JSON data."""
+    base = CUDA if device.type == "cuda" else CPU
+    if training.preset is TrainingPreset.DEVELOPMENT:
+        base = base | DEVELOPMENT[device.type]
+    near_and_far_alike = scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
+    return {
+        **base,
+        "directionFrequencies": 4,
+        "initialSampler": "uniform" if bounds.box or near_and_far_alike else "piecewise",
+        "bytesPerRay": _bytes_per_ray(base),
+    }
+
+
+def _bytes_per_ray(base: dict[str, Any]) -> int:
+    """About how much memory a ray takes in a training step: each layer's activations, before and after its
+    non-linearity, and their gradients. The fine network sees the coarse one's samples too."""
+    samples = 2 * base["coarseSamples"] + base["fineSamples"]
+    return samples * base["width"] * (base["layers"] + 3) * 4 * 3
