@@ -93,7 +93,8 @@ def steps_lost(workspace: Path) -> int:
     """How many of the steps that were reported are not in a checkpoint."""
     done = [line["step"] for line in history(workspace)]
     saved = [int(path.stem[5:]) for path in (workspace / "train" / "checkpoints").glob("step-*.ckpt")]
-    return max([0, *done]) - max([0, *saved]) if not (workspace / "stages" / "train.json").exists() else 0
+    ended = (workspace / "stages" / "train.json").exists()
+    return 0 if ended else max(0, max([0, *done]) - max([0, *saved]))
 
 
 @dataclass
