@@ -10,7 +10,7 @@ from reconstruction_api.worker import Artifact
 
 from .records import read_record
 
-_MEDIA_TYPES: Final = {
+MEDIA_TYPES: Final = {
     ".glb": "model/gltf-binary",
     ".gltf": "model/gltf+json",
     ".html": "text/html",
@@ -35,7 +35,7 @@ def delivered(workspace: Path, claim: str) -> list[Artifact]:
             uri=f"pvc://{claim}/{output.path}",
             size_bytes=output.size,
             sha256=output.sha256,
-            media_type=_MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream"),
+            media_type=MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream"),
         )
         for output in (record.outputs if record else ())
     ]

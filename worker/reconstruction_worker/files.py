@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -21,6 +23,11 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write plain data as JSON that people can read, atomically."""
+    write_atomically(path, json.dumps(document, indent=1) + "\n")
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def load_points(workspace: Path, scene: Scene) -> SparsePoints:
     `scene` has all posed photos.
     """
     folder = workspace / "poses"
-    places = _places(folder / "points.ply")
+    places = read_coloured_points(folder / "points.ply")["place"].astype(np.float64)
     observations = folder / "observations.npz"
     if not observations.is_file():
         return SparsePoints(places, {view.name: in_frame(view, places) for view in scene.views})
@@ -51,10 +52,10 @@ def in_frame(view: View, places: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.flatnonzero((depth > 0) & (pixels >= 0).all(axis=1) & (pixels < size).all(axis=1))
 
 
-def _places(file: Path) -> NDArray[np.float64]:
-    """Positions [P, 3] in a file of coloured points that the stage `poses` wrote; none without the file."""
+def read_coloured_points(file: Path) -> NDArray[Any]:
+    """The points that the stage `poses` wrote: `place` [P, 3] float32, `colour` [P, 3] uint8; none without the file."""
     if not file.is_file():
-        return np.empty((0, 3))
+        return np.empty(0, COLOURED_POINT)
     head, body = file.read_bytes().split(b"end_header\n", 1)
     count = next(int(line.split()[2]) for line in head.splitlines() if line.startswith(b"element vertex"))
-    return np.frombuffer(body, COLOURED_POINT, count)["place"].astype(np.float64)
+    return np.frombuffer(body, COLOURED_POINT, count)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-_OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+from .axes import OPENCV_FROM_OPENGL
+
 _INTRINSICS = ("w", "h", "fl_x", "fl_y", "cx", "cy")
 
 
@@ -37,7 +38,7 @@ def model_files(
     images: list[str] = []
     for index, frame in enumerate(frames):
         camera = tuple(frame[name] for name in _INTRINSICS)
-        to_world = np.asarray(frame["transform_matrix"], np.float64) @ _OPENCV_FROM_OPENGL
+        to_world = np.asarray(frame["transform_matrix"], np.float64) @ OPENCV_FROM_OPENGL
         from_world = np.asarray(np.linalg.inv(to_world), np.float64)
         x, y, z, w = Rotation.from_matrix(from_world[:3, :3]).as_quat()
         place = " ".join(repr(float(value)) for value in (w, x, y, z, *from_world[:3, 3]))

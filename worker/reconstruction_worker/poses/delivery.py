@@ -16,14 +16,14 @@ import numpy as np
 
 from reconstruction_api.stages import StageName
 
-from ..files import sha256_of
-from ..geometry.sparse import COLOURED_POINT
+from ..artifacts import MEDIA_TYPES
+from ..files import write_json
+from ..geometry.sparse import read_coloured_points
 from ..report.findings import gather
-from ..report.numbers import manifest_document
+from ..report.numbers import described, manifest_document
 from ..stage import StageContext, StageOutput
 from .colmap_text import model_files
 
-_MEDIA_TYPES: Final = {".json": "application/json", ".ply": "application/ply", ".zip": "application/zip"}
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """Time of an archive's members: the same files give the same archive."""
 
@@ -36,13 +36,16 @@ def deliver_poses(context: StageContext) -> StageOutput:
     for frame in transforms["frames"]:
         frame["file_path"] = f"images/{PurePosixPath(frame['file_path']).name}"
     transforms["ply_file_path"] = "points.ply"
-    _write_json(folder / "transforms.json", transforms)
+    write_json(folder / "transforms.json", transforms)
     for name in ("points.ply", "registration.json"):
         shutil.copyfile(poses / name, folder / name)
     _pack(context, pictures, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
-    files = [_described(path) for path in sorted(folder.iterdir())]
-    _write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
+    files = [
+        described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
+        for path in sorted(folder.iterdir())
+    ]
+    write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
     registered = f"{len(pictures)} of {len(findings.photos())}"
     return StageOutput(f"camera poses of {registered} photos, {len(files) + 1} files")
 
@@ -51,9 +54,7 @@ def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:
     with np.load(poses / "observations.npz") as table:
         points = table["points"].astype(np.float64)
         pairs = sorted({(int(frame), int(point)) for frame, point in zip(table["frame"], table["point"], strict=True)})
-    head, body = (poses / "points.ply").read_bytes().split(b"end_header\n", 1)
-    count = next(int(line.split()[2]) for line in head.splitlines() if line.startswith(b"element vertex"))
-    return model_files(transforms, points, np.frombuffer(body, COLOURED_POINT, count)["colour"], pairs)
+    return model_files(transforms, points, read_coloured_points(poses / "points.ply")["colour"], pairs)
 
 
 def _pack(context: StageContext, pictures: list[Path], colmap: dict[str, str]) -> None:
@@ -78,17 +79,3 @@ def _member(name: str, compression: int) -> zipfile.ZipInfo:
     member.compress_type = compression
     member.external_attr = 0o644 << 16
     return member
-
-
-def _described(path: Path) -> dict[str, Any]:
-    return {
-        "name": path.name,
-        "format": path.suffix.removeprefix(".").upper(),
-        "mediaType": _MEDIA_TYPES[path.suffix],
-        "sizeBytes": path.stat().st_size,
-        "sha256": sha256_of(path),
-    }
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,11 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from ..files import write_atomically
+from ..files import write_atomically, write_json
+from .axes import OPENGL_FROM_OPENCV
 from .model import PosedModel, SparsePoints
 from .region import Region
 from .similarity import Similarity
-
-_OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def write_transforms(
     frames = [
         {
             "file_path": files[shot.name],
-            "transform_matrix": (shot.world_from_camera @ _OPENGL_FROM_OPENCV).tolist(),
+            "transform_matrix": (shot.world_from_camera @ OPENGL_FROM_OPENCV).tolist(),
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
             **({"exposure": exposures[shot.name]} if shot.name in exposures else {}),
@@ -95,7 +93,3 @@ def write_observations(path: Path, points: SparsePoints) -> None:
     frame, point = points.observations.astype(np.int32).T
     np.savez_compressed(stream, points=points.xyz, frame=frame, point=point)
     write_atomically(path, stream.getvalue())
-
-
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(document, indent=1) + "\n")

@@ -41,16 +41,18 @@ def artifacts(folder: Path, findings: Findings) -> list[dict[str, Any]]:
     for export in findings.exports.get("exports", []):
         for file in export["files"]:
             known[file["name"]] = (export["format"], file["mediaType"])
-    return [
-        {
-            "name": name,
-            "format": kind,
-            "mediaType": media_type,
-            "sizeBytes": (folder / name).stat().st_size,
-            "sha256": sha256_of(folder / name),
-        }
-        for name, (kind, media_type) in sorted(known.items())
-    ]
+    return [described(folder / name, kind, media_type) for name, (kind, media_type) in sorted(known.items())]
+
+
+def described(path: Path, kind: str, media_type: str) -> dict[str, Any]:
+    """A file as the manifest lists it."""
+    return {
+        "name": path.name,
+        "format": kind,
+        "mediaType": media_type,
+        "sizeBytes": path.stat().st_size,
+        "sha256": sha256_of(path),
+    }
 
 
 def manifest_document(findings: Findings, files: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -21,7 +20,7 @@ from ..engines.base import Field
 from ..engines.nerf.scene import PosedPhoto, read_scene
 from ..engines.nerf.split import read_split
 from ..engines.trained import trained_field
-from ..files import write_atomically
+from ..files import write_json
 from ..quality import metrics, perceptual
 from ..quality.verdict import Verdict, judge
 from ..stage import StageContext, StageOutput, Stopped
@@ -65,7 +64,7 @@ def run(context: StageContext) -> StageOutput:
         context.tell(100 * done / len(names), name)
         views.append(_compare(field, scene.photo(name), pictures, with_lpips=no_lpips is None))
     result = _summary(views, no_lpips, context.spec.quality)
-    write_atomically(context.folder / "quality.json", json.dumps(result, indent=1) + "\n")
+    write_json(context.folder / "quality.json", result)
     return _outcome(result, context.spec.quality)
 
 

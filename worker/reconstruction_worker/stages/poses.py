@@ -12,7 +12,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
 from reconstruction_api.stages import StageName
 
-from ..files import empty_folder
+from ..files import empty_folder, write_json
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
@@ -20,7 +20,7 @@ from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.hull import Silhouette
 from ..poses.model import PosedModel
-from ..poses.output import World, write_json, write_observations, write_points, write_transforms
+from ..poses.output import World, write_observations, write_points, write_transforms
 from ..poses.photos import read_dataset, read_mask, read_rgb
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration

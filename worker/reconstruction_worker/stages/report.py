@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ from reconstruction_api.lifecycle import EndStage
 from reconstruction_api.stages import StageName
 
 from ..exporters.model import load_model
+from ..files import write_json
 from ..geometry.scene import load_scene
 from ..poses.delivery import deliver_poses
 from ..report.findings import Findings, gather
@@ -34,14 +34,14 @@ def run(context: StageContext) -> StageOutput:
     pictures = preview(model, scene)
     pictures.sheet.save(context.folder / "preview.png")
     quality = quality_document(findings)
-    _write_json(context.folder / "quality.json", quality)
+    write_json(context.folder / "quality.json", quality)
     context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.split.get("eval", []))
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
     (context.folder / "report.html").write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings)
-    _write_json(context.folder / "manifest.json", manifest_document(findings, delivered))
+    write_json(context.folder / "manifest.json", manifest_document(findings, delivered))
     size = sum(file["sizeBytes"] for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
 
@@ -55,7 +55,3 @@ def _collect(findings: Findings, folder: Path) -> None:
                 os.link(source, target)
             except OSError:
                 shutil.copyfile(source, target)
-
-
-def _write_json(path: Path, document: dict) -> None:
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
 from reconstruction_api.stages import StageName, digest
 
-from ...files import write_atomically
+from ...files import write_json
 from ...stage import StageContext, StageOutput
 from ..base import Camera, EngineSpec, Field
 from .checkpoints import CheckpointStore, load_checkpoint
@@ -132,7 +132,7 @@ class RadianceEngine:
             "best": {"step": best.best_step, "heldOutPsnr": round(best.best_psnr, 3)} if best.best_step else None,
             "settings": settings,
         }
-        write_atomically(context.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        write_json(context.folder / MANIFEST, manifest)
         return StageOutput(
             message=_message(loop, device, time.monotonic() - started, resumed_at),
             metrics={"steps": loop.result_step, "heldOutImages": len(split.held_out)},

@@ -104,3 +104,11 @@ class Bounds:
         near = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1, keepdim=True).clamp_min(self.near)
         far = torch.maximum(a, b).nan_to_num(torch.inf).amin(-1, keepdim=True)
         return self.hull.narrow(origins, directions, near, far) if self.hull else (near, far)
+
+
+def spread_of_samples(bounds: Bounds, near: float, far: float) -> str:
+    """How samples are spread along a ray before anything is known of the scene, which begins at `near` and ends at
+    `far`: `uniform` where all of it is about equally far away or in a box, otherwise `piecewise`, farther apart the
+    farther away."""
+    alike = far / max(near, 1e-6) <= UNIFORM_UP_TO
+    return "uniform" if bounds.box is not None or alike else "piecewise"

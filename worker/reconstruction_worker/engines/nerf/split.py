@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...files import write_atomically
+from ...files import write_json
 
 SHARE = 0.1
 MOST = 8
@@ -24,7 +24,7 @@ class Split:
     held_out: tuple[str, ...]
 
     def write(self, file: Path) -> None:
-        write_atomically(file, json.dumps({"train": self.train, "eval": self.held_out}, indent=1) + "\n")
+        write_json(file, {"train": self.train, "eval": self.held_out})
 
 
 def choose_split(names: Sequence[str]) -> Split:

@@ -10,7 +10,7 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
-from ..nerf.rays import UNIFORM_UP_TO, Bounds
+from ..nerf.rays import Bounds, spread_of_samples
 from ..nerf.scene import Scene
 
 CPU = {
@@ -64,7 +64,6 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
     if training.preset is TrainingPreset.DEVELOPMENT:
         base = base | DEVELOPMENT[device.type]
     steps = training.planned_steps(on_gpu=device.type == "cuda")
-    uniform = bounds.box is not None or scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
     finest = min(base["maxResolution"], _finest_useful_resolution(scene, bounds))
     return {
         **base,
@@ -72,7 +71,7 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
         "levels": min(base["levels"], 1 + round(math.log(finest / COARSEST) / math.log(GROWTH))),
         "firstRate": 1e-2,
         "lastRate": 1e-3,
-        "initialSampler": "uniform" if uniform else "piecewise",
+        "initialSampler": spread_of_samples(bounds, scene.near, scene.far),
         "annealSteps": min(1000, max(steps // 10, 100)),
         "proposalWarmup": min(5000, max(steps // 3, 500)),
         "log2TableSize": min(base["log2TableSize"], _log2_pixels(scene)),

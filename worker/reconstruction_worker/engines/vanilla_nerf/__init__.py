@@ -6,14 +6,13 @@ and directions through sines and cosines of rising frequency. Importing this mod
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base import EngineSpec, Field
+from ..base import EngineSpec
+from ..nerf.engine import LazyEngine
 
 if TYPE_CHECKING:
-    from ...stage import StageContext, StageOutput
-    from ..nerf.fit import RadianceEngine
+    from ..nerf.fit import Method
 
 SPEC = EngineSpec(
     name="vanilla-nerf",
@@ -28,23 +27,12 @@ SPEC = EngineSpec(
 )
 
 
-class VanillaNerfEngine:
-    spec = SPEC
-
-    def fit(self, context: StageContext) -> StageOutput:
-        return _engine().fit(context)
-
-    def load(self, folder: Path, workspace: Path, device: str) -> Field:
-        return _engine().load(folder, workspace, device)
-
-
-def _engine() -> RadianceEngine:
-    from ..nerf.fit import RadianceEngine
+def _method() -> Method:
     from ..nerf.rays_method import RaysMethod
     from .model import build_model
     from .settings import derive_settings
 
-    return RadianceEngine(SPEC, RaysMethod(derive_settings, build_model))
+    return RaysMethod(derive_settings, build_model)
 
 
-ENGINE = VanillaNerfEngine()
+ENGINE = LazyEngine(SPEC, _method)

@@ -8,7 +8,7 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
-from ..nerf.rays import UNIFORM_UP_TO, Bounds
+from ..nerf.rays import Bounds, spread_of_samples
 from ..nerf.scene import Scene
 
 CPU = {
@@ -45,11 +45,10 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
     base = CUDA if device.type == "cuda" else CPU
     if training.preset is TrainingPreset.DEVELOPMENT:
         base = base | DEVELOPMENT[device.type]
-    near_and_far_alike = scene.far / max(scene.near, 1e-6) <= UNIFORM_UP_TO
     return {
         **base,
         "directionFrequencies": 4,
-        "initialSampler": "uniform" if bounds.box or near_and_far_alike else "piecewise",
+        "initialSampler": spread_of_samples(bounds, scene.near, scene.far),
         "bytesPerRay": _bytes_per_ray(base),
     }
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import TRANSFORMS, PoseFormat
+from ..axes import OPENCV_FROM_OPENGL
 from ..lookup import PhotoLookup
 from .checks import (
     as_number,
@@ -45,7 +46,6 @@ MODELS: Final = {
 """Camera models and the distortion coefficients they use; an absent coefficient is 0. Like nerfstudio, the models
 without a fisheye lens all heed the coefficients that are there."""
 _SPLITS: Final = {"train_filenames": Share.TRAIN, "val_filenames": Share.EVAL, "test_filenames": Share.EVAL}
-_OPENCV_FROM_OPENGL: Final = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
 def read_transforms(folder: Path, dataset: Dataset) -> Provided:
@@ -124,7 +124,7 @@ def _pose(value: Any, file: str, where: str) -> NDArray[np.float64]:
         matrix = np.vstack([matrix, [0, 0, 0, 1]])
     if matrix.shape != (4, 4):
         raise invalid(file, f"{where}: 'transform_matrix' must be 4 rows of 4 numbers.")
-    return rigid(matrix, file, where, "'transform_matrix'") @ _OPENCV_FROM_OPENGL
+    return rigid(matrix, file, where, "'transform_matrix'") @ OPENCV_FROM_OPENGL
 
 
 def _camera(fields: dict[str, Any], photo: DatasetImage, file: str, where: str) -> pycolmap.Camera:
