@@ -1,4 +1,4 @@
-"""Lists the jobs again now and then, and puts right what the watch has missed."""
+"""Lists the jobs again now and then, and puts right what kopf's watch has missed."""
 
 from __future__ import annotations
 

@@ -39,8 +39,6 @@ class StoredJob:
     profile_name: str
     pinned: tuple[str, str] | None
     """Namespace and name of the profile in its status."""
-    holds_slot: bool = False
-    """Its status says that it counts among the jobs that run."""
     builds_on: str = ""
     """Name of the job whose results it starts from."""
 
@@ -54,24 +52,6 @@ class Sighting(NamedTuple, Generic[V]):
     uid: str
     version: int
     view: V
-
-
-def sight_job(document: Document) -> StoredJob:
-    metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
-    return StoredJob(
-        key=JobKey(metadata["namespace"], metadata["name"]),
-        uid=metadata["uid"],
-        generation=metadata.get("generation", 0),
-        resource_version=metadata.get("resourceVersion", ""),
-        deleting="deletionTimestamp" in metadata,
-        created=metadata.get("creationTimestamp", ""),
-        spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
-        status=_packed(status),
-        profile_name=spec.get("profileName") or "default",
-        pinned=_pinned(status.get("profile"), metadata["namespace"]),
-        holds_slot=_holds_slot(status),
-        builds_on=_builds_on(spec),
-    )
 
 
 def sight_child_job(document: Document) -> Sighting[ChildJob] | None:
@@ -102,17 +82,28 @@ class Store:
         self._versions: dict[str, int] = {}
 
     def see_job(self, document: Document) -> JobKey | None:
-        return self.take_job(sight_job(document))
-
-    def take_job(self, job: StoredJob) -> JobKey | None:
-        if not self._is_newer(job.uid, _number(job.resource_version)):
+        if not self._is_newer(document["metadata"]["uid"], _version(document)):
             return None
-        if job.key in self.jobs:
-            self._unlink(self.jobs[job.key])
-        self.jobs[job.key] = job
-        self._link(job)
-        self._record_slot(job.key)
-        return job.key
+        metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
+        key = JobKey(metadata["namespace"], metadata["name"])
+        if key in self.jobs:
+            self._unlink(self.jobs[key])
+        self.jobs[key] = StoredJob(
+            key=key,
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            resource_version=metadata.get("resourceVersion", ""),
+            deleting="deletionTimestamp" in metadata,
+            created=metadata.get("creationTimestamp", ""),
+            spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
+            status=_packed(status),
+            profile_name=spec.get("profileName") or "default",
+            pinned=_pinned(status.get("profile"), key.namespace),
+            builds_on=_builds_on(spec),
+        )
+        self._link(self.jobs[key])
+        self._record_slot(key, status)
+        return key
 
     def see_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
@@ -121,13 +112,11 @@ class Store:
             version = document["metadata"]["resourceVersion"]
             pinned = _pinned(status.get("profile"), key.namespace)
             known = self.jobs[key]
-            self.jobs[key] = replace(
-                known, resource_version=version, status=_packed(status), pinned=pinned, holds_slot=_holds_slot(status)
-            )
-            self._record_slot(key)
+            self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
+            self._record_slot(key, status)
 
-    def _record_slot(self, key: JobKey) -> None:
-        self.slots.record(key, self.lane(key) if self.jobs[key].holds_slot else None)
+    def _record_slot(self, key: JobKey, status: Document) -> None:
+        self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
 
     def lane(self, key: JobKey) -> Lane:
         """The namespace and profile by which the job is counted."""
@@ -291,15 +280,8 @@ def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKe
 
 def _version(document: Document) -> int:
     """Kubernetes has promised since 1.35 that resource versions of one resource type compare as integers."""
-    return _number(document["metadata"].get("resourceVersion", ""))
-
-
-def _number(version: str) -> int:
+    version = document["metadata"].get("resourceVersion", "")
     return int(version) if version.isdigit() else -1
-
-
-def _holds_slot(status: Document) -> bool:
-    return bool(status.get("admissionTime"))
 
 
 def _keep(known: dict[K, V], place: K, view: V, key: JobKey) -> JobKey | None:

@@ -1,4 +1,4 @@
-"""What the operator watches: kopf the profiles, informers what comes in thousands, the jobs and their children.
+"""What the operator watches: kopf the custom resources, informers their children.
 
 The handlers only record what they see in the store, and put the job it concerns into the queue. kopf leaves no trace of
 its own on the objects: no finalizers, no annotations, no peering; a namespace that is deleted is never stuck.
@@ -28,9 +28,9 @@ from .kube import Document, Kube
 from .model import JobKey
 from .paths import API, listings
 from .queue import JobQueue
-from .store import Store, sight_child_job, sight_claim, sight_job, sight_pod
+from .store import Store, sight_child_job, sight_claim, sight_pod
 
-See = Callable[[Document], list[JobKey]]
+See = Callable[[Document], JobKey | list[JobKey] | None]
 
 
 class Watching:
@@ -45,29 +45,25 @@ class Watching:
         self._configuration = configuration
         self._namespaces = namespaces
         self.ready = asyncio.Event()
-        """Set when everything has been listed and kopf has started."""
-        self._children = [
+        """Set when all children have been listed and kopf has started."""
+        self.informers = [
             Informer(kube, path, LABEL_JOB, kind, queue.add)
             for kind, base in _child_kinds(store)
             for path in listings(base, kind.plural, namespaces)
         ]
-        jobs = Kind(JOB_PLURAL, sight_job, store.take_job, store.forget_job, store.present_jobs)
-        self._jobs = [Informer(kube, path, "", jobs, queue.add) for path in listings(API, JOB_PLURAL, namespaces)]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop` is set or a signal arrives.
 
-        Children and profiles are known before the first job is: only then a missing child means that there is none. All
-        jobs are known before the first one is looked at: those that hold a slot before one is given away.
+        Children and profiles are known before the first job is: only then a missing child means that there is none.
         """
         async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(informer.run()) for informer in self._children]
-            for informer in self._children:
+            following = [tasks.create_task(informer.run()) for informer in self.informers]
+            for informer in self.informers:
                 await informer.synced.wait()
             await self.list_profiles()
-            following += [tasks.create_task(informer.run()) for informer in self._jobs]
-            for informer in self._jobs:
-                await informer.synced.wait()
+            if self._store.slots.limited:
+                await self._list_jobs()
             await kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
@@ -82,7 +78,7 @@ class Watching:
 
     def quiet_seconds(self) -> float:
         """Since when the quietest watch has heard nothing."""
-        return time.monotonic() - min(informer.heard for informer in [*self._children, *self._jobs])
+        return time.monotonic() - min(informer.heard for informer in self.informers)
 
     async def list_profiles(self) -> None:
         """Profiles are few: they are read as a whole."""
@@ -95,10 +91,17 @@ class Watching:
         for namespace, name in set(self._store.profiles) - found:
             self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
 
+    async def _list_jobs(self) -> None:
+        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other."""
+        for path in listings(API, JOB_PLURAL, self._namespaces):
+            async for item in self._kube.list(path):
+                self._enqueue(self._store.see_job(item))
+
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
         store = self._store
+        self._handle(registry, JOB_PLURAL, store.see_job, store.forget_job)
         self._handle(registry, PROFILE_PLURAL, store.see_profile, store.forget_profile)
         self._handle(registry, CLUSTER_PROFILE_PLURAL, store.see_profile, store.forget_profile)
         return registry
@@ -110,9 +113,10 @@ class Watching:
 
         kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
-    def _enqueue(self, keys: list[JobKey]) -> None:
-        for key in keys:
-            self._queue.add(key)
+    def _enqueue(self, keys: JobKey | list[JobKey] | None) -> None:
+        for key in keys if isinstance(keys, list) else [keys]:
+            if key is not None:
+                self._queue.add(key)
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         """The official client's credentials, read again whenever the API server refuses the old ones."""
@@ -162,4 +166,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.watching.chunk_size = 100
+    settings.queueing.idle_timeout = 0.5  # a task that waits for each of ten thousand objects is a lot of memory
     return settings
