@@ -8,7 +8,7 @@ GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator bench-worker chaos fuzz sbom interrupts
+.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000
 # One more than the processors, up to a point: the tests of the clusters mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
@@ -39,6 +39,9 @@ fuzz: setup ## Damaged photos, archives and camera poses: read or refused with a
 
 bench-operator: setup ## Jobs started a second, status lag, memory and restart of the operator, as JSON
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.operator_scale
+
+bench-peers: setup ## Jobs started a second beside JobSet and dask-kubernetes (compiles and installs them first)
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.operator_scale --only peers
 
 bench-worker: setup ## Quality, time and memory of reconstructions on a CPU beside nerfstudio's, as JSON (BENCH="--quick")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.worker_quality $(BENCH)

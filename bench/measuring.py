@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import aiohttp
@@ -30,11 +31,12 @@ class Seen:
     """Objects of a kind by name, each with the moment it was first seen as wanted."""
 
     wanted: Callable[[Document], bool]
+    named: Callable[[Document], str] = lambda document: document["metadata"]["name"]
     at: dict[str, float] = field(default_factory=dict)
 
     def see(self, document: Document) -> JobKey | None:
         if self.wanted(document):
-            self.at.setdefault(document["metadata"]["name"], time.monotonic())
+            self.at.setdefault(self.named(document), time.monotonic())
         return None
 
     @asynccontextmanager
@@ -105,12 +107,12 @@ def quantile(values: list[float], share: float) -> float:
 
 class Meter:
     """Processor time that everything that takes part has used since the meter was made: the programs of the cluster,
-    the operator, and this process, which makes the load and plays the node."""
+    the operator (by its pid), and this process, which makes the load and plays the node."""
 
-    def __init__(self, cluster: Cluster, operator: OperatorProcess | None = None):
+    def __init__(self, cluster: Cluster, operator: int | None = None):
         pids = {name: pid for name, pid in cluster.processes().items() if pid is not None}
-        if operator is not None and operator.process is not None:
-            pids["operator"] = operator.process.pid
+        if operator is not None:
+            pids["operator"] = operator
         self._pids = pids | {"benchmark": os.getpid()}
         self._before = self._seconds()
 
@@ -128,8 +130,8 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def peak_rss_mib(operator: OperatorProcess) -> float:
+def peak_rss_mib(process: Popen[bytes] | None) -> float:
     """Most resident memory so far."""
-    assert operator.process is not None
-    lines = Path(f"/proc/{operator.process.pid}/status").read_text().splitlines()
+    assert process is not None
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024, 1)

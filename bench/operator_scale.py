@@ -6,6 +6,7 @@ Runs the operator's process against real control planes, one for each part, on t
 API server, the controllers, this load generator and a fake kubelet. Pods of the burst and of the crowd run on, as real
 ones would; those of the steady state end at once. `raw_creates_per_second`, the rate at which the same API server takes
 plain Job creations, and `write_costs`, what each kind of write costs without an operator, are measured beside the rest.
+`--only peers` measures this operator and others of its kind (see bench/peers) in the same way and at the same time.
 """
 
 from __future__ import annotations
@@ -13,30 +14,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.fake_kubelet import Ending, FakeKubelet, well
 from tests.cluster.operator_process import OperatorProcess, eventually
-from tests.cluster.workbench import JobUnderTest, Workbench, workbench
+from tests.cluster.workbench import JobUnderTest, Workbench
 
-from devcluster.cluster import Cluster
 from reconstruction_api.names import LABEL_JOB
-from reconstruction_api.worker import WorkerJob
 from reconstruction_operator import paths
-from reconstruction_operator.kube import load_configuration
 
 from .machine import machine
-from .measuring import ChildJobs, Document, Meter, Seen, in_parallel, metric, peak_rss_mib, quantile
+from .measuring import ChildJobs, Document, Seen, in_parallel, metric, peak_rss_mib, quantile
+from .peers import report as peers_report
+from .peers.comparison import compare
 from .picture import draw
 from .population import Remains, fill
 from .report import write
+from .setting import Bench, bench, create, runs_on
 from .writes import write_costs
 
 STEADY_SECONDS = 1.0
@@ -44,60 +40,15 @@ STEADY_SECONDS = 1.0
 LATECOMERS = 20
 RESULTS = Path(__file__).parent / "results" / "operator.json"
 API_CALLS, QUEUE_DEPTH = "reconstruction_operator_api_calls_total", "reconstruction_operator_queue_depth"
-A_LONG_TIME = 10_000
 PARTS = ("writes", "burst", "steady", "crowd")
-
-
-@dataclass
-class Bench:
-    """A fresh control plane with one operator and a kubelet."""
-
-    cluster: Cluster
-    work: Workbench
-    kubelet: FakeKubelet
-    folder: Path
-
-    def meter(self) -> Meter:
-        return Meter(self.cluster, self.work.operator)
-
-
-@asynccontextmanager
-async def bench(purpose: str, *, with_operator: bool = True) -> AsyncIterator[Bench]:
-    """Everything of it is gone afterwards."""
-    cluster = Cluster(f"bench-{purpose}-{os.getpid()}")
-    try:
-        kubeconfig = await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            async with workbench(kubeconfig, folder / "log", running=with_operator, log_level="WARNING") as work:
-                kubelet = FakeKubelet(work.kube, await load_configuration(str(kubeconfig)), namespace=work.namespace)
-                running = asyncio.create_task(kubelet.run())
-                try:
-                    if with_operator:
-                        await work.operator.answers()
-                    await work.create_profile()
-                    yield Bench(cluster, work, kubelet, folder)
-                finally:
-                    running.cancel()
-                    await asyncio.gather(running, return_exceptions=True)
-    finally:
-        await asyncio.to_thread(cluster.down)
-
-
-def runs_on(job: WorkerJob) -> Ending:
-    """A reconstruction takes hours, not milliseconds."""
-    return well(job).lasting(A_LONG_TIME)
+PEERS = "peers"
+"""Measured only when asked for: it compiles and installs other operators first."""
 
 
 def succeeded(job: Document) -> bool:
     """A ReconstructionJob that has ended well."""
     conditions = job.get("status", {}).get("conditions", [])
     return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
-
-
-async def create(work: Workbench, name: str) -> None:
-    """A job with photos of its own."""
-    await JobUnderTest(work, name).create(source={"uri": f"s3://captures/{name}/"})
 
 
 async def raw_rate(work: Workbench, count: int) -> float:
@@ -192,10 +143,10 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
         before = len(children.at)
         await in_parallel(active, lambda number: create(work, f"active-{number}"))
         await children.until(before + active)
-        rss = peak_rss_mib(work.operator)
+        rss = peak_rss_mib(work.operator.process)
         seconds, cpu = await restart(at, children, 1 + finished + active)
         return {
-            "peak_rss_mib": max(rss, peak_rss_mib(work.operator)),
+            "peak_rss_mib": max(rss, peak_rss_mib(work.operator.process)),
             "restart_catch_up_seconds": seconds,
             "restart_cpu_seconds": cpu,
             "duplicate_jobs": children.duplicates,
@@ -293,18 +244,36 @@ def main() -> None:
     parser.add_argument("--steady", type=int, default=100, help="jobs that come one by one")
     parser.add_argument("--finished", type=int, default=10_000, help="jobs that ended before")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--only", choices=PARTS, help="measure one part, show its figures and write nothing")
+    parser.add_argument("--only", choices=(*PARTS, PEERS), help="measure one part; only those of peers are written")
     given = parser.parse_args()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    if given.only == PEERS:
+        record_peers(asyncio.run(compare(given.jobs)), given.out)
+        return
     parts = [given.only] if given.only else list(PARTS)
     result = asyncio.run(measure(parts, given.jobs, given.steady, given.finished))
     if given.only:
         return
-    given.out.parent.mkdir(parents=True, exist_ok=True)
     draw(result.pop("_starts"), result.pop("_lags"), result, given.out.with_suffix(".svg"))
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    save(result, given.out)
     print(json.dumps(result, indent=2))
     if given.out == RESULTS:
         write(result)
+
+
+def record_peers(figures: dict[str, Any], file: Path) -> None:
+    """Into the file beside the other figures, which stay as they are, and into the documentation."""
+    save({PEERS: figures}, file)
+    print(json.dumps(figures, indent=2))
+    if file == RESULTS:
+        peers_report.write(figures)
+
+
+def save(figures: dict[str, Any], file: Path) -> None:
+    """What the file holds of the comparison, or of everything else, stays there unless it is replaced."""
+    before: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    kept = before if PEERS in figures else {PEERS: before[PEERS]} if PEERS in before else {}
+    file.write_text(json.dumps(kept | figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -83,6 +83,8 @@ class FakeKubelet:
     node: str = "fake-node"
     namespace: str = ""
     """Run the pods of this namespace only; all pods when empty."""
+    others: bool = False
+    """Take the pods of other operators too; they run on until they are deleted."""
     seen: list[WorkerJob] = field(default_factory=list)
     ended: dict[tuple[str, str], float] = field(default_factory=dict)
     """When the last pod of a job and resource class ended, by a monotonic clock."""
@@ -137,11 +139,12 @@ class FakeKubelet:
                 await asyncio.sleep(0.1)
 
     async def _follow(self, session: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
-        page = await self.kube.request("GET", "/api/v1/pods", query={"labelSelector": LABEL_JOB})
+        selected = {} if self.others else {"labelSelector": LABEL_JOB}
+        page = await self.kube.request("GET", "/api/v1/pods", query=selected)
         for pod in page["items"]:
             self._take(pod, tasks)
         version = page["metadata"]["resourceVersion"]
-        query = {"watch": "true", "labelSelector": LABEL_JOB, "resourceVersion": version}
+        query = selected | {"watch": "true", "resourceVersion": version}
         timeout = aiohttp.ClientTimeout(total=None)
         url = f"{self.configuration.host}/api/v1/pods"
         async with session.get(url, params=query, timeout=timeout, raise_for_status=True) as answer:
@@ -158,7 +161,7 @@ class FakeKubelet:
         elsewhere = self.namespace not in ("", metadata["namespace"])
         if pod["spec"].get("nodeName") != self.node or elsewhere:
             return
-        if "deletionTimestamp" in metadata and metadata["labels"].get(LABEL_JOB) in self.deaf:
+        if "deletionTimestamp" in metadata and _job_of(pod) in self.deaf:
             return
         if "deletionTimestamp" in metadata and self._handled.get(uid) != "stopped":
             self._handled[uid] = "stopped"
@@ -168,6 +171,9 @@ class FakeKubelet:
             tasks.create_task(self._run(pod))
 
     async def _run(self, pod: Document) -> None:
+        if not _job_of(pod):
+            await self._status(pod, "Running", {"running": {"startedAt": _now()}})
+            return
         environment = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
         order = WorkerJob.model_validate_json(environment[ENV_JOB])
         self.seen.append(order)
@@ -241,6 +247,11 @@ def _connector(configuration: Configuration) -> aiohttp.TCPConnector:
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return aiohttp.TCPConnector(ssl=context)
+
+
+def _job_of(pod: Document) -> str:
+    """The ReconstructionJob that the pod works for; empty for another operator's pod."""
+    return pod["metadata"].get("labels", {}).get(LABEL_JOB, "")
 
 
 def _terminated(exit_code: int, started: str, reason: str, report: PodReport | None) -> Document:

@@ -33,6 +33,16 @@ def test_a_second_cluster_of_the_same_name_is_refused(kubeconfig: Path) -> None:
 
 
 @pytest.mark.cluster
+def test_one_more_user_has_only_the_rights_that_a_role_gives(kubeconfig: Path) -> None:
+    access = Cluster(kubeconfig.parent.name).add_user("guest")
+    guest = Kubectl(access)
+    with pytest.raises(DevclusterError, match='User "guest" cannot list'):
+        guest("get", "pods")
+    Kubectl(kubeconfig)("create", "rolebinding", "guest", "--clusterrole=view", "--user=guest")
+    guest("get", "pods")
+
+
+@pytest.mark.cluster
 @pytest.mark.usefixtures("kubeconfig")
 def test_a_cluster_whose_owner_was_killed_is_removed_by_the_next_one() -> None:
     name = f"test-orphan-{os.getpid()}"

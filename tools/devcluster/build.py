@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from .errors import DevclusterError
 from .locks import exclusive
 from .processes import garbage_collection, run
-from .versions import COMPONENTS, ETCD, KUBERNETES, KUEUE, OLDEST_GO, binaries
+from .versions import COMPONENTS, ETCD, JOBSET, KUBERNETES, KUEUE, OLDEST_GO, binaries
 
 MODULES = Path(__file__).parent / "modules"
 """One Go module for each upstream project. k8s.io/kubernetes builds outside its own repository once each staging module
@@ -42,19 +42,23 @@ def build(say: Callable[[str], None]) -> None:
 
 def build_kueue(say: Callable[[str], None]) -> Path:
     """Compile Kueue's controller unless that has been done (about three minutes on two cores); where it is."""
-    program = binaries() / f"kueue-{KUEUE}"
-    with exclusive("build"):
-        binaries().mkdir(parents=True, exist_ok=True)
-        if _missing(program.name):
-            say(f"compiling Kueue {KUEUE}")
-            _compile("kueue", {program.name: "sigs.k8s.io/kueue/cmd/kueue"})
-    return program
+    return _controller("kueue", KUEUE, "sigs.k8s.io/kueue/cmd/kueue", say)
 
 
-def kueue_definitions() -> list[Path]:
-    """Files of Kueue's CustomResourceDefinitions, from the module that the program was compiled from."""
-    folder = run(_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kueue", folder=MODULES / "kueue").strip()
-    return sorted(Path(folder, "config", "components", "crd", "bases").glob("*.yaml"))
+def build_jobset(say: Callable[[str], None]) -> Path:
+    """Compile JobSet's controller, with which the benchmark compares, unless that has been done; where it is."""
+    return _controller("jobset", JOBSET, "sigs.k8s.io/jobset", say)
+
+
+def components_of(project: str) -> Path:
+    """Manifests of Kueue or JobSet, from the module that the program was compiled from."""
+    folder = run(_go(), "list", "-m", "-f", "{{.Dir}}", f"sigs.k8s.io/{project}", folder=MODULES / project).strip()
+    return Path(folder, "config", "components")
+
+
+def definitions_of(project: str) -> list[Path]:
+    """Files of its CustomResourceDefinitions."""
+    return sorted((components_of(project) / "crd" / "bases").glob("*.yaml"))
 
 
 def is_built() -> bool:
@@ -64,6 +68,17 @@ def is_built() -> bool:
 
 def _missing(*programs: str) -> list[str]:
     return [name for name in programs if not (binaries() / name).exists()]
+
+
+def _controller(module: str, version: str, package: str, say: Callable[[str], None]) -> Path:
+    """Compile the only program of a module; the version is part of its name."""
+    program = binaries() / f"{module}-{version}"
+    with exclusive("build"):
+        binaries().mkdir(parents=True, exist_ok=True)
+        if _missing(program.name):
+            say(f"compiling {module} {version}")
+            _compile(module, {program.name: package})
+    return program
 
 
 def _version_flags() -> str:

@@ -59,6 +59,13 @@ def create(root: Path, port: int) -> None:
         write_kubeconfig(root, name, port)
 
 
+def add_client(root: Path, name: str, port: int) -> Path:
+    """Write `root/<name>.kubeconfig` for one more user, who has no rights yet; where it is."""
+    _issue(root / "pki", name, f"/CN={name}", _CLIENT)
+    write_kubeconfig(root, name, port)
+    return root / f"{name}.kubeconfig"
+
+
 def _issue(pki: Path, name: str, subject: str, extensions: str) -> None:
     (pki / f"{name}.ext").write_text(extensions + "\n")
     request = ["-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject]

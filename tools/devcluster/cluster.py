@@ -94,6 +94,10 @@ class Cluster:
         port = self._port()
         kueue.start(self.root, Api(self.root, port), port, build_kueue(say))
 
+    def add_user(self, name: str) -> Path:
+        """A kubeconfig of one more user, who has no rights until they are given with a role."""
+        return certificates.add_client(self.root, name, self._port())
+
     def disown(self) -> None:
         """Let the cluster outlive the process that started it."""
         (self.root / "owner").unlink(missing_ok=True)

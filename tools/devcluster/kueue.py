@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from . import tools
 from .api import Api
-from .build import kueue_definitions
+from .build import definitions_of
 from .kubectl import Kubectl
 from .processes import recall, spawn, stop_named
 
@@ -29,7 +29,7 @@ def start(root: Path, api: Api, port: int, programs: Path) -> None:
     if recall(root / f"{PROCESS}.pid") is not None:
         return
     tools.install()
-    names = [_define(root, api, file) for file in kueue_definitions()]
+    names = [_define(root, api, file) for file in definitions_of("kueue")]
     log = root / f"{PROCESS}.log"
     for name in names:
         api.wait(f"CustomResourceDefinition {name}", lambda api, name=name: _is_established(api, name), log)

