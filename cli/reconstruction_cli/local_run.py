@@ -12,8 +12,10 @@ from reconstruction_api.errors import ExitCode
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
+from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
 
+from .deadlines import Deadlines
 from .display import display_for
 from .failure import print_failure
 from .jobs import Places, check_engine, check_hardware, local_source, parse_folders, read_job
@@ -44,20 +46,22 @@ def run_locally(
     spec = job.spec
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
+    stop, workspace = StopRequest(), (out / "workspace").resolve()
+    deadlines = Deadlines(spec, workspace, stop)
     run = Run(
         spec=spec,
-        workspace=(out / "workspace").resolve(),
+        workspace=workspace,
         stages=stages,
         source=photos.absolute() if photos is not None else None,
         job_name=job.metadata.name,
         verify=verify,
+        may_work=deadlines.may_work,
         package=package,
     )
     console = Console()
-    stop = StopRequest()
     with stop.on_signals(), display_for(console, f"{job.metadata.name} ({job.spec.engine})", stages, stop) as display:
-        outcome = execute(run, display, stop)
-    _tell_end(console, outcome, run.workspace, out)
+        outcome = deadlines.judge(execute(run, Observers([deadlines, display]), stop))
+    _tell_end(console, outcome, run.workspace, out, deadlines.hold)
     return outcome.exit_code
 
 
@@ -71,11 +75,14 @@ def _stages_until(last: str | None, stages: tuple[Stage, ...]) -> tuple[Stage, .
     return stages[: names.index(last) + 1]
 
 
-def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path) -> None:
+def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path, hold: str) -> None:
+    """`hold` says which field stopped the run, if one did."""
     if outcome.failure is not None:
         log = log_of(workspace, outcome.failure.stage or "executor")
         wanted = outcome.failure.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory") and log.exists()
         print_failure(outcome.failure, str(log) if wanted else None)
+    elif outcome.stopped and hold:
+        console.print(hold, highlight=False, soft_wrap=True)
     elif outcome.stopped:
         console.print("Stopped. Run the same command again to continue.", highlight=False)
     elif outcome.paused_after is not None:

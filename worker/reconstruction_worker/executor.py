@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +48,8 @@ SAVES_ON_STOP: Final = frozenset({StageName.TRAIN})
 """Stages that have something to save when they are asked to stop."""
 
 SAVING_GRACE_SECONDS: Final = 3600.0
-"""How long such a stage may take to save its state (in a pod the kubelet is less patient)."""
+"""How long such a stage may take to save its state (in a pod the kubelet is less patient). One that has nothing to
+save yet ends at once."""
 GRACE_SECONDS: Final = 3.0
 """How long any other stage may: its work is lost either way."""
 
@@ -85,6 +86,8 @@ class Run:
     """Package with a module for each stage."""
     verify: bool = False
     """Compare every byte of large outputs before skipping a stage."""
+    may_work: Callable[[], bool] = lambda: True
+    """Asked before a stage is run, not where it is skipped; when the answer is no, the run stops there."""
     min_free_bytes: int = MIN_FREE_BYTES
     lock_patience_seconds: float = 15.0
 
@@ -153,6 +156,8 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
     record = read_record(run.workspace, stage.name)
     if record and record.key == key and damaged_output(run.workspace, record, every_byte=run.verify) is None:
         return record, True
+    if not run.may_work():
+        raise Stopped
 
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)

@@ -25,7 +25,7 @@ from reconstruction_api.names import (
 )
 from reconstruction_api.source import Source
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
-from reconstruction_api.worker import Failure, PodReport, Progress, StageResult, WorkerJob
+from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered
 from .checkpoints import checkpoints_in
@@ -33,6 +33,7 @@ from .engines.licences import check_licence
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
+from .observers import Observers
 from .process import StopRequest
 from .progress_client import ProgressClient
 
@@ -43,21 +44,30 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point; the exit status is one of `ExitCode`."""
     options = _options(arguments)
     log = JsonLog(sys.stdout)
+    stop = StopRequest()
+    with stop.on_signals():
+        report, status = _report(options, os.environ, log, stop)
+        try:
+            # Written in place: the kubelet mounts the file itself.
+            options.termination_log.write_text(report.to_termination_message())
+        except OSError as error:  # the exit status still says how it ended
+            log.error("the final report could not be written", error=str(error))
+    sys.exit(status)
+
+
+def _report(
+    options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog, stop: StopRequest
+) -> tuple[PodReport, ExitCode]:
+    """What `_work` came to, whatever went wrong: the edge of the process."""
     try:
-        report, status = _work(options, os.environ, log)
-    except ReconstructionError as error:
-        log.error("failed", code=error.code, error=error.message)
-        report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
-    except Exception as exception:  # the edge of the process
+        return _work(options, environment, log, stop)
+    except ReconstructionError as known:
+        log.error("failed", code=known.code, error=known.message)
+        error = known
+    except Exception as exception:
         log.error("failed", code="InternalError", error=type(exception).__name__, traceback=traceback.format_exc())
         error = ReconstructionError("InternalError", "The worker failed unexpectedly.")
-        report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
-    try:
-        # Written in place: the kubelet mounts the file itself.
-        options.termination_log.write_text(report.to_termination_message())
-    except OSError as error:  # the exit status still says how it ended
-        log.error("the final report could not be written", error=str(error))
-    sys.exit(status)
+    return PodReport(failure=Failure.from_error(error)), error.exit_code
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -69,7 +79,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _work(options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog) -> tuple[PodReport, ExitCode]:
+def _work(
+    options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog, stop: StopRequest
+) -> tuple[PodReport, ExitCode]:
     job = _job(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
     check_licence(job.spec.engine, job.accepted_licenses)
@@ -82,14 +94,12 @@ def _work(options: argparse.Namespace, environment: Mapping[str, str], log: Json
         source=_source(job.spec.source, options.source),
         package=options.stages,
     )
-    stop = StopRequest()
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(stop.on_signals())
         if url := environment.get(ENV_PROGRESS_URL):
             client = ProgressClient(url, Path(environment.get(ENV_TOKEN_FILE, "")), job, options.workspace)
             observers.append(stack.enter_context(client))
-        outcome = execute(run, _Observers(observers), stop)
+        outcome = execute(run, Observers(observers), stop)
     _log_tail(outcome, options.workspace, log)
     finished = any(result.name is StageName.REPORT for result in outcome.stages)
     artifacts = delivered(options.workspace, environment.get(ENV_WORKSPACE_CLAIM, "")) if finished else []
@@ -134,30 +144,3 @@ def _log_tail(outcome: Outcome, workspace: Path, log: JsonLog) -> None:
     with contextlib.suppress(OSError):
         lines = path.read_text(errors="replace").splitlines()
         log.error("end of the stage's log", stage=outcome.failure.stage, lines=lines[-_LOG_TAIL_LINES:])
-
-
-class _Observers:
-    """Tells several observers the same."""
-
-    def __init__(self, observers: Sequence[Observer]):
-        self._observers = observers
-
-    def stage_started(self, stage: StageName, *, resumed: bool) -> None:
-        for observer in self._observers:
-            observer.stage_started(stage, resumed=resumed)
-
-    def stage_progressed(self, progress: Progress) -> None:
-        for observer in self._observers:
-            observer.stage_progressed(progress)
-
-    def stage_ended(self, result: StageResult, metrics: Mapping[str, str | int]) -> None:
-        for observer in self._observers:
-            observer.stage_ended(result, metrics)
-
-    def stage_failed(self, stage: StageName | None, failure: Failure) -> None:
-        for observer in self._observers:
-            observer.stage_failed(stage, failure)
-
-    def stopped(self, stage: StageName | None) -> None:
-        for observer in self._observers:
-            observer.stopped(stage)
