@@ -53,6 +53,19 @@ def run(context):
 """
 
 
+# Stuck in native code on its way to its first step, as if it loaded a large library from a slow disk: no handler that
+# Python has been given is called there.
+STUCK_IMPORTING = """
+import ctypes
+
+def run(context):
+    context.tell(0, "setting up")
+    (context.workspace / "importing").touch()
+    ctypes.PyDLL(None).sleep(600)
+    context.stop_requested()
+"""
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -134,6 +147,45 @@ def test_a_stage_that_does_not_listen_is_ended_with_everything_it_started(
     thread.join()
     assert outcome.stopped
     wait_for(lambda: not running(int(pid.read_text())))
+
+
+def test_a_training_that_still_loads_its_libraries_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, monkeypatch, train=STUCK_IMPORTING)
+    bench.pretend_done(StageName.POSES)
+    pod = start_pod(bench, tmp_path)
+    wait_for((bench.workspace / "importing").exists)
+    pod.terminate()
+    assert pod.wait(timeout=10) == ExitCode.RESUMABLE_STOP
+    assert json.loads((tmp_path / "termination-log").read_text()).get("failure") is None
+
+
+def test_a_stage_that_was_asked_to_stop_by_others_has_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended_from_outside = """
+import os, signal
+
+def run(context):
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+    outcome = Bench(tmp_path, monkeypatch, ingest=ended_from_outside).run("ingest")
+    assert (outcome.stopped, outcome.failure) == (True, None)
+
+
+def test_a_pod_asked_to_stop_while_it_starts_ends_as_resumable(training: Bench, tmp_path: Path) -> None:
+    pod = start_pod(training, tmp_path)
+    wait_for(lambda: handles(pod.pid, signal.SIGTERM) or pod.poll() is not None)
+    pod.terminate()
+    assert pod.wait(timeout=10) == ExitCode.RESUMABLE_STOP
+
+
+def handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def start_pod(bench: Bench, tmp_path: Path) -> subprocess.Popen[bytes]:

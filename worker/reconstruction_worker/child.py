@@ -19,6 +19,7 @@ from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
 from .stage import StageContext, Stopped
+from .stop_signal import StopSignal
 
 
 def main() -> None:
@@ -28,8 +29,7 @@ def main() -> None:
     os.set_inheritable(int(sys.argv[1]), False)
     faulthandler.enable()
     limit_threads()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = StopSignal()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = StageRequest.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -39,13 +39,13 @@ def main() -> None:
     os._exit(0)
 
 
-def _run(request: StageRequest, events: EventWriter, stop: threading.Event) -> None:
+def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
     context = StageContext(
         name=request.stage,
         workspace=Path(request.workspace),
         spec=request.spec,
         report=events.progress,
-        stop_requested=stop.is_set,
+        stop_requested=stop.requested,
         source=Path(request.source) if request.source is not None else None,
         job_name=request.job_name,
         limits=request.limits,

@@ -112,7 +112,7 @@ def run_in_child(
         return ChildResult(final.message, final.metrics, max(final.peak_memory_bytes, follower.peak_memory_bytes))
     if isinstance(final, ErrorEvent):
         raise final.to_error()
-    if final is not None or stopping:
+    if final is not None or stopping or child.returncode == -signal.SIGTERM:  # it was asked to stop, by whomever
         raise Stopped
     raise from_exit(
         request.stage,

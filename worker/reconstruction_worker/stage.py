@@ -39,7 +39,8 @@ class StageContext:
     spec: ReconstructionJobSpec
     report: Report
     stop_requested: Callable[[], bool]
-    """True once the process was asked to stop (SIGTERM): finish the step, save, and raise `Stopped`."""
+    """True once the process was asked to stop (SIGTERM): finish the step, save, and raise `Stopped`. Until a stage asks
+    for the first time, a stop ends its process at once: ask only when there may be something to save, then often."""
     source: Path | None = None
     """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
     job_name: str = "reconstruction"

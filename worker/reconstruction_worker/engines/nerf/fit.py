@@ -110,7 +110,7 @@ class RadianceEngine:
             bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
             resolved = training.model_copy(update={"steps": training.planned_steps(on_gpu=device.type == "cuda")})
             settings = self._method.settings(scene, bounds, resolved, device)
-        context.advance(0, "setting up the training")
+        context.tell(0, "setting up the training")
         _seed(training.seed)
         trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
         views = HeldOutViews([scene.photo(name) for name in split.held_out], settings["raysPerStep"])
