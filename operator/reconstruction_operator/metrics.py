@@ -75,7 +75,10 @@ class Metrics:
             "reconstructionjob_gpu_seconds_total", "GPU time of attempts that have ended.", "namespace"
         )
         self.artifact_bytes = self._counter(
-            "reconstructionjob_artifact_bytes_total", "Size of what jobs have delivered.", "namespace"
+            "reconstructionjob_artifact_bytes_total",
+            "Size of the artifacts of jobs that succeeded, with their poses alone as well; a job that is changed and "
+            "succeeds again counts again, one that failed has delivered none.",
+            "namespace",
         )
         self.retries = self._counter(
             "reconstructionjob_retries_total", "Attempts that failed and were followed by another.",

@@ -41,7 +41,8 @@ class Measures:
     gpu_seconds: float = 0
     """Running time of attempts that have just ended, times their GPUs."""
     artifact_bytes: int = 0
-    """Delivered by a job that has just succeeded."""
+    """Of a job that has just succeeded. Artifacts are the files of its last stage: one that fails, or ends by its
+    quality bar, has not come to it."""
 
 
 def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> Measures:

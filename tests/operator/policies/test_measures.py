@@ -14,6 +14,7 @@ from ..builders import (
     NOW,
     PREPARE,
     RECONSTRUCT,
+    changed,
     cluster_profile,
     current,
     ended,
@@ -136,3 +137,25 @@ def test_what_a_job_has_delivered_is_counted_once() -> None:
     done = with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW)
     assert measured(done).artifact_bytes == 1
     assert measured(settled(done)[0]).artifact_bytes == 0
+
+
+def test_what_a_job_has_delivered_that_ends_with_its_poses_is_counted() -> None:
+    spec = spec_of(endAfter="Poses")
+    prepared = started(PREPARE, spec)
+    pod = ended(current(prepared), 0, report_of(PREPARE, spec))
+    seen, _ = settled(with_pod(prepared, pod, succeeded=True, ended=NOW))
+    done = with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)
+    assert measured(done).artifact_bytes == 1
+
+
+def test_a_job_that_fails_has_delivered_nothing_even_where_it_once_had() -> None:
+    seen = started(DELIVER)
+    delivered, _ = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
+    assert delivered.job.status.artifacts
+    renewed, _ = settled(changed(delivered, quality={"minPSNR": "99"}))
+    below = PodReport(failure=failure("QualityBelowThreshold", retryable=False))
+    again = next(run for run in renewed.job.status.runs if not run.completed)
+    failed = with_pod(renewed, ended(again, 3, below), failed=True, ended=NOW)
+    assert measured(failed).finished == ("Failed", "QualityBelowThreshold")
+    assert measured(failed).artifact_bytes == 0
+    assert settled(failed)[0].job.status.artifacts == []
