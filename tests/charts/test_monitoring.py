@@ -16,6 +16,7 @@ from tests.operator.test_metrics import exposed
 from reconstruction_api.errors import CATALOGUE
 
 FILES = Path(__file__).parents[2] / "charts/reconstruction-operator/files"
+SAMPLES = Path(__file__).with_name("alerts.test.yaml")
 METRIC = re.compile(r"\breconstruction(?:job|_operator)_\w+")
 
 
@@ -64,7 +65,18 @@ def test_panels_are_told_apart_and_do_not_overlap() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
-def test_prometheus_can_read_the_alerts() -> None:
-    command = ["promtool", "check", "rules", str(FILES / "alerts.yaml")]
-    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("words", [("check", "rules", FILES / "alerts.yaml"), ("test", "rules", SAMPLES)])
+def test_prometheus_reads_the_alerts_and_they_fire_over_samples(words: tuple[str, str, Path]) -> None:
+    checked = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_there_are_samples_of_the_most_urgent_alerts() -> None:
+    tested = {
+        case["alertname"]
+        for test in yaml.safe_load(SAMPLES.read_text())["tests"]
+        for case in test["alert_rule_test"]
+        if case.get("exp_alerts")
+    }
+    assert tested <= {rule["alert"] for rule in alerts()}
+    assert {"ReconstructionOperatorSilent", "ReconstructionJobsBlocked", "ReconstructionFailuresRising"} <= tested
