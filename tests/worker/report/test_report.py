@@ -87,7 +87,7 @@ def test_quality_has_its_numbers_at_the_top_level(artifacts: Path) -> None:
     assert (quality["psnr"], quality["ssim"], quality["verdict"]) == (25.5, 0.9, "pass")
     assert quality["lpips"] is None and quality["lpipsReason"]
     assert quality["registration"]["registered"] == 10
-    assert quality["registration"]["unregistered"] == ["lost.png"]
+    assert quality["registration"]["unregistered"] == ["lost.jpg"]
 
 
 def test_the_curves_of_training_and_of_the_held_out_views_are_drawn(page: str) -> None:
@@ -131,7 +131,7 @@ def test_each_changed_or_conspicuous_photo_is_named_with_what_was_done(page: str
     assert "2 photos changed or conspicuous" in page
     rows = re.sub(r"</?t[dr][^>]*>", "|", page)
     assert "|a&amp;b.HEIC||fixed||turned upright; scaled by 0.397|" in rows
-    assert "|IMG_0001.png||kept||blurred: 20% of the usual sharpness|" in rows
+    assert "|IMG_0001.jpg||kept||blurred: 20% of the usual sharpness|" in rows
 
 
 def test_where_the_photos_came_from_stays_private(artifacts: Path) -> None:

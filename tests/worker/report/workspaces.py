@@ -87,6 +87,8 @@ def dataset(names: list[str]) -> dict[str, Any]:
     images: list[dict[str, Any]] = [
         {"name": name, "file": f"ingest/images/{name}", "status": "kept", "notes": []} for name in [*names, "lost.png"]
     ]
+    for image in images:  # photos that were JPEG stay so; their undistorted pictures are PNG
+        image["name"] = image["name"].replace(".png", ".jpg")
     images[0] |= {"original": {"name": "a&b.HEIC"}, "status": "fixed", "notes": ["turned upright", "scaled by 0.397"]}
     images[1] |= {"notes": ["blurred: 20% of the usual sharpness"]}
     dropped = [{"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>"}]

@@ -48,8 +48,19 @@ class Findings:
         return self.dataset.get("dropped", [])
 
     def registered(self) -> list[str]:
-        """Names of the photos whose camera is known, in the order of `transforms.json`."""
+        """Names of the undistorted pictures of photos whose camera is known, in the order of `transforms.json`."""
         return [Path(frame["file_path"]).name for frame in self.transforms.get("frames", [])]
+
+    def unregistered(self) -> list[str]:
+        """Photos whose camera is not known, by their names in the source. An undistorted picture has its photo's name
+        with another suffix."""
+        placed = {Path(name).stem for name in self.registered()}
+        return sorted(source_name(photo) for photo in self.photos() if Path(photo["name"]).stem not in placed)
+
+
+def source_name(photo: Document) -> str:
+    """What the source calls a photo of `dataset.json`."""
+    return photo.get("original", {}).get("name") or photo["name"]
 
 
 def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findings:

@@ -20,14 +20,12 @@ OWN_FILES = {
 
 def quality_document(findings: Findings) -> dict[str, Any]:
     """What `evaluate` measured, with registration, mesh and texture beside it."""
-    registered, photos = findings.registered(), findings.photos()
-    missing = sorted({photo["name"] for photo in photos} - set(registered))
     return {
         **findings.quality,
         "registration": {
-            "photos": len(photos),
-            "registered": len(registered),
-            "unregistered": missing,
+            "photos": len(findings.photos()),
+            "registered": len(findings.registered()),
+            "unregistered": findings.unregistered(),
             "reprojectionErrorPixels": findings.registration.get("meanReprojectionError"),
         },
         "mesh": {key: findings.mesh.get(key) for key in ("vertices", "faces", "components", "watertight")},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .findings import Document, Findings
+from .findings import Document, Findings, source_name
 
 
 def left_out(findings: Findings, unregistered: list[str]) -> list[Document]:
@@ -18,7 +18,7 @@ def noted(findings: Findings) -> list[Document]:
     """Photos that were used but changed on the way, or stand out: `name`, `status` and `message`."""
     return [
         {
-            "name": photo.get("original", {}).get("name") or photo["name"],
+            "name": source_name(photo),
             "status": photo.get("status", "kept"),
             "message": "; ".join(photo["notes"]),
         }
