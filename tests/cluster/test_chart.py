@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from devcluster import processes
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
+from reconstruction_api.names import LABEL_JOB
 
 from . import kinds
 from .waiting import eventually
@@ -158,6 +160,44 @@ def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubect
     text = helm(release, "template", "other", str(CHART), *flags, "--no-hooks")
     documents = [document for document in yaml.safe_load_all(text) if document]
     release.apply(*documents, dry_run=True)
+
+
+def policies(release: Kubectl, *values: str) -> list[dict[str, Any]]:
+    """The NetworkPolicies that the chart makes with these values."""
+    flags = [word for value in values for word in ("--set", value)]
+    documents = yaml.safe_load_all(helm(release, "template", RELEASE, str(CHART), *flags))
+    return [each for each in documents if each and each["kind"] == "NetworkPolicy"]
+
+
+def test_worker_pods_are_fenced_in_where_the_chart_is_told(release: Kubectl) -> None:
+    assert policies(release) == []
+    on = "worker.networkPolicy.enabled=true"
+    made = policies(release, on, "worker.networkPolicy.namespaces={museum,default}")
+    assert [each["metadata"]["namespace"] for each in made] == ["museum", "default"]
+    spec = made[0]["spec"]
+    assert (spec["policyTypes"], spec["ingress"]) == (["Ingress", "Egress"], [])
+    assert spec["podSelector"]["matchExpressions"] == [{"key": LABEL_JOB, "operator": "Exists"}]
+    dns, operator, public = spec["egress"]
+    assert "to" not in dns and {port["port"] for port in dns["ports"]} == {53}
+    deployment = release.get(f"deployment/{RELEASE}")
+    assert deployment is not None
+    (peer,) = operator["to"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": NAMESPACE}
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
+    (listening,) = deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
+    assert operator["ports"] == [{"port": listening["containerPort"]}]
+    assert [port["port"] for port in public["ports"]] == [443]
+    assert "169.254.0.0/16" in public["to"][0]["ipBlock"]["except"]
+    Kubectl(release.kubeconfig, "default").apply(made[1], dry_run=True)
+
+
+def test_worker_pods_are_fenced_in_where_the_operator_serves(release: Kubectl) -> None:
+    on = "worker.networkPolicy.enabled=true"
+    (made,) = policies(release, on, "namespaces={museum}", "worker.networkPolicy.egress=null")
+    assert (made["metadata"]["namespace"], len(made["spec"]["egress"])) == ("museum", 2)
+    with pytest.raises(DevclusterError, match="name the namespaces that have jobs in worker"):
+        policies(release, on)
 
 
 def test_alerts_and_dashboard_are_as_their_files_say(release: Kubectl) -> None:
