@@ -58,7 +58,8 @@ def unpacked(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_artifacts_are_named_with_true_sizes(workspace: Path) -> None:
     manifest = json.loads((workspace / "artifacts" / "manifest.json").read_text())
     sizes = {each["name"]: each["sizeBytes"] for each in manifest["artifacts"]}
-    assert sizes.keys() == {"dataset.zip", "points.ply", "registration.json", "transforms.json"}
+    delivered = {"dataset.zip", "points.ply", "preview.png", "registration.json", "report.html", "transforms.json"}
+    assert sizes.keys() == delivered == {path.name for path in (workspace / "artifacts").iterdir()} - {"manifest.json"}
     assert all((workspace / "artifacts" / name).stat().st_size == size for name, size in sizes.items())
     assert manifest["engine"] is None
 

@@ -1,4 +1,5 @@
-"""A finished workspace: real mesh, texture and exports of a painted ball, and made-up numbers where others measure."""
+"""Finished workspaces: real mesh, texture and exports of a painted ball, and made-up numbers where others measure; and
+one that ends with its camera poses."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pycolmap
 from PIL import Image
 
 from reconstruction_api.job import ReconstructionJobSpec
@@ -15,7 +17,10 @@ from reconstruction_api.stages import BY_NAME, StageName, stage_digests
 from reconstruction_worker.geometry.atlas import texels, unwrap
 from reconstruction_worker.geometry.bake import bake
 from reconstruction_worker.geometry.scene import load_scene
+from reconstruction_worker.geometry.sparse import in_frame
 from reconstruction_worker.geometry.surface import decimated
+from reconstruction_worker.poses.model import SparsePoints
+from reconstruction_worker.poses.output import write_observations, write_points
 from reconstruction_worker.records import StageRecord, write_record
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.stages import export
@@ -23,6 +28,10 @@ from reconstruction_worker.stages import export
 from ..geometry.scenes import MeshField, around, bumpy_sphere, write_poses
 
 TEXTURE = 256
+POSES_ONLY = ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, "endAfter": "Poses"})
+METRES = 12.0
+"""Of one scene unit."""
+CAMERAS = 8
 
 
 def spec_with(*formats: str) -> ReconstructionJobSpec:
@@ -81,6 +90,49 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
         write_record(workspace, record)
     assert BY_NAME[StageName.REPORT].needs
     return spec
+
+
+def posed(workspace: Path, points: int = 300, located: bool = True) -> None:
+    """Cameras around a sphere with points on it; the photos say where they were taken, one of them wrongly."""
+    write_poses(workspace, MeshField(bumpy_sphere()), around(CAMERAS, size=64))
+    scene = load_scene(workspace)
+    places = np.random.default_rng(3).normal(size=(points, 3))
+    places *= 0.4 / np.linalg.norm(places, axis=1, keepdims=True)
+    seen = [(index, int(point)) for index, view in enumerate(scene.views) for point in in_frame(view, places)]
+    cut = [pair for pair in seen if pair[0] != 5 or pair[1] < 7]  # the sixth photo shows few of them
+    sparse = SparsePoints(
+        places, np.full((points, 3), (200, 30, 30), np.uint8), np.full(points, 6), np.array(cut).reshape(-1, 2)
+    )
+    write_points(workspace / "poses" / "points.ply", sparse)
+    write_observations(workspace / "poses" / "observations.npz", sparse)
+    photos = dataset([view.name for view in scene.views])
+    if located:
+        eyes = np.array([view.camera.camera_to_world[:3, 3] for view in scene.views]) * METRES
+        eyes[2] += 40
+        there = pycolmap.GPSTransform().enu_to_ellipsoid(eyes, 48.0, 11.0, 500.0)
+        for photo, place in zip(photos["images"], there, strict=False):
+            photo["gps"] = [float(x) for x in place]
+    document(workspace, "ingest/dataset.json", photos)
+    document(workspace, "poses/registration.json", registration())
+
+
+def registration() -> dict[str, Any]:
+    tried = {"pairing": "exhaustive", "points": 1}
+    return {
+        "method": "structureFromMotion",
+        "registered": CAMERAS,
+        "total": CAMERAS + 1,
+        "unregistered": ["lost.jpg"],
+        "meanReprojectionError": 0.314,
+        "medianReprojectionError": 0.24,
+        "meanTrackLength": 6.0,
+        "points": 300,
+        "strategy": "standard",
+        "strategies": [
+            {**tried, "strategy": "quick", "registered": 3},
+            {**tried, "strategy": "standard", "registered": 8},
+        ],
+    }
 
 
 def dataset(names: list[str]) -> dict[str, Any]:

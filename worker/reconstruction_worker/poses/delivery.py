@@ -18,18 +18,25 @@ from reconstruction_api.stages import StageName
 
 from ..artifacts import MEDIA_TYPES
 from ..files import write_json
-from ..geometry.sparse import read_coloured_points
-from ..report.findings import gather
+from ..geometry.scene import load_scene
+from ..geometry.sparse import load_points, read_coloured_points
+from ..report.cloud import picture_of, worth_showing
+from ..report.findings import Findings, gather
 from ..report.numbers import described, manifest_document
+from ..report.places import places_fit
+from ..report.poses_page import poses_page
+from ..report.viewer_data import points_document
 from ..stage import StageContext, StageOutput
 from .colmap_text import model_files
 
+PACKED_AT: Final = 80.0
+"""Percentage of the stage at which the archive is written."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """Time of an archive's members: the same files give the same archive."""
 
 
 def deliver_poses(context: StageContext) -> StageOutput:
-    """Write transforms.json, points.ply, registration.json, dataset.zip and manifest.json."""
+    """Write transforms.json, points.ply, registration.json, dataset.zip, preview.png, report.html and manifest.json."""
     poses, folder = context.of(StageName.POSES), context.folder
     transforms = json.loads((poses / "transforms.json").read_text(encoding="utf-8"))
     pictures = [context.workspace / frame["file_path"] for frame in transforms["frames"]]
@@ -41,13 +48,31 @@ def deliver_poses(context: StageContext) -> StageOutput:
         shutil.copyfile(poses / name, folder / name)
     _pack(context, pictures, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
-    files = [
-        described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
-        for path in sorted(folder.iterdir())
-    ]
+    context.advance(PACKED_AT, "writing the report")
+    _report(context, findings)
+    files = _described(folder)
     write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
     registered = f"{len(pictures)} of {len(findings.photos())}"
     return StageOutput(f"camera poses of {registered} photos, {len(files) + 1} files")
+
+
+def _report(context: StageContext, findings: Findings) -> None:
+    scene = load_scene(context.workspace)
+    points = worth_showing(read_coloured_points(context.of(StageName.POSES) / "points.ply"))
+    still = picture_of(points, scene)
+    still.save(context.folder / "preview.png")
+    seen = {name: len(shown) for name, shown in load_points(context.workspace, scene).seen.items()}
+    viewer = points_document(points, scene)
+    page = poses_page(findings, places_fit(findings), seen, _described(context.folder), viewer, still)
+    (context.folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def _described(folder: Path) -> list[dict[str, Any]]:
+    """The files so far, as the manifest lists them."""
+    return [
+        described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
+        for path in sorted(folder.iterdir())
+    ]
 
 
 def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:
@@ -65,7 +90,7 @@ def _pack(context: StageContext, pictures: list[Path], colmap: dict[str, str]) -
         for name, text in colmap.items():
             archive.writestr(_member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)
         for done, picture in enumerate(pictures):
-            context.advance(100 * done / len(pictures), f"packing {picture.name}")
+            context.advance(PACKED_AT * done / len(pictures), f"packing {picture.name}")
             _add(archive, f"images/{picture.name}", picture, zipfile.ZIP_STORED)
 
 

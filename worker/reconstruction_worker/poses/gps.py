@@ -28,6 +28,8 @@ class GeoAlignment:
     orients: bool
     residual_metres: float
     """Root mean square over the photos that fit."""
+    photos: int
+    """How many fit."""
 
 
 def local_positions(gps: Sequence[tuple[float, float, float] | None]) -> list[NDArray[np.float64] | None]:
@@ -61,7 +63,7 @@ def align_to_gps(positions: NDArray[np.float64], local: Sequence[NDArray[np.floa
         return None
     tilt = np.degrees(np.arctan(noise / max(float(spread[1]), 1e-9)))
     orients = bool(spread[1] > MIN_SPREAD_METRES / 2 and tilt < MAX_TILT_DEGREES)
-    return GeoAlignment(similarity, orients, residual)
+    return GeoAlignment(similarity, orients, residual, len(kept))
 
 
 def _fit_without_outliers(

@@ -14,12 +14,12 @@ from ..geometry.mesh import Mesh
 from ..geometry.raycast import Caster
 from ..geometry.render import Picture, over, render, shaded, textured, wireframe
 from ..geometry.scene import Scene, View
+from .orbit import orbit_camera
 
 PANEL = 480
 GAP = 12
 BACKGROUND = np.array([0.94, 0.945, 0.955])
 INK = (40, 46, 56)
-FIELD_OF_VIEW = np.radians(30)
 SIDES = (("left", -50, 12), ("above", 25, 50), ("right", 60, 12))
 """Name, turn from the front and elevation in degrees of the additional views."""
 
@@ -48,7 +48,9 @@ def preview(model: Model, scene: Scene) -> Preview:
         ("triangles", over(render(caster, camera, wireframe(mesh, camera)), BACKGROUND)),
     ]
     for (name, turn, elevation), shader in zip(SIDES, (colours, shaded(mesh), colours), strict=True):
-        panels.append((name, over(render(caster, orbit_camera(mesh, turn, elevation), shader), BACKGROUND)))
+        panels.append(
+            (name, over(render(caster, orbit_camera(mesh.vertices, turn, elevation, PANEL), shader), BACKGROUND))
+        )
     return Preview(_sheet(panels), Image.fromarray(panels[1][1]))
 
 
@@ -56,22 +58,6 @@ def frontal_view(scene: Scene) -> View:
     """The view whose direction is closest to the mean of all."""
     directions = np.array([view.camera.camera_to_world[:3, 2] for view in scene.views])
     return scene.views[int((directions @ directions.mean(axis=0)).argmax())]
-
-
-def orbit_camera(mesh: Mesh, turn: float, elevation: float, side: int = PANEL) -> Camera:
-    """A camera that sees the whole mesh; `turn` 0 looks at its front (from -y), angles in degrees."""
-    low, high = mesh.bounds()
-    centre = (low + high) / 2
-    radius = float(np.linalg.norm(mesh.vertices - centre, axis=1).max())
-    yaw, pitch = np.radians(turn), np.radians(elevation)
-    back = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
-    right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    pose = np.eye(4)
-    pose[:3] = np.stack(
-        [right, np.cross(back, right), back, centre + back * radius / np.sin(FIELD_OF_VIEW / 2)], axis=1
-    )
-    focal = side / 2 / np.tan(FIELD_OF_VIEW / 2)
-    return Camera(pose, focal, focal, side / 2, side / 2, side, side)
 
 
 def _scaled_photo(view: View, camera: Camera) -> Picture:

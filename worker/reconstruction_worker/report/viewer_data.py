@@ -1,4 +1,5 @@
-"""The model and the cameras as the page's viewer reads them: quantised arrays in base64 inside one JSON document."""
+"""The model, or the sparse points, and the cameras as the page's viewer reads them: quantised arrays in base64 inside
+one JSON document."""
 
 from __future__ import annotations
 
@@ -26,6 +27,26 @@ STEPS = 65535
 
 def viewer_document(model: Model, scene: Scene, held_out: list[str]) -> dict[str, Any]:
     """Everything the viewer needs. `model` is in world units, z up; matrices are camera-to-world, row by row."""
+    return {"mesh": _mesh(model), **_views(scene, held_out)}
+
+
+def points_document(points: NDArray[Any], scene: Scene) -> dict[str, Any]:
+    """The same with points (`place` and `colour`, as the stage `poses` writes them) in place of a model."""
+    places = points["place"].astype(np.float64)
+    framing = places if len(places) else np.array([view.camera.camera_to_world[:3, 3] for view in scene.views])
+    low, high = framing.min(axis=0), framing.max(axis=0)
+    cloud = {
+        "vertexCount": len(places),
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "positions": _base64(_steps(places, low, high)),
+        "colours": _base64(points["colour"]),
+    }
+    return {"mesh": cloud, **_views(scene, [])}
+
+
+def _views(scene: Scene, held_out: list[str]) -> dict[str, Any]:
+    """The cameras, and one picture with all their photos."""
     sheet = thumbnail_sheet([view.image for view in scene.views])
     cameras = []
     for index, view in enumerate(scene.views):
@@ -40,11 +61,7 @@ def viewer_document(model: Model, scene: Scene, held_out: list[str]) -> dict[str
                 "heldOut": view.name in held_out,
             }
         )
-    return {
-        "mesh": _mesh(model),
-        "cameras": cameras,
-        "sheet": {"url": sheet.url, "columns": sheet.columns, "rows": sheet.rows},
-    }
+    return {"cameras": cameras, "sheet": {"url": sheet.url, "columns": sheet.columns, "rows": sheet.rows}}
 
 
 def _mesh(model: Model) -> dict[str, Any]:

@@ -95,6 +95,7 @@ async function start() {
   find("#bar").hidden = find("#hint").hidden = false;
   canvas.addEventListener("webglcontextlost", () => { canvas.hidden = true; find("#still").hidden = false; });
   controls(viewer, data, buttons);
+  if (!viewer.surface.solid) find("[data-toggle=cameras]").click(); // points say little without them
   requestAnimationFrame(() => { document.documentElement.dataset.viewer = "ready"; });
 }
 

@@ -92,6 +92,7 @@ function edges(indices, vertexCount) {
   return new Uint32Array(result);
 }
 
+/** A mesh, or points alone: then without normals and indices, and only mode 3 (points) can be drawn. */
 class Surface {
   constructor(gl, mesh, image) {
     this.gl = gl;
@@ -100,11 +101,14 @@ class Surface {
     this.vertices = gl.createVertexArray();
     gl.bindVertexArray(this.vertices);
     attribute(gl, 0, bytes(mesh.positions), 3, gl.UNSIGNED_SHORT, true);
-    attribute(gl, 1, bytes(mesh.normals), 3, gl.BYTE, true);
+    if (mesh.normals) attribute(gl, 1, bytes(mesh.normals), 3, gl.BYTE, true);
     if (mesh.uv) attribute(gl, 2, bytes(mesh.uv), 2, gl.UNSIGNED_SHORT, true);
     if (mesh.colours) attribute(gl, 3, bytes(mesh.colours), 3, gl.UNSIGNED_BYTE, true);
-    this.indices = new Uint32Array(bytes(mesh.indices).buffer);
-    this.triangles = this.elements(this.indices);
+    this.solid = Boolean(mesh.indices);
+    if (this.solid) {
+      this.indices = new Uint32Array(bytes(mesh.indices).buffer);
+      this.triangles = this.elements(this.indices);
+    }
     this.texture = image ? pictureTexture(gl, image, true) : null;
   }
 

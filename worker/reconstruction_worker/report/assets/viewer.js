@@ -17,7 +17,7 @@ class Viewer {
     this.radius = norm(subtract(high, low)) / 2;
     this.surface = new Surface(gl, data.mesh, images.texture);
     this.cameras = new Cameras(gl, data.cameras, data.sheet, images.sheet, 0.16 * this.radius);
-    this.mode = MODES.texture;
+    this.mode = this.surface.solid ? MODES.texture : MODES.points;
     this.showCameras = false;
     this.photoOpacity = 1;
     this.at = null; // index of the camera that the view has flown to
@@ -131,8 +131,9 @@ class Viewer {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
-    const spacing = this.radius / Math.sqrt(this.surface.mesh.vertexCount);
-    const pixels = (1.6 * spacing * canvas.height) / (2 * pose.tanY);
+    const spacing = this.radius / Math.sqrt(Math.max(this.surface.mesh.vertexCount, 1));
+    const size = this.surface.solid ? 1.6 : 0.4; // of a surface the points shall cover it, others shall not hide each other
+    const pixels = (size * spacing * canvas.height) / (2 * pose.tanY);
     this.surface.draw(this.clip, pose, this.mode, pixels, [0.13, 0.36, 0.72]);
     const colours = { used: [0.14, 0.34, 0.84, 1], heldOut: [0.9, 0.55, 0.1, 1] };
     if (this.at !== null) this.cameras.draw(this.clip, colours, this.photoOpacity, this.at);

@@ -1,0 +1,120 @@
+"""`report.html` of a job that ended with its camera poses (spec.endAfter)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from .findings import Document, Findings, source_name
+from .places import PlacesFit
+from .shell import Contents, page_of, running_time, tile, tiles
+from .words import number
+
+WEAKEST = 8
+"""Photos that are named because few points hold them."""
+METHODS = {"structureFromMotion": "structure from motion", "provided": "provided with the photos"}
+
+
+def poses_page(
+    findings: Findings,
+    fit: PlacesFit,
+    seen: Mapping[str, int],
+    delivered: list[Document],
+    scene: Document,
+    still: Image.Image,
+) -> str:
+    """The page as text. `seen` counts the points that each picture shows, `delivered` is what the manifest lists,
+    `scene` the viewer's document, `still` stands in for the viewer where there is no WebGL."""
+    contents = Contents(
+        eyebrow="Camera poses",
+        verdict=_verdict(findings),
+        solid=False,
+        tiles=_tiles(findings, fit),
+        photos_line=_photos_line(findings),
+        facts=_facts(findings, fit),
+        weakest=_weakest(findings, seen),
+    )
+    return page_of(findings, contents, delivered, scene, still)
+
+
+def _verdict(findings: Findings) -> Document:
+    missing = len(findings.unregistered())
+    if missing == 0:
+        return {"kind": "pass", "text": "All photos placed"}
+    return {"kind": "warn", "text": f"{missing} photo{'s' if missing > 1 else ''} without a place"}
+
+
+def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
+    found = findings.registration
+    median, length = number(found.get("medianReprojectionError"), 2), number(found.get("meanTrackLength"), 1)
+    points = found.get("points")
+    gps = fit.alignment
+    return tiles(
+        tile("Photos placed", f"{len(findings.registered())} of {len(findings.photos())}"),
+        tile(
+            "Reprojection error",
+            number(found.get("meanReprojectionError"), 2),
+            "px",
+            f"median {median} px" if median else None,
+        ),
+        tile("Points", None if points is None else f"{points:,}", "", f"in {length} photos each" if length else None),
+        tile(
+            "GPS fit",
+            number(gps.residual_metres, 2) if gps else None,
+            "m",
+            f"{gps.photos} of {fit.located} photos with a place" if gps else None,
+        ),
+        tile("Time", running_time(findings)),
+    )
+
+
+def _photos_line(findings: Findings) -> str:
+    parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
+    if findings.dropped():
+        parts.append(f"{len(findings.dropped())} more could not be used")
+    return "; ".join(parts) + ". Choose a photo to look through its camera."
+
+
+def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
+    found, scale = findings.registration, findings.transforms.get("metresPerUnit")
+    chosen = next((each for each in found.get("strategies", []) if each["strategy"] == found.get("strategy")), None)
+    return [
+        ("Poses", METHODS.get(found.get("method", ""))),
+        ("Read from", found.get("providedFormat")),
+        ("Strategy", f"{chosen['strategy']}, {chosen['pairing']} pairs" if chosen else None),
+        ("Tried before", ", ".join(_tried_before(found))),
+        ("Scene", findings.transforms.get("scene", {}).get("kind")),
+        ("Up from", findings.transforms.get("upFrom")),
+        ("Scale", f"1 scene unit = {scale:.4g} m" if scale else "not known"),
+        ("GPS", _gps(fit)),
+    ]
+
+
+def _tried_before(found: Document) -> list[str]:
+    """`quick: 12 photos` for each strategy that was not enough."""
+    return [
+        f"{each['strategy']}: {each['registered']} photos"
+        for each in found.get("strategies", [])
+        if each["strategy"] != found.get("strategy")
+    ]
+
+
+def _gps(fit: PlacesFit) -> str:
+    if fit.located == 0:
+        return "no photo says where it was taken"
+    if fit.alignment is None:
+        return (
+            f"not used: the places of {fit.located} photos are too few, too near each other, or do not fit the cameras"
+        )
+    use = "scale and orientation" if fit.alignment.orients else "scale"
+    return f"{fit.alignment.photos} of {fit.located} places fit; tells {use}"
+
+
+def _weakest(findings: Findings, seen: Mapping[str, int]) -> list[Document]:
+    """Photos with the fewest points first, by their names in the source."""
+    names = {Path(photo["name"]).stem: source_name(photo) for photo in findings.photos()}
+    fewest = Counter(seen).most_common()[::-1][:WEAKEST]
+    return [{"name": names.get(Path(name).stem, name), "points": f"{count:,}"} for name, count in fewest]

@@ -1,0 +1,140 @@
+"""The page around what a report says: one file that needs nothing else, neither network nor server.
+
+Text from outside is escaped by the template; data for the scripts travels in a JSON block that can't be left by its
+content. A Content-Security-Policy allows the page's own style and script, by their hash, and pictures inside the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from reconstruction_api.stages import StageName
+
+from .chart import Chart
+from .findings import Document, Findings
+from .numbers import versions
+from .photos import left_out, noted
+from .pictures import jpeg_url
+from .words import byte_size, duration
+
+SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
+STAGE_TITLES = {
+    StageName.INGEST: "Photos checked",
+    StageName.POSES: "Cameras",
+    StageName.TRAIN: "Training",
+    StageName.EVALUATE: "Evaluation",
+    StageName.MESH: "Mesh",
+    StageName.TEXTURE: "Texture",
+    StageName.EXPORT: "Export",
+    StageName.REPORT: "Report",
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What one kind of report says; the rest is the same for all."""
+
+    eyebrow: str
+    """What kind of report it is."""
+    verdict: Document | None
+    """`kind` (pass, warn or fail) and `text`."""
+    solid: bool
+    """The viewer shows a surface, which can be looked at in several ways; otherwise points."""
+    tiles: list[Document]
+    photos_line: str
+    facts: list[tuple[str, object]]
+    """Names and values; those without a value are left out."""
+    quality_views: list[Document] = field(default_factory=list)
+    worst_views: list[Document] = field(default_factory=list)
+    lpips_reason: str = ""
+    charts: list[Chart] = field(default_factory=list)
+    weakest: list[Document] = field(default_factory=list)
+    """Photos that are held by few points: `name` and `points`."""
+
+
+def page_of(
+    findings: Findings, contents: Contents, delivered: list[Document], scene: Document, still: Image.Image
+) -> str:
+    """The page as text. `delivered` is what the manifest lists, `scene` the viewer's document; `still` stands in for
+    the viewer where there is no WebGL."""
+    style = _asset("report.css")
+    script = "\n".join(_asset(name) for name in SCRIPTS)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_asset("report.html.j2"))
+    facts = [
+        *contents.facts,
+        ("Peak memory", byte_size(max((record.peak_memory_bytes for record in findings.records), default=0)) or None),
+        *versions().items(),
+    ]
+    return template.render(
+        policy=Markup(_policy(style, script)),
+        style=Markup(style),
+        script=Markup(script),
+        scene=Markup(_json_block(scene)),
+        still=jpeg_url(still, quality=85),
+        job=findings.job_name,
+        contents=contents,
+        left_out=left_out(findings, findings.unregistered()),
+        noted=noted(findings),
+        files=[{**file, "size": byte_size(file["sizeBytes"])} for file in delivered],
+        stages=_stages(findings),
+        facts=[(name, str(value)) for name, value in facts if value],
+        footer="All coordinates on this page are in the scene's own frame: right-handed, z up.",
+    )
+
+
+def tile(label: str, value: str | None, unit: str = "", note: str | None = None) -> Document:
+    """A number in large type; one without a value is left out by `tiles`."""
+    return {"label": label, "value": value, "unit": unit, "note": note}
+
+
+def tiles(*wanted: Document) -> list[Document]:
+    """Those with a value."""
+    return [each for each in wanted if each["value"] is not None]
+
+
+def running_time(findings: Findings) -> str:
+    """Of all stages so far."""
+    return duration(sum(record.seconds for record in findings.records))
+
+
+def _asset(name: str) -> str:
+    return (files("reconstruction_worker.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _json_block(document: Document) -> str:
+    """JSON without any character that could end the element it stands in."""
+    text = json.dumps(document, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _stages(findings: Findings) -> list[Document]:
+    longest = max((record.seconds for record in findings.records), default=1) or 1
+    return [
+        {
+            "name": STAGE_TITLES[record.stage],
+            "message": record.message,
+            "time": duration(record.seconds),
+            "percent": round(100 * record.seconds / longest, 1),
+        }
+        for record in findings.records
+    ]
