@@ -12,7 +12,7 @@ def required(module: str, path: str) -> str:
 
 def test_the_go_modules_pin_the_versions_that_the_package_names() -> None:
     assert required("kubernetes", "k8s.io/kubernetes") == versions.KUBERNETES
-    assert required("etcd", "go.etcd.io/etcd/server/v3") == versions.ETCD
+    assert required("kubernetes", "go.etcd.io/etcd/server/v3") == versions.ETCD
     assert required("kueue", "sigs.k8s.io/kueue") == versions.KUEUE
     assert required("jobset", "sigs.k8s.io/jobset") == versions.JOBSET
 

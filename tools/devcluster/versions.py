@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 KUBERNETES: Final = "1.36.4"
-ETCD: Final = "3.6.4"
+ETCD: Final = "3.6.8"
 KUEUE: Final = "0.15.0"
 JOBSET: Final = "0.10.1"
 OLDEST_GO: Final = (1, 21)
