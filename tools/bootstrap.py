@@ -71,15 +71,16 @@ def create(uv: Path) -> None:
     if not (ENVIRONMENT / "bin" / "python").exists():
         run(uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT)
     STAMP.unlink(missing_ok=True)
-    # compiled once here, because pods see the environment read-only and would compile at each start
-    run(uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", LOCK)
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", LOCK)
     run(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    run(ENVIRONMENT / "bin" / "python", ROOT / "tools" / "import_worker.py")
     STAMP.write_text(wanted())
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> None:
     """Run a command in the repository's root; CalledProcessError when it fails."""
-    inherited = {name: value for name, value in (environment or os.environ).items() if name != "PYTHONPATH"}
+    left_out = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in (environment or os.environ).items() if name not in left_out}
     subprocess.run(command, check=True, cwd=ROOT, env=inherited | {"VIRTUAL_ENV": str(ENVIRONMENT)})
 
 
