@@ -95,7 +95,7 @@ class JobProgress(ApiModel):
     psnr: DecimalString | None = None
     """Peak signal-to-noise ratio of the training batch in decibels; held-out views are in `metrics`."""
     held_out_psnr: DecimalString | None = None
-    """The same of small pictures of the held-out views, when they were last looked at."""
+    """The same of a few thousand pixels of the held-out views, when they were last looked at."""
     held_out_ssim: DecimalString | None = None
     """Structural similarity of those pictures."""
     held_out_lpips: DecimalString | None = None

@@ -179,7 +179,7 @@ class Progress(ApiModel):
     psnr: float | None = None
     """Of the training batch, in decibels."""
     held_out_psnr: float | None = None
-    """Of small pictures of the held-out views, in decibels."""
+    """Of a few thousand pixels of the held-out views, in decibels."""
     held_out_ssim: float | None = None
     """Structural similarity of the same pictures."""
     held_out_lpips: float | None = None

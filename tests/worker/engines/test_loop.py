@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tests.worker.engines.tiny_scene import Stop, context, write_ball
 
 from reconstruction_api.worker import Progress
-from reconstruction_worker.engines.base import Field
+from reconstruction_worker.engines.base import Camera, Field, Rendering
 from reconstruction_worker.engines.nerf.checkpoints import CheckpointStore, load_checkpoint
 from reconstruction_worker.engines.nerf.looks import HeldOutViews, Look
 from reconstruction_worker.engines.nerf.loop import TrainingLoop
 from reconstruction_worker.engines.nerf.model import Losses
-from reconstruction_worker.engines.nerf.scene import read_scene
+from reconstruction_worker.engines.nerf.scene import PosedPhoto, read_scene
 from reconstruction_worker.engines.nerf.trainer import Schedule
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import train
@@ -197,7 +199,37 @@ def test_looks_leave_the_training_as_it_is_and_are_the_same_after_a_stop(
         assert all(torch.equal(models[0][name], model[name]) for name in model)
 
 
-def test_held_out_photos_are_scaled_to_what_a_look_may_cost(tmp_path: Path) -> None:
+def test_a_scene_that_shows_each_pixel_as_it_is_looks_perfect(tmp_path: Path) -> None:
+    """A picture of noise, so that the pixel beside the right one, or a mean of some, is something else."""
+    write_ball(tmp_path, views=1, size=45)
+    photo = read_scene(tmp_path).photos[0]
+    noise = np.random.default_rng(5).integers(0, 256, (45, 45, 3), np.uint8)
+
+    class AsItIs:
+        def render(self, camera: Camera) -> Rendering:
+            def seen(count: int, focal: float, centre: float, full_focal: float, full_centre: float) -> NDArray[Any]:
+                return np.floor((np.arange(count) + 0.5 - centre) / focal * full_focal + full_centre).astype(int)
+
+            full = photo.camera
+            columns = seen(camera.width, camera.fx, camera.cx, full.fx, full.cx)
+            rows = seen(camera.height, camera.fy, camera.cy, full.fy, full.cy)
+            shape = (camera.height, camera.width)
+            return Rendering(
+                np.float32(noise[rows][:, columns] / 255), np.ones(shape, np.float32), np.ones(shape, np.float32)
+            )
+
+    class Noise:
+        camera = photo.camera
+
+        def pixels(self) -> NDArray[np.uint8]:
+            return noise
+
+    views = HeldOutViews([cast(PosedPhoto, Noise())], rays_per_step=30)
+    assert views._views[0][0].width < 45
+    assert views.look(AsItIs()).psnr == 100
+
+
+def test_of_held_out_photos_as_many_pixels_are_seen_as_a_look_may_cost(tmp_path: Path) -> None:
     write_ball(tmp_path, views=10, size=40)
     sizes = [
         sum(camera.width * camera.height for camera, _ in HeldOutViews(read_scene(tmp_path).photos, rays)._views)

@@ -51,6 +51,12 @@ class Camera:
             self, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy, width=width, height=height
         )
 
+    def every(self, stride: int) -> Camera:
+        """The view through every `stride`-th pixel's centre, of those that `pixels[stride // 2 :: stride]` are; odd."""
+        width, height = (len(range(stride // 2, side, stride)) for side in (self.width, self.height))
+        fx, fy, cx, cy = (value / stride for value in (self.fx, self.fy, self.cx, self.cy))
+        return replace(self, fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+
 
 @dataclass(frozen=True)
 class Rendering:
