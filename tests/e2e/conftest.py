@@ -20,7 +20,7 @@ SMALL: Document = {
     "training": {"steps": 240, "checkpointEverySteps": 40},
     "mesh": {"targetFaces": 10000, "textureSize": 512},
     "exports": [{"format": "GLB"}],
-    # 240 steps instead of 1200: clearly the object, not yet sharp
+    # 240 steps instead of 800: clearly the object, not yet sharp
     "quality": {"minPSNR": "22", "minSSIM": "0.75", "warnPSNR": "18", "warnSSIM": "0.6"},
 }
 
