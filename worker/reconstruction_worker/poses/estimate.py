@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
+from .climb import Attempt, climb
 from .gps import local_positions
+from .gps_priors import fresh_places, tell_scale
 from .model import PosedModel
 from .refine import refine_intrinsics
 from .sfm import Workbench, has_masks
-from .strategies import Attempt, LadderResult, climb, ladder
+from .strategies import ladder
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
@@ -18,27 +20,29 @@ POOR_FEATURES = 150
 
 @dataclass(frozen=True)
 class Estimate:
-    """A model and the attempts that led to it."""
+    """A model, the attempts that led to it, and the one that it is from."""
 
     model: PosedModel
     attempts: list[Attempt]
-    strategy: str
+    best: Attempt
 
 
 def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
     photos = bench.photos
-    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos))
-    result = climb(bench, steps, local_positions([photo.gps for photo in photos]), required_share)
-    if result.model is None:
-        raise _failure(result, len(photos))
-    model = PosedModel.from_reconstruction(refine_intrinsics(result.model))
-    return Estimate(model, result.attempts, result.best.strategy.name)
+    places = local_positions([photo.gps for photo in photos])
+    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), tell_scale(places))
+    best, attempts = climb(bench, steps, places, required_share)
+    if best.model is None:
+        raise _failure(attempts, len(photos))
+    held = fresh_places([photo.name for photo in photos], places) if best.strategy.mapper.use_places else None
+    model = PosedModel.from_reconstruction(refine_intrinsics(best.model, held))
+    return Estimate(model, attempts, best)
 
 
-def _failure(result: LadderResult, count: int) -> ReconstructionError:
-    features = max(attempt.features_per_photo for attempt in result.attempts)
-    pairs = max(attempt.verified_pairs for attempt in result.attempts)
+def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
+    features = max(attempt.features_per_photo for attempt in attempts)
+    pairs = max(attempt.verified_pairs for attempt in attempts)
     if features < POOR_FEATURES:
         reason = f"they show too little texture ({features} features in a typical photo)"
     elif pairs == 0:
@@ -52,6 +56,6 @@ def _failure(result: LadderResult, count: int) -> ReconstructionError:
             "photos": count,
             "featuresPerPhoto": features,
             "overlappingPairs": pairs,
-            "tried": [attempt.strategy.name for attempt in result.attempts],
+            "tried": [attempt.strategy.name for attempt in attempts],
         },
     )

@@ -51,7 +51,7 @@ def align_to_gps(positions: NDArray[np.float64], local: Sequence[NDArray[np.floa
         return None
     source = positions[known]
     target = np.array([place for place in local if place is not None])
-    similarity, residuals, kept = _fit_without_outliers(source, target)
+    similarity, residuals, kept = fit_without_outliers(source, target)
     if len(kept) < max(MIN_PHOTOS, 0.6 * len(known)):
         return None
     residual = float(np.sqrt((residuals[kept] ** 2).mean()))
@@ -66,7 +66,7 @@ def align_to_gps(positions: NDArray[np.float64], local: Sequence[NDArray[np.floa
     return GeoAlignment(similarity, orients, residual, len(kept))
 
 
-def _fit_without_outliers(
+def fit_without_outliers(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[Similarity, NDArray[np.float64], NDArray[np.int64]]:
     """Least squares, repeated without places whose residual is far above the median; all residuals [N] in metres and

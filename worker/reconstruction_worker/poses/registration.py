@@ -9,8 +9,9 @@ from typing import Any
 from reconstruction_api.errors import ReconstructionError
 
 from ..ingest.dataset import DatasetImage
+from .climb import Attempt
+from .gps_agreement import Agreement
 from .model import PosedModel
-from .strategies import Attempt
 
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""
@@ -51,10 +52,30 @@ class Registration:
             },
         )
 
+    def summary(self, gps: Agreement | None, attempts: Sequence[Attempt]) -> str:
+        """One line for people. `gps` is the final model's agreement with the photos' GPS."""
+        line = f"{self.registered} of {self.total} photos registered"
+        if gps is not None and gps.contradicts:
+            return f"{line}, but they contradict the photos' GPS: they are typically {gps.residual_metres:.0f} m off"
+        larger = [attempt for attempt in attempts if attempt.contradicts_gps and attempt.registered > self.registered]
+        if not larger:
+            return line
+        most = max(larger, key=lambda attempt: attempt.registered)
+        off = most.gps.residual_metres if most.gps is not None else 0.0
+        return (
+            f"{line} (strategy {most.strategy.name} placed {most.registered}, but typically {off:.0f} m off their GPS)"
+        )
+
     def document(
-        self, model: PosedModel, strategy: str | None, attempts: Sequence[Attempt], seconds: float, peak_memory: int
+        self,
+        model: PosedModel,
+        gps: Agreement | None,
+        strategy: str | None,
+        attempts: Sequence[Attempt],
+        seconds: float,
+        peak_memory: int,
     ) -> dict[str, Any]:
-        """Content of the file. Errors in pixels, memory in bytes."""
+        """Content of the file. Errors in pixels, `gps` in metres, memory in bytes."""
         lengths = model.points.track_lengths
         mean, middle = model.mean_reprojection_error, model.median_reprojection_error
         return {
@@ -67,6 +88,7 @@ class Registration:
             "medianReprojectionError": round(middle, 4) if middle is not None else None,
             "meanTrackLength": round(float(lengths.mean()), 3) if len(lengths) else None,
             "points": len(model.points.xyz),
+            "gps": gps.document() if gps is not None else None,
             "strategy": strategy,
             "strategies": [attempt.document() for attempt in attempts],
             "seconds": round(seconds, 1),

@@ -1,7 +1,4 @@
-"""Structure from motion with COLMAP, step by step: each a function from files to files that reports and can be stopped.
-
-Schönberger and Frahm, Structure-from-Motion Revisited, CVPR 2016; the global mapper is GLOMAP (Pan et al., ECCV 2024).
-"""
+"""Features and matches with COLMAP: each step a function from files to files that reports and can be stopped."""
 
 from __future__ import annotations
 
@@ -28,8 +25,6 @@ CAMERA_MODEL: Final = "SIMPLE_RADIAL"
 """Focal length and one distortion coefficient: what photos without calibration can support."""
 MIN_INLIERS: Final = 15
 """Matches that must agree on one geometry for two photos to count as overlapping; COLMAP's own threshold."""
-MIN_MODEL: Final = 3
-"""Photos; two alone prove nothing."""
 FEATURE_MEMORY_BYTES: Final = 1_200 * 2**20
 """What all threads of the feature extraction may hold together."""
 BYTES_PER_PIXEL: Final = 310
@@ -45,6 +40,8 @@ Say = Callable[[float, str], None]
 class FeatureSettings:
     """How features are found and compared."""
 
+    tag: str = "plain"
+    """Names the database; other settings, another tag."""
     max_side_pixels: int = 1600
     max_features: int = 8192
     peak_threshold: float = 0.0067
@@ -52,23 +49,6 @@ class FeatureSettings:
     """Estimate affine shapes and pool over domain sizes (Dong and Soatto, 2015): many times slower, matches across
     wider baselines."""
     use_masks: bool = True
-
-
-@dataclass(frozen=True)
-class MapperSettings:
-    """How cautiously photos are placed. Defaults of the numbers are COLMAP's."""
-
-    kind: str = "incremental"
-    """`incremental` or `global`."""
-    trust_focal: bool = True
-    """Keep focal lengths that EXIF tells."""
-    distortion: bool = False
-    """Estimate distortion while photos are being placed. The first pairs of a street or of a flight can't tell it from
-    motion: it runs away and takes the model with it. It is looked for afterwards (refine.py)."""
-    initial_inliers: int = 100
-    initial_angle_degrees: float = 16.0
-    pose_inliers: int = 30
-    pose_inlier_ratio: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -103,7 +83,7 @@ def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[Camera
     """Find features in all photos, which are divided into `groups`. With `use_masks`, what a mask or alpha channel
     hides bears none."""
     images, masks = _write_pictures(bench)
-    _register(groups, images, database)
+    enter_photos(groups, images, database)
     reader = pycolmap.ImageReaderOptions()
     if settings.use_masks and masks.exists():
         reader.mask_path = masks
@@ -123,7 +103,7 @@ def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[Camera
         follow(call, bench.stop_requested)
 
 
-def _register(groups: Sequence[CameraGroup], images: Path, database: Path) -> None:
+def enter_photos(groups: Sequence[CameraGroup], images: Path, database: Path) -> None:
     """Enter the photos before the extraction's threads do so in the order in which they happen to finish: with the
     same numbers each time, results can be repeated."""
     pycolmap.Database.open(database).close()
@@ -187,78 +167,6 @@ def _match(
         device=pycolmap.Device.cpu,
         cancellation_token=token,
     )
-
-
-def reconstruct(bench: Workbench, settings: MapperSettings, database: Path) -> list[pycolmap.Reconstruction]:
-    """Models of the scene, those with the most photos first; empty when not even three photos fit together."""
-    folder = bench.scratch / "models"
-    folder.mkdir(exist_ok=True)
-    run = _global if settings.kind == "global" else _incremental
-    models = run(bench, settings, database, folder)
-    models = [model for model in models if model.num_reg_images() >= MIN_MODEL]
-    return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
-
-
-def _incremental(
-    bench: Workbench, settings: MapperSettings, database: Path, folder: Path
-) -> list[pycolmap.Reconstruction]:
-    options = pycolmap.IncrementalPipelineOptions()
-    options.min_model_size = MIN_MODEL
-    options.max_num_models = 4
-    refine_focal = not (settings.trust_focal and all(photo.focal_pixels for photo in bench.photos))
-    options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = refine_focal
-    options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = settings.distortion
-    options.num_threads = available_cpus()
-    options.random_seed = SEED
-    options.mapper.init_min_num_inliers = settings.initial_inliers
-    options.mapper.init_min_tri_angle = settings.initial_angle_degrees
-    options.mapper.abs_pose_min_num_inliers = settings.pose_inliers
-    options.mapper.abs_pose_min_inlier_ratio = settings.pose_inlier_ratio
-    placed = 0
-    total = len(bench.photos)
-
-    def start() -> None:
-        nonlocal placed
-        placed = 2
-
-    def one_more() -> None:
-        nonlocal placed
-        placed += 1
-
-    def call(token: pycolmap.CancellationToken) -> dict[int, pycolmap.Reconstruction]:
-        return pycolmap.incremental_mapping(
-            database,
-            bench.scratch / "images",
-            folder,
-            options=options,
-            initial_image_pair_callback=start,
-            next_image_callback=one_more,
-            cancellation_token=token,
-        )
-
-    def look() -> None:
-        done = min(placed, total)
-        bench.say(done / total, f"placed {done} of {total} photos")
-
-    return list(follow(call, bench.stop_requested, look).values())
-
-
-def _global(bench: Workbench, _: MapperSettings, database: Path, folder: Path) -> list[pycolmap.Reconstruction]:
-    options = pycolmap.GlobalPipelineOptions()
-    options.num_threads = available_cpus()
-    options.random_seed = SEED
-    # Relative poses need focal lengths; where no EXIF told them they are estimated from all pairs at once.
-    calibration = pycolmap.ViewGraphCalibrationOptions()
-    calibration.random_seed = SEED
-
-    def call(_: pycolmap.CancellationToken) -> dict[int, pycolmap.Reconstruction]:
-        pycolmap.calibrate_view_graph(database, calibration)
-        return pycolmap.global_mapping(database, bench.scratch / "images", folder, options=options)
-
-    def look() -> None:
-        bench.say(0.5, f"placing all {len(bench.photos)} photos at once")
-
-    return list(follow(call, bench.stop_requested, look).values())
 
 
 def overlapping_pairs(database: Path) -> int:

@@ -16,8 +16,11 @@ from ..files import empty_folder, write_json
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
+from ..poses.climb import Attempt
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
+from ..poses.gps_agreement import agreement
+from ..poses.gps_priors import Place
 from ..poses.hull import Silhouette
 from ..poses.model import PosedModel
 from ..poses.output import World, write_observations, write_points, write_transforms
@@ -25,7 +28,6 @@ from ..poses.photos import read_dataset, read_mask, read_rgb
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
-from ..poses.strategies import Attempt
 from ..poses.triangulate import with_points
 from ..poses.undistort import Undistorter
 from ..poses.world import settle
@@ -50,14 +52,17 @@ def run(context: StageContext) -> StageOutput:
     method = "structureFromMotion" if provided is None else "provided"
     registration = Registration.of(method, model, photos, provided.format if provided else None)
     registration.require(context.spec.poses.min_registered_percent)
-    world = _world(context, model, photos, provided)
+    places = _places(model, photos)
+    world = _world(context, model, photos, places, provided)
     _write(context, world, photos, provided.shares if provided else {})
-    document = registration.document(model, strategy, attempts, time.monotonic() - start, most_held())
+    gps = agreement(model.poses[:, :3, 3], places)
+    seconds = time.monotonic() - start
+    document = registration.document(model, gps, strategy, attempts, seconds, most_held())
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
     if model.mean_reprojection_error is not None:
         metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
-    return StageOutput(f"{registration.registered} of {registration.total} photos registered", metrics)
+    return StageOutput(registration.summary(gps, attempts), metrics)
 
 
 def _posed(
@@ -75,7 +80,7 @@ def _posed(
     bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
-        return estimate.model, estimate.attempts, estimate.strategy
+        return estimate.model, estimate.attempts, estimate.best.strategy.name
     if len(provided.model.points.xyz):
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
@@ -103,13 +108,24 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
     return read_provided(folder, dataset)
 
 
-def _world(context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: Provided | None) -> World:
+def _places(model: PosedModel, photos: list[DatasetImage]) -> list[Place]:
+    """Where GPS says that the model's shots were taken."""
+    by_name = {photo.name: photo for photo in photos}
+    return local_positions([by_name[shot.name].gps for shot in model.shots])
+
+
+def _world(
+    context: StageContext,
+    model: PosedModel,
+    photos: list[DatasetImage],
+    places: list[Place],
+    provided: Provided | None,
+) -> World:
     context.tell(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
     masks = (read_mask(context.workspace, photo) for photo in shown)
     silhouettes = [Silhouette.of(mask) if mask is not None else None for mask in masks]
-    places = local_positions([photo.gps for photo in shown])
     return settle(model, silhouettes, places, keep_orientation=provided is not None and provided.z_up)
 
 

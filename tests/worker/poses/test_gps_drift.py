@@ -1,0 +1,136 @@
+"""A street whose model changes its scale half way, without that any reprojection error would tell: GPS does."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+import pytest
+from PIL import Image
+
+from reconstruction_worker.ingest.dataset import DatasetImage
+from reconstruction_worker.poses.climb import Attempt, climb
+from reconstruction_worker.poses.gps import local_positions
+from reconstruction_worker.poses.gps_priors import tell_scale
+from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.sfm import Workbench, camera_groups, enter_photos
+from reconstruction_worker.poses.similarity import fit_similarity
+from reconstruction_worker.poses.strategies import ladder
+
+from .scenes import Array, an_image
+
+WIDTH, HEIGHT, FOCAL = 960, 720, 700.0
+STEP = 40.0
+"""Metres between two photos."""
+PHOTOS, FIRST_HALF = 16, 9
+METRES_PER_DEGREE = 111_320.0
+"""Of latitude, and of longitude on the equator."""
+
+Pixels = dict[int, Array]
+"""By the number of the point that they show."""
+
+
+def street() -> Array:
+    """Places of cameras that look along +y, in metres."""
+    wobble = np.random.default_rng(5).normal(0, STEP / 20, (PHOTOS, 3))
+    return np.stack([STEP * np.arange(PHOTOS), np.zeros(PHOTOS), np.zeros(PHOTOS)], axis=1) + wobble
+
+
+def facade(left: float, right: float, count: int, seed: int, distance: float = 2.0) -> Array:
+    """Points in front of the cameras between x `left` and `right`; all in steps."""
+    low, high = np.array([left, distance, -1.0]), np.array([right, distance + 1.5, 1.0])
+    return STEP * np.random.default_rng(seed).uniform(low, high, (count, 3))
+
+
+def what_each_photo_shows(look_alike: float, distance: float) -> list[Pixels]:
+    """Each half of the street has its own points. The few that lead from one to the other, at a `distance` in steps,
+    are in the second half's photos those of something that looks alike but has another size."""
+    places, generator = street(), np.random.default_rng(6)
+    joint = FIRST_HALF - 0.5
+    halves = facade(-1.5, joint - 0.25, 700, 1), facade(joint + 0.25, PHOTOS + 1.5, 700, 2)
+    reach = 0.4 * distance - 1
+    shared = facade(joint + 0.5 - reach, joint + 0.5 + reach, 26, 3, distance)
+    eye = places[FIRST_HALF]
+    joints = shared, eye + look_alike * (shared - eye)
+    photos = []
+    for index, place in enumerate(places):
+        half = int(index >= FIRST_HALF)
+        points = dict(enumerate(halves[half], start=1000 * half))
+        if FIRST_HALF - 2 <= index < FIRST_HALF + 2:
+            points |= dict(enumerate(joints[half], start=2000))
+        found = {number: pixel(xyz - place, generator) for number, xyz in points.items()}
+        photos.append({number: at for number, at in found.items() if (at > 0).all() and (at < (WIDTH, HEIGHT)).all()})
+    return photos
+
+
+def pixel(xyz: Array, generator: np.random.Generator) -> Array:
+    x, y, z = xyz
+    return np.array([WIDTH / 2 + FOCAL * x / y, HEIGHT / 2 - FOCAL * z / y]) + generator.normal(0, 0.3, 2)
+
+
+def write_matches(database: Path, photos: list[Pixels]) -> None:
+    """What extraction and matching would leave, without an error among the matches of a half."""
+    with pycolmap.Database.open(database) as db:
+        ids = [image.image_id for image in sorted(db.read_all_images(), key=lambda image: image.name)]
+        for image_id, pixels in zip(ids, photos, strict=True):
+            db.write_keypoints(image_id, np.array(list(pixels.values()), np.float32))
+        for (a, first), (b, second) in itertools.combinations(zip(ids, photos, strict=True), 2):
+            rows = {number: row for row, number in enumerate(second)}
+            matches = [(row, rows[number]) for row, number in enumerate(first) if number in rows]
+            if len(matches) >= 15:
+                geometry = pycolmap.TwoViewGeometry(
+                    config=pycolmap.TwoViewGeometryConfiguration.CALIBRATED,
+                    inlier_matches=np.array(matches, np.uint32),
+                )
+                db.write_two_view_geometry(a, b, geometry)
+
+
+def photos_with(gps: bool) -> list[DatasetImage]:
+    noise = np.random.default_rng(7).normal(0, 1.5, (PHOTOS, 3))
+    east, north, up = (street() + noise).T
+    places = zip((north / METRES_PER_DEGREE).tolist(), (east / METRES_PER_DEGREE).tolist(), up.tolist(), strict=True)
+    return [
+        an_image(f"{i:02d}.png", WIDTH, HEIGHT, focal_pixels=FOCAL, gps=place if gps else None)
+        for i, place in enumerate(places)
+    ]
+
+
+def climbed(folder: Path, gps: bool, look_alike: float, distance: float) -> tuple[Attempt, list[Attempt]]:
+    """Strategies that need no pictures: the matches are there."""
+    photos = photos_with(gps)
+    (folder / "images").mkdir(parents=True)
+    for photo in photos:
+        Image.new("L", (WIDTH, HEIGHT)).save(folder / "images" / photo.name)
+    database = folder / "plain-exhaustive.db"
+    enter_photos(camera_groups(photos), folder / "images", database)
+    write_matches(database, what_each_photo_shows(look_alike, distance))
+    places = local_positions([photo.gps for photo in photos])
+    steps = [step for step in ladder(False, False, tell_scale(places)) if step.name in ("standard", "extended", "bold")]
+    return climb(Workbench(folder, folder, photos, lambda *_: None, lambda: False), steps, places, required_share=0.5)
+
+
+def metres_from_truth(attempt: Attempt) -> float:
+    """Median over the photos."""
+    assert attempt.model is not None
+    model = PosedModel.from_reconstruction(attempt.model)
+    truth = street()[[int(shot.name.partition(".")[0]) for shot in model.shots]]
+    positions = model.poses[:, :3, 3]
+    return float(np.median(np.linalg.norm(fit_similarity(positions, truth).points(positions) - truth, axis=1)))
+
+
+@pytest.mark.parametrize("gps", [False, True], ids=["without GPS", "with GPS"])
+def test_gps_keeps_the_scale_of_photos_that_hang_on_few_points_far_away(tmp_path: Path, gps: bool) -> None:
+    best, _ = climbed(tmp_path / "sfm", gps, look_alike=0.9, distance=30.0)
+    assert best.registered == PHOTOS
+    assert best.strategy.name == ("extended" if gps else "bold")
+    assert (metres_from_truth(best) < 1) == gps
+
+
+def test_a_model_that_contradicts_gps_loses_against_a_smaller_one(tmp_path: Path) -> None:
+    best, attempts = climbed(tmp_path / "sfm", gps=True, look_alike=0.6, distance=4.0)
+    larger = [attempt for attempt in attempts if attempt.registered == PHOTOS]
+    assert larger and all(attempt.contradicts_gps for attempt in larger)
+    assert best.registered == FIRST_HALF
+    assert metres_from_truth(best) < 1

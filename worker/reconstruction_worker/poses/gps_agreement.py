@@ -1,0 +1,51 @@
+"""Whether a model is where GPS says that its photos were taken.
+
+A photo in a wrong place can have a small reprojection error: it was made to fit the points it shows. What was placed
+from it then has another scale than what was placed before, and only places from elsewhere can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .gps import fit_without_outliers
+from .gps_priors import DEVIATION_METRES, Place, tell_scale
+
+MEDIAN_DISTANCE: Final = 1.54
+"""Median length of an error whose three components have standard deviation 1."""
+TOLERANCE: Final = 2.0
+"""Multiple of what consumer GPS is typically off that is still put down to GPS, not to the model."""
+TOLERATED_SHARE: Final = 0.05
+"""Of the extent: long routes may bend a little."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """`residual_metres` is the median distance of a photo from its GPS, after the best similarity."""
+
+    residual_metres: float
+    contradicts: bool
+    """Farther off than GPS itself can explain."""
+
+    def document(self) -> dict[str, Any]:
+        """For registration.json."""
+        return {"residualMetres": round(self.residual_metres, 2), "contradicts": self.contradicts}
+
+
+def agreement(positions: NDArray[np.float64], places: Sequence[Place]) -> Agreement | None:
+    """Compare camera `positions` [N, 3] of a model with their places; None when those are too few, or too close to
+    each other, to tell."""
+    if not tell_scale(places):
+        return None
+    known = [index for index, place in enumerate(places) if place is not None]
+    target = np.array([place for place in places if place is not None])
+    _, residuals, _ = fit_without_outliers(positions[known], target)
+    residual = float(np.median(residuals))
+    extent = float(np.median(np.linalg.norm(target - np.median(target, axis=0), axis=1)))
+    limit = max(TOLERANCE * MEDIAN_DISTANCE * DEVIATION_METRES, TOLERATED_SHARE * extent)
+    return Agreement(residual, residual > limit)
