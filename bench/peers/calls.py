@@ -41,16 +41,15 @@ class Calls:
         answer = await asyncio.to_thread(self._rest.send, "GET", "/metrics", accept="text/plain")
         return int(sum(float(value) for value in _COUNT.findall(answer.message)))
 
-    async def until_quiet(self, seconds: float) -> int:
-        """How many there are once the operator has nothing more to do, or after so many seconds."""
+    async def until_quiet(self, seconds: float) -> None:
+        """Returns when the operator has nothing more to do, or after so many seconds."""
         deadline, before = time.monotonic() + seconds, await self.made()
         while time.monotonic() < deadline:
             await asyncio.sleep(_QUIET_SECONDS)
             now = await self.made()
             if now - before <= _QUIET_CALLS:
-                return now
+                return
             before = now
-        return before
 
 
 async def _grant(kube: Kube) -> None:
