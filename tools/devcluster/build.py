@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/versi
 
 
 def build(say: Callable[[str], None]) -> None:
-    """Compile what the cache lacks. About ten minutes on two cores the first time, nothing afterwards."""
+    """Compile what the cache lacks. About seven minutes on two cores the first time, nothing afterwards."""
     with exclusive("build"):
         binaries().mkdir(parents=True, exist_ok=True)
         programs = {name: f"k8s.io/kubernetes/cmd/{name}" for name in COMPONENTS} | {
@@ -45,9 +46,9 @@ def build_jobset(say: Callable[[str], None]) -> Path:
 
 
 def components_of(project: str) -> Path:
-    """Manifests of Kueue or JobSet, from the module that the program was compiled from."""
-    folder = run(_go(), "list", "-m", "-f", "{{.Dir}}", f"sigs.k8s.io/{project}", folder=MODULES / project).strip()
-    return Path(folder, "config", "components")
+    """Manifests of Kueue or JobSet, from the module that the program was compiled from; fetched again if need be."""
+    said = run(_go(), "mod", "download", "-json", f"sigs.k8s.io/{project}", folder=MODULES / project)
+    return Path(json.loads(said)["Dir"], "config", "components")
 
 
 def definitions_of(project: str) -> list[Path]:
