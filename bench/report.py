@@ -24,7 +24,9 @@ def table(figures: dict[str, Any]) -> str:
         f"most memory, {figures['finished_jobs']:,} finished and {figures['jobs']:,} active jobs": (
             f"{figures['peak_rss_mib']:g} MiB"
         ),
-        "the same, a new process until it has caught up": f"{figures['restart_catch_up_seconds']:g} s",
+        f"a new process, until it has caught up with {figures['finished_jobs']:,} finished jobs": (
+            f"{figures['restart_catch_up_seconds']:g} s"
+        ),
         "leader killed, until the other replica has acted": f"{figures['fail_over_seconds']:g} s",
         "duplicate Jobs": f"{figures['duplicate_jobs']}",
     }
