@@ -11,6 +11,7 @@ from rich.text import Text
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of
+from reconstruction_api.words import byte_size
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
@@ -20,7 +21,6 @@ from .display import display_for
 from .failure import print_failure
 from .jobs import Places, check_engine, check_hardware, local_source, parse_folders, read_job
 from .results import deliver
-from .words import size
 
 
 def run_locally(
@@ -104,4 +104,4 @@ def _tell_results(console: Console, outcome: Outcome, files: list[Path], out: Pa
         console.print(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}", highlight=False)
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
     for file in files:
-        console.print(Text(f"  {file.relative_to(out)}  {size(file.stat().st_size)}"), soft_wrap=True)
+        console.print(Text(f"  {file.relative_to(out)}  {byte_size(file.stat().st_size)}"), soft_wrap=True)

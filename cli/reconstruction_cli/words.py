@@ -1,27 +1,9 @@
-"""Numbers and texts as people read them."""
+"""Texts as people read them."""
 
 from __future__ import annotations
 
+from reconstruction_api.words import byte_size, duration
 from reconstruction_api.worker import Progress, Trend
-
-
-def duration(seconds: float) -> str:
-    """`12 s`, `3 min 5 s`, `2 h 10 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(count: float) -> str:
-    """Bytes for people, in powers of 1000 as file managers show them."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 def details(progress: Progress) -> str:
@@ -39,7 +21,7 @@ def details(progress: Progress) -> str:
         levelled = ", levelled off" if progress.trend is Trend.LEVELLED_OFF else ""
         parts.append(f"held out {progress.held_out_psnr:.1f} dB{levelled}")
     if progress.memory_bytes:
-        parts.append(size(progress.memory_bytes))
+        parts.append(byte_size(progress.memory_bytes))
     if progress.eta_seconds is not None:
         parts.append(f"{duration(progress.eta_seconds)} left")
     return " · ".join(parts)

@@ -32,7 +32,7 @@ def build(say: Callable[[str], None]) -> None:
             say(f"compiling Kubernetes {KUBERNETES} and etcd {ETCD}: {', '.join(missing)}")
             _compile("kubernetes", missing, _version_flags())
         if _missing("pause"):
-            _compile("pause", {"pause": "."})
+            _compile("pause", {"pause": "reconstruction.dev/devcluster/pause"})
 
 
 def build_kueue(say: Callable[[str], None]) -> Path:
@@ -89,13 +89,10 @@ def _compile(module: str, packages: dict[str, str], linker_flags: str = "") -> N
     # nobody debugs these programs: leaving out what a debugger reads saves a twentieth of the compiler's work
     flags = ["-trimpath", "-pgo=off", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {linker_flags}".strip()]
     with TemporaryDirectory(dir=binaries()) as folder:
-        target = f"{folder}/" if len(packages) > 1 else Path(folder, *packages)
-        run(_go(), "build", *flags, "-o", target, *packages.values(), folder=MODULES / module, environment=environment)
+        output = ("-o", f"{folder}/")
+        run(_go(), "build", *flags, *output, *packages.values(), folder=MODULES / module, environment=environment)
         for name, package in packages.items():
-            built = Path(folder, name)
-            if not built.exists():
-                built = Path(folder, _name_given_by_go(package))
-            built.rename(binaries() / name)
+            Path(folder, _name_given_by_go(package)).rename(binaries() / name)
 
 
 def _name_given_by_go(package: str) -> str:

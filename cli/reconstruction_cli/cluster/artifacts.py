@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.words import byte_size
 from reconstruction_api.worker import Artifact
 
-from ..words import size
 from .connection import Cluster
 from .jobs import Job, get_job
 from .listing import print_document
@@ -22,7 +22,7 @@ def show_artifacts(cluster: Cluster, name: str, output: str | None) -> None:
         print_document({"items": items}, output)
         return
     header = ["NAME", "FORMAT", "SIZE", "SHA256"]
-    rows = [[item.name, item.format, size(item.size_bytes), item.sha256] for item in artifacts]
+    rows = [[item.name, item.format, byte_size(item.size_bytes), item.sha256] for item in artifacts]
     if output == "wide":
         header += ["MEDIA TYPE", "URI"]
         rows = [[*row, item.media_type, item.uri] for row, item in zip(rows, artifacts, strict=True)]

@@ -8,8 +8,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.words import duration
+
 from ..failure import failure_lines
-from ..words import duration
 from . import events
 from .connection import Cluster
 from .jobs import Job, get_job

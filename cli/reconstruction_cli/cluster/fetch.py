@@ -20,9 +20,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import WORKSPACE_PATH
+from reconstruction_api.words import byte_size
 from reconstruction_api.worker import Artifact
 
-from ..words import size
 from .artifacts import delivered
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
@@ -54,7 +54,7 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     click.echo(f"Results in {folder}:")
     for artifact in artifacts:
         note = "" if artifact in missing else "  (was there)"
-        click.echo(f"  {artifact.name}  {size(artifact.size_bytes)}{note}")
+        click.echo(f"  {artifact.name}  {byte_size(artifact.size_bytes)}{note}")
 
 
 def _chosen(artifacts: list[Artifact], files: Sequence[str]) -> list[Artifact]:

@@ -13,9 +13,10 @@ from rich.text import Text
 
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
+from reconstruction_api.words import duration
 from reconstruction_api.worker import Progress
 
-from ..words import details, duration
+from ..words import details
 from .events import Event
 from .jobs import Job
 from .times import clock, seconds_since

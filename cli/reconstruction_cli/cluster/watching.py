@@ -10,10 +10,10 @@ from rich.text import Text
 
 from reconstruction_api.errors import CATALOGUE, Category, ExitCode, ReconstructionError
 from reconstruction_api.names import JOB_KIND
+from reconstruction_api.words import byte_size
 from reconstruction_api.worker import Failure
 
 from ..failure import print_failure
-from ..words import size
 from . import events
 from .connection import Cluster
 from .events import Event
@@ -83,7 +83,7 @@ def tell_end(console: Console, job: Job) -> ExitCode:
         console.print(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}", highlight=False)
     console.print(Text(f"{job.full_name} has succeeded. Its artifacts:"), soft_wrap=True)
     for artifact in job.status.artifacts:
-        console.print(Text(f"  {artifact.name}  {size(artifact.size_bytes)}"), soft_wrap=True)
+        console.print(Text(f"  {artifact.name}  {byte_size(artifact.size_bytes)}"), soft_wrap=True)
     console.print(Text(f"Fetch them: recon download {job.name} -n {job.namespace}"), soft_wrap=True)
     return ExitCode.DONE
 

@@ -49,30 +49,29 @@ def deliver_poses(context: StageContext) -> StageOutput:
     _pack(context, pictures, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
     context.advance(PACKED_AT, "writing the report")
-    _report(context, findings)
-    files = _described(folder)
+    files = _report(context, findings)
     write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
     registered = f"{len(pictures)} of {len(findings.photos())}"
     return StageOutput(f"camera poses of {registered} photos, {len(files) + 1} files")
 
 
-def _report(context: StageContext, findings: Findings) -> None:
+def _report(context: StageContext, findings: Findings) -> list[dict[str, Any]]:
+    """All files so far and the report, as the manifest lists them; the archive can be large and is read once."""
     scene = load_scene(context.workspace)
     points = worth_showing(read_coloured_points(context.of(StageName.POSES) / "points.ply"))
     still = picture_of(points, scene)
     still.save(context.folder / "preview.png")
     seen = {name: len(shown) for name, shown in load_points(context.workspace, scene).seen.items()}
     viewer = points_document(points, scene)
-    page = poses_page(findings, places_fit(findings), seen, _described(context.folder), viewer, still)
-    (context.folder / "report.html").write_text(page, encoding="utf-8")
+    page = context.folder / "report.html"
+    files = [_described(path) for path in sorted(context.folder.iterdir()) if path != page]
+    text = poses_page(findings, places_fit(findings), seen, files, viewer, still)
+    page.write_text(text, encoding="utf-8")
+    return sorted([*files, _described(page)], key=lambda file: file["name"])
 
 
-def _described(folder: Path) -> list[dict[str, Any]]:
-    """The files so far, as the manifest lists them."""
-    return [
-        described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
-        for path in sorted(folder.iterdir())
-    ]
+def _described(path: Path) -> dict[str, Any]:
+    return described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
 
 
 def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:

@@ -17,13 +17,13 @@ from markupsafe import Markup
 from PIL import Image
 
 from reconstruction_api.stages import StageName
+from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
 from .findings import Document, Findings
 from .numbers import versions
 from .photos import left_out, noted
 from .pictures import jpeg_url
-from .words import byte_size, duration
 
 SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
 STAGE_TITLES = {
@@ -103,7 +103,7 @@ def tiles(*wanted: Document) -> list[Document]:
 
 def running_time(findings: Findings) -> str:
     """Of all stages so far."""
-    return duration(sum(record.seconds for record in findings.records))
+    return duration(sum(record.seconds for record in findings.records), tenths=True)
 
 
 def _asset(name: str) -> str:
@@ -133,7 +133,7 @@ def _stages(findings: Findings) -> list[Document]:
         {
             "name": STAGE_TITLES[record.stage],
             "message": record.message,
-            "time": duration(record.seconds),
+            "time": duration(record.seconds, tenths=True),
             "percent": round(100 * record.seconds / longest, 1),
         }
         for record in findings.records

@@ -79,8 +79,8 @@ class HeldOutViews:
 
 
 def _every(stride: int, photo: PosedPhoto) -> tuple[Camera, NDArray[np.float64]]:
-    picture = metrics.photo_over_white(photo.pixels())
-    return photo.camera.every(stride), np.asarray(picture[stride // 2 :: stride, stride // 2 :: stride], np.float64)
+    pixels = photo.pixels()[stride // 2 :: stride, stride // 2 :: stride]
+    return photo.camera.every(stride), np.asarray(metrics.photo_over_white(pixels), np.float64)
 
 
 def _mean(numbers: Sequence[float | None]) -> float | None:
