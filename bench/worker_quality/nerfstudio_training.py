@@ -27,7 +27,7 @@ from PIL import Image
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from reconstruction_worker.engines.nerf.offline import without_perceptual_metric
+from reconstruction_worker.engines.nerf.offline import without_metrics
 from reconstruction_worker.quality import metrics
 
 from .clock import Clock
@@ -150,7 +150,7 @@ def train(request: dict[str, Any]) -> TimedTrainer:
     clock = Clock(request["seconds"], request["cpuSeconds"])
     trainer = configuration(request, clock).setup(local_rank=0, world_size=1)
     trainer.clock = clock
-    with without_perceptual_metric():
+    with without_metrics():
         trainer.setup()
     trainer.train()
     return trainer

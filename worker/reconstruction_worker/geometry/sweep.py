@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..engines.base import Camera
 from .cameras import project
+from .correlation import add_correlation, better_half, multiply, start
 
 WINDOWS = (7, 21)
 """Sides of the compared patches, in pixels: small ones for accuracy, large ones to recognise foliage, whose leaves look
@@ -61,6 +63,15 @@ class Planes:
         return (inverse_depth - zero) / (self.offsets[1] - self.offsets[0])
 
 
+class _Patches(NamedTuple):
+    """The patches of a photo around each pixel: mean and standard deviation, and how much they say. [H, W] each"""
+
+    window: int
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    share: NDArray[np.float32]
+
+
 def plane_coordinates(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """u [W] and v [H] of the pixels' centres on the plane at distance 1, to the right and down."""
     u = (np.arange(camera.width, dtype=np.float64) + 0.5 - camera.cx) / camera.fx
@@ -90,25 +101,18 @@ def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.flo
     """Cost 0..2 of each plane at each pixel [D, H, W]: one minus the mean correlation with the better half of the
     neighbours (the others may not see the spot). What is plain, or outside of them, costs the same at all depths."""
     shape = photo.values.shape
-    mine = [_moments(photo.values, window) for window in WINDOWS]
-    telling = [deviation**2 / (deviation**2 + CONTRAST**2) for _, deviation in mine]
+    patches = [_patches(photo.values, window) for window in WINDOWS]
     cost = np.empty((len(planes.offsets), *shape), np.float32)
-    scores = np.empty((len(neighbours), *shape), np.float32)
-    better = (len(neighbours) + 1) // 2
+    products, likeness = np.empty((*shape, 3), np.float32), np.empty((len(neighbours), *shape), np.float32)
     for k, offset in enumerate(planes.offsets):
         normal = planes.slope[[1, 2, 0]] + np.array([0, 0, offset])
         for n, other in enumerate(neighbours):
-            warped, valid = _warped(other, photo.camera, normal)
-            both = sum(
-                share * _correlation(photo.values, *moments, warped, window)
-                for share, moments, window in zip(telling, mine, WINDOWS, strict=True)
-            )
-            scores[n] = np.where(valid, both / np.float32(len(WINDOWS)), -2)
-        best = -np.partition(-scores, better - 1, axis=0)[:better] if better < len(neighbours) else scores
-        known = best > -2
-        count = known.sum(axis=0)
-        likeness = np.where(known, best, 0).sum(axis=0) / np.maximum(count, 1)
-        cost[k] = UNKNOWN - np.where(count > 0, likeness, 0)
+            homography = _homography(photo.camera, other.camera, normal)
+            multiply(products, photo.values, _warped(other, photo.camera, homography))
+            start(likeness[n], homography, _facing(photo.camera, normal), other.values.shape)
+            for patch in patches:
+                add_correlation(likeness[n], *patch[1:], cv2.blur(products, (patch.window, patch.window)))
+        better_half(cost[k], likeness, UNKNOWN)
     return cost
 
 
@@ -141,20 +145,22 @@ def _shift(camera: Camera, other: Camera, depth: float) -> float:
     return float(np.linalg.norm(translation)) * other.fx / max(forward, 0.3)
 
 
-def _warped(other: Grey, camera: Camera, normal: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What `camera` would see of another photo if the scene were the plane normal . X = 1; and where it sees it."""
-    rotation, translation = relative_pose(camera, other.camera)
-    homography = _lens(other.camera) @ (rotation + np.outer(translation, normal)) @ np.linalg.inv(_lens(camera))
-    size = (camera.width, camera.height)
+def _homography(camera: Camera, other: Camera, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From a camera's pixels to another's if the scene were the plane normal . X = 1. [3, 3]"""
+    rotation, translation = relative_pose(camera, other)
+    return _lens(other) @ (rotation + np.outer(translation, normal)) @ np.linalg.inv(_lens(camera))
+
+
+def _facing(camera: Camera, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients of column, row and 1 in the inverse z-depth of the plane at a pixel. [3]"""
+    return normal @ np.linalg.inv(_lens(camera))
+
+
+def _warped(other: Grey, camera: Camera, homography: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What a camera would see of another photo if the homography held everywhere. [H, W]"""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpPerspective(other.values, homography, size, flags=flags)
-    column, row = np.arange(camera.width, dtype=np.float32), np.arange(camera.height, dtype=np.float32)[:, None]
-    x, y, w = (homography[i, 0] * column + homography[i, 1] * row + homography[i, 2] for i in range(3))
-    inside = (x >= 0) & (y >= 0) & (x <= (other.camera.width - 1) * w) & (y <= (other.camera.height - 1) * w)
-    ahead = (
-        normal[2] + normal[0] * (column - camera.cx + 0.5) / camera.fx + normal[1] * (row - camera.cy + 0.5) / camera.fy
-    )
-    return np.asarray(warped, np.float32), np.asarray(inside & (w > 1e-9) & (ahead > 1e-9), np.bool_)
+    size = (camera.width, camera.height)
+    return np.asarray(cv2.warpPerspective(other.values, homography, size, flags=flags), np.float32)
 
 
 def _lens(camera: Camera) -> NDArray[np.float64]:
@@ -162,21 +168,9 @@ def _lens(camera: Camera) -> NDArray[np.float64]:
     return np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]])
 
 
-def _moments(values: NDArray[np.float32], window: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of the patch around each pixel. [H, W] each"""
+def _patches(values: NDArray[np.float32], window: int) -> _Patches:
     mean = np.asarray(cv2.blur(values, (window, window)), np.float32)
     square = cv2.blur(values * values, (window, window))
-    return mean, np.sqrt(np.maximum(square - mean * mean, 0))
-
-
-def _correlation(
-    values: NDArray[np.float32],
-    mean: NDArray[np.float32],
-    deviation: NDArray[np.float32],
-    warped: NDArray[np.float32],
-    window: int,
-) -> NDArray[np.float32]:
-    """Normalised cross-correlation of the patches around each pixel. [H, W] -1..1"""
-    theirs, spread = _moments(warped, window)
-    product = cv2.blur(values * warped, (window, window))
-    return np.asarray((product - mean * theirs) / (np.maximum(deviation, 1) * np.maximum(spread, 1)), np.float32)
+    deviation = np.sqrt(np.maximum(square - mean * mean, 0))
+    share = deviation**2 / (deviation**2 + CONTRAST**2) / len(WINDOWS)
+    return _Patches(window, mean, deviation, share.astype(np.float32))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
-import torchmetrics.image.lpip
 from torch import nn
+
+METRICS = ("torchmetrics", "torchmetrics.functional", "torchmetrics.image", "torchmetrics.image.lpip")
+"""Modules that the models import when they are made."""
 
 
 class _NoMetric(nn.Module):
@@ -15,14 +19,25 @@ class _NoMetric(nn.Module):
         super().__init__()
 
 
+class _NoMetrics(ModuleType):
+    def __getattr__(self, name: str) -> type[nn.Module]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _NoMetric
+
+
 @contextmanager
-def without_perceptual_metric() -> Iterator[None]:
-    """nerfstudio's models build the LPIPS metric when they are made, which downloads AlexNet's weights. The worker
-    measures quality itself, so within this context models get an empty module in its place."""
-    module = torchmetrics.image.lpip
-    original = module.LearnedPerceptualImagePatchSimilarity
-    module.LearnedPerceptualImagePatchSimilarity = _NoMetric
+def without_metrics() -> Iterator[None]:
+    """nerfstudio's models have metrics of their own. To make them takes the network (AlexNet's weights for LPIPS) and
+    five seconds (torchmetrics imports torchvision and SciPy's signals). The worker measures quality itself, so within
+    this context models get an empty module in the place of each metric."""
+    imported = {name: sys.modules.get(name) for name in METRICS}
+    sys.modules.update({name: _NoMetrics(name) for name in METRICS})
     try:
         yield
     finally:
-        module.LearnedPerceptualImagePatchSimilarity = original
+        for name, module in imported.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module

@@ -16,7 +16,7 @@ from ..hash_encoding import accelerate
 from ..nerf.exposure import ExposureResponse
 from ..nerf.model import Losses, RayColours
 from ..nerf.nerfstudio_rays import ray_bundle
-from ..nerf.offline import without_perceptual_metric
+from ..nerf.offline import without_metrics
 from ..nerf.pixels import KEYPOINT_SHARE
 from ..nerf.rays import Bounds, Rays
 from .settings import PROPOSAL_LEVELS
@@ -104,7 +104,7 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
         use_appearance_embedding=False,
         camera_optimizer=CameraOptimizerConfig(mode="off"),
     )
-    with without_perceptual_metric():
+    with without_metrics():
         module = config.setup(scene_box=SceneBox(aabb=_cube(bounds)), num_train_data=1)
     if device.type == "cpu":
         accelerate(module)

@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from ..base import Camera
-from ..nerf.offline import without_perceptual_metric
+from ..nerf.offline import without_metrics
 
 GAUSSIANS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
 
@@ -55,7 +55,7 @@ def build_model(settings: dict[str, Any], seeds: tuple[Tensor, Tensor], photos: 
     )
     # nerfstudio lets refinement rest for as many steps after a reset as there are photos: with many it never ended.
     rest = min(photos, refine * reset // 2)
-    with without_perceptual_metric():
+    with without_metrics():
         module: Splats = config.setup(
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])),
             num_train_data=rest,

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..nerf.exposure import ExposureResponse
 from ..nerf.model import Losses, RayColours
 from ..nerf.nerfstudio_rays import ray_bundle
-from ..nerf.offline import without_perceptual_metric
+from ..nerf.offline import without_metrics
 from ..nerf.rays import Bounds, Rays
 
 
@@ -67,7 +67,7 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
         background_color="random",
         enable_collider=False,
     )
-    with without_perceptual_metric():
+    with without_metrics():
         module: NeRFModel = config.setup(
             scene_box=SceneBox(aabb=torch.tensor([[-1.0] * 3, [1.0] * 3])), num_train_data=1
         )
