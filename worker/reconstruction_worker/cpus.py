@@ -19,6 +19,11 @@ def available_cpus() -> int:
         return count
 
 
+def threads() -> int:
+    """Threads for compiled loops: NUMBA_NUM_THREADS, or one a processor."""
+    return int(os.environ.get("NUMBA_NUM_THREADS") or available_cpus())
+
+
 def limit_threads() -> None:
     """Let numeric libraries that are imported from now on use no more threads than there are processors: on a large
     node they would start one for each of its cores. Settings of the environment win."""

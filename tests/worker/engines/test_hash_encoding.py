@@ -73,4 +73,4 @@ def test_encodings_of_another_width_are_left_alone() -> None:
 def test_the_machine_code_of_an_earlier_process_is_found() -> None:
     """numba's cache tells functions apart by their closures, and no two processes have equal ones."""
     for compiled in (kernels().encode, kernels().scatter, hull_kernels.narrow):
-        assert compiled.py_func.__closure__ is None
+        assert compiled.block.py_func.__closure__ is None

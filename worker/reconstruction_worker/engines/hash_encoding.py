@@ -35,7 +35,7 @@ class _Encode(torch.autograd.Function):
     def forward(ctx: Any, points: Tensor, table: Tensor, scales: Tensor, gradient: Tensor) -> Tensor:
         points = points.detach().contiguous()
         features = torch.empty(points.shape[0], scales.shape[0] * FEATURES)
-        kernels().encode(points.numpy(), table.detach().numpy(), scales.numpy(), features.numpy())
+        kernels().encode(len(points), points.numpy(), table.detach().numpy(), scales.numpy(), features.numpy())
         ctx.save_for_backward(points, scales)
         ctx.table, ctx.gradient = table, gradient
         return features
@@ -45,7 +45,9 @@ class _Encode(torch.autograd.Function):
         points, scales = ctx.saved_tensors
         if ctx.table.grad is None:
             ctx.table.grad = ctx.gradient.zero_()
-        kernels().scatter(points.numpy(), scales.numpy(), gradients[0].contiguous().numpy(), ctx.table.grad.numpy())
+        kernels().scatter(
+            len(scales), points.numpy(), scales.numpy(), gradients[0].contiguous().numpy(), ctx.table.grad.numpy()
+        )
         return None, None, None, None
 
 

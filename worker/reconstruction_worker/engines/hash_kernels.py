@@ -8,7 +8,7 @@ Arrays are contiguous float32: `points` [N, 3] in [0, 1], `table` [L * T, 2], `s
 import numba
 import numpy as np
 
-from .compiled import compiled
+from ..compiled import threaded
 
 CHUNK = 512
 """Points that a thread encodes level by level, so that the level's table stays in its cache."""
@@ -40,16 +40,16 @@ def corners(x, y, z, scale, mask):  # pragma: no cover - compiled
     return rows, weights
 
 
-@compiled
-def encode(points, table, scales, features):  # pragma: no cover - compiled
-    """Fill `features`."""
-    count, levels = points.shape[0], scales.shape[0]
+@threaded(fastmath=True)
+def encode(begin, end, points, table, scales, features):  # pragma: no cover - compiled
+    """Fill `features` of the points from `begin` to `end`."""
+    levels = scales.shape[0]
     size = table.shape[0] // levels
     mask = np.uint32(size - 1)
-    for chunk in numba.prange((count + CHUNK - 1) // CHUNK):
+    for chunk in range(begin, end, CHUNK):
         for level in range(levels):
             level_table = table[level * size : (level + 1) * size]
-            for n in range(chunk * CHUNK, min(count, (chunk + 1) * CHUNK)):
+            for n in range(chunk, min(end, chunk + CHUNK)):
                 rows, weights = corners(points[n, 0], points[n, 1], points[n, 2], scales[level], mask)
                 first, second = np.float32(0), np.float32(0)
                 for c in range(8):
@@ -59,16 +59,15 @@ def encode(points, table, scales, features):  # pragma: no cover - compiled
                 features[n, 2 * level + 1] = second
 
 
-@compiled
-def scatter(points, scales, d_features, d_table):  # pragma: no cover - compiled
-    """Add the gradient of `features` into that of `table`."""
-    count, levels = points.shape[0], scales.shape[0]
-    size = d_table.shape[0] // levels
+@threaded(fastmath=True)
+def scatter(begin, end, points, scales, d_features, d_table):  # pragma: no cover - compiled
+    """Add the gradient of `features` into that of `table`, for the levels from `begin` to `end`."""
+    size = d_table.shape[0] // scales.shape[0]
     mask = np.uint32(size - 1)
-    # One thread a level: no two threads add to the same row, and sums are always taken in the same order.
-    for level in numba.prange(levels):
+    # By levels: no two threads add to the same row, and sums are always taken in the same order.
+    for level in range(begin, end):
         level_table = d_table[level * size : (level + 1) * size]
-        for n in range(count):
+        for n in range(points.shape[0]):
             first, second = d_features[n, 2 * level], d_features[n, 2 * level + 1]
             if first == 0 and second == 0:
                 continue

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .compiled import kernel
+from ..compiled import threaded
 from .depth import DepthMap, trust
 from .tsdf import camera_arrays
 from .visibility import pixel
@@ -44,7 +44,7 @@ def agreed(maps: list[DepthMap]) -> Agreement:
         mine = (one.points(), one.distance, one.alpha, *arrays[number])
         for other, theirs in enumerate(maps):
             if other != number:
-                _confirm(total, spread, count, *mine, theirs.distance, theirs.alpha, *arrays[other])
+                _confirm(shape[0], total, spread, count, *mine, theirs.distance, theirs.alpha, *arrays[other])
         sure = (count >= needed) & (one.alpha > 0)
         mean = np.where(sure, (one.distance + total) / (1 + count), one.distance).astype(np.float32)
         alpha = sure.astype(np.float32)
@@ -62,14 +62,14 @@ def _back(place, rotation, centre, lens, column, row):  # pragma: no cover - com
     return math.hypot(x - column - 0.5, y - row - 0.5) if depth > 0 else math.inf
 
 
-@kernel()
+@threaded()
 def _confirm(
-    total, spread, count, points, distance, alpha, rotation, centre, lens,
+    begin, end, total, spread, count, points, distance, alpha, rotation, centre, lens,
     their_distance, their_alpha, their_rotation, their_centre, their_lens,
 ):  # fmt: skip  # pragma: no cover - compiled
     """Add the distances at which another map sees what this one sees."""
-    height, width = distance.shape
-    for row in prange(height):
+    width = distance.shape[1]
+    for row in range(begin, end):
         place = np.empty(3)
         for column in range(width):
             if alpha[row, column] <= 0:

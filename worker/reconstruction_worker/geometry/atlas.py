@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xatlas
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from ..compiled import compiled, threaded
 from .mesh import Mesh, vertex_normals
 
 GUTTER_TEXELS = 4
@@ -85,7 +85,7 @@ def texels(atlas: Atlas, size: int) -> Texels:
     index = np.flatnonzero(owner >= 0)
     values = np.concatenate([atlas.mesh.vertices.astype(np.float32), atlas.normals], axis=1)
     found = np.empty((len(index), 6), np.float32)
-    _interpolate(found, index, owner.ravel(), size, corners, atlas.mesh.faces, values)
+    _interpolate(len(index), found, index, owner.ravel(), size, corners, atlas.mesh.faces, values)
     points, normals = np.ascontiguousarray(found[:, :3]), found[:, 3:]
     return Texels(index, points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
 
@@ -104,7 +104,7 @@ def _weights(corners, face, x, y):  # pragma: no cover - compiled
     return 1 - v - w, v, w
 
 
-@kernel(parallel=False)
+@compiled()
 def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
     size = owner.shape[0]
     for f in range(len(faces)):
@@ -121,10 +121,10 @@ def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
                     owner[row, column] = f
 
 
-@kernel()
-def _interpolate(found, index, owner, size, corners, faces, values):  # pragma: no cover - compiled
+@threaded()
+def _interpolate(begin, end, found, index, owner, size, corners, faces, values):  # pragma: no cover - compiled
     """Vertex values at the texels' centres."""
-    for t in prange(len(index)):
+    for t in range(begin, end):
         a, b, c = faces[owner[index[t]]]
         u, v, w = _weights(corners, (a, b, c), index[t] % size + 0.5, index[t] // size + 0.5)
         for k in range(values.shape[1]):

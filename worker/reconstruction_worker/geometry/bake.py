@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from ..compiled import threaded
 from .atlas import Atlas, Texels
-from .compiled import kernel
 from .raycast import Caster
 from .scene import View
 from .tsdf import camera_arrays
@@ -90,9 +90,9 @@ def _blend_part(
         if (seen.view == number).any():
             photo = view.photo()
             arrays = camera_arrays(view.camera)
-            _sample(full, coarse, seen.view, number, points, *arrays, photo, _blurred(photo))
+            _sample(len(points), full, coarse, seen.view, number, points, *arrays, photo, _blurred(photo))
     colours = np.zeros((len(points), 3), np.uint8)
-    _blend(colours, seen.weight, seen.view, full, coarse)
+    _blend(len(colours), colours, seen.weight, seen.view, full, coarse)
     return colours, seen.best()
 
 
@@ -145,13 +145,13 @@ def _bilinear(picture, x, y, channel):  # pragma: no cover - compiled
     return upper * (1 - v) + lower * v
 
 
-@kernel()
+@threaded()
 def _sample(
-    full, coarse, chosen, number, points, rotation, centre, lens, photo, blurred
+    begin, end, full, coarse, chosen, number, points, rotation, centre, lens, photo, blurred
 ):  # pragma: no cover - compiled
     """Bilinear colours of one photo for the texels that chose it."""
     height, width = blurred.shape[:2]
-    for t in prange(len(points)):
+    for t in range(begin, end):
         for k in range(CANDIDATES):
             if chosen[t, k] != number:
                 continue
@@ -163,10 +163,10 @@ def _sample(
                 coarse[t, k, c] = np.uint8(_bilinear(blurred, x, y, c) + 0.5)
 
 
-@kernel()
-def _blend(colours, weight, chosen, full, coarse):  # pragma: no cover - compiled
+@threaded()
+def _blend(begin, end, colours, weight, chosen, full, coarse):  # pragma: no cover - compiled
     """Coarse colour from all candidates that agree, detail from the best of them."""
-    for t in prange(len(colours)):
+    for t in range(begin, end):
         strongest, centre, least = 0.0, -1, np.inf
         for k in range(CANDIDATES):  # the candidate that is closest to all others stands for the truth
             if chosen[t, k] < 0:

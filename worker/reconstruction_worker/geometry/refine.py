@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .compiled import kernel
+from ..compiled import threaded
 from .mesh import Mesh, vertex_normals
 from .raycast import Caster
 from .scene import View
@@ -98,6 +98,7 @@ def _measured(
     order = np.argsort(-seen.weight, axis=1)
     chosen = np.ascontiguousarray(np.take_along_axis(seen.view, order, axis=1))
     _search(
+        len(mesh.vertices),
         offsets,
         trust,
         mesh.vertices,
@@ -257,12 +258,12 @@ def _best_offset(point, normal, views, pixels, start, size, rotation, centre, le
     return offset, (middle - LIKENESS) / (1 - LIKENESS) * distinct
 
 
-@kernel()
+@threaded()
 def _search(
-    offsets, trust, vertices, normals, chosen, pixels, start, size, rotation, centre, lens, reach
+    begin, end, offsets, trust, vertices, normals, chosen, pixels, start, size, rotation, centre, lens, reach
 ):  # pragma: no cover - compiled
     """For each vertex that two photos see the best offset and its trust."""
-    for vertex in prange(len(vertices)):
+    for vertex in range(begin, end):
         if chosen[vertex, 1] >= 0:
             offsets[vertex], trust[vertex] = _best_offset(
                 vertices[vertex], normals[vertex], chosen[vertex], pixels, start, size, rotation, centre, lens, reach

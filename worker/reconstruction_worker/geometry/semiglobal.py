@@ -8,10 +8,10 @@ however large it is, and less where the photo has an edge.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from .compiled import kernel
+from ..compiled import threaded
 
 SMALL_STEP, LARGE_STEP = 0.12, 2.0
 """Costs of a step of one plane and of more, where a perfect match costs 0 and an arbitrary one 1."""
@@ -25,7 +25,8 @@ def smoothest(cost: NDArray[np.float32], grey: NDArray[np.float32]) -> NDArray[n
     volume = np.ascontiguousarray(cost.transpose(1, 2, 0))
     total = np.zeros_like(volume)
     for down, right in DIRECTIONS:
-        _gather(total, volume, grey, _starts(grey.shape, down, right), down, right)
+        starts = _starts(grey.shape, down, right)
+        _gather(len(starts), total, volume, grey, starts, down, right)
     return _lowest(total)
 
 
@@ -37,10 +38,10 @@ def _starts(shape: tuple[int, int], down: int, right: int) -> NDArray[np.int64]:
     return np.argwhere(first)
 
 
-@kernel()
-def _gather(total, cost, grey, starts, down, right):  # pragma: no cover - compiled
+@threaded()
+def _gather(begin, end, total, cost, grey, starts, down, right):  # pragma: no cover - compiled
     """Add to `total` [H, W, D] the costs of the best paths that reach each pixel along one direction."""
-    for s in prange(len(starts)):
+    for s in range(begin, end):
         _walk(total, cost, grey, starts[s, 0], starts[s, 1], down, right)
 
 
@@ -78,12 +79,12 @@ def _bottom(values, k):  # pragma: no cover - compiled
 
 def _lowest(total: NDArray[np.float32]) -> NDArray[np.float32]:
     result = np.empty(total.shape[:2], np.float32)
-    _lowest_rows(result, total)
+    _lowest_rows(len(total), result, total)
     return result
 
 
-@kernel()
-def _lowest_rows(result, total):  # pragma: no cover - compiled
-    for row in prange(total.shape[0]):
+@threaded()
+def _lowest_rows(begin, end, result, total):  # pragma: no cover - compiled
+    for row in range(begin, end):
         for column in range(total.shape[1]):
             result[row, column] = _bottom(total[row, column], np.argmin(total[row, column]))

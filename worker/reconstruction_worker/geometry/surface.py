@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import fast_simplification
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from skimage.measure import marching_cubes
 
-from .compiled import kernel
+from ..compiled import threaded
 from .depth import OPAQUE, DepthMap
 from .holes import without_holes
 from .mesh import (
@@ -72,7 +71,8 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int, pat
     normals = vertex_normals(mesh)
     witnesses = np.zeros(len(mesh.vertices), np.int32)
     for one in maps:
-        _witness(witnesses, mesh.vertices, normals, *camera_arrays(one.camera), one.distance, one.alpha, tolerance)
+        seen_by = (*camera_arrays(one.camera), one.distance, one.alpha)
+        _witness(len(normals), witnesses, mesh.vertices, normals, *seen_by, tolerance)
     seen = (witnesses >= min(views, len(maps))).astype(np.float64)
     mean = neighbour_mean(mesh)
     for _ in range(BORDER_ROUNDS):
@@ -190,13 +190,13 @@ def _proper(mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices, mesh.faces[keep & first])
 
 
-@kernel()
+@threaded()
 def _witness(
-    witnesses, vertices, normals, rotation, centre, lens, distance, alpha, tolerance
+    begin, end, witnesses, vertices, normals, rotation, centre, lens, distance, alpha, tolerance
 ):  # pragma: no cover - compiled
     """Count a camera for each vertex whose front it saw within `tolerance`, plus a pixel's width, of its depth."""
     height, width = distance.shape
-    for index in prange(len(vertices)):
+    for index in range(begin, end):
         x, y, z = vertices[index] - centre
         depth = -(rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z)
         if depth <= 1e-9:

@@ -10,11 +10,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from ..compiled import threaded
 from ..engines.base import Camera
-from .compiled import kernel
 from .depth import OPAQUE, DepthMap
 
 TRUNCATION_VOXELS = 4.0
@@ -63,6 +63,7 @@ def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
     near = min((_closest(one) for one in maps), default=1.0)
     for one in maps:
         _integrate(
+            grid.shape[0],
             total,
             weight,
             emptied,
@@ -120,8 +121,10 @@ def sample_distance(distance, alpha, x, y, gap):  # pragma: no cover - compiled
     return (a * (1 - u) + b * u) * (1 - v) + (c * (1 - u) + d * u) * v
 
 
-@kernel()
+@threaded()
 def _integrate(
+    begin,
+    end,
     total,
     weight,
     emptied,
@@ -139,9 +142,9 @@ def _integrate(
     carve,
 ):  # pragma: no cover - compiled
     """Add one view to the sums. A surface counts with its trust, less with the square of the distance to the camera."""
-    nx, ny, nz = total.shape
+    _, ny, nz = total.shape
     height, width = distance.shape
-    for i in prange(nx):
+    for i in range(begin, end):
         px = origin[0] + i * voxel - centre[0]
         for j in range(ny):
             py = origin[1] + j * voxel - centre[1]

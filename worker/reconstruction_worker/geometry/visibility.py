@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from ..compiled import threaded
 from ..engines.base import Camera
-from .compiled import kernel
 from .raycast import Caster
 from .scene import View
 from .tsdf import camera_arrays
@@ -76,8 +76,8 @@ def candidates(
     weight = np.zeros((len(points), CANDIDATES), np.float32)
     chosen = np.full((len(points), CANDIDATES), -1, np.int16)
     for number, seen in enumerate(views):
-        arrays = camera_arrays(seen.camera)
-        _choose(weight, chosen, number, points, normals, *arrays, seen.distance, seen.feather, SLACK * size)
+        view = (*camera_arrays(seen.camera), seen.distance, seen.feather)
+        _choose(len(points), weight, chosen, number, points, normals, *view, SLACK * size)
     return Candidates(chosen, weight)
 
 
@@ -93,13 +93,13 @@ def pixel(point, rotation, centre, lens):  # pragma: no cover - compiled
     return column, row, depth
 
 
-@kernel()
+@threaded()
 def _choose(
-    weight, chosen, number, points, normals, rotation, centre, lens, distance, feather, slack
+    begin, end, weight, chosen, number, points, normals, rotation, centre, lens, distance, feather, slack
 ):  # pragma: no cover - compiled
     """Put a view among the candidates of each point that it sees, in place of the worst."""
     height, width = distance.shape
-    for t in prange(len(points)):
+    for t in range(begin, end):
         column, row, depth = pixel(points[t], rotation, centre, lens)
         if depth < 0 or column < 0 or row < 0 or column >= width or row >= height:
             continue

@@ -65,7 +65,7 @@ class VisualHull:
 
         result = torch.empty(len(origins), 2)
         arguments = (origins, directions, near, far, self.occupied, self._low(), self._cells_a_unit(), result)
-        narrow(*(tensor.contiguous().numpy() for tensor in arguments), STEPS)
+        narrow(len(origins), *(tensor.contiguous().numpy() for tensor in arguments), STEPS)
         return result[:, :1], result[:, 1:]
 
     def _narrow_by_torch(self, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:

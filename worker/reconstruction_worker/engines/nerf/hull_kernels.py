@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from ..compiled import compiled
+from ...compiled import threaded
 
 
 @numba.njit(fastmath=True)
@@ -15,10 +15,12 @@ def occupied_at(origin, direction, distance, cells, low, cells_a_unit):  # pragm
     return cells[min(max(x, 0), side - 1), min(max(y, 0), side - 1), min(max(z, 0), side - 1)]
 
 
-@compiled
-def narrow(origins, directions, near, far, cells, low, cells_a_unit, result, steps):  # pragma: no cover - compiled
+@threaded(fastmath=True)
+def narrow(
+    begin, end, origins, directions, near, far, cells, low, cells_a_unit, result, steps
+):  # pragma: no cover - compiled
     """Fill `result` [N, 2] with the ends of the rays' intervals; `steps` points of each ray are looked at."""
-    for ray in numba.prange(origins.shape[0]):
+    for ray in range(begin, end):
         origin, direction = origins[ray], directions[ray]
         start, step = near[ray, 0], (far[ray, 0] - near[ray, 0]) / np.float32(steps)
         first, last = steps, -1

@@ -10,10 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compiled import compiled
-
-BLOCK = 1 << 14
-"""Values that a thread updates in one go."""
+from ...compiled import threaded
 
 
 class TableAdam(torch.optim.Optimizer):
@@ -57,27 +54,27 @@ class TableAdam(torch.optim.Optimizer):
         size = group["lr"] / (1 - first ** group["steps"])
         spread = 1 / math.sqrt(1 - second ** group["steps"])
         tensors = (parameter, gradient, state["exp_avg"], state["exp_avg_sq"])
-        _update()(*(tensor.view(-1).numpy() for tensor in tensors), first, second, size, spread, group["eps"])
+        flat = [tensor.view(-1).numpy() for tensor in tensors]
+        _update()(parameter.numel(), *flat, first, second, size, spread, group["eps"])
 
 
 @cache
 def _update() -> Callable[..., None]:
-    """Compiled `update(values, gradient, mean, square, first, second, size, spread, eps)` of flat arrays."""
-    import numba
+    """Compiled `update(count, values, gradient, mean, square, first, second, size, spread, eps)` of flat arrays."""
     import numpy as np
 
-    def update(values, gradient, mean, square, first, second, size, spread, eps):  # pragma: no cover - compiled
+    def update(
+        begin, end, values, gradient, mean, square, first, second, size, spread, eps
+    ):  # pragma: no cover - compiled
         one, first, second = np.float32(1), np.float32(first), np.float32(second)
         size, spread, eps = np.float32(size), np.float32(spread), np.float32(eps)
-        count = values.shape[0]
-        for block in numba.prange((count + BLOCK - 1) // BLOCK):
-            for i in range(block * BLOCK, min(count, (block + 1) * BLOCK)):
-                slope = gradient[i]
-                if slope == 0:
-                    continue
-                mean[i] = first * mean[i] + (one - first) * slope
-                square[i] = second * square[i] + (one - second) * slope * slope
-                values[i] -= size * mean[i] / (np.sqrt(square[i]) * spread + eps)
-                gradient[i] = 0
+        for i in range(begin, end):
+            slope = gradient[i]
+            if slope == 0:
+                continue
+            mean[i] = first * mean[i] + (one - first) * slope
+            square[i] = second * square[i] + (one - second) * slope * slope
+            values[i] -= size * mean[i] / (np.sqrt(square[i]) * spread + eps)
+            gradient[i] = 0
 
-    return compiled(update)
+    return threaded(fastmath=True)(update)

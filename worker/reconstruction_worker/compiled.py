@@ -1,0 +1,61 @@
+"""Loops compiled by numba for the CPU, on their first call for each set of argument types.
+
+The machine code is cached in NUMBA_CACHE_DIR or beside the function's file where that can be written; on a read-only
+file system without the variable each process compiles it again. numba's own threads (`parallel=True`) are not used:
+with them a loop takes four times as long to compile, and a new pod has nothing in its cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from .cpus import threads
+
+BLOCKS = 4
+"""Into which a thread's share is divided, for some elements take longer than others."""
+
+
+def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Compile a loop that runs in one thread."""
+    return lambda function: _machine_code(function, fastmath)
+
+
+def threaded(*, fastmath: bool = False) -> Callable[[Callable[..., None]], Threaded]:
+    """Compile a function of (begin, end, *arguments) that works on elements begin..end - 1, whichever these are; it is
+    called with (count, *arguments), and all processors take part. No two elements may write to the same place."""
+    return lambda function: Threaded(_machine_code(function, fastmath))
+
+
+class Threaded:
+    """A loop that runs in as many threads as this process may keep busy."""
+
+    def __init__(self, block: Callable[..., None]):
+        self.block = block
+
+    def __call__(self, count: int, *arguments: Any) -> None:
+        busy = min(threads(), count)
+        if busy <= 1:
+            self.block(0, count, *arguments)
+            return
+        size = math.ceil(count / (busy * BLOCKS))
+        starts = range(0, count, size)
+        for _ in _pool().map(lambda first: self.block(first, min(first + size, count), *arguments), starts):
+            pass  # raises what was raised in a thread
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads(), thread_name_prefix="compiled")
+
+
+def _machine_code(function: Callable[..., None], fastmath: bool) -> Callable[..., Any]:
+    import numba
+
+    try:
+        return numba.njit(function, cache=True, nogil=True, fastmath=fastmath)
+    except RuntimeError:  # numba found no folder that it may write to
+        return numba.njit(function, nogil=True, fastmath=fastmath)
