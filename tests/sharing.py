@@ -2,7 +2,8 @@
 
 Tests of the same cluster stay together, because a process starts a cluster once and this machine can be the node of
 only one at a time. All others stay together by file, so that what a file prepares is prepared once. The tests of the
-clusters come first: they take longest and mostly wait, and what computes fits in between.
+clusters come first: they take longest and mostly wait, and what computes fits in between. Then whole runs, then the
+worker's stages; at the end what is short, so that no process waits long for the last one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tests.cluster.fixtures import GIVEN_KUBECONFIG, GIVEN_NODE_KUBECONFIG
 
 MARKS = {"node": "node_kubeconfig", "cluster": "kubeconfig"}
 """Marks of files whose tests share a cluster, in the order in which they start, and the fixture that needs the mark."""
+WORKER = Path(__file__).parent / "worker"
 PROCESSES = "PYTEST_XDIST_WORKER_COUNT"
 
 
@@ -38,14 +40,22 @@ def group(file: Path) -> str:
     return "cluster" if found and one_cluster else found or str(file)
 
 
+@cache
+def turn(file: Path) -> int:
+    """When a file's tests start: those with the smallest number first."""
+    found = [name == group(file) for name in MARKS]
+    return [*found, "pytest.mark.slow" in file.read_text(encoding="utf-8"), file.is_relative_to(WORKER), True].index(
+        True
+    )
+
+
 def arrange(items: list[pytest.Item]) -> None:
-    """Put the clusters' groups first; UsageError for a test that asks for a cluster without its file's mark."""
-    order = [*MARKS]
+    """Put long tests first; UsageError for a test that asks for a cluster without its file's mark."""
     for item in items:
         for mark, fixture in MARKS.items():
             if fixture in getattr(item, "fixturenames", ()) and item.get_closest_marker(mark) is None:
                 raise pytest.UsageError(f"{item.nodeid} uses {fixture}: mark it with pytest.mark.{mark}")
-    items.sort(key=lambda item: order.index(name) if (name := group(item.path)) in order else len(order))
+    items.sort(key=lambda item: turn(item.path))
 
 
 def share_processors() -> None:

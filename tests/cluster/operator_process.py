@@ -65,7 +65,7 @@ class OperatorProcess:
         return status
 
 
-async def eventually(question: Callable[[], Awaitable[T | None]], what: str, seconds: float = 30) -> T:
+async def eventually(question: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
     """The first answer that is neither None nor False; fails after the deadline, saying what was awaited."""
     deadline = time.monotonic() + seconds
     while True:

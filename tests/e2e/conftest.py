@@ -16,7 +16,7 @@ from demo import places, preparation
 from .runs import Document, DrivenRun
 
 SMALL: Document = {
-    "images": {"maxSidePixels": 320},
+    "images": {"maxSidePixels": 256},
     "training": {"steps": 240, "checkpointEverySteps": 40, "raysPerStep": 1024},
     "mesh": {"targetFaces": 10000, "textureSize": 512},
     "exports": [{"format": "GLB"}],

@@ -25,7 +25,8 @@ def drone(driven_run: Callable[[str, Document, Path], DrivenRun], datasets: Path
         "metadata": {"name": "beach"},
         "spec": {"source": {"persistentVolumeClaim": {"claimName": "photos"}}},
     }
-    small = smaller(job, images={"maxSidePixels": 400}, quality={"onFailure": "Warn"})
+    training = {"steps": 120, "checkpointEverySteps": 40, "raysPerStep": 1024}
+    small = smaller(job, images={"maxSidePixels": 400}, training=training, quality={"onFailure": "Warn"})
     run = driven_run("drone", small, datasets / "drone_brighton_beach" / "images_960")
     assert run.complete() == 0, run.output
     return run
