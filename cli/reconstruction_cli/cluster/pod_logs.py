@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from .log_lines import readable
 from .show import notable
 
 _CONTAINER: Final = "worker"
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""When a line was written, as the node puts it before each."""
 _WAIT_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 30.0
 
@@ -126,6 +129,9 @@ def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) ->
         try:
             for line in cluster.lines(path, query, None if follow else _ANSWER_SECONDS):
                 moment, _, text = line.decode(errors="replace").partition(" ")
+                if not _MOMENT.fullmatch(moment):  # not the pod's: the node says why it can't go on
+                    click.echo(f"The log of pod {pod['metadata']['name']} breaks off: {moment} {text}", err=True)
+                    continue
                 if resumed_at and _in_order(moment) <= _in_order(resumed_at):
                     continue
                 seen = moment

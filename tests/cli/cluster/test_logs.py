@@ -96,7 +96,7 @@ def test_following_goes_from_pod_to_pod_until_the_job_has_ended(gallery: Museum,
         watcher.until(" plain")
         gallery.send("DELETE", f"/api/v1/namespaces/{gallery.name}/pods/second")
         gallery.write_status(conditions=[condition("Succeeded", "True", "Completed")])
-        assert watcher.end() == 0
+        assert watcher.end() == 0, "\n".join(watcher.lines)
 
 
 @pytest.mark.node
