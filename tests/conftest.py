@@ -1,6 +1,7 @@
 """Fixtures for all tests: one cluster of each kind a session, whoever asks for it."""
 
 import signal
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from devcluster.cluster import remove_orphans
 from tests import sharing
-from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image
+from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image, stop
 
 __all__ = ["kubeconfig", "kubernetes_tools", "node_cluster", "node_kubeconfig", "python_image"]
 
@@ -27,6 +28,14 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sharing.arrange(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    yield
+    if nextitem is not None:
+        for mark in sharing.clusters_left(item, nextitem):
+            stop(mark)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing.Sharing:

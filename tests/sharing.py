@@ -49,6 +49,14 @@ def turn(file: Path) -> int:
     )
 
 
+def clusters_left(item: pytest.Item, following: pytest.Item) -> list[str]:
+    """Marks of the clusters that are not needed any more once the tests that share them are over."""
+    now, later = turn(item.path), turn(following.path)
+    if now >= len(MARKS) or now == later:
+        return []
+    return [*MARKS] if later >= len(MARKS) else [*MARKS][:later]
+
+
 def arrange(items: list[pytest.Item]) -> None:
     """Put long tests first; UsageError for a test that asks for a cluster without its file's mark."""
     for item in items:

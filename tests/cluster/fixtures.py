@@ -1,4 +1,4 @@
-"""A real Kubernetes for tests, started at most once a session.
+"""A real Kubernetes for tests, started at most once a session and stopped when no test is left that needs it.
 
 `kubeconfig` is enough for everything that talks to an API server: objects, watches, admission, RBAC, child Jobs that
 never start. `node_kubeconfig` also runs pods. They are different clusters: no test of the first kind sees a pod start.
@@ -22,14 +22,23 @@ GIVEN_NODE_KUBECONFIG = "RECONSTRUCTION_TEST_NODE_KUBECONFIG"
 NODE_WAIT_SECONDS = 500
 
 
+_running: dict[str, Cluster] = {}
+
+
+def stop(purpose: str) -> None:
+    """Stop a cluster that no later test needs; what it computes while nobody asks it is missing elsewhere."""
+    if purpose in _running:
+        _running.pop(purpose).down()
+
+
 def start(purpose: str, *, with_node: bool, programs: Path | None = None) -> Iterator[Path]:
     """Run a cluster of this session's own, named after its process."""
     remove_orphans()
-    cluster = Cluster(f"test-{purpose}-{os.getpid()}")
+    cluster = _running[purpose] = Cluster(f"test-{purpose}-{os.getpid()}")
     try:
         yield up_when_free(cluster, with_node, programs)
     finally:
-        cluster.down()
+        stop(purpose)
 
 
 def up_when_free(cluster: Cluster, with_node: bool, programs: Path | None) -> Path:
@@ -56,7 +65,7 @@ def kubeconfig() -> Iterator[Path]:
         yield Path(given)
         return
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    yield from start("api", with_node=False, programs=Path(assets) if assets else None)
+    yield from start("cluster", with_node=False, programs=Path(assets) if assets else None)
 
 
 @pytest.fixture(scope="session")
