@@ -8,7 +8,7 @@ GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
+.PHONY: help demo demo-local setup test pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000
 # One more than the processors, up to a point: the tests of the clusters mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
@@ -28,7 +28,10 @@ setup: ## Make .venv with the locked dependencies
 
 test: ## Everything: static checks, then all tests (builds Kubernetes the first time)
 	@$(MAKE) --no-print-directory --jobs=2 setup kubernetes
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(filter-out lint-types,$(LINTS))
+	@$(MAKE) --no-print-directory --jobs=2 lint-types pytest  # a minute of one processor, beside the first tests
+
+pytest:
 	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 kubernetes:

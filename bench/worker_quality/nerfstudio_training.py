@@ -9,12 +9,15 @@ from __future__ import annotations
 import copy
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torchmetrics.image.lpip
 from nerfstudio.cameras.camera_optimizers import CameraOptimizerConfig
 from nerfstudio.configs.base_config import LocalWriterConfig, LoggingConfig, MachineConfig
 from nerfstudio.configs.method_configs import method_configs
@@ -27,7 +30,6 @@ from PIL import Image
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from reconstruction_worker.engines.nerf.offline import without_metrics
 from reconstruction_worker.quality import metrics
 
 from .clock import Clock
@@ -142,6 +144,18 @@ def _model_settings(settings: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@contextmanager
+def without_perceptual_metric() -> Iterator[None]:
+    """nerfacto makes an LPIPS metric, which downloads weights and is used in nerfstudio's own evaluation only."""
+    module, name = torchmetrics.image.lpip, "LearnedPerceptualImagePatchSimilarity"
+    original = getattr(module, name)
+    setattr(module, name, lambda **_: torch.nn.Module())
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
 def train(request: dict[str, Any]) -> TimedTrainer:
     """Raises what nerfstudio raises."""
     random.seed(request["seed"])
@@ -150,7 +164,7 @@ def train(request: dict[str, Any]) -> TimedTrainer:
     clock = Clock(request["seconds"], request["cpuSeconds"])
     trainer = configuration(request, clock).setup(local_rank=0, world_size=1)
     trainer.clock = clock
-    with without_metrics():
+    with without_perceptual_metric():
         trainer.setup()
     trainer.train()
     return trainer

@@ -28,7 +28,7 @@ from reconstruction_api.errors import CATALOGUE
 pytestmark = [pytest.mark.slow, pytest.mark.node, pytest.mark.timeout(900)]
 
 NAMESPACE = "bad-input"
-SIDE = 320
+SIDE = 240
 
 
 def noise(seed: int, format_: str = "PNG") -> bytes:

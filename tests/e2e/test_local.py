@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -20,11 +21,20 @@ STAGES = ["ingest", "poses", "train", "evaluate", "mesh", "texture", "export", "
 
 
 @pytest.fixture(scope="module")
+def photos(demo_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every other one of the demo's photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    for photo in sorted(demo_photos.iterdir())[::2]:
+        shutil.copy(photo, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def killed_and_resumed(
-    driven_run: Callable[[str, Document, Path], DrivenRun], small_demo: Document, demo_photos: Path
+    driven_run: Callable[[str, Document, Path], DrivenRun], small_demo: Document, photos: Path
 ) -> DrivenRun:
     """A run whose processes were all killed after the second checkpoint, and that was then started again."""
-    run = driven_run("local", small_demo, demo_photos)
+    run = driven_run("local", small_demo, photos)
     checkpoints = run.workspace / "train" / "checkpoints"
     run.kill_when(lambda: {"step-000080.ckpt", "step-000080.ckpt.sha256"} <= names_in(checkpoints))
     assert not (run.workspace / "stages" / "train.json").exists()
@@ -52,7 +62,7 @@ def test_training_goes_on_from_its_last_checkpoint_after_sigkill(killed_and_resu
 
 def test_all_photos_are_placed_and_the_held_out_ones_are_met(killed_and_resumed: DrivenRun) -> None:
     registration = json.loads((killed_and_resumed.workspace / "poses" / "registration.json").read_text())
-    assert registration["registered"] == registration["total"] == 40
+    assert registration["registered"] == registration["total"] == 20
     quality = json.loads((killed_and_resumed.out / "quality.json").read_text())
     assert quality["verdict"] == "pass"
     assert quality["psnr"] >= 22

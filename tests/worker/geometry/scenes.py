@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,12 @@ class MeshField:
     mesh: Mesh
     noise: float = 0.0
 
+    @cached_property
+    def caster(self) -> Caster:
+        return Caster(self.mesh)
+
     def render(self, camera: Camera) -> Rendering:
-        hits = Caster(self.mesh).view(camera)
+        hits = self.caster.view(camera)
         points = hits.interpolate(self.mesh.faces, self.mesh.vertices)
         rgb = np.where(hits.hit[..., None], paint(points), np.float32(0))
         distance = np.where(hits.hit, hits.distance, np.float32(10))

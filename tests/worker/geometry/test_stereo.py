@@ -48,9 +48,9 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """Hills with fine, irregular detail, photographed from above, and 500 accurate points on them."""
     workspace, truth = tmp_path_factory.mktemp("survey"), hills(3.2, 160)
     write_poses(workspace, MeshField(truth), from_above(), bounded=False)
-    scene = load_scene(workspace)
+    scene, caster = load_scene(workspace), Caster(truth)
     for view in scene.views:
-        points = Caster(truth).view(view.camera).interpolate(truth.faces, truth.vertices)
+        points = caster.view(view.camera).interpolate(truth.faces, truth.vertices)
         waves = np.sin(points @ [61, 37, 23]) * np.sin(points @ [-29, 53, 41]), np.sin(points @ [17, -71, 67])
         grey = (0.5 + 0.25 * waves[0] + 0.2 * waves[1]).clip(0, 1)
         Image.fromarray((np.dstack([grey] * 3) * 255).astype(np.uint8)).save(view.image)
@@ -79,9 +79,9 @@ def test_terrain_is_where_the_photos_say_although_the_field_is_lumpy(survey: Sur
 def test_depth_of_a_photo_is_accurate_to_a_fraction_of_a_percent(survey: Survey) -> None:
     found = stereo_maps(list(survey.scene.views), {}, survey.points)
     assert found is not None
-    errors = []
+    errors, caster = [], Caster(survey.truth)
     for one in found.maps:
-        truth = Caster(survey.truth).view(one.camera).distance
+        truth = caster.view(one.camera).distance
         sure = (one.alpha > 0) & np.isfinite(truth)
         errors.append(np.abs(one.distance - truth)[sure] / truth[sure])
     assert np.quantile(np.concatenate(errors), 0.9) < 0.005
