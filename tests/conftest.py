@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     yield
     if nextitem is not None:
-        for mark in sharing.clusters_left(item, nextitem):
+        for mark in sharing.clusters_done(nextitem):
             stop(mark)
 
 

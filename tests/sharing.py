@@ -49,12 +49,9 @@ def turn(file: Path) -> int:
     )
 
 
-def clusters_left(item: pytest.Item, following: pytest.Item) -> list[str]:
-    """Marks of the clusters that are not needed any more once the tests that share them are over."""
-    now, later = turn(item.path), turn(following.path)
-    if now >= len(MARKS) or now == later:
-        return []
-    return [*MARKS] if later >= len(MARKS) else [*MARKS][:later]
+def clusters_done(item: pytest.Item) -> list[str]:
+    """Marks of the clusters that no test from this one on needs."""
+    return [*MARKS][: turn(item.path)]
 
 
 def arrange(items: list[pytest.Item]) -> None:

@@ -39,8 +39,14 @@ def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) 
 def test_blocks_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     module._pool.cache_clear()
-    barrier = threading.Barrier(2, timeout=30)
+    barrier, together = threading.Barrier(2, timeout=30), []
+
+    def block(begin: int, end: int) -> None:
+        barrier.wait()
+        together.append((begin, end))
+
     try:
-        Threaded(lambda begin, end: barrier.wait())(2)
+        Threaded(block)(2)
     finally:
         module._pool.cache_clear()
+    assert sorted(together) == [(0, 1), (1, 2)]

@@ -19,9 +19,9 @@ BLOCKS = 4
 """Into which a thread's share is divided, for some elements take longer than others."""
 
 
-def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a loop that runs in one thread."""
-    return lambda function: _machine_code(function, fastmath)
+    return _machine_code(function, fastmath=False)
 
 
 def threaded(*, fastmath: bool = False) -> Callable[[Callable[..., None]], Threaded]:

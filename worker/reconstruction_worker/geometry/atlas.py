@@ -104,7 +104,7 @@ def _weights(corners, face, x, y):  # pragma: no cover - compiled
     return 1 - v - w, v, w
 
 
-@compiled()
+@compiled
 def _rasterise(owner, corners, faces):  # pragma: no cover - compiled
     size = owner.shape[0]
     for f in range(len(faces)):

@@ -10,7 +10,7 @@ OUTSIDE = np.float32(-2.0)
 """Likeness where the other picture shows nothing; below every correlation."""
 
 
-@compiled()
+@compiled
 def multiply(products, values, warped):  # pragma: no cover - compiled
     """Fill `products` [H, W, 3] with what patches' means are needed of: the other picture `warped` [H, W], its square,
     and its product with `values` [H, W]."""
@@ -22,7 +22,7 @@ def multiply(products, values, warped):  # pragma: no cover - compiled
             products[row, column, 2] = theirs * values[row, column]
 
 
-@compiled()
+@compiled
 def start(likeness, homography, facing, size):  # pragma: no cover - compiled
     """Fill `likeness` [H, W] with 0, or with `OUTSIDE` where `homography` [3, 3] leads out of a picture of `size`
     (rows, columns), or where `facing` [3] says that the plane is behind the camera."""
@@ -36,7 +36,7 @@ def start(likeness, homography, facing, size):  # pragma: no cover - compiled
             likeness[row, column] = np.float32(0) if inside and ahead and w > 1e-9 else OUTSIDE
 
 
-@compiled()
+@compiled
 def add_correlation(likeness, mean, deviation, share, means):  # pragma: no cover - compiled
     """Add to `likeness` [H, W] the correlation of the patches, -1..1, times `share` [H, W], unless it is `OUTSIDE`.
     `mean` and `deviation` [H, W] are of the one picture's patches, `means` [H, W, 3] those of `multiply`'s products."""
@@ -50,7 +50,7 @@ def add_correlation(likeness, mean, deviation, share, means):  # pragma: no cove
                 likeness[row, column] += share[row, column] * common / scale
 
 
-@compiled()
+@compiled
 def better_half(cost, likeness, unknown):  # pragma: no cover - compiled
     """Fill `cost` [H, W] with `unknown` less the mean of the better half of `likeness` [N, H, W], of what is not
     `OUTSIDE` in it."""

@@ -106,10 +106,11 @@ def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.flo
     products, likeness = np.empty((*shape, 3), np.float32), np.empty((len(neighbours), *shape), np.float32)
     for k, offset in enumerate(planes.offsets):
         normal = planes.slope[[1, 2, 0]] + np.array([0, 0, offset])
+        facing = _facing(photo.camera, normal)
         for n, other in enumerate(neighbours):
             homography = _homography(photo.camera, other.camera, normal)
             multiply(products, photo.values, _warped(other, photo.camera, homography))
-            start(likeness[n], homography, _facing(photo.camera, normal), other.values.shape)
+            start(likeness[n], homography, facing, other.values.shape)
             for patch in patches:
                 add_correlation(likeness[n], *patch[1:], cv2.blur(products, (patch.window, patch.window)))
         better_half(cost[k], likeness, UNKNOWN)
