@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .rows import OURS, OURS_QUARTER, PEER, Row
 
 BETTER_DB = 2.0
-OBJECT_PSNR, OBJECT_SECONDS, OBJECT_MIB = 29.5, 105, 1536
+OBJECT_PSNR, OBJECT_SECONDS, OBJECT_MIB = 29.5, 100, 1536
 MOST_UNREGISTERED = {"drone": 0, "lund": 2}
 REPROJECTION_PX = 1.0
 POSES_MIB = 2048
@@ -37,7 +37,7 @@ def bars(rows: Sequence[Row]) -> list[Bar]:
         if peer is not None:
             found.append(_against(scene, ours, quarter, peer))
         if scene == "object":
-            found.append(_object(ours))
+            found.append(_object([row for row in (quarter, ours) if row is not None]))
         if scene in MOST_UNREGISTERED:
             found.append(_poses(scene, ours))
     return found
@@ -53,10 +53,15 @@ def _against(scene: str, ours: Row, quarter: Row | None, peer: Row) -> Bar:
     return Bar(f"{scene}: {BETTER_DB:g} dB better than nerfstudio, or as good in a quarter of the time", text, met)
 
 
-def _object(ours: Row) -> Bar:
-    text = f"{ours.psnr:.2f} dB in {ours.seconds:.0f} s and {ours.peak_rss_mib:.0f} MiB"
-    met = ours.psnr >= OBJECT_PSNR and ours.seconds <= OBJECT_SECONDS and ours.peak_rss_mib <= OBJECT_MIB
-    return Bar(f"object: {OBJECT_PSNR} dB in 100 s of training, {OBJECT_MIB} MiB", text, met)
+def _object(runs: Sequence[Row]) -> Bar:
+    """Met by any of the runs: what is good enough sooner is better."""
+
+    def met(row: Row) -> bool:
+        return row.psnr >= OBJECT_PSNR and row.seconds <= OBJECT_SECONDS and row.peak_rss_mib <= OBJECT_MIB
+
+    row = next((row for row in runs if met(row)), runs[-1])
+    text = f"{row.psnr:.2f} dB in {row.seconds:.0f} s and {row.peak_rss_mib:.0f} MiB"
+    return Bar(f"object: {OBJECT_PSNR} dB in 100 s of training, {OBJECT_MIB} MiB", text, met(row))
 
 
 def _poses(scene: str, ours: Row) -> Bar:

@@ -114,6 +114,8 @@ def test_each_absolute_bar_can_be_missed() -> None:
     assert [bar.met for bar in bars([OBJECT])] == [True]
     for worse in (replace(OBJECT, psnr=29.4), replace(OBJECT, seconds=120.0), replace(OBJECT, peak_rss_mib=1600.0)):
         assert [bar.met for bar in bars([worse])] == [False]
+        sooner = replace(OBJECT, method=OURS_QUARTER, psnr=29.6, seconds=26.0)
+        assert [(bar.met, bar.found) for bar in bars([sooner, worse])] == [(True, "29.60 dB in 26 s and 900 MiB")]
     lund = replace(
         OBJECT, scene="lund", registered=27, images=29, reprojection_error_px=0.6, poses_peak_rss_mib=700.0,
         poses_seconds=50.0,

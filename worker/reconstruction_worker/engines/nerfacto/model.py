@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,10 +16,10 @@ from torch import Tensor
 from ..hash_encoding import accelerate
 from ..nerf.exposure import ExposureResponse
 from ..nerf.model import Losses, RayColours
-from ..nerf.nerfstudio_rays import ray_bundle
 from ..nerf.offline import without_metrics
 from ..nerf.pixels import KEYPOINT_SHARE
 from ..nerf.rays import Bounds, Rays
+from . import passes
 from .settings import PROPOSAL_LEVELS
 
 DEPTH_WEIGHT = 0.02
@@ -45,8 +46,15 @@ class Nerfacto:
         self._run_callbacks(step, TrainingCallbackLocation.AFTER_TRAIN_ITERATION)
 
     def losses(self, rays: Rays, pixels: Tensor) -> Losses:
-        outputs = self.module.get_outputs(ray_bundle(rays))
-        outputs["rgb"] = outputs["rgb"] * self.exposure(rays.log_exposures)
+        found = passes.sampled(self.module, rays)
+        rgb = passes.colours_in_training(self.module.field, rays, found)
+        weights, samples = zip(*found.proposals, (found.weights, found.samples), strict=True)
+        outputs = {
+            "rgb": rgb * self.exposure(rays.log_exposures),
+            "accumulation": found.alpha,
+            "weights_list": list(weights),
+            "ray_samples_list": list(samples),
+        }
         distortion = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
         losses = self.module.get_loss_dict(outputs, {"image": pixels}, {"distortion": distortion})
         if rays.surface is not None and rays.reach is not None:
@@ -54,9 +62,8 @@ class Nerfacto:
         return Losses(total=torch.stack(list(losses.values())).sum(), mean_square_error=losses["rgb_loss"].detach())
 
     def colours(self, rays: Rays) -> RayColours:
-        outputs = self.module.get_outputs(ray_bundle(rays))
-        rgb = outputs["rgb"] * self.exposure(rays.log_exposures)
-        return RayColours(rgb, outputs["accumulation"], outputs["depth"])
+        seen = passes.rendered(self.module, rays)
+        return replace(seen, rgb=seen.rgb * self.exposure(rays.log_exposures))
 
     def schedule_state(self) -> dict[str, Any]:
         sampler = self.module.proposal_sampler
