@@ -31,7 +31,6 @@ def report_page(
         verdict=_verdict(quality),
         solid=True,
         tiles=_tiles(findings, quality),
-        photos_line=_photos_line(findings, quality),
         facts=_facts(findings),
         quality_views=[_view(view) for view in quality.get("views", [])],
         worst_views=_worst_views(findings, quality),
@@ -114,17 +113,6 @@ def _charts(history: list[Document]) -> list[Chart]:
         curve("SSIM of the held-out views", "heldOutSsim"),
     )
     return [chart for chart in charts if chart is not None]
-
-
-def _photos_line(findings: Findings, quality: Document) -> str:
-    registration = quality["registration"]
-    held_out = len(findings.split.get("eval", []))
-    parts = [f"{registration['registered']} of {registration['photos']} photos were placed in the scene"]
-    if held_out:
-        parts.append(f"{held_out} of them were held out from training")
-    if findings.dropped():
-        parts.append(f"{len(findings.dropped())} more could not be used")
-    return "; ".join(parts) + ". Choose a photo to look through its camera."
 
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:

@@ -33,7 +33,6 @@ def poses_page(
         verdict=_verdict(findings),
         solid=False,
         tiles=_tiles(findings, fit),
-        photos_line=_photos_line(findings),
         facts=_facts(findings, fit),
         weakest=_weakest(findings, seen),
     )
@@ -69,13 +68,6 @@ def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
         ),
         tile("Time", running_time(findings)),
     )
-
-
-def _photos_line(findings: Findings) -> str:
-    parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
-    if findings.dropped():
-        parts.append(f"{len(findings.dropped())} more could not be used")
-    return "; ".join(parts) + ". Choose a photo to look through its camera."
 
 
 def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:

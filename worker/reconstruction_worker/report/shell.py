@@ -49,7 +49,6 @@ class Contents:
     solid: bool
     """The viewer shows a surface, which can be looked at in several ways; otherwise points."""
     tiles: list[Document]
-    photos_line: str
     facts: list[tuple[str, object]]
     """Names and values; those without a value are left out."""
     quality_views: list[Document] = field(default_factory=list)
@@ -82,6 +81,7 @@ def page_of(
         still=jpeg_url(still, quality=85),
         job=findings.job_name,
         contents=contents,
+        photos_line=_photos_line(findings),
         left_out=left_out(findings, findings.unregistered()),
         noted=noted(findings),
         files=[{**file, "size": byte_size(file["sizeBytes"])} for file in delivered],
@@ -104,6 +104,16 @@ def tiles(*wanted: Document) -> list[Document]:
 def running_time(findings: Findings) -> str:
     """Of all stages so far."""
     return duration(sum(record.seconds for record in findings.records), tenths=True)
+
+
+def _photos_line(findings: Findings) -> str:
+    """What became of the photos."""
+    parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
+    if held_out := len(findings.split.get("eval", [])):
+        parts.append(f"{held_out} of them were held out from training")
+    if findings.dropped():
+        parts.append(f"{len(findings.dropped())} more could not be used")
+    return "; ".join(parts) + ". Choose a photo to look through its camera."
 
 
 def _asset(name: str) -> str:
