@@ -15,7 +15,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,7 @@ async def writes(at: Bench, count: int) -> dict[str, Any]:
     return {"write_costs": costs, "raw_creates_per_second": round(await raw_rate(at.work, count), 1)}
 
 
-async def measure(parts: list[str], jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
+async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
     """All figures; `duplicate_jobs` is over all parts. Each part has a control plane of its own."""
     run: dict[str, Callable[[Bench], Awaitable[dict[str, Any]]]] = {
         "writes": lambda at: writes(at, jobs),

@@ -176,6 +176,7 @@ def compare(trainer: TimedTrainer, pictures: Path) -> list[dict[str, Any]]:
     pictures.mkdir(parents=True, exist_ok=True)
     trainer.pipeline.eval()
     model, data = trainer.pipeline.model, trainer.pipeline.datamanager.eval_dataset
+    assert data is not None
     views = []
     for index, file in enumerate(data.image_filenames):
         with Image.open(file) as image:

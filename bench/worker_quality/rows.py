@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,13 +44,13 @@ class Row:
 
 def of_runs(runs: Sequence[Row]) -> Row:
     """The median of each figure over runs of the same method on the same scene."""
-    first = asdict(runs[0])
+    middles: dict[str, Any] = {}
     for name in (field.name for field in fields(Row)):
         values = [getattr(run, name) for run in runs]
         if all(isinstance(value, int | float) for value in values):
             middle = median(values)
-            first[name] = round(middle) if isinstance(values[0], int) else round(middle, 4)
-    return Row(**first | {"runs": len(runs)})
+            middles[name] = round(middle) if isinstance(values[0], int) else round(middle, 4)
+    return replace(runs[0], **middles | {"runs": len(runs)})
 
 
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
