@@ -68,6 +68,11 @@ PRESET_STEPS: Final = {
 """Steps of a training that names none: on a GPU, and on a CPU."""
 
 
+class Precision(StrEnum):
+    FULL = "Full"
+    HALF = "Half"
+
+
 class Training(ApiModel):
     """How the engine is trained."""
 
@@ -95,6 +100,9 @@ class Training(ApiModel):
     whenever the held-out views look better than before."""
     keep_checkpoints: int = Field(default=2, ge=1, le=100)
     """How many of the latest checkpoints stay in the workspace, beside the one that shows the held-out views best."""
+    result_precision: Precision = Precision.FULL
+    """`Half` leaves of a finished training only what the later stages need, in half precision: one file of about a
+    fifth of a checkpoint's size. The checkpoints are removed; after a change back to `Full` it is trained anew."""
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of every random choice in training."""
 

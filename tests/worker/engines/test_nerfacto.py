@@ -15,7 +15,7 @@ from tests.worker.engines.tiny_scene import Stop, ball, context, look_at_origin,
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
+from reconstruction_worker.engines.nerf.checkpoints import CheckpointStore, load_checkpoint
 from reconstruction_worker.engines.nerf.model import Losses
 from reconstruction_worker.engines.nerf.ray_trainer import RayTrainer
 from reconstruction_worker.engines.nerfacto import ENGINE
@@ -126,6 +126,40 @@ def test_checkpoints_of_other_photos_are_refused(trained: Path, tmp_path: Path) 
     with pytest.raises(ReconstructionError) as failure:
         train.run(context(tmp_path, training=TRAINING))
     assert failure.value.code == "CheckpointIncompatible"
+
+
+def test_a_result_in_half_precision_shows_the_same_in_a_fraction_of_the_space(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Path(shutil.copytree(trained, tmp_path / "halved"))
+    checkpoints, half = workspace / "train" / "checkpoints", {**TRAINING, "resultPrecision": "Half"}
+    camera, (full,) = Camera(look_at_origin(0.5, 0.2), 64, 64, 20, 20, 40, 40), checkpoints.glob(f"*{STEPS}.ckpt")
+    before, size = ENGINE.load(workspace / "train", workspace, "cpu").render(camera), full.stat().st_size
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointStore, "remove_checkpoints", lambda _: 1 / 0)  # killed in this moment
+        with pytest.raises(ZeroDivisionError):
+            train.run(context(workspace, training=half))
+    assert full.exists()
+    for output in (train.run(context(workspace, training=half)) for _ in range(2)):
+        assert output.metrics["steps"] == STEPS
+        assert [file.name for file in sorted(checkpoints.iterdir())] == ["result.ckpt", "result.ckpt.sha256"]
+    assert (
+        checkpoints / "result.ckpt"
+    ).stat().st_size < size / 3  # of so small a model, the hull of the masks is a third
+    manifest = json.loads((workspace / "train" / "engine.json").read_text())
+    assert (manifest["checkpoint"], manifest["step"]) == ("checkpoints/result.ckpt", STEPS)
+    after = ENGINE.load(workspace / "train", workspace, "cpu").render(camera)
+    assert psnr(over_white(after.rgb, after.alpha), over_white(before.rgb, before.alpha)) > 50
+
+
+def test_full_precision_asked_for_again_takes_a_new_training(tmp_path: Path) -> None:
+    write_ball(tmp_path, views=4, size=16)
+    training = {**TRAINING, "steps": 4}
+    for precision in ("Half", "Full"):
+        train.run(context(tmp_path, training={**training, "resultPrecision": precision}))
+    names = {file.name for file in (tmp_path / "train" / "checkpoints").glob("*.ckpt")}
+    assert names == {"step-000000.ckpt", "step-000004.ckpt"}
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, step: int, times: int) -> None:

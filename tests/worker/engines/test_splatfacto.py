@@ -98,6 +98,16 @@ def test_without_a_sparse_model_gaussians_begin_at_random_places(
     assert checkpoint(tmp_path, 2)["model"]["gauss_params.means"].abs().max() < 1.1
 
 
+def test_in_half_precision_gaussians_stay_where_they_are(tmp_path: Path, on_this_cpu: None) -> None:
+    ball_with_points(tmp_path)
+    ENGINE.fit(context(tmp_path, engine="splatfacto", training={"steps": 2, "resultPrecision": "Half"}))
+    model = load_checkpoint(tmp_path / "train" / "checkpoints" / "result.ckpt")["model"]
+    assert model["gauss_params.means"].dtype == torch.float32
+    assert model["gauss_params.features_dc"].dtype == torch.float16
+    camera = Camera(look_at_origin(0.5, 0.2), 25.6, 25.6, 8, 8, PHOTO, PHOTO)
+    assert ENGINE.load(tmp_path / "train", tmp_path, "cpu").render(camera).alpha.max() > 0.05
+
+
 def test_without_a_gpu_the_refusal_names_the_engine(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")

@@ -17,10 +17,12 @@ from ...files import sha256_of, sync_folder, write_atomically
 
 FORMAT = 3
 _NAME = re.compile(r"step-(\d{6,})\.ckpt")
+_RESULT = "result.ckpt"
 
 
 class CheckpointStore:
-    """The folder `checkpoints/` of a training: `step-NNNNNN.ckpt`, each beside its `.sha256`."""
+    """The folder `checkpoints/` of a training: `step-NNNNNN.ckpt`, each beside its `.sha256`, or what is left of them
+    when it has ended: `result.ckpt`."""
 
     def __init__(self, folder: Path, keep: int):
         self.folder = folder
@@ -29,19 +31,26 @@ class CheckpointStore:
     def save(self, step: int, state: dict[str, Any], best: int | None = None) -> Path:
         """Write a checkpoint, then remove all but the latest `keep` and the one of step `best`. `state` holds tensors
         and plain data only."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.file(step)
-        temporary = file.with_suffix(".tmp")
-        with temporary.open("wb") as stream:
-            torch.save({"format": FORMAT, "step": step, **state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # The checksum comes first: a checkpoint without one counts as damaged.
-        write_atomically(_checksum_file(file), sha256_of(temporary) + "\n")
-        temporary.replace(file)
-        sync_folder(self.folder)
+        file = self._write(self.file(step), {"step": step, **state})
         self._prune(best)
         return file
+
+    @property
+    def result(self) -> Path:
+        """Where the result is that is no checkpoint: no training goes on from it."""
+        return self.folder / _RESULT
+
+    def save_result(self, state: dict[str, Any]) -> Path:
+        """Write it; the checkpoints stay until `remove_checkpoints`."""
+        return self._write(self.result, state)
+
+    def remove_checkpoints(self) -> None:
+        for file in self.files():
+            _remove(file)
+
+    def remove_result(self) -> None:
+        """That of an earlier training, if there is one."""
+        _remove(self.result)
 
     def file(self, step: int) -> Path:
         """Where the checkpoint of a step is, or would be."""
@@ -65,12 +74,24 @@ class CheckpointStore:
                 continue
         return None
 
+    def _write(self, file: Path, state: dict[str, Any]) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".tmp")
+        with temporary.open("wb") as stream:
+            torch.save({"format": FORMAT, **state}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # The checksum comes first: a checkpoint without one counts as damaged.
+        write_atomically(_checksum_file(file), sha256_of(temporary) + "\n")
+        temporary.replace(file)
+        sync_folder(self.folder)
+        return file
+
     def _prune(self, best: int | None) -> None:
         kept = self.file(best) if best is not None else None
         for file in self.files()[: -self.keep]:
             if file != kept:
-                file.unlink()
-                _checksum_file(file).unlink(missing_ok=True)
+                _remove(file)
 
 
 def load_checkpoint(file: Path, device: str = "cpu") -> dict[str, Any]:
@@ -110,6 +131,11 @@ def restore_random_state(state: dict[str, Any]) -> None:
     np.random.set_state({**numpy_state, "state": {**numpy_state["state"], "key": key}})
     version, internal, spare = state["python"]
     random.setstate((version, tuple(internal), spare))
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
+    _checksum_file(file).unlink(missing_ok=True)
 
 
 def _checksum_file(file: Path) -> Path:

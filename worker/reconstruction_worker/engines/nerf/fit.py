@@ -15,13 +15,14 @@ import torch
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Training
+from reconstruction_api.job import Precision, Training
 from reconstruction_api.stages import StageName, digest
 
 from ...files import write_json
 from ...stage import StageContext, StageOutput
 from ..base import Camera, EngineSpec, Field
 from .checkpoints import CheckpointStore, load_checkpoint
+from .compact import compact
 from .device import choose_device
 from .extent import ground_box
 from .hull import carve
@@ -84,7 +85,8 @@ class RadianceEngine:
         self._method = method
 
     def fit(self, context: StageContext) -> StageOutput:
-        """Train on `poses/`; leave checkpoints, `split.json`, `history.jsonl` and `engine.json`."""
+        """Train on `poses/`; leave checkpoints (or what `training.resultPrecision` makes of them), `split.json`,
+        `history.jsonl` and `engine.json`."""
         started = time.monotonic()
         training = context.spec.training
         device = choose_device(training.device, self.spec)
@@ -96,6 +98,10 @@ class RadianceEngine:
         split = given_split(shares) or choose_split([photo.name for photo in scene.photos])
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
         belongs_to = _identity(self.spec, training, context.workspace, split)
+        halved = training.result_precision is Precision.HALF
+        if halved and (kept := _kept_result(context.folder, store, belongs_to)) is not None:
+            store.remove_checkpoints()
+            return _output(f"{kept['trainedSteps']} steps, trained before", kept["step"], split)
         checkpoint = store.load_latest()
         if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
             raise ReconstructionError("CheckpointIncompatible", "The checkpoints are of other photos or settings.")
@@ -121,6 +127,9 @@ class RadianceEngine:
         resumed_at = trainer.step
         loop.run()
 
+        result = store.file(loop.result_step)
+        if halved:
+            result = store.save_result(compact(load_checkpoint(result)))
         best = loop.levelling
         manifest = {
             "engine": self.spec.name,
@@ -128,15 +137,16 @@ class RadianceEngine:
             "device": device.type,
             "step": loop.result_step,
             "trainedSteps": trainer.step,
-            "checkpoint": f"checkpoints/{store.file(loop.result_step).name}",
+            "checkpoint": f"checkpoints/{result.name}",
+            "precision": training.result_precision.value,
             "best": {"step": best.best_step, "heldOutPsnr": round(best.best_psnr, 3)} if best.best_step else None,
             "settings": settings,
         }
         write_json(context.folder / MANIFEST, manifest)
-        return StageOutput(
-            message=_message(loop, device, time.monotonic() - started, resumed_at),
-            metrics={"steps": loop.result_step, "heldOutImages": len(split.held_out)},
-        )
+        # What is not the result goes last: killed before that, the next process finds it and has little to do.
+        store.remove_checkpoints() if halved else store.remove_result()
+        message = _message(loop, device, time.monotonic() - started, resumed_at)
+        return _output(message, loop.result_step, split)
 
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
         """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
@@ -153,6 +163,21 @@ class RadianceEngine:
                 "ImageCountOutOfRange",
                 f"The engine {spec.name} takes {spec.min_images} to {spec.max_images} posed photos; there are {count}.",
             )
+
+
+def _output(message: str, step: int, split: Split) -> StageOutput:
+    return StageOutput(message=message, metrics={"steps": step, "heldOutImages": len(split.held_out)})
+
+
+def _kept_result(folder: Path, store: CheckpointStore, belongs_to: str) -> dict[str, Any] | None:
+    """The manifest of a training that ended and left its result in half precision; None when there is no such."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+        if manifest["precision"] != Precision.HALF or load_checkpoint(store.result)["belongs_to"] != belongs_to:
+            return None
+    except (OSError, ValueError, KeyError, ReconstructionError):
+        return None
+    return manifest
 
 
 def _message(loop: TrainingLoop, device: torch.device, seconds: float, resumed_at: int) -> str:
