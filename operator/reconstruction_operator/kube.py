@@ -13,10 +13,9 @@ from urllib.parse import urlencode
 import aiohttp
 import orjson
 from aiohttp import ClientTimeout
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yarl import URL
+
+from .official import ConfigException, Configuration, RESTClientObject, load_incluster_config, load_kube_config
 
 Document = dict[str, Any]
 

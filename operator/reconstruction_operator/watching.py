@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import kopf
-from kubernetes.aio.client import Configuration
 
 from reconstruction_api.names import (
     CLUSTER_PROFILE_PLURAL,
@@ -26,6 +25,7 @@ from reconstruction_api.names import (
 from .informer import Informer, Kind
 from .kube import Document, Kube
 from .model import JobKey
+from .official import Configuration
 from .paths import API, listings
 from .queue import JobQueue
 from .store import Store, sight_child_job, sight_claim, sight_pod
