@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import tarfile
 import zipfile
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -180,6 +183,26 @@ def test_photos_of_one_name_in_several_folders_stay_apart(tmp_path: Path, photos
     (photos / "right" / "p0.png").write_bytes(encoded(picture(60), "PNG"))
     names = [image.name for image in Ingested(tmp_path, photos).images]
     assert names == ["left_camera_p0.jpg", "left_camera_p1.jpg", "right_p0.jpg", "right_p0_2.png", "right_p1.jpg"]
+
+
+def test_names_that_are_no_text_or_too_long_for_a_file_are_told_as_far_as_possible(tmp_path: Path) -> None:
+    content, archive = [encoded(picture(number), "JPEG") for number in range(4)], tmp_path / "photos.tar"
+    long = "x" * 300
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as file:
+        for name, data in zip((f"{long}1.jpg", f"{long}2.jpg", "caf\udce9.jpg", f"{long}/2.jpg"), content, strict=True):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            file.addfile(entry, io.BytesIO(data))
+    images = Ingested(tmp_path, archive).images
+    assert [image.original.name for image in images] == ["caf?.jpg", f"{long}/2.jpg", f"{long}1.jpg", f"{long}2.jpg"]
+    assert [image.name for image in images] == ["caf.jpg", "2.jpg", f"{'x' * 149}1.jpg", f"{'x' * 149}2.jpg"]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_a_photo_like_any_other(tmp_path: Path, photos: Path) -> None:
+    write_photos(photos, 2)
+    (photos / os.fsdecode(b"caf\xe9.jpg")).write_bytes(encoded(picture(7), "JPEG"))
+    assert [image.original.name for image in Ingested(tmp_path, photos).images] == ["caf?.jpg", "p0.jpg", "p1.jpg"]
+    assert identity(photos) is not None
 
 
 def test_smaller_copies_beside_images_are_not_taken_for_photos(tmp_path: Path, photos: Path) -> None:

@@ -19,11 +19,15 @@ _NOT_PHOTOS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of the source: its name there (relative, with `/`), where it can be read now, and its size in bytes."""
+    """A file of the source: its name there (relative, with `/`), where it can be read now, and its size in bytes. Of a
+    name that is not UTF-8 the bytes that are not become question marks."""
 
     name: str
     path: Path
     size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.encode("utf-8", "replace").decode())
 
 
 def describe(source: Source) -> str:

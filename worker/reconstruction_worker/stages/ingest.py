@@ -31,6 +31,8 @@ from ..stage import StageContext, StageOutput, Stopped
 
 NAMED_IN_SUMMARY: Final = 3
 """Photos left out that the stage's one line names; dataset.json has all."""
+LONGEST_STEM: Final = 150
+"""Characters of a stored file's name, to which suffixes and numbers are added; file systems take 255 bytes."""
 MAX_THREADS: Final = 4
 """Decoding holds a photo in memory several times over."""
 
@@ -189,7 +191,8 @@ def _stems(photos: Sequence[SourceFile]) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "photo"
+    """The end of what is too long for a file name, for there photos are counted."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[-LONGEST_STEM:].strip("._") or "photo"
 
 
 def _check_mask_policy(context: StageContext, arrangement: Arrangement) -> None:
