@@ -59,7 +59,7 @@ reports = st.fixed_dictionaries(
 
 
 @given(reports)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_final_word_always_fits_and_can_always_be_read(report: PodReport):
     message = report.to_termination_message()
     assert len(message.encode()) <= TERMINATION_MESSAGE_LIMIT
@@ -67,7 +67,7 @@ def test_a_final_word_always_fits_and_can_always_be_read(report: PodReport):
 
 
 @given(reports)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_failure_keeps_its_code_and_the_beginning_of_its_message(report: PodReport):
     read = PodReport.from_termination_message(report.to_termination_message())
     assert read is not None
