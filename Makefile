@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
+# Hundreds of processes are started by the tests: bytecode that none keeps is made anew by each.
+unexport PYTHONDONTWRITEBYTECODE
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.worker.engines import slow_rasteriser
 from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at_origin, write_ball
 
 from reconstruction_api.engines import GPU_ONLY
@@ -19,7 +18,6 @@ from reconstruction_worker.engines.base import Camera
 from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.registry import available, engine_spec
 from reconstruction_worker.engines.splatfacto import ENGINE
-from reconstruction_worker.engines.splatfacto.method import SplatMethod
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 
@@ -31,10 +29,12 @@ PHOTO = 16
 @pytest.fixture
 def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything that asks for CUDA gets the CPU."""
+    from tests.worker.engines import slow_rasteriser  # takes seconds: not in each process that collects tests
+
     monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
     monkeypatch.setattr("reconstruction_worker.engines.nerf.fit.choose_device", lambda *_: torch.device("cpu"))
-    monkeypatch.setattr(SplatMethod, "check", lambda _: None)
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda _: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -118,9 +118,11 @@ def test_without_a_gpu_the_refusal_names_the_engine(tmp_path: Path) -> None:
 
 
 def test_without_compiled_kernels_the_engine_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconstruction_worker.engines.splatfacto import method
+
     monkeypatch.setattr("gsplat.cuda._backend._C", None)
     with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
-        SplatMethod().check()
+        method.SplatMethod().check()
     assert failure.value.code == "EngineUnavailable"
 
 

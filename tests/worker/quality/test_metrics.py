@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torchmetrics.functional import structural_similarity_index_measure
 
 from reconstruction_worker.quality.metrics import over_white, photo_over_white, psnr, ssim
 
@@ -40,6 +39,8 @@ def test_ssim_equals_that_of_scikit_image_with_the_published_window() -> None:
 
 
 def test_ssim_equals_that_of_torchmetrics_inside_the_picture() -> None:
+    from torchmetrics.functional import structural_similarity_index_measure  # takes seconds
+
     noisy, reference = pictures()
     ours, theirs = (torch.from_numpy(picture).permute(2, 0, 1)[None] for picture in (noisy, reference))
     _, everywhere = structural_similarity_index_measure(ours, theirs, data_range=1.0, return_full_image=True)
