@@ -50,6 +50,14 @@ def test_the_page_says_how_well_the_cameras_fit(delivered: tuple[Path, str]) -> 
     assert fit is not None and float(fit[1]) < 0.1
 
 
+def test_nothing_is_said_of_a_training_before_the_job_was_changed_to_end_with_its_poses(tmp_path: Path) -> None:
+    posed(tmp_path)
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "split.json").write_text('{"train": ["IMG_0000.png"], "eval": ["IMG_0001.png"]}')
+    _, text = made(tmp_path)
+    assert "8 of 9 photos were placed in the scene; 1 more could not be used" in text
+
+
 def test_each_photo_that_is_not_used_is_named_with_the_reason(delivered: tuple[Path, str]) -> None:
     _, text = delivered
     assert "1 photo without a place" in text

@@ -81,7 +81,7 @@ def page_of(
         still=jpeg_url(still, quality=85),
         job=findings.job_name,
         contents=contents,
-        photos_line=_photos_line(findings),
+        photos_line=_photos_line(findings, trained=contents.solid),
         left_out=left_out(findings, findings.unregistered()),
         noted=noted(findings),
         files=[{**file, "size": byte_size(file["sizeBytes"])} for file in delivered],
@@ -106,10 +106,11 @@ def running_time(findings: Findings) -> str:
     return duration(sum(record.seconds for record in findings.records), tenths=True)
 
 
-def _photos_line(findings: Findings) -> str:
-    """What became of the photos."""
+def _photos_line(findings: Findings, *, trained: bool) -> str:
+    """What became of the photos. A job may have been trained before it was changed to end with its poses: then nothing
+    is said of held-out ones."""
     parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
-    if held_out := len(findings.split.get("eval", [])):
+    if trained and (held_out := len(findings.split.get("eval", []))):
         parts.append(f"{held_out} of them were held out from training")
     if findings.dropped():
         parts.append(f"{len(findings.dropped())} more could not be used")

@@ -144,7 +144,10 @@ class RadianceEngine:
         }
         write_json(context.folder / MANIFEST, manifest)
         # What is not the result goes last: killed before that, the next process finds it and has little to do.
-        store.remove_checkpoints() if halved else store.remove_result()
+        if halved:
+            store.remove_checkpoints()
+        else:
+            store.remove_result()
         message = _message(loop, device, time.monotonic() - started, resumed_at)
         return _output(message, loop.result_step, split)
 
