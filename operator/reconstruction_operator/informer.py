@@ -29,6 +29,8 @@ _QUIET_SECONDS = 90.0
 _WATCH_SECONDS = (240, 360)
 _LONGEST_BACKOFF_SECONDS = 15.0
 _YIELD_EVERY = 100
+_random = random.Random()
+"""Its own: what waits here must not disturb a program whose results come from the global generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Informer:
                 if isinstance(error, ApiError) and error.status == 410:
                     self._version = ""
                 _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
-                await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + random.random()))
+                await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random()))
 
     async def _list(self) -> None:
         """All pages are of the same moment, and are remembered at once, together with what is no longer there: no
@@ -97,7 +99,7 @@ class Informer:
             "labelSelector": self.selector,
             "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),
+            "timeoutSeconds": str(_random.randint(*_WATCH_SECONDS)),
         }
         count = 0
         async for line in self.kube.watch(self.path, query, _QUIET_SECONDS):

@@ -22,6 +22,8 @@ _LONGEST_PAUSE_SECONDS: Final = 10.0
 _GIVE_UP_SECONDS: Final = 300.0
 _BREATH_SECONDS: Final = 0.2
 """Between two watches, should a server end each of them at once."""
+_random: Final = random.Random()
+"""Its own: threads that wait here must not disturb a program whose results come from the global generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class _Patience:
         return time.monotonic() - self._lost_since > _GIVE_UP_SECONDS
 
     def wait(self) -> None:
-        time.sleep(self._pause * random.uniform(0.8, 1.2))
+        time.sleep(self._pause * _random.uniform(0.8, 1.2))
         self._pause = min(self._pause * 2, _LONGEST_PAUSE_SECONDS)
 
 

@@ -84,8 +84,8 @@ def test_random_numbers_continue_where_they_were_saved(tmp_path: Path) -> None:
     np.random.seed(1)
     torch.manual_seed(1)
     draw()
-    CheckpointStore(tmp_path, 1).save(1, {"random": random_state()})
+    state = random_state()
     expected = draw()
-    draw()
+    CheckpointStore(tmp_path, 1).save(1, {"random": state})
     restore_random_state(load_checkpoint(tmp_path / "step-000001.ckpt")["random"])
     assert draw() == expected
