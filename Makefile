@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR
 unexport PYTHONDONTWRITEBYTECODE
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
-COMPILE := uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
+COMPILE := PATH="$$PATH:$(CURDIR)/.cache/uv/bin" uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
 .PHONY: help demo demo-local setup test pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000

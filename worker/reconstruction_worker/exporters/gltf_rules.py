@@ -8,36 +8,63 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .checking import decoded_size, require
+from .gltf_buffer import BYTE, COMPONENTS, FLOAT, WIDTHS
+from .gltf_geometry import DRACO, QUANTIZATION
+from .triangles import Triangles
 
-COMPONENTS = {5121: np.dtype("u1"), 5123: np.dtype("<u2"), 5125: np.dtype("<u4"), 5126: np.dtype("<f4")}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+BYTE_NORMAL_ERROR = 0.5 * 3**0.5 / 127
+"""Of the length of a direction whose three numbers were rounded to a byte."""
 SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
 
 
-def check_rules(name: str, data: bytes) -> tuple[int, int]:
-    """Width and height of the base colour texture. Raises ExportFailed naming the rule that is broken."""
+@dataclass(frozen=True)
+class Surface:
+    """What a file shows: its triangles where its node places them, and the size of its texture (width, height)."""
+
+    triangles: Triangles
+    texture: tuple[int, int]
+
+
+def check_rules(name: str, data: bytes) -> Surface:
+    """The model in a file. Raises ExportFailed naming the rule that is broken."""
     document, binary = _container(name, data)
     require(name, document["asset"]["version"] == "2.0", "its asset version is not 2.0")
     require(name, document["buffers"][0]["byteLength"] <= len(binary), "its buffer is longer than the binary chunk")
     for view in document["bufferViews"]:
         end = view.get("byteOffset", 0) + view["byteLength"]
         require(name, end <= document["buffers"][0]["byteLength"], "a buffer view ends behind the buffer")
-    for mesh in document["meshes"]:
-        for primitive in mesh["primitives"]:
-            _primitive(name, document, binary, primitive)
+    _extensions(name, document)
+    stored = [_primitive(name, document, binary, part) for mesh in document["meshes"] for part in mesh["primitives"]]
+    require(name, len(stored) == len(document["nodes"]) == 1, "it does not hold one piece, shown once")
+    node, triangles = document["nodes"][0], stored[0]
+    placed = triangles.positions * node.get("scale", [1, 1, 1]) + node.get("translation", [0, 0, 0])
     material = document["materials"][0]["pbrMetallicRoughness"]
     texture = document["textures"][material["baseColorTexture"]["index"]]
     require(name, texture["sampler"] < len(document["samplers"]), "its texture names a sampler that is not there")
     image = document["images"][texture["source"]]
     picture = _view(document, binary, image["bufferView"])
     require(name, picture.startswith(SIGNATURES[image["mimeType"]]), "its texture is not of the stated media type")
-    return decoded_size(name, picture)
+    return Surface(Triangles(placed, triangles.uv, triangles.faces), decoded_size(name, picture))
+
+
+def _extensions(name: str, document: dict[str, Any]) -> None:
+    """What a reader has to know is stated."""
+    required = document.get("extensionsRequired", [])
+    require(name, set(required) <= set(document.get("extensionsUsed", [])), "it requires an extension it does not use")
+    for mesh in document["meshes"]:
+        for primitive in mesh["primitives"]:
+            used = set(primitive.get("extensions", {}))
+            types = {key: document["accessors"][at]["componentType"] for key, at in primitive["attributes"].items()}
+            if types["POSITION"] != FLOAT or types["NORMAL"] != FLOAT:
+                used.add(QUANTIZATION)
+            require(name, used <= set(required), "it does not say which extensions a reader must know")
 
 
 def _container(name: str, data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -60,22 +87,60 @@ def _view(document: dict[str, Any], binary: bytes, index: int) -> bytes:
     return binary[start : start + view["byteLength"]]
 
 
-def _accessor(name: str, document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
-    """Values of an accessor. [N, width]"""
+def _values(name: str, document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
+    """Values of an accessor as they are stored. [N, width]"""
     accessor = document["accessors"][index]
     kind, width = COMPONENTS[accessor["componentType"]], WIDTHS[accessor["type"]]
     view = document["bufferViews"][accessor["bufferView"]]
-    offset = accessor.get("byteOffset", 0)
+    offset, size = accessor.get("byteOffset", 0), width * kind.itemsize
     aligned = (view.get("byteOffset", 0) + offset) % kind.itemsize == 0
     require(name, aligned, "an accessor is not aligned to its component's size")
-    size = accessor["count"] * width * kind.itemsize
-    require(name, offset + size <= view["byteLength"], "an accessor reaches beyond its buffer view")
-    content = _view(document, binary, accessor["bufferView"])[offset : offset + size]
-    return np.frombuffer(content, kind).reshape(-1, width)
+    stride = view.get("byteStride", size)
+    require(name, size <= stride and stride % kind.itemsize == 0, "a buffer view's stride does not fit its accessor")
+    end = offset + stride * (accessor["count"] - 1) + size
+    require(name, accessor["count"] > 0 and end <= view["byteLength"], "an accessor reaches beyond its buffer view")
+    content = _view(document, binary, accessor["bufferView"])
+    return np.ndarray((accessor["count"], width), kind, content, offset, (stride, kind.itemsize))
 
 
-def _primitive(name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> None:
-    values = {key: _accessor(name, document, binary, index) for key, index in primitive["attributes"].items()}
+def _attribute(name: str, document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
+    """Values of a vertex attribute as a reader sees them. [N, width]"""
+    values, accessor = _values(name, document, binary, index), document["accessors"][index]
+    view = document["bufferViews"][accessor["bufferView"]]
+    whole = view.get("byteStride", values.shape[1] * values.itemsize)
+    require(name, whole % 4 == 0 and view["byteOffset"] % 4 == 0, "a vertex attribute is not aligned to four bytes")
+    if not accessor.get("normalized"):
+        return values
+    require(name, values.dtype.kind in "iu", "only whole numbers can be normalised")
+    return np.maximum(values / np.iinfo(values.dtype).max, -1)  # section 3.6.2.2
+
+
+def _stored(
+    name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """Vertex attributes by name [V, width] and indices [3 F]."""
+    packed = primitive.get("extensions", {}).get(DRACO)
+    if packed is None:
+        indices = _values(name, document, binary, primitive["indices"])[:, 0]
+        return {
+            key: _attribute(name, document, binary, index) for key, index in primitive["attributes"].items()
+        }, indices
+    import DracoPy
+
+    decoded = DracoPy.decode(_view(document, binary, packed["bufferView"]))
+    values = {key: decoded.get_attribute_by_unique_id(each)["data"] for key, each in packed["attributes"].items()}
+    accessors = document["accessors"]
+    for key, index in primitive["attributes"].items():
+        same = values[key].shape == (accessors[index]["count"], WIDTHS[accessors[index]["type"]])
+        require(name, same, f"its compressed {key} is not as many values as it states")
+    indices = np.asarray(decoded.faces).reshape(-1)
+    stated = accessors[primitive["indices"]]["count"]
+    require(name, len(indices) == stated, "its compressed triangles are not as many as it states")
+    return values, indices
+
+
+def _primitive(name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> Triangles:
+    values, indices = _stored(name, document, binary, primitive)
     positions, normals, uv = values["POSITION"], values["NORMAL"], values["TEXCOORD_0"]
     require(name, len(positions) == len(normals) == len(uv), "its vertex attributes differ in length")
     require(name, bool(np.isfinite(positions).all()), "a vertex position is not a finite number")
@@ -85,9 +150,11 @@ def _primitive(name: str, document: dict[str, Any], binary: bytes, primitive: di
     )
     require(name, exact, "its positions are not within the stated bounds")
     lengths = np.linalg.norm(normals, axis=1)
-    require(name, bool((np.abs(lengths - 1) < 1e-3).all()), "a normal is not of unit length")
+    bytewise = document["accessors"][primitive["attributes"]["NORMAL"]]["componentType"] == BYTE
+    unit = np.abs(lengths - 1) < (BYTE_NORMAL_ERROR if bytewise else 1e-3)
+    require(name, bool(unit.all()), "a normal is not of unit length")
     require(name, bool(np.isfinite(uv).all()), "a texture coordinate is not a finite number")
-    indices = _accessor(name, document, binary, primitive["indices"])[:, 0]
     require(name, len(indices) % 3 == 0 and len(indices) > 0, "its indices are not whole triangles")
     require(name, int(indices.max()) < len(positions), "an index points behind the last vertex")
     require(name, primitive["material"] < len(document["materials"]), "it names a material that is not there")
+    return Triangles(positions.astype(float), uv, indices.reshape(-1, 3))

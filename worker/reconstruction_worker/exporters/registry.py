@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
 
-from reconstruction_api.job import ExportFormat
+from reconstruction_api.job import Export, ExportFormat
 
 from . import glb, obj, ply
 from .checking import Content
@@ -26,8 +26,14 @@ class Exporter:
     checked_by: str
 
 
-EXPORTERS: Final[Mapping[ExportFormat, Exporter]] = {
-    ExportFormat.GLB: Exporter(glb.write, glb.check, {glb.FILE: glb.MEDIA_TYPE}, "y", glb.CHECKED_BY),
-    ExportFormat.OBJ: Exporter(obj.write, obj.check, obj.MEDIA_TYPES, "y", obj.CHECKED_BY),
-    ExportFormat.PLY: Exporter(ply.write, ply.check, {ply.FILE: ply.MEDIA_TYPE}, "z", ply.CHECKED_BY),
-}
+def exporter_of(export: Export) -> Exporter:
+    """Writer and check of a file as the spec wants it."""
+    match export.format:
+        case ExportFormat.GLB:
+            write = partial(glb.write, compression=export.compression)
+            check = partial(glb.check, compression=export.compression)
+            return Exporter(write, check, {glb.FILE: glb.MEDIA_TYPE}, "y", glb.CHECKED_BY)
+        case ExportFormat.OBJ:
+            return Exporter(obj.write, obj.check, obj.MEDIA_TYPES, "y", obj.CHECKED_BY)
+        case ExportFormat.PLY:
+            return Exporter(ply.write, ply.check, {ply.FILE: ply.MEDIA_TYPE}, "z", ply.CHECKED_BY)

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reconstruction_api.job import ExportFormat
+from reconstruction_api.job import Export
 from reconstruction_api.stages import StageName
 
 from ..exporters.model import Model, load_model
-from ..exporters.registry import EXPORTERS
+from ..exporters.registry import exporter_of
 from ..files import sha256_of
 from ..geometry.scene import load_scene
 from ..stage import StageContext, StageOutput
@@ -21,23 +21,25 @@ def run(context: StageContext) -> StageOutput:
     scale = load_scene(context.workspace).metres_per_unit
     model = load_model(context.of(StageName.TEXTURE), scale)
     exports = []
-    wanted = [export.format for export in context.spec.exports]
-    for done, kind in enumerate(wanted):
-        context.advance(100 * done / len(wanted), f"writing {kind}")
-        exports.append(_export(kind, model, context.folder))
+    wanted = context.spec.exports
+    for done, export in enumerate(wanted):
+        context.advance(100 * done / len(wanted), f"writing {export.format}")
+        exports.append(_export(export, model, context.folder))
     document = {"metric": model.metric, "exports": exports}
     (context.folder / "exports.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
     size = sum(file["sizeBytes"] for export in exports for file in export["files"])
-    return StageOutput(f"{', '.join(wanted)}: {size / 1e6:.1f} MB, each opened again")
+    names = ", ".join(export.format for export in wanted)
+    return StageOutput(f"{names}: {size / 1e6:.1f} MB, each opened again")
 
 
-def _export(kind: ExportFormat, model: Model, folder: Path) -> dict[str, Any]:
+def _export(export: Export, model: Model, folder: Path) -> dict[str, Any]:
     """One entry of `exports.json`."""
-    exporter = EXPORTERS[kind]
+    exporter = exporter_of(export)
     paths = exporter.write(model, folder)
     content = exporter.check(model, folder)
     return {
-        "format": kind.value,
+        "format": export.format.value,
+        "compression": export.compression.value,
         "up": exporter.up,
         "vertices": content.vertices,
         "faces": content.faces,
