@@ -92,9 +92,11 @@ def test_a_second_run_redoes_nothing_and_another_export_only_what_depends_on_it(
     assert {stage: run.record(stage) for stage in STAGES} == before
 
     changed = deepcopy(run.job)
-    changed["spec"]["exports"] = [{"format": "GLB"}, {"format": "PLY"}]
+    changed["spec"]["exports"] = [{"format": "GLB", "compression": "Draco"}, {"format": "PLY"}]
+    plain = (run.out / "model.glb").stat().st_size
     run.job = changed
     assert run.complete() == 0
     assert redone(run) == ["export", "report"]
     assert (run.out / "model.ply").exists()
+    assert (run.out / "model.glb").stat().st_size < plain
     assert {stage: run.record(stage) for stage in STAGES[:6]} == {stage: before[stage] for stage in STAGES[:6]}
