@@ -125,13 +125,15 @@ class Application:
             asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
-        if self._settings.leader_election:
-            tasks.append(asyncio.create_task(self._lease.keep(), name="lease"))
+        keeping = asyncio.create_task(self._lease.keep(), name="lease") if self._settings.leader_election else None
+        tasks += [keeping] if keeping else []
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         self._leading = False
         self.metrics.leader.set(0)
         await _cancel(work)
         await self._notifier.close()
+        if keeping:
+            await _cancel(keeping)  # it would take back what is given up
         await self._lease.release()
         self._stop.set()
         for task in tasks:
@@ -139,7 +141,7 @@ class Application:
         failed = [task for task in done if not task.cancelled() and task.exception() is not None]
         for task in failed:
             _log.error("a part of the operator failed: %s", task.get_name(), exc_info=task.exception())
-        lost = any(task.get_name() == "lease" for task in done)
+        lost = keeping in done
         return 1 if failed or lost else 0
 
     async def _work(self) -> None:

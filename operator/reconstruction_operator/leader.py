@@ -23,6 +23,7 @@ from .kube import ApiError, Document, Kube
 _log = logging.getLogger(__name__)
 
 _ADDRESS = f"{GROUP}/leader-address"
+_RELEASE_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +76,23 @@ class Lease:
         _log.error("the lease is lost", extra={"identity": self._settings.identity})
 
     async def release(self) -> None:
-        """Lets another replica lead at once. Does nothing without the Lease."""
+        """Lets another replica lead at once. Does nothing without the Lease, which nothing may renew any more."""
         if not self.held:
             return
         self.held = False
-        try:
-            lease = await self._kube.get(self._path)
-            if lease["spec"].get("holderIdentity") == self._settings.identity:
-                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
-                await self._kube.request("PUT", self._path, body=lease, seconds=self._settings.retry_seconds)
-        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-            _log.warning("the lease could not be released: %s", error)
+        for left in reversed(range(_RELEASE_ATTEMPTS)):
+            try:
+                return await self._give_up()
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                # A renewal that was broken off may still reach the server, between our two calls.
+                if not left or not (isinstance(error, ApiError) and error.conflict):
+                    return _log.warning("the lease could not be released: %s", error)
+
+    async def _give_up(self) -> None:
+        lease = await self._kube.get(self._path)
+        if lease["spec"].get("holderIdentity") == self._settings.identity:
+            lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+            await self._kube.request("PUT", self._path, body=lease, seconds=self._settings.retry_seconds)
 
     @property
     def _path(self) -> str:

@@ -24,7 +24,8 @@ from .workbench import JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 
-GRACE_SECONDS, LOST_SECONDS = 8, 300
+GRACE_SECONDS, LOST_SECONDS = 16, 300
+"""Long enough for a kubelet on a busy machine to say what a pod lacks before the job gives up."""
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ class Server:
     version: int = 0
     away: bool = False
     hangs: bool = False
+    late: list[dict[str, Any]] = field(default_factory=list)
+    """Writes that nobody waits for any more; they arrive just before the next one."""
     writes: list[str] = field(default_factory=list)
 
     async def get(self, _: str) -> dict[str, Any]:
@@ -38,6 +40,8 @@ class Server:
     async def request(self, method: str, _: str, *, body: dict[str, Any], **__: Any) -> dict[str, Any]:
         await self._answer()
         assert method == "PUT" and self.lease is not None
+        while self.late:
+            self._store(self.late.pop())
         if body["metadata"]["resourceVersion"] != self.lease["metadata"]["resourceVersion"]:
             raise ApiError(409, "Conflict", "")
         return self._store(body)
@@ -119,6 +123,16 @@ async def test_a_released_lease_is_taken_at_once() -> None:
     await takes(leader)
     await leader.release()
     assert await takes(candidate(server, "b", clock))
+
+
+async def test_a_lease_is_released_although_a_renewal_that_was_broken_off_still_arrives() -> None:
+    server, clock = Server(), [0.0]
+    first, second = candidate(server, "a", clock), candidate(server, "b", clock)
+    await first.acquire()
+    server.late.append(copy.deepcopy(server.lease))
+    await first.release()
+    assert server.holder == ""
+    assert await takes(second)
 
 
 async def test_releasing_a_lease_that_another_one_took_does_no_harm() -> None:
