@@ -125,8 +125,10 @@ class Application:
             asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
-        keeping = asyncio.create_task(self._lease.keep(), name="lease") if self._settings.leader_election else None
-        tasks += [keeping] if keeping else []
+        keeping: asyncio.Task | None = None
+        if self._settings.leader_election:
+            keeping = asyncio.create_task(self._lease.keep(), name="lease")
+            tasks.append(keeping)
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         self._leading = False
         self.metrics.leader.set(0)

@@ -107,29 +107,33 @@ def _attribute(name: str, document: dict[str, Any], binary: bytes, index: int) -
     """Values of a vertex attribute as a reader sees them. [N, width]"""
     values, accessor = _values(name, document, binary, index), document["accessors"][index]
     view = document["bufferViews"][accessor["bufferView"]]
-    whole = view.get("byteStride", values.shape[1] * values.itemsize)
-    require(name, whole % 4 == 0 and view["byteOffset"] % 4 == 0, "a vertex attribute is not aligned to four bytes")
+    stride, start = view.get("byteStride", values.shape[1] * values.itemsize), view.get("byteOffset", 0)
+    require(name, stride % 4 == 0 and start % 4 == 0, "a vertex attribute is not aligned to four bytes")
     if not accessor.get("normalized"):
         return values
     require(name, values.dtype.kind in "iu", "only whole numbers can be normalised")
     return np.maximum(values / np.iinfo(values.dtype).max, -1)  # section 3.6.2.2
 
 
-def _stored(
+def _attributes(
     name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     """Vertex attributes by name [V, width] and indices [3 F]."""
-    packed = primitive.get("extensions", {}).get(DRACO)
-    if packed is None:
-        indices = _values(name, document, binary, primitive["indices"])[:, 0]
-        return {
-            key: _attribute(name, document, binary, index) for key, index in primitive["attributes"].items()
-        }, indices
+    if packed := primitive.get("extensions", {}).get(DRACO):
+        return _unpacked(name, document, _view(document, binary, packed["bufferView"]), primitive)
+    values = {key: _attribute(name, document, binary, index) for key, index in primitive["attributes"].items()}
+    return values, _values(name, document, binary, primitive["indices"])[:, 0]
+
+
+def _unpacked(
+    name: str, document: dict[str, Any], content: bytes, primitive: dict[str, Any]
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """The same from Draco's stream, as many of each as the accessors state."""
     import DracoPy
 
-    decoded = DracoPy.decode(_view(document, binary, packed["bufferView"]))
-    values = {key: decoded.get_attribute_by_unique_id(each)["data"] for key, each in packed["attributes"].items()}
-    accessors = document["accessors"]
+    decoded, accessors = DracoPy.decode(content), document["accessors"]
+    ids = primitive["extensions"][DRACO]["attributes"]
+    values = {key: decoded.get_attribute_by_unique_id(each)["data"] for key, each in ids.items()}
     for key, index in primitive["attributes"].items():
         same = values[key].shape == (accessors[index]["count"], WIDTHS[accessors[index]["type"]])
         require(name, same, f"its compressed {key} is not as many values as it states")
@@ -140,7 +144,7 @@ def _stored(
 
 
 def _primitive(name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> Triangles:
-    values, indices = _stored(name, document, binary, primitive)
+    values, indices = _attributes(name, document, binary, primitive)
     positions, normals, uv = values["POSITION"], values["NORMAL"], values["TEXCOORD_0"]
     require(name, len(positions) == len(normals) == len(uv), "its vertex attributes differ in length")
     require(name, bool(np.isfinite(positions).all()), "a vertex position is not a finite number")
