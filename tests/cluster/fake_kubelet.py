@@ -90,6 +90,7 @@ class FakeKubelet:
     """When the last pod of a job and resource class ended, by a monotonic clock."""
     deaf: set[str] = field(default_factory=set)
     """Jobs whose pods are on a part of the node that hears of no deletion."""
+    _ready: bool = True
     _handled: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -109,6 +110,7 @@ class FakeKubelet:
 
     async def set_ready(self, ready: bool) -> None:
         """What the node says of itself; the scheduler and the node controller believe it."""
+        self._ready = ready
         condition = {
             "type": "Ready", "status": str(ready), "reason": "KubeletReady" if ready else "KubeletNotReady",
             "message": "", "lastHeartbeatTime": _now(), "lastTransitionTime": _now(),
@@ -127,7 +129,17 @@ class FakeKubelet:
             renewed = {"spec": {"renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
                                 "leaseDurationSeconds": 40}}  # fmt: skip
             await self._patch(f"{leases}/{self.node}", renewed, MERGE_PATCH)
+            await self._correct()
             await asyncio.sleep(5)
+
+    async def _correct(self) -> None:
+        """Where the node controller saw no heartbeat for too long, because it or the API server was away, it has
+        written Ready=Unknown, and a taint with it, which only the node's own word takes away again."""
+        with contextlib.suppress(ApiError, aiohttp.ClientError, TimeoutError):
+            node = await self.kube.get(f"/api/v1/nodes/{self.node}")
+            found = {each["type"]: each["status"] for each in node["status"].get("conditions", [])}
+            if found.get("Ready") != str(self._ready):
+                await self.set_ready(self._ready)
 
     async def _watch(self, tasks: asyncio.TaskGroup) -> None:
         """List, then follow; again from the start whenever the connection ends."""
@@ -219,7 +231,8 @@ class FakeKubelet:
                 await self.kube.request(method, path, body=body, content_type=content_type)
                 return
             except ApiError as error:
-                if error.status != 429 and error.status < 500:
+                passing = error.status == 429 or error.status >= 500 or "has been modified" in error.message
+                if not passing:  # a conflict with another writer passes, one of uid does not
                     return
             except (aiohttp.ClientError, TimeoutError):
                 pass
