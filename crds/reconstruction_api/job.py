@@ -21,6 +21,12 @@ class MaskPolicy(StrEnum):
     NONE = "None"
 
 
+class DepthPolicy(StrEnum):
+    AUTO = "Auto"
+    REQUIRED = "Required"
+    NONE = "None"
+
+
 class Images(ApiModel):
     """How photos are prepared."""
 
@@ -31,21 +37,50 @@ class Images(ApiModel):
     masks: MaskPolicy = MaskPolicy.AUTO
     """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
     beside the photos (white is the object), `None` nothing, `Auto` whichever is there."""
+    depth: DepthPolicy = DepthPolicy.AUTO
+    """Depth maps in a folder `depth` beside the photos, which the training is held to: `Auto` uses those that are there
+    and fit, `Required` fails with DepthInvalid where a photo has none that does, `None` uses none. A map is a PNG or
+    TIFF of 16 bits, or floating-point numbers (TIFF, `.npy`) in metres, along the camera's axis; 0 is unknown."""
+    depth_unit_micrometres: int | None = Field(default=None, ge=1, le=1_000_000)
+    """What 1 means in a depth map of whole numbers: 1000, a millimetre, unless set. Where it is set, and GPS tells no
+    scale, the result is in metres."""
 
 
 class PoseMethod(StrEnum):
     AUTO = "Auto"
     STRUCTURE_FROM_MOTION = "StructureFromMotion"
     PROVIDED = "Provided"
+    CANONICAL_VIEWS = "CanonicalViews"
 
 
 class Poses(ApiModel):
     """Where camera poses come from."""
 
+    rules: ClassVar = (
+        Rule(
+            "fieldOfViewDegrees is for method CanonicalViews; leave it out for others",
+            cel="!has(self.fieldOfViewDegrees) || self.method == 'CanonicalViews'",
+            holds=lambda poses: poses.field_of_view_degrees is None or poses.method is PoseMethod.CANONICAL_VIEWS,
+            field="fieldOfViewDegrees",
+        ),
+        Rule(
+            "cameraDistanceMillimetres is for method CanonicalViews; leave it out for others",
+            cel="!has(self.cameraDistanceMillimetres) || self.method == 'CanonicalViews'",
+            holds=lambda poses: poses.camera_distance_millimetres is None or poses.method is PoseMethod.CANONICAL_VIEWS,
+            field="cameraDistanceMillimetres",
+        ),
+    )
+
     method: PoseMethod = PoseMethod.AUTO
     """`StructureFromMotion` estimates them from the photos. `Provided` reads them from files beside the photos:
     `transforms.json` (nerfstudio, instant-ngp), a COLMAP model (`sparse/0`, text or binary), `transforms_train.json`
-    and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there."""
+    and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there.
+    `CanonicalViews` knows them from the names of exactly six photos of an object: front, right, back, left, top and
+    bottom."""
+    field_of_view_degrees: int | None = Field(default=None, ge=15, le=60)
+    """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
+    camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Distance of the cameras of `CanonicalViews` from the object's middle: gives the result its scale in metres."""
     min_registered_percent: int = Field(default=60, ge=1, le=100)
     """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 
@@ -73,8 +108,22 @@ class Precision(StrEnum):
     HALF = "Half"
 
 
+class HoldOut(StrEnum):
+    AUTO = "Auto"
+    NONE = "None"
+
+
 class Training(ApiModel):
     """How the engine is trained."""
+
+    rules: ClassVar = (
+        Rule(
+            "earlyStopping looks at held-out views; set holdOut to Auto",
+            cel="!self.earlyStopping || self.holdOut != 'None'",
+            holds=lambda training: not training.early_stopping or training.hold_out is not HoldOut.NONE,
+            field="earlyStopping",
+        ),
+    )
 
     preset: TrainingPreset = TrainingPreset.PRODUCTION
     """`Production` for results to deliver; `Development` for a first look on small hardware: a smaller model and, where
@@ -87,6 +136,10 @@ class Training(ApiModel):
     early_stopping: bool = False
     """Training ends when the held-out views have levelled off (no gain of 0.05 dB in five looks, about thirty of which
     are spread over a training), and the state that showed them best becomes the result."""
+    hold_out: HoldOut = HoldOut.AUTO
+    """Which photos are kept from the training to judge its result by. `Auto`: those that the provided poses name for
+    it, else one in ten; none of six `CanonicalViews`, each of which is the only one of its side. `None`: none, all are
+    trained on. Without held-out photos there is no PSNR or SSIM, and the verdict is `warn`."""
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)

@@ -84,6 +84,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             "training.steps",
             "training.timeBudgetSeconds",
             "training.earlyStopping",
+            "training.holdOut",
             "training.device",
             "training.raysPerStep",
             "training.gradientAccumulation",

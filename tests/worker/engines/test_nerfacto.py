@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import Stop, ball, context, look_at_origin, write_ball
+from PIL import Image
+from tests.worker.engines.tiny_scene import Stop, ball, ball_depth, context, look_at_origin, write_ball
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 from reconstruction_worker.engines.base import Camera
 from reconstruction_worker.engines.nerf.checkpoints import CheckpointStore, load_checkpoint
+from reconstruction_worker.engines.nerf.keypoints import find_depths
 from reconstruction_worker.engines.nerf.model import Losses
 from reconstruction_worker.engines.nerf.ray_trainer import RayTrainer
+from reconstruction_worker.engines.nerf.scene import read_scene
 from reconstruction_worker.engines.nerfacto import ENGINE
+from reconstruction_worker.engines.nerfacto.known_depth import DepthWeight
 from reconstruction_worker.engines.nerfacto.settings import CPU
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
@@ -203,6 +207,64 @@ def test_photos_without_masks_train_an_open_scene(tmp_path: Path) -> None:
     assert float(output.metrics["psnr"]) > 14
 
 
+def test_depth_maps_tell_where_the_surface_is_when_three_outlines_do_not(tmp_path: Path) -> None:
+    pose, errors = look_at_origin(0.6, 0.6), {}
+    truth = along_the_ray(ball_depth(pose, 38, 24), 38)
+    for name in ("with", "without"):
+        workspace = tmp_path / name
+        write_ball(workspace, views=3, size=32)
+        if name == "with":
+            add_depth(workspace)
+        train.run(context(workspace, training={**TRAINING, "steps": 100, "holdOut": "None"}))
+        field = ENGINE.load(workspace / "train", workspace, "cpu")
+        distance = field.render(Camera(pose, 38, 38, 12, 12, 24, 24)).depth
+        errors[name] = np.median(np.abs(distance - truth)[truth > 0])
+    assert errors["with"] < 0.4 * errors["without"]
+
+
+def test_the_weight_of_depth_maps_falls_while_colours_become_exact() -> None:
+    weight = DepthWeight(0.1, 0.01, steps=1000)
+    assert [weight.at(step) for step in (0, 100, 200, 999)] == pytest.approx([0.1, 0.1 * 10**-0.5, 0.01, 0.01])
+
+
+def add_depth(workspace: Path) -> None:
+    """Leave depth maps as the poses stage does."""
+    file = workspace / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    (workspace / "poses" / "depth").mkdir()
+    for frame in document["frames"]:
+        frame["depth_file_path"] = frame["file_path"].replace("images", "depth")
+        depth = ball_depth(np.array(frame["transform_matrix"]), document["fl_x"], document["w"])
+        Image.fromarray(np.round(depth * 1000).astype(np.uint16)).save(workspace / frame["depth_file_path"])
+    file.write_text(json.dumps(document))
+
+
+def along_the_ray(depth: np.ndarray, focal: float) -> np.ndarray:
+    """Distances from the camera, of those along its axis."""
+    offset = (np.arange(len(depth)) + 0.5 - len(depth) / 2) / focal
+    return depth * np.sqrt(1 + offset[None] ** 2 + offset[:, None] ** 2)
+
+
+def test_pixels_of_depth_maps_know_their_distance(tmp_path: Path) -> None:
+    """Also where the maps are smaller than the photos; the photo of the last one is not trained on."""
+    write_ball(tmp_path, views=4, size=40)
+    add_depth(tmp_path)
+    for photo in read_scene(tmp_path).photos:
+        small = ball_depth(photo.camera.camera_to_world, photo.camera.fx / 2, 20)
+        Image.fromarray(np.round(small * 1000).astype(np.uint16)).save(photo.depth)
+    photos = read_scene(tmp_path).photos[:3]
+    exact, clear = find_depths(photos)
+    assert len(exact) == len(clear) > 300
+    assert (exact.reach, clear.reach) == (0, pytest.approx(0.03 * np.median(exact.distances)))
+    for view, photo in enumerate(photos):
+        mine = exact.views == view
+        camera = photo.camera
+        truth = along_the_ray(ball_depth(camera.camera_to_world, camera.fx, 40), camera.fx)
+        found = truth[exact.rows[mine], exact.columns[mine]]
+        # a pixel off, at the outline: beside the ball, or deeper
+        assert np.median(np.abs(exact.distances[mine] - found)) < 0.02
+
+
 def test_without_a_gpu_asking_for_one_is_an_error(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
@@ -238,6 +300,21 @@ def test_evaluation_writes_numbers_verdict_and_pictures(trained: Path, tmp_path:
     assert quality["views"][0]["name"] == quality["worst"][0] == "ball_05.png"
     for kind in ("render", "photo", "error"):
         assert (stage.folder / "views" / f"ball_05.png.{kind}.jpg").stat().st_size > 0
+
+
+def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> None:
+    write_ball(tmp_path, views=6, size=24)
+    train.run(context(tmp_path, training={**TRAINING, "steps": 20, "holdOut": "None"}))
+    assert len(json.loads((tmp_path / "train" / "split.json").read_text())["train"]) == 6
+    stage = context(tmp_path, StageName.EVALUATE, quality={"minPSNR": "90", "warnPSNR": "80"})
+    output = evaluate.run(stage)
+    quality = json.loads((stage.folder / "quality.json").read_text())
+    assert (quality["psnr"], quality["ssim"], quality["lpips"]) == (None, None, None)
+    assert (quality["verdict"], quality["reason"]) == ("warn", "no photo was held out")
+    assert quality["trained"]["psnr"] == pytest.approx(np.mean([view["psnr"] for view in quality["views"]]), abs=0.01)
+    assert len(quality["views"]) == 6
+    assert output.metrics == {"qualityVerdict": "warn"}
+    assert "no photo was held out" in output.message
 
 
 def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from reconstruction_worker.engines.nerf.split import MOST_GIVEN, choose_split, given_split, read_split
+from reconstruction_worker.engines.base import Camera
+from reconstruction_worker.engines.nerf.scene import PosedPhoto, Scene
+from reconstruction_worker.engines.nerf.split import MOST_GIVEN, choose_split, given_split, read_split, split_of
 
 
 def names(count: int) -> list[str]:
@@ -39,3 +43,21 @@ def test_a_division_that_came_with_the_poses_is_kept() -> None:
 def test_a_division_that_leaves_nothing_to_train_on_is_none() -> None:
     assert given_split({}) is None
     assert given_split({"a.png": "train", "b.png": "eval", "c.png": "eval"}) is None
+
+
+def scene(shares: Mapping[str, str | None], *, can_hold_out: bool = True) -> Scene:
+    camera = Camera(np.eye(4), 1, 1, 1, 1, 2, 2)
+    photos = tuple(PosedPhoto(name, Path(name), camera, share=share) for name, share in shares.items())
+    return Scene(photos, True, np.zeros((2, 3)), 1.0, 2.0, can_hold_out=can_hold_out)
+
+
+def test_a_job_may_want_all_photos_to_be_trained_on() -> None:
+    shares = {"a.png": "train", "b.png": "eval", "c.png": "unused", "d.png": "train"}
+    split = split_of(scene(shares), hold_out=False)
+    assert (split.train, split.held_out) == (("a.png", "b.png", "d.png"), ())
+    assert split_of(scene(shares), hold_out=True).held_out == ("b.png",)
+
+
+def test_photos_that_can_not_be_missed_are_all_trained_on() -> None:
+    split = split_of(scene(dict.fromkeys(names(6)), can_hold_out=False), hold_out=True)
+    assert (split.train, split.held_out) == (tuple(names(6)), ())

@@ -91,12 +91,22 @@ def look_at_origin(azimuth: float, elevation: float) -> NDArray[np.float64]:
 
 def ball(pose: NDArray[np.float64], focal: float, size: int) -> NDArray[np.float64]:
     """[size, size, 4] picture of the ball, its colour a smooth function of the point, alpha 0 or 1."""
+    points, hit = _ball_points(pose, focal, size)
+    colours = 0.5 + 0.4 * np.sin(points * [3, 2.5, 2] / RADIUS + [0, 1, 2])
+    return np.concatenate([colours * hit[..., None], hit[..., None]], -1)
+
+
+def ball_depth(pose: NDArray[np.float64], focal: float, size: int) -> NDArray[np.float64]:
+    """[size, size] distance of the ball along the camera's axis; 0 beside it."""
+    points, hit = _ball_points(pose, focal, size)
+    return np.where(hit, (pose[:3, 3] - points) @ pose[:3, 2], 0)
+
+
+def _ball_points(pose: NDArray[np.float64], focal: float, size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Where the rays of the pixels meet the ball [size, size, 3], and which do [size, size]."""
     x, y = np.meshgrid(np.arange(size) + 0.5 - size / 2, np.arange(size) + 0.5 - size / 2)
     directions = np.stack([x / focal, -y / focal, -np.ones_like(x)], -1) @ pose[:3, :3].T
     directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
     along = directions @ pose[:3, 3]
     root = along**2 - (DISTANCE**2 - RADIUS**2)
-    hit = root > 0
-    points = pose[:3, 3] + (-along - np.sqrt(np.maximum(root, 0)))[..., None] * directions
-    colours = 0.5 + 0.4 * np.sin(points * [3, 2.5, 2] / RADIUS + [0, 1, 2])
-    return np.concatenate([colours * hit[..., None], hit[..., None]], -1)
+    return pose[:3, 3] + (-along - np.sqrt(np.maximum(root, 0)))[..., None] * directions, root > 0

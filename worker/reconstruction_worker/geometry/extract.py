@@ -36,8 +36,6 @@ COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
 """How far the surface may move towards where the photos agree, pass by pass, in voxels."""
 EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
-WITNESSES = 2
-"""Cameras that must have seen a point of the surface."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def extract_mesh(
         raise ReconstructionError("EmptyMesh", "The trained field is transparent everywhere inside the scene's box.")
     progress(60, "fusing depth maps")
     grid = Grid.around(bounds, _resolution(maps, bounds, target_faces, stereo.disagreement if stereo else 0.0))
-    coarse = _fused_surface(maps, grid, bounds, scene.bounded)
+    coarse = _fused_surface(maps, grid, bounds, scene)
     progress(65, "comparing photos")
     fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
     progress(95, "simplifying")
@@ -143,14 +141,14 @@ class _Coarse:
     filled_holes: int
 
 
-def _fused_surface(maps: list[DepthMap], grid: Grid, bounds: NDArray[np.float64], bounded: bool) -> _Coarse:
+def _fused_surface(maps: list[DepthMap], grid: Grid, bounds: NDArray[np.float64], scene: Scene) -> _Coarse:
     """Iso-surface of the fused depth maps: what was seen of it, its main pieces, without small holes."""
-    raw = iso_surface(fuse(maps, grid, carve=bounded), unseen_is_solid=bounded)
+    raw = iso_surface(fuse(maps, grid, carve=scene.bounded), unseen_is_solid=scene.bounded)
     if raw is None:
         raise ReconstructionError("EmptyMesh", "The depth maps of the trained field do not agree on any surface.")
-    seen = observed(raw, maps, grid.truncation, WITNESSES, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
+    seen = observed(raw, maps, grid.truncation, scene.witnesses, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
     if len(seen.faces) == 0:
-        raise ReconstructionError("EmptyMesh", "No part of the surface was seen by two cameras.")
+        raise ReconstructionError("EmptyMesh", "No part of the surface was seen by enough cameras.")
     pieces, dropped = main_pieces(without_pinches(seen), FLOATER_SHARE)
     whole, filled = without_holes(pieces, _hole_perimeter(bounds))
     return _Coarse(whole, dropped, filled)

@@ -39,6 +39,8 @@ class Scene:
     near: float
     far: float
     metres_per_unit: float | None
+    witnesses: int = 2
+    """Cameras that must have seen a point of the surface: one where every photo is the only one of its side."""
 
     def only(self, names: list[str]) -> Scene:
         """The scene with the named views only, in the scene's order."""
@@ -57,6 +59,7 @@ def load_scene(workspace: Path) -> Scene:
         near=float(scene["near"]),
         far=float(scene["far"]),
         metres_per_unit=document.get("metresPerUnit"),
+        witnesses=2 if document.get("canHoldOut", True) else 1,
     )
 
 

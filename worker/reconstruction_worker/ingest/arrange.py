@@ -1,9 +1,11 @@
-"""Tells photos, masks and poses apart in a listing of files."""
+"""Tells photos, masks, depth maps and poses apart in a listing of files."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -14,7 +16,7 @@ from .listing import SourceFile
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
 
 _MASK_FOLDER = "masks"
-_OTHER_FOLDERS = frozenset({"depth", "depths"})
+_DEPTH_FOLDERS = frozenset({"depth", "depths"})
 _SCALED_COPIES = re.compile(r"images_\d+")
 """nerfstudio and others keep smaller copies of `images` in `images_2`, `images_4`, ..."""
 
@@ -30,6 +32,8 @@ class Arrangement:
     videos: list[SourceFile] = field(default_factory=list)
     masks: dict[str, SourceFile] = field(default_factory=dict)
     """By the path, without suffix, of the photo they belong to, and by its last part where that is unique."""
+    depths: dict[str, SourceFile] = field(default_factory=dict)
+    """Likewise, depth maps."""
     poses: PoseFiles | None = None
     dropped: list[DroppedImage] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
@@ -37,11 +41,15 @@ class Arrangement:
 
     def mask_of(self, photo: SourceFile) -> SourceFile | None:
         """The mask of a photo: the same name in a folder `masks`, any suffix (also `photo.jpg.png`)."""
-        path = PurePosixPath(photo.name)
-        for key in (str(path.with_suffix("")), photo.name, path.stem, path.name):
-            if key in self.masks:
-                return self.masks[key]
-        return None
+        return _of(photo, self.masks)
+
+    def depth_of(self, photo: SourceFile) -> SourceFile | None:
+        """The depth map of a photo: the same name in a folder `depth`."""
+        return _of(photo, self.depths)
+
+    def depth_maps_of_no_photo(self) -> int:
+        claimed = {id(self.depth_of(photo)) for photo in self.photos}
+        return len({id(file) for file in self.depths.values()} - claimed)
 
 
 def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
@@ -51,21 +59,31 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
     result.poses = find_pose_files([file for file in files if file.size <= limits.allowed_bytes(file.name)])
     passes = result.poses is not None and result.poses.format is PoseFormat.BLENDER
     masks: list[SourceFile] = []
+    depths: list[SourceFile] = []
     folders = {part for file in files for part in PurePosixPath(file.name).parts[:-1]}
     for file in files:
         parents = PurePosixPath(file.name).parts[:-1]
         if _MASK_FOLDER in parents:
             masks.append(file)
-        elif (
-            _OTHER_FOLDERS.intersection(parents)
-            or ("images" in folders and any(map(_SCALED_COPIES.fullmatch, parents)))
-            or (passes and _RENDER_PASS.search(PurePosixPath(file.name).stem))
+        elif _DEPTH_FOLDERS.intersection(parents):
+            depths.append(file)
+        elif ("images" in folders and any(map(_SCALED_COPIES.fullmatch, parents))) or (
+            passes and _RENDER_PASS.search(PurePosixPath(file.name).stem)
         ):
             result.others.append(file.name)
         else:
             _judge(file, limits, result)
-    result.masks = _by_photo(masks)
+    result.masks = _by_photo(masks, {_MASK_FOLDER})
+    result.depths = _by_photo(depths, _DEPTH_FOLDERS)
     return result
+
+
+def _of(photo: SourceFile, companions: Mapping[str, SourceFile]) -> SourceFile | None:
+    path = PurePosixPath(photo.name)
+    for key in (str(path.with_suffix("")), photo.name, path.stem, path.name):
+        if key in companions:
+            return companions[key]
+    return None
 
 
 def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
@@ -108,12 +126,12 @@ def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:
     return files
 
 
-def _by_photo(masks: list[SourceFile]) -> dict[str, SourceFile]:
+def _by_photo(companions: list[SourceFile], folders: AbstractSet[str]) -> dict[str, SourceFile]:
     result: dict[str, SourceFile] = {}
-    stems = Counter(PurePosixPath(file.name).stem for file in masks)
-    for file in masks:
+    stems = Counter(PurePosixPath(file.name).stem for file in companions)
+    for file in companions:
         path = PurePosixPath(file.name)
-        beside = PurePosixPath(*[part for part in path.parts if part != _MASK_FOLDER])
+        beside = PurePosixPath(*[part for part in path.parts if part not in folders])
         result[str(beside.with_suffix(""))] = file
         if stems[path.stem] == 1:
             result.setdefault(path.stem, file)

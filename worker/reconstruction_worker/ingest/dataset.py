@@ -41,13 +41,15 @@ class Video(ApiModel):
 
 
 class DatasetImage(ApiModel):
-    """A photo that the next stages use. `file` and `mask` are relative to the workspace; sizes in pixels."""
+    """A photo that the next stages use. `file`, `mask` and `depth` are relative to the workspace; sizes in pixels."""
 
     name: str
     file: str
     width: int
     height: int
     mask: str | None = None
+    depth: str | None = None
+    """Metres [h, w] as a NumPy array, not larger than the photo; 0 where unknown."""
     has_alpha: bool = False
     original: Original
     gps: tuple[float, float, float] | None = None

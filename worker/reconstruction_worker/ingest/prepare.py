@@ -1,4 +1,4 @@
-"""Makes one stored image of one photo: decoded, upright, masked, scaled, with a thumbnail."""
+"""Makes one stored image of one photo: decoded, upright, masked, scaled, with a thumbnail and its depth map."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Images, MaskPolicy
+from reconstruction_api.job import DepthPolicy, Images, MaskPolicy
 
 from ..files import sha256_of
 from .arrange import Arrangement
 from .checks import Appearance, appearance
 from .dataset import DatasetImage, Original
 from .decode import Decoded, decode, upright
+from .depth import fitted, read_depth
 from .limits import Limits
 from .listing import SourceFile
 
@@ -34,7 +36,7 @@ def prepare(
     photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path
 ) -> Prepared:
     """Store one photo as `ingest/images/<stem>.jpg` (photos that were JPEG) or `.png` (anything else, and all with
-    alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat."""
+    alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat, and DepthInvalid where depth maps are required."""
     folder = workspace / "ingest"
     decoded = decode(photo.path, photo.name, limits)
     mask = _mask_for(photo, decoded, arrangement, settings.masks, limits)
@@ -57,6 +59,7 @@ def prepare(
     mask_file = folder / "masks" / f"{stem}.png"
     if mask is not None:
         mask.save(mask_file)
+    depth_file = _store_depth(photo, decoded, picture.size, arrangement, settings, limits, folder / "depth" / stem)
     _save_thumbnail(picture, folder / "thumbnails" / f"{stem}.jpg")
     image = DatasetImage(
         name=file.name,
@@ -64,6 +67,7 @@ def prepare(
         width=picture.width,
         height=picture.height,
         mask=mask_file.relative_to(workspace).as_posix() if mask is not None else None,
+        depth=depth_file.relative_to(workspace).as_posix() if depth_file is not None else None,
         has_alpha=picture.mode == "RGBA",
         original=original,
         gps=decoded.camera.gps,
@@ -99,6 +103,33 @@ def _mask_for(
         decoded.notes.append(f"mask left out: {file.name} has another shape than the photo")
         return None
     return grey
+
+
+def _store_depth(
+    photo: SourceFile, decoded: Decoded, size: tuple[int, int], arrangement: Arrangement, settings: Images,
+    limits: Limits, stem: Path,
+) -> Path | None:  # fmt: skip
+    """The file with the photo's depth map; one that does not fit is noted and left out, or refused where each photo
+    must have one."""
+    file = arrangement.depth_of(photo) if settings.depth is not DepthPolicy.NONE else None
+    if file is None:
+        if settings.depth is DepthPolicy.REQUIRED:
+            raise ReconstructionError(
+                "DepthInvalid",
+                f"{photo.name} has no depth map in the folder depth; spec.images.depth is Required.",
+                details={"file": photo.name},
+            )
+        return None
+    try:
+        depth = read_depth(file, (settings.depth_unit_micrometres or 1000) / 1e6, limits)
+        depth = fitted(depth, size, decoded.orientation, file)
+    except ReconstructionError as error:
+        if settings.depth is DepthPolicy.REQUIRED:
+            raise
+        decoded.notes.append(f"depth map left out: {error.message}")
+        return None
+    np.save(stem.with_name(f"{stem.name}.npy"), depth)
+    return stem.with_name(f"{stem.name}.npy")
 
 
 def _combine(decoded: Decoded, mask: Image.Image | None, policy: MaskPolicy) -> tuple[Image.Image, Image.Image | None]:

@@ -1,7 +1,7 @@
 """What a job delivers that ends with its camera poses (spec.endAfter): as nerfstudio and as COLMAP have them.
 
-`dataset.zip` is a data set on its own: pictures, transforms.json, points and a COLMAP model. A job may name it as its
-source, or `ns-train` and Gaussian splatting its unpacked folder.
+`dataset.zip` is a data set on its own: pictures, depth maps, transforms.json, points and a COLMAP model. A job may name
+it as its source, or `ns-train` and Gaussian splatting its unpacked folder.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -40,13 +41,18 @@ def deliver_poses(context: StageContext) -> StageOutput:
     poses, folder = context.of(StageName.POSES), context.folder
     transforms = json.loads((poses / "transforms.json").read_text(encoding="utf-8"))
     pictures = [context.workspace / frame["file_path"] for frame in transforms["frames"]]
+    maps = [
+        context.workspace / frame["depth_file_path"] for frame in transforms["frames"] if "depth_file_path" in frame
+    ]
     for frame in transforms["frames"]:
         frame["file_path"] = f"images/{PurePosixPath(frame['file_path']).name}"
+        if "depth_file_path" in frame:
+            frame["depth_file_path"] = f"depth/{PurePosixPath(frame['depth_file_path']).name}"
     transforms["ply_file_path"] = "points.ply"
     write_json(folder / "transforms.json", transforms)
     for name in ("points.ply", "registration.json"):
         shutil.copyfile(poses / name, folder / name)
-    _pack(context, pictures, _colmap(poses, transforms))
+    _pack(context, {"images": pictures, "depth": maps}, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
     context.advance(PACKED_AT, "writing the report")
     files = _report(context, findings)
@@ -81,16 +87,17 @@ def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:
     return model_files(transforms, points, read_coloured_points(poses / "points.ply")["colour"], pairs)
 
 
-def _pack(context: StageContext, pictures: list[Path], colmap: dict[str, str]) -> None:
-    """Pictures are compressed already; the rest is text."""
+def _pack(context: StageContext, pictures: Mapping[str, list[Path]], colmap: dict[str, str]) -> None:
+    """Pictures, by folder, are compressed already; the rest is text."""
+    members = [(folder, path) for folder, paths in pictures.items() for path in paths]
     with zipfile.ZipFile(context.folder / "dataset.zip", "w") as archive:
         for name in ("transforms.json", "points.ply"):
             _add(archive, name, context.folder / name, zipfile.ZIP_DEFLATED)
         for name, text in colmap.items():
             archive.writestr(_member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)
-        for done, picture in enumerate(pictures):
-            context.advance(PACKED_AT * done / len(pictures), f"packing {picture.name}")
-            _add(archive, f"images/{picture.name}", picture, zipfile.ZIP_STORED)
+        for done, (folder, picture) in enumerate(members):
+            context.advance(PACKED_AT * done / len(members), f"packing {picture.name}")
+            _add(archive, f"{folder}/{picture.name}", picture, zipfile.ZIP_STORED)
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path, compression: int) -> None:

@@ -29,6 +29,8 @@ class Silhouette:
     """Pixels of `inside` for a pixel of the photo."""
     background_share: float
     """Share of the photo that is not the object."""
+    whole: bool
+    """Whether the object is in the picture as a whole: its outline does not touch the border."""
 
     @classmethod
     def of(cls, mask: NDArray[np.uint8]) -> Silhouette:
@@ -36,15 +38,18 @@ class Silhouette:
         scale = min(1.0, SIDE_PIXELS / max(mask.shape))
         size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
         small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
-        dilated = cv2.dilate((small >= 64).astype(np.uint8), np.ones((3, 3), np.uint8))
-        return cls(dilated > 0, scale, float((mask < 128).mean()))
+        object_ = small >= 64
+        dilated = cv2.dilate(object_.astype(np.uint8), np.ones((3, 3), np.uint8))
+        border = np.concatenate([object_[0], object_[-1], object_[:, 0], object_[:, -1]])
+        return cls(dilated > 0, scale, float((mask < 128).mean()), not bool(border.any()))
 
 
 def hull_box(
-    model: PosedModel, silhouettes: list[Silhouette | None], limits: NDArray[np.float64]
+    model: PosedModel, silhouettes: list[Silhouette | None], limits: NDArray[np.float64], *, whole_in_view: bool = False
 ) -> NDArray[np.float64] | None:
     """The box [2, 3] around all cells of `limits` [2, 3] that the silhouettes (one for each shot) do not rule out; None
-    when they rule out everything."""
+    when they rule out everything. With `whole_in_view` a photo that shows the object as a whole also rules out what is
+    outside of the photo."""
     steps = (np.arange(RESOLUTION) + 0.5) / RESOLUTION
     axes = [limits[0, k] + steps * (limits[1, k] - limits[0, k]) for k in range(3)]
     cells = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -61,6 +66,8 @@ def hull_box(
         visible = (column >= 0) & (row >= 0) & (column < width) & (row < height)
         seen += visible
         contradicted[visible] += ~silhouette.inside[row[visible], column[visible]]
+        if whole_in_view and silhouette.whole:
+            contradicted += ~visible
     views = sum(silhouette is not None for silhouette in silhouettes)
     possible = (seen >= max(2, views // 4)) & (contradicted <= TOLERATED * seen)
     if not possible.any():

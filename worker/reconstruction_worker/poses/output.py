@@ -30,6 +30,11 @@ class World:
     up_from: str
     """`gps`, `cameras` or `provided`."""
 
+    @property
+    def scale(self) -> float:
+        """World units in a unit of the model as the poses came."""
+        return self.world_from_model.scale
+
 
 def write_transforms(
     folder: Path,
@@ -39,9 +44,12 @@ def write_transforms(
     has_alpha: bool,
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
+    depths: Mapping[str, str],
+    can_hold_out: bool,
 ) -> None:
     """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, `shares` what each was meant for
-    by who provided the poses, and `exposures` what the cameras recorded, all by the photos' names."""
+    by who provided the poses, `exposures` what the cameras recorded, and `depths` the paths of depth maps, all by the
+    photos' names; `can_hold_out` says whether there are photos that could be missed."""
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
         {
@@ -50,6 +58,7 @@ def write_transforms(
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
             **({"exposure": exposures[shot.name]} if shot.name in exposures else {}),
+            **({"depth_file_path": depths[shot.name]} if shot.name in depths else {}),
         }
         for shot in world.model.shots
     ]
@@ -63,6 +72,7 @@ def write_transforms(
         "metresPerUnit": world.metres_per_unit,
         "upFrom": world.up_from,
         "hasAlpha": has_alpha,
+        "canHoldOut": can_hold_out,
     }
     write_json(folder / "transforms.json", document)
 

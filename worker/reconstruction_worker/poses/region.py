@@ -91,20 +91,29 @@ def convergence_point(poses: Array) -> Array:
 def _bounded_box(points: Array, model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:
     """What lies inside all silhouettes, near the points: a silhouette alone says nothing about depth where all photos
     are taken from one side, and the points alone miss what has no texture."""
-    if len(points) >= 20:
-        core = np.percentile(points, [1, 99], axis=0)
-        size = np.ptp(core, axis=0)
-        limits = _grown(core, np.maximum(0.5 * size, 0.25 * size.max()))
-    else:
-        centre = convergence_point(model.poses)
-        reach = 0.6 * float(np.median(np.linalg.norm(model.poses[:, :3, 3] - centre, axis=1)))
-        core, limits = None, np.stack([centre - reach, centre + reach])
-    hull = hull_box(model, silhouettes, limits)
+    if len(points) < 20:
+        return _outlined_box(model, silhouettes)
+    core = np.percentile(points, [1, 99], axis=0)
+    size = np.ptp(core, axis=0)
+    hull = hull_box(model, silhouettes, _grown(core, np.maximum(0.5 * size, 0.25 * size.max())))
     if hull is None:
-        return limits if core is None else _grown(core, 0.1 * np.ptp(core, axis=0).max())
-    if core is not None:
-        hull = np.stack([np.minimum(hull[0], core[0]), np.maximum(hull[1], core[1])])
+        return _grown(core, 0.1 * size.max())
+    hull = np.stack([np.minimum(hull[0], core[0]), np.maximum(hull[1], core[1])])
     return _grown(hull, 0.02 * np.ptp(hull, axis=0).max())
+
+
+def _outlined_box(model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:
+    """What lies inside all silhouettes, without points to say where to look: between the cameras, then once more in
+    what was found, whose cells are finer."""
+    centre = convergence_point(model.poses)
+    reach = 0.6 * float(np.median(np.linalg.norm(model.poses[:, :3, 3] - centre, axis=1)))
+    box = np.stack([centre - reach, centre + reach])
+    for _ in range(2):
+        found = hull_box(model, silhouettes, box, whole_in_view=True)
+        if found is None:
+            return box
+        box = found
+    return _grown(box, 0.02 * np.ptp(box, axis=0).max())
 
 
 def _open_box(points: Array, model: PosedModel) -> Array:

@@ -38,6 +38,7 @@ class Undistorter:
 
     def __init__(self, camera: pycolmap.Camera):
         self.pinhole = pinhole_of(camera)
+        self._camera = camera
         self._map: Places | None = None
         if _displacement(camera) > NEGLIGIBLE_PIXELS:
             self._map = _source_pixels(camera, self.pinhole)
@@ -46,6 +47,18 @@ class Undistorter:
         """Save colours [H, W, 3] and coverage [H, W] as a PNG of the pinhole camera, RGB or RGBA."""
         picture = rgb if mask is None else np.dstack([rgb, mask])
         Image.fromarray(self.apply(picture)).save(path, compress_level=3)
+
+    def places(
+        self, column: NDArray[np.float64], row: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
+        """Where in the photo, of which the size (width, height) is told too, places [h, w] of the pinhole picture are
+        found. Both count from the corner of the upper left pixel."""
+        size = self._camera.width, self._camera.height
+        if self._map is None:
+            return column, row, size
+        directions = rays(self.pinhole, np.stack([column, row], axis=-1).reshape(-1, 2))
+        found = project(self._camera, np.hstack([directions, np.ones((len(directions), 1))]))
+        return found[:, 0].reshape(column.shape), found[:, 1].reshape(row.shape), size
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resample [H, W, 3 or 4]. Colours are weighted by alpha, so that nothing of the background bleeds in."""

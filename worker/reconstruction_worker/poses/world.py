@@ -21,11 +21,14 @@ def settle(
     silhouettes: list[Silhouette | None],
     places: Sequence[NDArray[np.float64] | None],
     keep_orientation: bool,
+    metres: float | None = None,
 ) -> World:
     """Turn upright, find the region of interest, normalise. `silhouettes` and `places` (east, north, up in metres) are
-    in the order of the shots; with `keep_orientation` the model's z axis already points up."""
+    in the order of the shots; with `keep_orientation` the model's z axis already points up. `metres` for a unit of the
+    model are told where GPS does not tell."""
     kind = scene_kind(silhouettes)
-    upright, metres, up_from = _upright(model, kind, places, keep_orientation)
+    upright, by_gps, up_from = _upright(model, kind, places, keep_orientation)
+    metres = metres if by_gps is None else by_gps
     turned = model.transformed(upright)
     region = find_region(turned, kind, silhouettes)
     normalise = region.normalisation()

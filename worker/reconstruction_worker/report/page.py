@@ -34,6 +34,7 @@ def report_page(
         facts=_facts(findings),
         quality_views=[_view(view) for view in quality.get("views", [])],
         worst_views=_worst_views(findings, quality),
+        held_out="reason" not in quality,
         lpips_reason=(quality.get("lpipsReason") or "").rstrip("."),
         charts=_charts(findings.history),
     )

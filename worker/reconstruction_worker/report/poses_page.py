@@ -15,7 +15,11 @@ from .words import number
 
 WEAKEST = 8
 """Photos that are named because few points hold them."""
-METHODS = {"structureFromMotion": "structure from motion", "provided": "provided with the photos"}
+METHODS = {
+    "structureFromMotion": "structure from motion",
+    "provided": "provided with the photos",
+    "canonicalViews": "six sides, by the photos' names",
+}
 
 
 def poses_page(

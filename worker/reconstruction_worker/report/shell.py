@@ -53,6 +53,8 @@ class Contents:
     """Names and values; those without a value are left out."""
     quality_views: list[Document] = field(default_factory=list)
     worst_views: list[Document] = field(default_factory=list)
+    held_out: bool = True
+    """Whether these are of photos that were held out from training."""
     lpips_reason: str = ""
     charts: list[Chart] = field(default_factory=list)
     weakest: list[Document] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -26,6 +27,9 @@ from ..quality.verdict import Verdict, judge
 from ..stage import StageContext, StageOutput, Stopped
 
 WORST = 3
+SHOWN = 8
+"""Photos that were trained on, of which renderings are shown where none was held out."""
+NONE_HELD_OUT = "no photo was held out"
 JPEG_QUALITY = 92
 ERROR_SHOWN_AS_BRIGHTEST = 0.25
 """Mean difference of the channels (0..1) that gets the last colour of the error map."""
@@ -54,7 +58,8 @@ def run(context: StageContext) -> StageOutput:
     pictures = context.folder / "views"
     pictures.mkdir(parents=True, exist_ok=True)
     scene = read_scene(context.workspace)
-    names = read_split(context.of(StageName.TRAIN) / "split.json").held_out
+    split = read_split(context.of(StageName.TRAIN) / "split.json")
+    names = split.held_out or some_of(split.train)
     field = trained_field(context)
     no_lpips = perceptual.why_unavailable()
     views: list[View] = []
@@ -64,6 +69,8 @@ def run(context: StageContext) -> StageOutput:
         context.tell(100 * done / len(names), name)
         views.append(_compare(field, scene.photo(name), pictures, with_lpips=no_lpips is None))
     result = _summary(views, no_lpips, context.spec.quality)
+    if not split.held_out:
+        result = without_held_out(result)
     write_json(context.folder / "quality.json", result)
     return _outcome(result, context.spec.quality)
 
@@ -108,7 +115,27 @@ def _summary(views: list[View], no_lpips: str | None, bar: Quality) -> dict[str,
     }
 
 
+def some_of(trained: Sequence[str]) -> tuple[str, ...]:
+    """A few of the photos that were trained on, evenly taken."""
+    count = min(len(trained), SHOWN)
+    return tuple(trained[int((i + 0.5) * len(trained) / count)] for i in range(count))
+
+
+def without_held_out(result: dict[str, Any]) -> dict[str, Any]:
+    """quality.json where the views were trained on: how well they are reproduced says little of other views, so nothing
+    is passed and nothing failed."""
+    means = {name: result[name] for name in ("psnr", "ssim", "lpips")}
+    nothing = dict.fromkeys(means)
+    return {**result, **nothing, "reason": NONE_HELD_OUT, "trained": means, "verdict": str(Verdict.WARN)}
+
+
 def _outcome(result: dict[str, Any], bar: Quality) -> StageOutput:
+    if result["psnr"] is None:
+        trained = (
+            f"{len(result['views'])} of the photos trained on are reproduced with {result['trained']['psnr']:.2f} dB"
+        )
+        message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result['verdict']}"
+        return StageOutput(message=message, metrics={"qualityVerdict": result["verdict"]})
     numbers = {"psnr": f"{result['psnr']:.2f}", "ssim": f"{result['ssim']:.3f}"}
     if result["lpips"] is not None:
         numbers["lpips"] = f"{result['lpips']:.3f}"

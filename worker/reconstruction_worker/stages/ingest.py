@@ -14,7 +14,7 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import MaskPolicy
+from reconstruction_api.job import DepthPolicy, MaskPolicy
 
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
@@ -55,7 +55,8 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
         )
         arrangement = arrange(files, limits)
         _check_mask_policy(context, arrangement)
-        for name in ("images", "masks", "thumbnails"):
+        _check_depth_policy(context, arrangement)
+        for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         dataset = _store(context, arrangement, limits)
@@ -71,7 +72,9 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     check_count(context, dataset, arrangement.others)
     check_allowed(context, dataset, limits)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
-    return StageOutput(_summary(dataset), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)})
+    return StageOutput(
+        _summary(dataset, arrangement), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)}
+    )
 
 
 def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) -> list[Sampled]:
@@ -145,6 +148,8 @@ def _collect(
     try:
         result = job.result()
     except ReconstructionError as error:
+        if error.code == "DepthInvalid":
+            raise
         dropped.append(DroppedImage(name=photo.name, code=error.code, message=error.message))
         return
     checksum = result.image.original.sha256
@@ -168,7 +173,7 @@ def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:
 
 
 def _remove(context: StageContext, image: DatasetImage) -> None:
-    for path in (image.file, image.mask, f"ingest/thumbnails/{PurePosixPath(image.name).stem}.jpg"):
+    for path in (image.file, image.mask, image.depth, f"ingest/thumbnails/{PurePosixPath(image.name).stem}.jpg"):
         if path is not None:
             (context.workspace / path).unlink()
 
@@ -204,12 +209,25 @@ def _check_mask_policy(context: StageContext, arrangement: Arrangement) -> None:
         )
 
 
-def _summary(dataset: Dataset) -> str:
+def _check_depth_policy(context: StageContext, arrangement: Arrangement) -> None:
+    if context.spec.images.depth is DepthPolicy.REQUIRED and not arrangement.depths:
+        raise ReconstructionError(
+            "DepthInvalid",
+            f"spec.images.depth is Required, but {describe(context.spec.source)} has no folder 'depth'.",
+            suggestion="Add the depth maps, or set spec.images.depth to Auto.",
+        )
+
+
+def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     parts = [f"{len(dataset.images)} photos"]
     if used := [video for video in dataset.videos if video.taken]:
         parts.append(f"taken from {len(used)} video{'s' if len(used) > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
+    if depths := sum(image.depth is not None for image in dataset.images):
+        parts.append(f"{depths} with a depth map")
+    if orphans := arrangement.depth_maps_of_no_photo():
+        parts.append(f"{orphans} depth map{'s have' if orphans > 1 else ' has'} the name of no photo")
     if dropped := dataset.dropped:
         named = ", ".join(f"{item.name}: {item.code}" for item in dropped[:NAMED_IN_SUMMARY])
         more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""

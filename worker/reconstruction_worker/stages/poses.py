@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import PoseMethod
+from reconstruction_api.job import DepthPolicy, PoseMethod
 from reconstruction_api.stages import StageName
 
 from ..files import empty_folder, write_json
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
+from ..poses.canonical import canonical_poses
 from ..poses.climb import Attempt
+from ..poses.depth import DepthFit, depth_of, fit_depth, require_whole, write_depth
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.gps_agreement import agreement
@@ -38,7 +40,7 @@ ESTIMATED_AT = 90.0
 
 
 def run(context: StageContext) -> StageOutput:
-    """Estimate or read poses. Raises PoseEstimationFailed, LowRegistration or InvalidPoses."""
+    """Estimate or read poses. Raises PoseEstimationFailed, LowRegistration, InvalidPoses or DepthInvalid."""
     start = time.monotonic()
     dataset = read_dataset(context.workspace)
     photos = dataset.images
@@ -49,20 +51,23 @@ def run(context: StageContext) -> StageOutput:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    method = "structureFromMotion" if provided is None else "provided"
-    registration = Registration.of(method, model, photos, provided.format if provided else None)
+    registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
     registration.require(context.spec.poses.min_registered_percent)
     places = _places(model, photos)
-    world = _world(context, model, photos, places, provided)
-    _write(context, world, photos, provided.shares if provided else {})
+    depth = _depth(context, model, photos, provided)
+    world = _world(context, model, photos, places, provided, depth)
+    _write(context, world, photos, provided.shares if provided else {}, depth)
     gps = agreement(model.poses[:, :3, 3], places)
     seconds = time.monotonic() - start
     document = registration.document(model, gps, strategy, attempts, seconds, most_held())
+    document["depth"] = depth.document() if depth is not None else None
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
     if model.mean_reprojection_error is not None:
         metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
-    return StageOutput(registration.summary(gps, attempts), metrics)
+    summary = registration.summary(gps, attempts)
+    left_out = f"; depth maps left out: {depth.problem}" if depth is not None and depth.problem else ""
+    return StageOutput(summary + left_out, metrics)
 
 
 def _posed(
@@ -81,7 +86,8 @@ def _posed(
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.best.strategy.name
-    if len(provided.model.points.xyz):
+    if provided.format is None or len(provided.model.points.xyz):
+        # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
     shown = [by_name[shot.name] for shot in provided.model.shots]
@@ -89,11 +95,20 @@ def _posed(
     return with_points(replace(bench, photos=shown), provided, places), [], None
 
 
+def _method(provided: Provided | None) -> str:
+    """Where the poses come from, as `registration.json` says it."""
+    if provided is None:
+        return "structureFromMotion"
+    return "canonicalViews" if provided.format is None else "provided"
+
+
 def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
-    """The poses beside the photos, where the job wants them. Raises InvalidPoses when they are asked for and not there,
-    or can't be used."""
-    folder = context.of(StageName.INGEST) / PROVIDED_FOLDER
+    """The poses beside the photos or told by their names, where the job wants them. Raises InvalidPoses when they are
+    asked for and not there, or can't be used; ImageCountOutOfRange when the six sides are not six photos."""
     method = context.spec.poses.method
+    if method is PoseMethod.CANONICAL_VIEWS:
+        return canonical_poses(dataset, context.spec.poses)
+    folder = context.of(StageName.INGEST) / PROVIDED_FOLDER
     if method is PoseMethod.STRUCTURE_FROM_MOTION:
         return None
     if provided_format(folder) is None:
@@ -120,23 +135,62 @@ def _world(
     photos: list[DatasetImage],
     places: list[Place],
     provided: Provided | None,
+    depth: DepthFit | None,
 ) -> World:
     context.tell(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
     masks = (read_mask(context.workspace, photo) for photo in shown)
     silhouettes = [Silhouette.of(mask) if mask is not None else None for mask in masks]
-    return settle(model, silhouettes, places, keep_orientation=provided is not None and provided.z_up)
+    metres = provided.metres_per_unit if provided is not None else None
+    if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
+        metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
+    return settle(model, silhouettes, places, provided is not None and provided.z_up, metres)
 
 
-def _write(context: StageContext, world: World, photos: list[DatasetImage], shares: Mapping[str, Share]) -> None:
-    """The undistorted pictures, then what refers to them."""
+def _depth(
+    context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: Provided | None
+) -> DepthFit | None:
+    """How the depth maps fit the model; None where there are none. Raises DepthInvalid where they must and don't."""
+    if all(photo.depth is None for photo in photos):
+        return None
+    context.tell(ESTIMATED_AT, "comparing the depth maps")
+    by_name = {photo.name: photo for photo in photos}
+    units = 1.0 if provided is not None else None  # who provides poses and depth measures both in metres
+    if context.spec.poses.method is PoseMethod.CANONICAL_VIEWS:
+        require_whole(by_name)
+        if context.spec.poses.camera_distance_millimetres is None:
+            raise ReconstructionError(
+                "DepthInvalid",
+                "spec.poses.method CanonicalViews with depth maps needs cameraDistanceMillimetres: nothing else tells "
+                "how far the object is.",
+                suggestion="Set spec.poses.cameraDistanceMillimetres, or spec.images.depth to None.",
+            )
+    fit = fit_depth(context.workspace, model, by_name, units)
+    if fit.problem and context.spec.images.depth is DepthPolicy.REQUIRED:
+        raise ReconstructionError("DepthInvalid", f"The depth maps do not fit the photos: {fit.problem}.")
+    return fit
+
+
+def _write(
+    context: StageContext,
+    world: World,
+    photos: list[DatasetImage],
+    shares: Mapping[str, Share],
+    depth: DepthFit | None,
+) -> None:
+    """The undistorted pictures and depth maps, then what refers to them."""
     by_name = {photo.name: photo for photo in photos}
     shots = world.model.shots
     undistorters = {key: Undistorter(camera) for key, camera in world.model.cameras.items()}
-    folder = context.folder / "images"
+    folder, depth_folder = context.folder / "images", context.folder / "depth"
     empty_folder(folder)
     files: dict[str, str] = {}
+    depths: dict[str, str] = {}
+    scale = depth.usable_scale if depth is not None else None
+    if scale is not None:
+        empty_folder(depth_folder)
+    can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
     masked = all(by_name[shot.name].has_alpha or by_name[shot.name].mask for shot in shots)
     for index, shot in enumerate(shots):
         if context.stop_requested():
@@ -146,10 +200,15 @@ def _write(context: StageContext, world: World, photos: list[DatasetImage], shar
         mask = read_mask(context.workspace, photo) if masked else None
         undistorters[shot.camera_id].write(read_rgb(context.workspace, photo), mask, path)
         files[shot.name] = path.relative_to(context.workspace).as_posix()
+        distances = depth_of(context.workspace, photo) if scale is not None else None
+        if scale is not None and distances is not None:
+            path = depth_folder / path.name
+            write_depth(distances, scale * world.scale, mask, undistorters[shot.camera_id], path)
+            depths[shot.name] = path.relative_to(context.workspace).as_posix()
         done = (index + 1) / len(shots)
         context.tell(ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
     write_points(context.folder / "points.ply", world.model.points)
     write_observations(context.folder / "observations.npz", world.model.points)
     pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
-    write_transforms(context.folder, world, pinholes, files, masked, shares, exposures)
+    write_transforms(context.folder, world, pinholes, files, masked, shares, exposures, depths, can_hold_out)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Precision, Training
+from reconstruction_api.job import HoldOut, Precision, Training
 from reconstruction_api.stages import StageName, digest
 
 from ...files import write_json
@@ -31,7 +31,7 @@ from .loop import TrainingLoop
 from .rays import Bounds, Box
 from .room import check_room
 from .scene import PosedPhoto, Scene, read_scene
-from .split import Split, choose_split, given_split
+from .split import Split, split_of
 from .trainer import Trainer
 
 Settings = dict[str, Any]
@@ -94,8 +94,7 @@ class RadianceEngine:
         scene = read_scene(context.workspace)
         self._check_count(len(scene.photos))
         context.folder.mkdir(parents=True, exist_ok=True)
-        shares = {photo.name: photo.share for photo in scene.photos if photo.share is not None}
-        split = given_split(shares) or choose_split([photo.name for photo in scene.photos])
+        split = split_of(scene, hold_out=training.hold_out is not HoldOut.NONE)
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
         belongs_to = _identity(self.spec, training, context.workspace, split)
         halved = training.result_precision is Precision.HALF

@@ -1,9 +1,10 @@
-"""Pixels whose distance is known from the points of the sparse model, or roughly known from the ground between them."""
+"""Pixels whose distance is known from depth maps or the points of the sparse model, or roughly known from the ground
+between those."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ class Keypoints:
     distances: NDArray[np.float32]
     reach: float = 0.0
     """How far from its distance the surface may be; 0 where the distance is that of a point."""
+    share: float = 0.1
+    """Of a batch, that is taken from these pixels."""
 
     def __len__(self) -> int:
         return len(self.views)
@@ -38,6 +41,38 @@ GUESS_EVERY = 4
 GUESS_REACH = 0.15
 """How far the surface may be from the ground between the points, as a share of the cameras' height above it: trees and
 houses stand between points."""
+
+
+DEPTH_SHARE = 0.2
+"""Share of a batch that is taken from pixels of depth maps for each of two purposes."""
+CLEAR_SHARE = 0.03
+"""Distance from what a depth map shows, as a share of it, from which there is nothing."""
+MOST_DEPTHS = 2_000_000
+"""Pixels of depth maps that are kept, evenly spread."""
+
+
+def find_depths(photos: Sequence[PosedPhoto]) -> list[Keypoints]:
+    """The pixels that depth maps beside the `photos` tell of, twice: to draw density to where the surface is, and to
+    take it away from where nothing is. Behind fog the former alone would be out of reach."""
+    found: list[tuple[NDArray[np.int64], ...]] = [(np.zeros(0, np.int64),) * 3]
+    distances: list[NDArray[np.float64]] = [np.zeros(0)]
+    for view, photo in enumerate(photos):
+        along_axis, camera = photo.distances(), photo.camera
+        if along_axis is None:
+            continue
+        row, column = np.nonzero(along_axis)
+        step = max(1, round(len(row) * len(photos) / MOST_DEPTHS))
+        row, column = row[::step], column[::step]
+        height, width = along_axis.shape
+        x = (column + 0.5) * camera.width / width
+        y = (row + 0.5) * camera.height / height
+        longer = np.sqrt(1 + ((x - camera.cx) / camera.fx) ** 2 + ((y - camera.cy) / camera.fy) ** 2)
+        found.append((np.full(len(row), view), y.astype(np.int64), x.astype(np.int64)))
+        distances.append(along_axis[row, column] * longer)
+    views, rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    known = np.concatenate(distances).astype(np.float32)
+    exact = Keypoints(views, rows, columns, known, share=DEPTH_SHARE)
+    return [exact, replace(exact, reach=CLEAR_SHARE * float(np.median(known)))] if len(known) else []
 
 
 def find_ground(scene: Scene, photos: Sequence[PosedPhoto]) -> Keypoints:

@@ -22,9 +22,6 @@ BACKGROUND_SHARE = 0.05
 needed where the visual hull keeps it empty."""
 
 
-KEYPOINT_SHARE = 0.1
-"""Share of a batch that is taken from each set of pixels whose distance is known."""
-
 FEWEST_KEYPOINTS = 100
 """Known distances below which they are not used."""
 
@@ -82,28 +79,26 @@ class PhotoPixels:
         return rays, colours
 
     def _add_keypoints(self, keypoints: Sequence[Keypoints]) -> None:
-        self.keypoints: list[tuple[Tensor, Tensor, float]] = []
-        """Of each set: indices of pixels [K], distances [K, 1] and their reach."""
+        self.keypoints: list[tuple[Tensor, Tensor, Keypoints]] = []
+        """Of each set: indices of pixels [K], distances [K, 1], and the set."""
         for known in keypoints:
             if len(known) >= FEWEST_KEYPOINTS:
                 views = torch.from_numpy(known.views)
                 within = torch.from_numpy(known.rows) * self.widths[views] + torch.from_numpy(known.columns)
-                self.keypoints.append(
-                    (self.starts[views] + within, torch.from_numpy(known.distances)[:, None], known.reach)
-                )
+                self.keypoints.append((self.starts[views] + within, torch.from_numpy(known.distances)[:, None], known))
 
     def _draw(self, count: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Indices of pixels [count]; distances [count, 1] of what is there where they are known, and their reach."""
         if not self.keypoints:
             return self._draw_pixels(count), None, None
-        share = int(count * KEYPOINT_SHARE)
-        rest = count - share * len(self.keypoints)
+        shares = [int(count * known.share) for _, _, known in self.keypoints]
+        rest = count - sum(shares)
         pixels, surface, reach = [self._draw_pixels(rest)], [torch.zeros(rest, 1)], [torch.zeros(rest, 1)]
-        for known, distances, uncertain in self.keypoints:
-            chosen = torch.randint(len(known), (share,), generator=self.random)
-            pixels.append(known[chosen])
+        for (indices, distances, known), share in zip(self.keypoints, shares, strict=True):
+            chosen = torch.randint(len(indices), (share,), generator=self.random)
+            pixels.append(indices[chosen])
             surface.append(distances[chosen])
-            reach.append(torch.full((share, 1), uncertain))
+            reach.append(torch.full((share, 1), known.reach))
         return torch.cat(pixels), torch.cat(surface).to(self.device), torch.cat(reach).to(self.device)
 
     def _draw_pixels(self, count: int) -> Tensor:

@@ -12,7 +12,7 @@ from reconstruction_api.job import Training
 from ..base import Field
 from .field import RadianceField
 from .fit import Settings, Setup
-from .keypoints import Keypoints, find_ground, find_keypoints
+from .keypoints import Keypoints, find_depths, find_ground, find_keypoints
 from .model import RayModel
 from .out_of_memory import free_bytes, parts_that_fit
 from .pixels import PhotoPixels
@@ -63,7 +63,10 @@ class RaysMethod:
 
 
 def _keypoints(scene: Scene, photos: Sequence[PosedPhoto], bounds: Bounds) -> list[Keypoints]:
-    """What the sparse points say about distances; of one object the visual hull says more."""
+    """What depth maps say about distances; without them what the sparse points say, but of one object the visual hull
+    says more."""
+    if any(photo.depth is not None for photo in photos):
+        return find_depths(photos)
     if scene.bounded:
         return []
     return [find_keypoints(scene, photos), *([find_ground(scene, photos)] if bounds.box else [])]

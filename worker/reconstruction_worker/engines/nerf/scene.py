@@ -17,6 +17,8 @@ from reconstruction_api.stages import StageName
 from ..base import Camera
 from .exposure import relative
 
+DEPTH_UNIT = 1e-3
+"""World units that 1 means in a depth map."""
 INTRINSICS = ("fl_x", "fl_y", "cx", "cy", "w", "h")
 
 
@@ -27,8 +29,20 @@ class PosedPhoto:
     name: str
     file: Path
     camera: Camera
+    depth: Path | None = None
+    """Its depth map; see docs/workspace.md."""
     share: str | None = None
     """What who provided the poses meant the photo for: `train`, `eval` or `unused`; None where nobody said."""
+
+    def distances(self) -> NDArray[np.float64] | None:
+        """[h, w], along the camera's axis in world units, of any size; 0 where unknown. None without a depth map."""
+        if self.depth is None:
+            return None
+        try:
+            with Image.open(self.depth) as image:
+                return np.asarray(image).astype(np.float64) * DEPTH_UNIT
+        except (OSError, UnidentifiedImageError) as error:
+            raise ReconstructionError("DepthInvalid", f"{self.depth.name} can't be read.") from error
 
     def pixels(self) -> NDArray[np.uint8]:
         """[H, W, 3] or, with an alpha channel, [H, W, 4] (not premultiplied)."""
@@ -59,6 +73,8 @@ class Scene:
     far: float
     points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))  # [P, 3], of the sparse model
     observations: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # [O, 2]: photo, point
+    can_hold_out: bool = True
+    """Whether photos can be missed in the training: no other shows what one of six canonical views does."""
 
     def photo(self, name: str) -> PosedPhoto:
         return next(photo for photo in self.photos if photo.name == name)
@@ -82,6 +98,7 @@ def read_scene(workspace: Path) -> Scene:
             box=np.array(scene["box"], np.float64).reshape(2, 3),
             near=float(scene["near"]),
             far=float(scene["far"]),
+            can_hold_out=document.get("canHoldOut", True),
             points=points,
             observations=observations,
         )
@@ -111,5 +128,6 @@ def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any], log
         path.name,
         workspace / path,
         Camera(matrix, fx, fy, cx, cy, int(width), int(height), log_exposure),
+        workspace / frame["depth_file_path"] if "depth_file_path" in frame else None,
         frame.get("split"),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...files import write_json
+from .scene import Scene
 
 SHARE = 0.1
 MOST = 8
@@ -25,6 +26,15 @@ class Split:
 
     def write(self, file: Path) -> None:
         write_json(file, {"train": self.train, "eval": self.held_out})
+
+
+def split_of(scene: Scene, *, hold_out: bool) -> Split:
+    """What who provided the poses wanted, else a choice. Without `hold_out`, or where no photo can be missed, all are
+    trained on but those that are meant for nothing."""
+    shares = {photo.name: photo.share for photo in scene.photos if photo.share is not None}
+    if hold_out and scene.can_hold_out:
+        return given_split(shares) or choose_split([photo.name for photo in scene.photos])
+    return Split(tuple(photo.name for photo in scene.photos if photo.share != "unused"), ())
 
 
 def choose_split(names: Sequence[str]) -> Split:

@@ -17,29 +17,24 @@ from ..hash_encoding import accelerate
 from ..nerf.exposure import ExposureResponse
 from ..nerf.model import Losses, RayColours
 from ..nerf.offline import without_metrics
-from ..nerf.pixels import KEYPOINT_SHARE
 from ..nerf.rays import Bounds, Rays
 from . import passes
-from .settings import PROPOSAL_LEVELS
-
-DEPTH_WEIGHT = 0.02
-"""Weight of the loss at pixels whose distance is known from the sparse points, against the squared error of colours."""
-DEPTH_DEVIATION = 0.01
-"""Standard deviation of such a distance as a share of it."""
-ROUGH_WEIGHT = 5.0
-"""Weight of a ray whose distance is known roughly against one whose distance is known."""
+from .known_depth import DepthWeight, depth_loss
+from .settings import POINT_WEIGHTS, PROPOSAL_LEVELS
 
 
 class Nerfacto:
     """Trains and renders a NerfactoModel on rays that already know where they begin and end."""
 
-    def __init__(self, module: NerfactoModel):
+    def __init__(self, module: NerfactoModel, depth_weight: DepthWeight, depth_tolerance: float):
         self.module = module
+        self._depth_weight, self._depth_tolerance, self._step = depth_weight, depth_tolerance, 0
         self.exposure = module.exposure = ExposureResponse().to(module.device)
         attributes = TrainingCallbackAttributes(optimizers=None, grad_scaler=None, pipeline=None, trainer=None)
         self._callbacks = module.get_training_callbacks(attributes)
 
     def begin_step(self, step: int) -> None:
+        self._step = step
         self._run_callbacks(step, TrainingCallbackLocation.BEFORE_TRAIN_ITERATION)
 
     def end_step(self, step: int) -> None:
@@ -58,7 +53,8 @@ class Nerfacto:
         distortion = distortion_loss(outputs["weights_list"], outputs["ray_samples_list"])
         losses = self.module.get_loss_dict(outputs, {"image": pixels}, {"distortion": distortion})
         if rays.surface is not None and rays.reach is not None:
-            losses["depth_loss"] = DEPTH_WEIGHT * _depth_loss(outputs, rays.surface, rays.reach)
+            loss = depth_loss(outputs, rays.surface, rays.reach, self._depth_tolerance)
+            losses["depth_loss"] = self._depth_weight.at(self._step) * loss
         return Losses(total=torch.stack(list(losses.values())).sum(), mean_square_error=losses["rgb_loss"].detach())
 
     def colours(self, rays: Rays) -> RayColours:
@@ -115,29 +111,13 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
         module = config.setup(scene_box=SceneBox(aabb=_cube(bounds)), num_train_data=1)
     if device.type == "cpu":
         accelerate(module)
-    return Nerfacto(module.to(device))
+    return Nerfacto(module.to(device), _depth_weight(settings), settings.get("depthTolerance", 0.0))
 
 
-def _depth_loss(outputs: dict[str, Any], surface: Tensor, reach: Tensor) -> Tensor:
-    """Loss of depth-supervised NeRF (Deng et al. 2022) for all samplings along the rays, the proposals' included.
-
-    `surface` [N, 1] is 0 where nothing is known. Where `reach` [N, 1] is not 0, what counts is the share of the ray's
-    opacity that is farther than that from the known distance.
-    """
-    rough = reach[:, 0] > 0
-    known = (surface[:, 0] > 0) & ~rough
-    distance = surface[known][:, None]  # [K, 1, 1]
-    variance = (DEPTH_DEVIATION * distance) ** 2
-    terms = []
-    for weights, samples in zip(outputs["weights_list"], outputs["ray_samples_list"], strict=True):
-        starts, ends = samples.frustums.starts[known], samples.frustums.ends[known]
-        near = torch.exp(-(((starts + ends) / 2 - distance) ** 2) / (2 * variance)) * (ends - starts)
-        share = near / near.sum(1, keepdim=True).clamp_min(1e-12)  # [K, S, 1]
-        terms.append(-(share * torch.log(weights[known] + 1e-5)).sum(1).mean())
-        middles = (samples.frustums.starts[rough] + samples.frustums.ends[rough]) / 2
-        outside = (middles - surface[rough][:, None]).abs() > reach[rough][:, None]
-        terms.append(ROUGH_WEIGHT * (weights[rough] * outside).sum(1).mean() if rough.any() else weights.sum() * 0)
-    return torch.stack(terms).sum() * KEYPOINT_SHARE
+def _depth_weight(settings: dict[str, Any]) -> DepthWeight:
+    """Checkpoints of earlier releases know nothing of depth maps."""
+    first, last = settings.get("depthWeights", POINT_WEIGHTS)
+    return DepthWeight(first, last, settings.get("steps", 1))
 
 
 def _cube(bounds: Bounds) -> Tensor:

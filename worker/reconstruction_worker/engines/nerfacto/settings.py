@@ -10,6 +10,7 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
+from ..nerf.keypoints import CLEAR_SHARE
 from ..nerf.rays import Bounds, spread_of_samples
 from ..nerf.scene import Scene
 
@@ -58,6 +59,14 @@ GROWTH = 1.37
 """Ratio of one grid's cells a side to the next coarser one's (Müller et al. 2022 use 1.26 to 2)."""
 
 
+POINT_WEIGHTS = [0.002, 0.002]
+"""First and last weight of the loss at pixels whose distance is known from the sparse points, against the squared error
+of colours."""
+DEPTH_MAP_WEIGHTS = 0.1, 0.01
+"""The same where it is known from depth maps, for so few photos that colours leave much open."""
+FEW_PHOTOS = 6
+
+
 def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     base = CUDA if device.type == "cuda" else CPU if scene.bounded else CPU_OPEN
@@ -76,7 +85,21 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
         "proposalWarmup": min(5000, max(steps // 3, 500)),
         "log2TableSize": min(base["log2TableSize"], _log2_pixels(scene)),
         "bytesPerRay": _bytes_per_ray(base, device),
+        "depthWeights": _depth_map_weights(scene) if _has_depth(scene) else POINT_WEIGHTS,
+        "depthTolerance": CLEAR_SHARE if _has_depth(scene) else 0.0,
     }
+
+
+def _depth_map_weights(scene: Scene) -> list[float]:
+    """The more photos there are, the better colours tell where surfaces are: better than maps with errors of a percent
+    then, which cost decibels where they still have a say at the end."""
+    first, last = DEPTH_MAP_WEIGHTS
+    scarcity = min(1.0, FEW_PHOTOS / len(scene.photos))
+    return [first * scarcity, last * scarcity**2]
+
+
+def _has_depth(scene: Scene) -> bool:
+    return any(photo.depth is not None for photo in scene.photos)
 
 
 def _log2_pixels(scene: Scene) -> int:

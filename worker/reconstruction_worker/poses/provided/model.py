@@ -26,7 +26,8 @@ class Share(StrEnum):
 class Provided:
     """Poses as they were given. The model has points only where the format brought them."""
 
-    format: PoseFormat
+    format: PoseFormat | None
+    """None where no file brought them."""
     file: str
     """Name of the file that messages about the poses as a whole name."""
     model: PosedModel
@@ -36,6 +37,8 @@ class Provided:
     """What the format wants of its matrices, for messages."""
     shares: Mapping[str, Share] = field(default_factory=dict)
     """By the photos' names; empty where nobody divided them."""
+    metres_per_unit: float | None = None
+    """Where who provided the poses says so."""
 
 
 class ShotList:
