@@ -48,6 +48,7 @@ class Found:
     with_gps: int = 0
     with_focal: int = 0
     masks: int = 0
+    depth_maps: int = 0
     poses: PoseFormat | None = None
     broken: list[str] = field(default_factory=list)
 
@@ -67,6 +68,8 @@ class Found:
             lines.append(f"{self.with_alpha} with an alpha channel")
         if self.masks:
             lines.append(f"{self.masks} masks")
+        if self.depth_maps:
+            lines.append(f"{self.depth_maps} with a depth map")
         if self.with_focal < self.count:
             lines.append(f"focal length known for {self.with_focal} of {self.count}; the others are estimated")
         if self.with_gps:
@@ -83,6 +86,7 @@ def look_at(photos: Path) -> Found:
         source = Source(uri=str(photos))
         arrangement = arrange(gather(source, photos, Path(scratch), DEFAULT_LIMITS, lambda _: None), DEFAULT_LIMITS)
         found = Found(masks=len({mask.path for mask in arrangement.masks.values()}))
+        found.depth_maps = sum(arrangement.depth_of(photo) is not None for photo in arrangement.photos)
         found.poses = arrangement.poses.format if arrangement.poses else None
         found.broken = [item.message for item in arrangement.dropped]
         for photo in arrangement.photos:
@@ -124,6 +128,9 @@ def write_job(found: Found, photos: Path, out: Path, name: str | None) -> str:
     steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * (found.count + frames)))
     texture = 1024 if median(found.long_sides) < 800 else 2048
     uri = Path(os.path.relpath(photos.resolve(), out.resolve().parent)).as_posix()
+    of_depth = (
+        "    depth: Auto    # the maps in the folder depth; Required: fail where one is missing or does not fit\n"
+    )
     of_videos = f"    videoFrames: {frames}    # sharp photos, spread over the videos\n" if frames else ""
     comment = "".join(f"# {line}\n" for line in found.lines())
     poses = "Provided" if found.poses else "Auto"
@@ -138,7 +145,7 @@ spec:
   images:
     maxSidePixels: {side}    # larger photos are scaled down; more shows finer detail and takes longer
     masks: Auto    # the photos' alpha channel or a folder masks beside them, where there is one
-{of_videos}  poses:
+{of_depth if found.depth_maps else ""}{of_videos}  poses:
     method: {poses}    # Auto: those beside the photos when there are any, else estimated from the photos
     minRegisteredPercent: 60    # fail when fewer of the photos could be placed
   engine: nerfacto

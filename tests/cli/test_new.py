@@ -12,7 +12,7 @@ from tests.worker.ingest.photos import write_photos
 from tests.worker.ingest.test_camera_formats import HEIC, write_dng
 from tests.worker.ingest.videos import write_video
 
-from reconstruction_api.job import PoseMethod
+from reconstruction_api.job import DepthPolicy, PoseMethod
 from reconstruction_api.validation import parse_job
 
 
@@ -44,6 +44,16 @@ def test_what_is_wrong_with_photos_is_said_before_anything_runs(recon: Recon, ph
     assert "will be left out: text.jpg is not an image" in answer.out
     assert "will be left out: cut.png is damaged" in answer.out
     assert parse_job((tmp_path / "job.yaml").read_text()).spec.poses.method is PoseMethod.PROVIDED
+
+
+def test_depth_maps_are_counted_by_the_photos_they_belong_to(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    (photos / "depth").mkdir()
+    for name in ("p0", "p1", "another"):
+        (photos / "depth" / f"{name}.png").touch()
+    answer = recon("new", photos, "--out", tmp_path / "job.yaml")
+    assert "2 with a depth map" in answer.out
+    assert "depth: Auto" in (tmp_path / "job.yaml").read_text()
+    assert parse_job((tmp_path / "job.yaml").read_text()).spec.images.depth is DepthPolicy.AUTO
 
 
 def test_an_archive_is_looked_into(recon: Recon, photos: Path, tmp_path: Path) -> None:

@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import aiohttp
 
 T = TypeVar("T")
+
+PATIENCE: Final = 180.0
+"""Seconds until what must come about counts as missing. A healthy cluster takes a few; the garbage collector and a
+kubelet on a busy machine have taken more than a minute."""
 
 
 class OperatorProcess:
@@ -36,7 +40,7 @@ class OperatorProcess:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": _python_path()},
             )  # fmt: skip
 
-    async def answers(self, seconds: float = 30) -> None:
+    async def answers(self, seconds: float = PATIENCE) -> None:
         """Returns when the process is ready."""
 
         async def ready() -> bool:
@@ -65,7 +69,7 @@ class OperatorProcess:
         return status
 
 
-async def eventually(question: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
+async def eventually(question: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE) -> T:
     """The first answer that is neither None nor False; fails after the deadline, saying what was awaited."""
     deadline = time.monotonic() + seconds
     while True:

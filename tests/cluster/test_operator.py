@@ -277,7 +277,7 @@ async def a_pod_on_a_lost_node_is_given_up_and_its_work_goes_on_elsewhere(case: 
     await case.work.kube.request("DELETE", path, body={"gracePeriodSeconds": 1})
     await case.until("Admitted", "False", "NodeLost")
     case.pods_end(well)
-    job = await case.until("Succeeded", seconds=90)
+    job = await case.until("Succeeded")
     assert {run["failures"] for run in job["status"]["runs"]} == {0}
     assert lost not in [pod["metadata"]["name"] for pod in await case.children("/api/v1/.../pods")]
 

@@ -66,12 +66,12 @@ async def test_with_quota_for_one_job_the_second_waits_says_so_and_then_runs(kue
         async def says_why() -> bool:
             return "insufficient unused quota for cpu" in conditions(await second.get())["Admitted"]["message"]
 
-        await eventually(says_why, "Kueue's words", seconds=60)
+        await eventually(says_why, "Kueue's words")
         assert await second.children("/api/v1/.../pods") == []
 
         kubelet.scripts["first"] = well
         await work.kube.request("DELETE", first.path)
-        job = await second.until("Succeeded", seconds=120)
+        job = await second.until("Succeeded")
         assert {run["failures"] for run in job["status"]["runs"]} == {0}
 
 
@@ -85,4 +85,4 @@ async def test_a_queue_that_does_not_exist_is_named(kueue: Path, tmp_path: Path)
             found = conditions(await case.get()).get("Admitted", {})
             return found.get("reason") == "Queued" and "LocalQueue missing doesn't exist" in found["message"]
 
-        await eventually(says_why, "Kueue's words", seconds=60)
+        await eventually(says_why, "Kueue's words")

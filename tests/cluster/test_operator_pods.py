@@ -23,7 +23,7 @@ async def work(node_kubeconfig: Path, python_image: str, tmp_path: Path) -> Asyn
 async def test_real_pods_share_a_workspace_report_over_http_and_end_the_job(work: Workbench) -> None:
     case = JobUnderTest(work, "statue")
     await case.create()
-    job = await case.until("Succeeded", seconds=90)
+    job = await case.until("Succeeded")
     metrics = job["status"]["metrics"]
     assert metrics["visits"].split() == ["prepare", "reconstruct", "deliver"]
     assert metrics["answers"] == "200 401 403 403", "its own update, a forged token, another job's, another tenant's"
@@ -37,19 +37,19 @@ async def test_suspending_lets_a_real_pod_save_its_work_and_resuming_goes_on(wor
     async def trains() -> bool:
         return (await case.get()).get("status", {}).get("progress", {}).get("stagePercent") == 50
 
-    await eventually(trains, "the live update is in the status", seconds=60)
+    await eventually(trains, "the live update is in the status")
     assert (await case.get())["status"]["stage"] in ("ingest", "train")
-    await case.until("Trained", "False", "Running", seconds=60)
+    await case.until("Trained", "False", "Running")
     await case.change(suspend=True)
     await case.until("Suspended")
-    await eventually(case.has_no_active_child, "the pod has stopped", seconds=30)
+    await eventually(case.has_no_active_child, "the pod has stopped")
     await case.change(suspend=False, training={"seed": 3})
-    job = await case.until("Succeeded", seconds=90)
+    job = await case.until("Succeeded")
     assert {run["failures"] for run in job["status"]["runs"]} == {0}
 
 
 async def test_a_pod_beyond_its_memory_limit_is_out_of_memory(work: Workbench) -> None:
     case = JobUnderTest(work, "statue")
     await case.create(training={"seed": EATS_MEMORY}, retryPolicy={"maxAttempts": 1})
-    job = await case.until("Succeeded", "False", "HostOutOfMemory", seconds=90)
+    job = await case.until("Succeeded", "False", "HostOutOfMemory")
     assert conditions(job)["PosesEstimated"]["status"] == "True"

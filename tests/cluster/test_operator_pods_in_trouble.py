@@ -24,7 +24,7 @@ from .workbench import JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 
-GRACE_SECONDS, LOST_SECONDS = 16, 300
+GRACE_SECONDS, LOST_SECONDS = 30, 300
 """Long enough for a kubelet on a busy machine to say what a pod lacks before the job gives up."""
 
 
@@ -44,7 +44,7 @@ async def no_image(work: Workbench) -> None:
     case = JobUnderTest(work, "no-image")
     await case.create(profileName=profile, retryPolicy={"maxAttempts": 1})
     await waits(case, "ImagePullFailed", "worker.invalid/none:1")
-    job = await case.until("Succeeded", "False", "ImagePullFailed", seconds=60)
+    job = await case.until("Succeeded", "False", "ImagePullFailed")
     assert "worker.invalid/none:1" in job["status"]["failure"]["message"]
     await eventually(case.has_no_active_child, "no pod is left that pulls")
 
@@ -54,13 +54,13 @@ async def no_secret(work: Workbench) -> None:
     case = JobUnderTest(work, "no-secret")
     await case.create(source={"uri": "s3://captures/statue/", "secretName": "late"})
     await waits(case, "SourceAccessDenied", "spec.source.secretName", '"late" not found')
-    job = await case.until("Succeeded", "False", "SourceAccessDenied", seconds=60)
+    job = await case.until("Succeeded", "False", "SourceAccessDenied")
     assert "spec.source.secretName" in job["status"]["failure"]["message"]
     path = f"/api/v1/namespaces/{work.namespace}/secrets"
     await work.kube.create(path, {"metadata": {"name": "late"}, "stringData": {"KEY": "value"}})
     await case.change(suspend=True)
     await case.change(suspend=False)
-    await case.until("Succeeded", seconds=60)
+    await case.until("Succeeded")
 
 
 async def secret_of_another_tenant(work: Workbench) -> None:
@@ -75,8 +75,8 @@ async def secret_of_another_tenant(work: Workbench) -> None:
     thief, reader = JobUnderTest(work, "thief"), JobUnderTest(work, "reader")
     await thief.create(source={"uri": "s3://bob/", "secretName": "bobs"}, retryPolicy={"maxAttempts": 1})
     await reader.create(source={"persistentVolumeClaim": {"claimName": "bobs-photos"}}, retryPolicy={"maxAttempts": 1})
-    await thief.until("Succeeded", "False", "SourceAccessDenied", seconds=60)
-    await reader.until("Succeeded", "False", "SourceNotFound", seconds=60)
+    await thief.until("Succeeded", "False", "SourceAccessDenied")
+    await reader.until("Succeeded", "False", "SourceNotFound")
     for case in (thief, reader):
         for pod in await case.children("/api/v1/.../pods"):
             assert not any("running" in each["state"] for each in pod["status"].get("containerStatuses", []))
@@ -91,7 +91,7 @@ async def no_gpu(work: Workbench, image: str) -> None:
     await tells(case, "GPUUnavailable", "Insufficient nvidia.com/gpu", "spec.training.device")
     assert conditions(await case.get())["PosesEstimated"]["status"] == "True", "what needs no GPU is done"
     await case.change(training={"device": "CPU"})
-    await case.until("Succeeded", seconds=60)
+    await case.until("Succeeded")
 
 
 async def another_jobs_workspace(work: Workbench) -> None:
@@ -100,7 +100,7 @@ async def another_jobs_workspace(work: Workbench) -> None:
     await case.create(source={"jobRef": {"name": "base"}}, endAfter="Poses")
     await case.until("Accepted", "False", "SourceNotFound")
     await base.create(endAfter="Poses")
-    job = await case.until("Succeeded", seconds=90)
+    job = await case.until("Succeeded")
     assert "prepare" in job["status"]["metrics"]["sourceFound"].split()
     assert job["status"]["metrics"]["sourceWritable"] == "no"
 
@@ -119,7 +119,7 @@ async def test_a_pod_that_does_not_stop_is_no_pod_that_runs(work: Workbench, nod
     """kubelet is frozen, as on a node without a network; when it is back, the job goes on."""
     case = JobUnderTest(work, "statue")
     await case.create(training={"seed": WAITS})
-    await case.until("Trained", "False", "Running", seconds=60)
+    await case.until("Trained", "False", "Running")
     pod = next(p for p in await case.children("/api/v1/.../pods") if p["status"]["phase"] == "Running")
     with frozen_kubelet(node_cluster):
         path = f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}"
@@ -127,7 +127,7 @@ async def test_a_pod_that_does_not_stop_is_no_pod_that_runs(work: Workbench, nod
         job = await case.until("Admitted", "False", "NodeLost", seconds=30)
         assert pod["spec"]["nodeName"] in conditions(job)["Admitted"]["message"]
     await case.change(training={"seed": 3})
-    job = await case.until("Succeeded", seconds=60)
+    job = await case.until("Succeeded")
     assert {run["failures"] for run in job["status"]["runs"]} == {0}
 
 
@@ -149,5 +149,5 @@ async def waits(case: JobUnderTest, reason: str, *words: str) -> None:
         found = conditions(await case.get()).get("Admitted", {})
         return found.get("reason") == reason and all(each in found["message"] for each in words)
 
-    await eventually(says, f"{case.name} tells {reason} {words}", seconds=40)
+    await eventually(says, f"{case.name} tells {reason} {words}")
     assert conditions(await case.get())["Succeeded"]["status"] == "Unknown"

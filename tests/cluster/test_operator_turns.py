@@ -59,7 +59,7 @@ async def test_a_limit_holds_across_restarts_and_urgent_jobs_come_first(kubeconf
                 path = f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}"
                 await work.kube.request("DELETE", path)
         for case in cases:
-            await case.until("Succeeded", seconds=90)
+            await case.until("Succeeded")
         await work.kube.request("DELETE", f"/apis/scheduling.k8s.io/v1/priorityclasses/{urgent}")
 
 

@@ -21,7 +21,7 @@ async def tells(case: JobUnderTest, reason: str, *words: str) -> None:
         found = conditions(await case.get()).get("Admitted", {})
         return found.get("reason") == reason and all(each in found["message"] for each in words)
 
-    await eventually(says, f"{case.name} tells {reason} {words}", seconds=60)
+    await eventually(says, f"{case.name} tells {reason} {words}")
     found = conditions(await case.get())
     assert (found["Admitted"]["status"], found["Reconciling"]["status"], found["Stalled"]["status"]) == (
         "False", "True", "False")  # fmt: skip
@@ -87,5 +87,5 @@ async def test_a_used_up_quota_is_waited_for(kubeconfig: Path, tmp_path: Path, r
         await case.create()
         await tells(case, "QuotaExceeded", "exceeded quota: team", words)
         await work.kube.request("DELETE", f"{quotas}/team")
-        job = await case.until("Succeeded", seconds=120)
+        job = await case.until("Succeeded")
         assert {run["failures"] for run in job["status"]["runs"]} == {0}

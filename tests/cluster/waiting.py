@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20, interval: float = 0.1) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 120, interval: float = 0.1) -> bool:
     """Whether a condition comes true before the deadline."""
     deadline = time.monotonic() + seconds
     while not condition():

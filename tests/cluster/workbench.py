@@ -12,7 +12,7 @@ from typing import Any
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_operator.kube import MERGE_PATCH, Kube, load_configuration
 
-from .operator_process import OperatorProcess, eventually
+from .operator_process import PATIENCE, OperatorProcess, eventually
 from .rest import Rest
 
 CRDS = sorted((Path(__file__).parents[2] / "crds").glob("*.yaml"))
@@ -77,7 +77,9 @@ class JobUnderTest:
             for child in await self.children()
         )
 
-    async def until(self, condition: str, status: str = "True", reason: str = "", seconds: float = 60) -> Document:
+    async def until(
+        self, condition: str, status: str = "True", reason: str = "", seconds: float = PATIENCE
+    ) -> Document:
         """The job once it has the condition, for the current spec."""
 
         async def holds() -> Document | None:

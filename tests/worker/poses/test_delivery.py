@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 import pytest
+from PIL import Image
 from tests.worker.geometry.scenes import MeshField, around, bumpy_sphere, write_poses
 
 from reconstruction_api.job import ReconstructionJobSpec
@@ -30,6 +31,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six cameras around a sphere, with points on it, delivered."""
     workspace = tmp_path_factory.mktemp("workspace")
     write_poses(workspace, MeshField(bumpy_sphere()), around(6, size=64))
+    _add_depth(workspace)
     scene = load_scene(workspace)
     places = np.random.default_rng(3).normal(size=(POINTS, 3))
     places *= 0.4 / np.linalg.norm(places, axis=1, keepdims=True)
@@ -44,6 +46,16 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = report.run(context)
     assert output.message.startswith("camera poses of 6 of")
     return workspace
+
+
+def _add_depth(workspace: Path) -> None:
+    """To one of the photos."""
+    file = workspace / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    (workspace / "poses" / "depth").mkdir()
+    document["frames"][0]["depth_file_path"] = "poses/depth/first.png"
+    Image.fromarray(np.full((64, 64), 1500, np.uint16)).save(workspace / "poses" / "depth" / "first.png")
+    file.write_text(json.dumps(document))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +81,8 @@ def test_transforms_name_pictures_that_are_in_the_data_set(unpacked: Path) -> No
     assert len(transforms["frames"]) == 6
     assert all((unpacked / frame["file_path"]).is_file() for frame in transforms["frames"])
     assert (unpacked / transforms["ply_file_path"]).is_file()
+    with Image.open(unpacked / transforms["frames"][0]["depth_file_path"]) as depth:
+        assert np.asarray(depth)[0, 0] == 1500
 
 
 def test_colmap_reads_the_same_cameras_and_points(workspace: Path, unpacked: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from reconstruction_api.stages import StageName
 from reconstruction_worker.stages import report
+from reconstruction_worker.stages.evaluate import without_held_out
 
 from .workspaces import context_of, finished
 
@@ -55,6 +56,24 @@ class Elements(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open in ("style", "script"):
             self.texts.append((self._open, data))
+
+
+def test_nothing_is_said_of_held_out_views_where_there_are_none(tmp_path: Path) -> None:
+    spec = finished(tmp_path, "GLB")
+    file = tmp_path / "evaluate" / "quality.json"
+    quality = json.loads(file.read_text())
+    file.write_text(json.dumps(without_held_out(quality)))
+    (tmp_path / "train" / "split.json").write_text(
+        json.dumps({"train": [v["name"] for v in quality["views"]], "eval": []})
+    )
+    context = context_of(StageName.REPORT, tmp_path, spec)
+    report.run(context)
+    page = (context.folder / "report.html").read_text(encoding="utf-8")
+    assert "no photo was held" in page
+    assert "Quality: warning" in page
+    assert "PSNR, held-out views" not in page
+    assert "Held-out views" not in page
+    assert json.loads((context.folder / "quality.json").read_text())["psnr"] is None
 
 
 def test_every_promised_file_is_there(artifacts: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
 
 from ..ingest.dataset import DatasetImage
 from ..ingest.depth import Depth, load_depth
@@ -62,6 +63,24 @@ class DepthFit:
             "points": self.points,
             "medianError": round(self.error, 4) if self.error is not None else None,
         }
+
+
+def match_depth(
+    workspace: Path, spec: ReconstructionJobSpec, model: PosedModel, photos: Mapping[str, DatasetImage], *,
+    poses_given: bool,
+) -> DepthFit | None:  # fmt: skip
+    """How the depth maps of the `photos`, by their names, fit the model; None where there are none. Raises DepthInvalid
+    where they must fit and don't."""
+    if all(photo.depth is None for photo in photos.values()):
+        return None
+    if spec.poses.method is PoseMethod.CANONICAL_VIEWS:
+        _require_whole(photos)
+        _require_distance(spec)
+    # Who provides poses and depth measures both in metres.
+    fit = fit_depth(workspace, model, photos, known_units=1.0 if poses_given else None)
+    if fit.problem and spec.images.depth is DepthPolicy.REQUIRED:
+        raise ReconstructionError("DepthInvalid", f"The depth maps do not fit the photos: {fit.problem}.")
+    return fit
 
 
 def fit_depth(
@@ -123,7 +142,7 @@ def write_depth(
     Image.fromarray(steps.astype(np.uint16)).save(path)
 
 
-def require_whole(photos: Mapping[str, DatasetImage]) -> None:
+def _require_whole(photos: Mapping[str, DatasetImage]) -> None:
     """Raises DepthInvalid where some of the photos have a depth map and others don't."""
     without = [photo.original.name for photo in photos.values() if photo.depth is None]
     if without and len(without) < len(photos):
@@ -134,6 +153,16 @@ def require_whole(photos: Mapping[str, DatasetImage]) -> None:
             f"spec.poses.method CanonicalViews takes six depth maps or none; {', '.join(without)} "
             f"{'has' if len(without) == 1 else 'have'} none that can be used{because}.",
             details={"file": without[0]},
+        )
+
+
+def _require_distance(spec: ReconstructionJobSpec) -> None:
+    if spec.poses.camera_distance_millimetres is None:
+        raise ReconstructionError(
+            "DepthInvalid",
+            "spec.poses.method CanonicalViews with depth maps needs cameraDistanceMillimetres: nothing else tells how "
+            "far the object is.",
+            suggestion="Set spec.poses.cameraDistanceMillimetres, or spec.images.depth to None.",
         )
 
 

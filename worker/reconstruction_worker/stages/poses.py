@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, PoseMethod
+from reconstruction_api.job import PoseMethod
 from reconstruction_api.stages import StageName
 
 from ..files import empty_folder, write_json
@@ -18,7 +18,7 @@ from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
 from ..poses.climb import Attempt
-from ..poses.depth import DepthFit, depth_of, fit_depth, require_whole, write_depth
+from ..poses.depth import DepthFit, depth_of, match_depth, write_depth
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.gps_agreement import agreement
@@ -54,7 +54,9 @@ def run(context: StageContext) -> StageOutput:
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
     registration.require(context.spec.poses.min_registered_percent)
     places = _places(model, photos)
-    depth = _depth(context, model, photos, provided)
+    context.tell(ESTIMATED_AT, "comparing the depth maps, where there are any")
+    by_name = {photo.name: photo for photo in photos}
+    depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
     world = _world(context, model, photos, places, provided, depth)
     _write(context, world, photos, provided.shares if provided else {}, depth)
     gps = agreement(model.poses[:, :3, 3], places)
@@ -146,30 +148,6 @@ def _world(
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
     return settle(model, silhouettes, places, provided is not None and provided.z_up, metres)
-
-
-def _depth(
-    context: StageContext, model: PosedModel, photos: list[DatasetImage], provided: Provided | None
-) -> DepthFit | None:
-    """How the depth maps fit the model; None where there are none. Raises DepthInvalid where they must and don't."""
-    if all(photo.depth is None for photo in photos):
-        return None
-    context.tell(ESTIMATED_AT, "comparing the depth maps")
-    by_name = {photo.name: photo for photo in photos}
-    units = 1.0 if provided is not None else None  # who provides poses and depth measures both in metres
-    if context.spec.poses.method is PoseMethod.CANONICAL_VIEWS:
-        require_whole(by_name)
-        if context.spec.poses.camera_distance_millimetres is None:
-            raise ReconstructionError(
-                "DepthInvalid",
-                "spec.poses.method CanonicalViews with depth maps needs cameraDistanceMillimetres: nothing else tells "
-                "how far the object is.",
-                suggestion="Set spec.poses.cameraDistanceMillimetres, or spec.images.depth to None.",
-            )
-    fit = fit_depth(context.workspace, model, by_name, units)
-    if fit.problem and context.spec.images.depth is DepthPolicy.REQUIRED:
-        raise ReconstructionError("DepthInvalid", f"The depth maps do not fit the photos: {fit.problem}.")
-    return fit
 
 
 def _write(
