@@ -180,7 +180,9 @@ async def fail_over(at: Bench) -> float:
     work = at.work
     work.operator.kill()
     flags = {"namespaces": work.namespace, "leader_election": "true", "lease_namespace": work.namespace}
-    replicas = [OperatorProcess(at.access, at.folder / name, identity=name, **flags) for name in ("one", "two")]
+    replicas = [
+        OperatorProcess(at.cluster.kubeconfig, at.folder / name, identity=name, **flags) for name in ("one", "two")
+    ]
     children = ChildJobs("prepare")
     selector = f"{LABEL_JOB}=orphan"
     async with children.watching(work.kube, paths.child_jobs(work.namespace), selector):

@@ -17,7 +17,6 @@ from devcluster.cluster import Cluster
 from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.kube import load_configuration
 
-from .access import token_kubeconfig
 from .measuring import Meter
 
 _A_LONG_TIME = 10_000
@@ -31,8 +30,6 @@ class Bench:
     work: Workbench
     kubelet: FakeKubelet
     folder: Path
-    access: Path
-    """Kubeconfig of the operator, of its kubelet and of the load."""
 
     def meter(self) -> Meter:
         process = self.work.operator.process
@@ -45,20 +42,19 @@ async def bench(purpose: str, *, with_operator: bool = True, with_others: bool =
     the kubelet takes the pods of other operators too."""
     cluster = Cluster(f"bench-{purpose}-{os.getpid()}")
     try:
-        await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
+        kubeconfig = await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            access = await token_kubeconfig(cluster, folder)
-            async with workbench(access, folder / "log", running=with_operator, log_level="WARNING") as work:
+            async with workbench(kubeconfig, folder / "log", running=with_operator, log_level="WARNING") as work:
                 kubelet = FakeKubelet(
-                    work.kube, await load_configuration(str(access)), namespace=work.namespace, others=with_others
+                    work.kube, await load_configuration(str(kubeconfig)), namespace=work.namespace, others=with_others
                 )
                 running = asyncio.create_task(kubelet.run())
                 try:
                     if with_operator:
                         await work.operator.answers()
                     await work.create_profile()
-                    yield Bench(cluster, work, kubelet, folder, access)
+                    yield Bench(cluster, work, kubelet, folder)
                 finally:
                     running.cancel()
                     await asyncio.gather(running, return_exceptions=True)

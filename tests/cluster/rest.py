@@ -35,8 +35,6 @@ class Rest:
     def __init__(self, kubeconfig: Path) -> None:
         api = config.new_client_from_config(str(kubeconfig))
         self._address = api.configuration.host
-        token = api.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        self._access = {"Authorization": token} if token else {}
         self._pool = client.ApiClient(api.configuration).rest_client.pool_manager
 
     def send(
@@ -51,7 +49,6 @@ class Rest:
             f"{self._address}{path}{separator}fieldValidation=Strict" if method != "GET" else self._address + path,
             body=body.encode() if body else None,
             headers={"Content-Type": content, "Accept": accept or "application/json"}
-            | self._access
             | ({"Impersonate-User": user} if user else {}),
         )
         is_json = "json" in answer.headers.get("Content-Type", "")
