@@ -17,6 +17,7 @@ from .header import has_alpha, open_picture
 from .limits import Limits
 from .metadata import CameraData, camera_data, raw_camera_data
 
+_ASPECT_TOLERANCE = 0.01
 _FLOAT_MODES = frozenset({"F"})
 _WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _TRANSPOSE = {
@@ -116,6 +117,11 @@ def _normalised(image: Image.Image, name: str) -> Decoded:
     colour.info = {}  # nothing of the file's metadata is written again
     lossy = image.format in ("JPEG", "MPO")
     return Decoded(colour, width, height, orientation, camera, lossy, plain, notes)
+
+
+def same_aspect(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether pictures of two sizes (width, height) have the same shape, but for rounding."""
+    return abs(first[0] * second[1] / (first[1] * second[0]) - 1) <= _ASPECT_TOLERANCE
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -12,17 +12,18 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 
-from .decode import upright
+from .decode import same_aspect, upright
 from .limits import Limits
 from .listing import SourceFile
 
 Depth = NDArray[np.float32]
 """Metres [H, W]; 0 where nothing is known."""
 
+LEFT_OUT: Final = "depth map left out: "
+"""Begins the note on a photo whose map is not used."""
 _NUMPY_MAGIC: Final = b"\x93NUMPY"
 _PICTURES: Final = ("PNG", "TIFF")
 _WHOLE_MODES: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
-_ASPECT_TOLERANCE: Final = 0.01
 
 
 def read_depth(file: SourceFile, unit_metres: float, limits: Limits) -> Depth:
@@ -51,10 +52,10 @@ def read_depth(file: SourceFile, unit_metres: float, limits: Limits) -> Depth:
 def fitted(depth: Depth, size: tuple[int, int], orientation: int, file: SourceFile) -> Depth:
     """The map for a photo of `size` (width, height) that was turned upright; never larger than the photo. Raises
     DepthInvalid where it has another shape."""
-    if not _same_aspect(depth, size):
+    if not same_aspect(depth.shape[::-1], size):
         # Made from the file's pixels by a program that does not know EXIF orientation.
         depth = np.asarray(upright(Image.fromarray(depth), orientation))
-    if not _same_aspect(depth, size):
+    if not same_aspect(depth.shape[::-1], size):
         height, width = depth.shape
         raise _invalid(file, f"has {width} x {height} pixels, another shape than the photo's {size[0]} x {size[1]}")
     if depth.shape[1] <= size[0]:
@@ -87,11 +88,6 @@ def _picture(file: SourceFile, limits: Limits) -> NDArray[np.generic]:
         if image.mode not in _WHOLE_MODES and image.mode != "F":
             raise _invalid(file, f"is a picture to look at ({image.mode}, 8 bits): too coarse to hold distances")
         return np.asarray(image)
-
-
-def _same_aspect(depth: Depth, size: tuple[int, int]) -> bool:
-    height, width = depth.shape
-    return abs(width * size[1] / (height * size[0]) - 1) <= _ASPECT_TOLERANCE
 
 
 def _invalid(file: SourceFile, problem: str) -> ReconstructionError:

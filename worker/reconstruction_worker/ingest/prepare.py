@@ -17,13 +17,12 @@ from ..files import sha256_of
 from .arrange import Arrangement
 from .checks import Appearance, appearance
 from .dataset import DatasetImage, Original
-from .decode import Decoded, decode, upright
-from .depth import fitted, read_depth
+from .decode import Decoded, decode, same_aspect, upright
+from .depth import LEFT_OUT, fitted, read_depth
 from .limits import Limits
 from .listing import SourceFile
 
 THUMBNAIL_SIDE: Final = 256
-_ASPECT_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,10 @@ def _mask_for(
         decoded.notes.append(f"mask left out: {error.message}")
         return None
     grey = mask.image.getchannel("A") if mask.has_alpha else mask.image.convert("L")
-    if not _same_aspect(grey.size, decoded.image.size):
+    if not same_aspect(grey.size, decoded.image.size):
         # Drawn on the file's pixels by a program that does not know EXIF orientation.
         grey = upright(grey, decoded.orientation)
-    if not _same_aspect(grey.size, decoded.image.size):
+    if not same_aspect(grey.size, decoded.image.size):
         decoded.notes.append(f"mask left out: {file.name} has another shape than the photo")
         return None
     return grey
@@ -126,7 +125,7 @@ def _store_depth(
     except ReconstructionError as error:
         if settings.depth is DepthPolicy.REQUIRED:
             raise
-        decoded.notes.append(f"depth map left out: {error.message}")
+        decoded.notes.append(f"{LEFT_OUT}{error.message}")
         return None
     np.save(stem.with_name(f"{stem.name}.npy"), depth)
     return stem.with_name(f"{stem.name}.npy")
@@ -145,10 +144,6 @@ def _combine(decoded: Decoded, mask: Image.Image | None, policy: MaskPolicy) -> 
         picture.putalpha(mask.resize(picture.size, Image.Resampling.BOX))
         decoded.notes.append("alpha replaced by the mask")
     return picture, None
-
-
-def _same_aspect(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    return abs(first[0] * second[1] / (first[1] * second[0]) - 1) <= _ASPECT_TOLERANCE
 
 
 def _save_thumbnail(picture: Image.Image, path: Path) -> None:

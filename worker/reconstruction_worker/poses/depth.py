@@ -15,7 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
 
 from ..ingest.dataset import DatasetImage
-from ..ingest.depth import Depth, load_depth
+from ..ingest.depth import LEFT_OUT, Depth, load_depth
 from .cameras import project
 from .model import PosedModel
 from .undistort import Undistorter
@@ -146,8 +146,8 @@ def _require_whole(photos: Mapping[str, DatasetImage]) -> None:
     """Raises DepthInvalid where some of the photos have a depth map and others don't."""
     without = [photo.original.name for photo in photos.values() if photo.depth is None]
     if without and len(without) < len(photos):
-        notes = [note for photo in photos.values() for note in photo.notes if note.startswith("depth map left out: ")]
-        because = f" ({notes[0].removeprefix('depth map left out: ').rstrip('.')})" if notes else ""
+        notes = [note for photo in photos.values() for note in photo.notes if note.startswith(LEFT_OUT)]
+        because = f" ({notes[0].removeprefix(LEFT_OUT).rstrip('.')})" if notes else ""
         raise ReconstructionError(
             "DepthInvalid",
             f"spec.poses.method CanonicalViews takes six depth maps or none; {', '.join(without)} "

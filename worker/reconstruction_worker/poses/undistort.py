@@ -56,9 +56,7 @@ class Undistorter:
         size = self._camera.width, self._camera.height
         if self._map is None:
             return column, row, size
-        directions = rays(self.pinhole, np.stack([column, row], axis=-1).reshape(-1, 2))
-        found = project(self._camera, np.hstack([directions, np.ones((len(directions), 1))]))
-        return found[:, 0].reshape(column.shape), found[:, 1].reshape(row.shape), size
+        return *_places(self._camera, self.pinhole, column, row), size
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resample [H, W, 3 or 4]. Colours are weighted by alpha, so that nothing of the background bleeds in."""
@@ -88,7 +86,14 @@ def _source_pixels(camera: pycolmap.Camera, pinhole: pycolmap.Camera) -> Places:
     """For each pixel of the pinhole picture its column and row [h, w] in the photo, as OpenCV counts (pixel centres are
     whole numbers; in COLMAP they are halves)."""
     x, y = np.meshgrid(np.arange(pinhole.width) + 0.5, np.arange(pinhole.height) + 0.5)
-    directions = rays(pinhole, np.stack([x, y], axis=-1).reshape(-1, 2).astype(np.float64))
-    places = project(camera, np.hstack([directions, np.ones((len(directions), 1))])) - 0.5
-    shape = pinhole.height, pinhole.width
-    return places[:, 0].reshape(shape).astype(np.float32), places[:, 1].reshape(shape).astype(np.float32)
+    column, row = _places(camera, pinhole, x, y)
+    return (column - 0.5).astype(np.float32), (row - 0.5).astype(np.float32)
+
+
+def _places(
+    camera: pycolmap.Camera, pinhole: pycolmap.Camera, column: NDArray[np.floating], row: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Column and row [h, w] in the photo of places in the pinhole picture, as COLMAP counts."""
+    directions = rays(pinhole, np.stack([column, row], axis=-1).reshape(-1, 2).astype(np.float64))
+    found = project(camera, np.hstack([directions, np.ones((len(directions), 1))]))
+    return found[:, 0].reshape(column.shape), found[:, 1].reshape(row.shape)

@@ -54,8 +54,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             context.stop_requested,
         )
         arrangement = arrange(files, limits)
-        _check_mask_policy(context, arrangement)
-        _check_depth_policy(context, arrangement)
+        _check_policies(context, arrangement)
         for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
@@ -200,22 +199,22 @@ def _safe(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[-LONGEST_STEM:].strip("._") or "photo"
 
 
-def _check_mask_policy(context: StageContext, arrangement: Arrangement) -> None:
-    if context.spec.images.masks is MaskPolicy.FOLDER and not arrangement.masks:
-        raise ReconstructionError(
-            "SourceNotFound",
-            f"spec.images.masks is Folder, but {describe(context.spec.source)} has no folder 'masks'.",
-            suggestion="Add the masks, or set spec.images.masks to Auto.",
-        )
+def _check_policies(context: StageContext, arrangement: Arrangement) -> None:
+    """Raises SourceNotFound or DepthInvalid where the job wants companions of the photos that are not there."""
+    images = context.spec.images
+    if images.masks is MaskPolicy.FOLDER and not arrangement.masks:
+        raise _missing(context, "SourceNotFound", "masks", images.masks, "masks")
+    if images.depth is DepthPolicy.REQUIRED and not arrangement.depths:
+        raise _missing(context, "DepthInvalid", "depth", images.depth, "depth maps")
 
 
-def _check_depth_policy(context: StageContext, arrangement: Arrangement) -> None:
-    if context.spec.images.depth is DepthPolicy.REQUIRED and not arrangement.depths:
-        raise ReconstructionError(
-            "DepthInvalid",
-            f"spec.images.depth is Required, but {describe(context.spec.source)} has no folder 'depth'.",
-            suggestion="Add the depth maps, or set spec.images.depth to Auto.",
-        )
+def _missing(context: StageContext, code: str, name: str, policy: str, what: str) -> ReconstructionError:
+    """`name` is the field of spec.images and the folder."""
+    return ReconstructionError(
+        code,
+        f"spec.images.{name} is {policy}, but {describe(context.spec.source)} has no folder '{name}'.",
+        suggestion=f"Add the {what}, or set spec.images.{name} to Auto.",
+    )
 
 
 def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
