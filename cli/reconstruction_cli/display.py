@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ PLAIN_INTERVAL_SECONDS: Final = 10.0
 
 
 class PlainDisplay:
-    """One line when a stage starts, ends, and every ten seconds in between."""
+    """One line when a stage starts, ends, and every ten seconds in between; where a resumed one is, at once."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -38,7 +39,7 @@ class PlainDisplay:
         """Nothing to put back."""
 
     def stage_started(self, stage: StageName, *, resumed: bool) -> None:
-        self._last = time.monotonic()
+        self._last = -math.inf if resumed else time.monotonic()
         self._line(f"{stage}: {'resuming' if resumed else 'started'}")
 
     def stage_progressed(self, progress: Progress) -> None:

@@ -19,7 +19,7 @@ from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.words import byte_size as size
 from reconstruction_api.words import duration
 from reconstruction_api.worker import Failure, Progress, StageResult
-from reconstruction_cli.display import LiveDisplay
+from reconstruction_cli.display import LiveDisplay, PlainDisplay
 from reconstruction_cli.local_run import run_locally
 from reconstruction_cli.words import details
 from reconstruction_worker.process import StopRequest
@@ -201,6 +201,20 @@ def test_the_live_table_shows_every_stage_and_the_numbers_of_the_running_one() -
     failure = Failure(code="EmptyMesh", category="Model", message="m", suggestion="s", retryable=False)
     display.stage_failed(StageName.TRAIN, failure)
     assert "✗" in rendered(display)
+
+
+@pytest.mark.parametrize(
+    ("resumed", "lines"), [(True, ["train: resuming", "train: 10 % · step 100 of 1000"]), (False, ["train: started"])]
+)
+def test_plain_lines_are_spared_but_a_resumed_stage_says_at_once_where_it_goes_on(
+    resumed: bool, lines: list[str]
+) -> None:
+    file = io.StringIO()
+    display = PlainDisplay(Console(file=file))
+    display.stage_started(StageName.TRAIN, resumed=resumed)
+    for step in (100, 120):
+        display.stage_progressed(Progress(stage=StageName.TRAIN, percent=step / 10, step=step, total_steps=1000))
+    assert file.getvalue().splitlines() == lines
 
 
 def test_numbers_are_written_for_people() -> None:
