@@ -37,7 +37,7 @@ pytest:
 	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 kubernetes:
-	@$(if $(KUBEBUILDER_ASSETS)$(RECONSTRUCTION_TEST_KUBECONFIG),,$(PYTHON) -m devcluster build --kueue)
+	@$(if $(KUBEBUILDER_ASSETS)$(RECONSTRUCTION_TEST_KUBECONFIG),,$(PYTHON) -m devcluster build --kueue --network-policies)
 
 fuzz: setup ## Damaged photos, archives and camera poses: read or refused with a code, FUZZ_CASES=2000 of them
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m tests.worker.fuzz.run $(FUZZ_CASES)

@@ -15,6 +15,7 @@ def test_the_go_modules_pin_the_versions_that_the_package_names() -> None:
     assert required("kubernetes", "go.etcd.io/etcd/server/v3") == versions.ETCD
     assert required("kueue", "sigs.k8s.io/kueue") == versions.KUEUE
     assert required("jobset", "sigs.k8s.io/jobset") == versions.JOBSET
+    assert required("kube-router", "github.com/cloudnativelabs/kube-router/v2") == versions.KUBE_ROUTER
 
 
 def test_every_staging_module_is_replaced_by_the_release_of_the_same_kubernetes() -> None:

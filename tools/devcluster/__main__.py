@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import tools
-from .build import build, build_kueue
+from .build import build, build_kube_router, build_kueue
 from .cluster import Cluster, all_clusters, remove_orphans
 from .errors import DevclusterError
 
@@ -20,10 +20,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     build_ = commands.add_parser("build", help="compile Kubernetes and etcd, fetch kubectl and helm")
     build_.add_argument("--kueue", action="store_true", help="compile Kueue, a queue for jobs, as well")
+    build_.add_argument("--network-policies", action="store_true", help="compile kube-router as well")
     up = commands.add_parser("up", help="start a cluster; prints the path of its kubeconfig")
     up.add_argument("name", nargs="?", default="dev")
     up.add_argument("--node", action="store_true", help="run pods too (needs root; one cluster at a time)")
     up.add_argument("--kueue", action="store_true", help="run Kueue, a queue for jobs, as well")
+    up.add_argument("--network-policies", action="store_true", help="let NetworkPolicies hold (with --node)")
     up.add_argument("--port", type=int, help="port of the API server (default: a free one)")
     load = commands.add_parser("load", help="make the images of an archive available to pods")
     load.add_argument("name")
@@ -58,12 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
                 tools.install()
                 if options.kueue:
                     build_kueue(say)
+                if options.network_policies:
+                    build_kube_router(say)
             case "up":
                 remove_orphans()
                 cluster = Cluster(options.name)
                 kubeconfig = cluster.up(with_node=options.node, port=options.port)
                 if options.kueue:
                     cluster.add_kueue()
+                if options.network_policies:
+                    cluster.enforce_network_policies()
                 print(kubeconfig)
             case "load":
                 Cluster(options.name).load(options.archive.absolute())

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from .errors import DevclusterError
 from .locks import exclusive
 from .processes import garbage_collection, run
-from .versions import COMPONENTS, ETCD, JOBSET, KUBERNETES, KUEUE, OLDEST_GO, binaries
+from .versions import COMPONENTS, ETCD, JOBSET, KUBE_ROUTER, KUBERNETES, KUEUE, OLDEST_GO, binaries
 
 MODULES = Path(__file__).parent / "modules"
 """Go modules; their go.sum pin every dependency. k8s.io/kubernetes builds outside its own repository once each staging
@@ -38,6 +38,12 @@ def build(say: Callable[[str], None]) -> None:
 def build_kueue(say: Callable[[str], None]) -> Path:
     """Compile Kueue's controller unless that has been done (about three minutes on two cores); where it is."""
     return _controller("kueue", KUEUE, "sigs.k8s.io/kueue/cmd/kueue", say)
+
+
+def build_kube_router(say: Callable[[str], None]) -> Path:
+    """Compile kube-router, which makes NetworkPolicies hold, unless that has been done (about three minutes on two
+    cores); where it is."""
+    return _controller("kube-router", KUBE_ROUTER, "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", say)
 
 
 def build_jobset(say: Callable[[str], None]) -> Path:

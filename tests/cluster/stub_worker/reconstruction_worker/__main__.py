@@ -62,8 +62,8 @@ def words(path: Path) -> str:
     return path.read_text().replace("\n", " ") if path.exists() else ""
 
 
-def ask_api_server(path: str) -> int:
-    """What the API server answers to the only token that the pod has."""
+def ask_api_server(path: str) -> int | str:
+    """What the API server answers to the only token that the pod has, if a network policy lets the pod ask."""
     address = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{path}"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token()}"})
     unverified = ssl.create_default_context()
@@ -73,6 +73,8 @@ def ask_api_server(path: str) -> int:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
+    except OSError:
+        return "unreachable"
 
 
 def token() -> str:
