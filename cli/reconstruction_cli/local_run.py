@@ -8,13 +8,15 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from reconstruction_api.errors import ExitCode
+from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.source import Source
-from reconstruction_api.stages import Stage, StageName, graph_of
+from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
 from reconstruction_api.words import byte_size
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
+from reconstruction_worker.records import read_record
 
 from .deadlines import Deadlines
 from .display import display_for
@@ -42,11 +44,12 @@ def run_locally(
         check_hardware(job.spec)
     out = out if out is not None else Path("out") / job.metadata.name
     places = Places(job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent)
-    photos = source if source is not None else local_source(job.spec.source, places)
+    workspace = (out / "workspace").resolve()
+    photos = source if source is not None else _photos(job.spec, places, workspace)
     spec = job.spec
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
-    stop, workspace = StopRequest(), (out / "workspace").resolve()
+    stop = StopRequest()
     deadlines = Deadlines(spec, workspace, stop)
     run = Run(
         spec=spec,
@@ -63,6 +66,17 @@ def run_locally(
         outcome = deadlines.judge(execute(run, Observers([deadlines, display]), stop))
     _tell_end(console, outcome, run.workspace, out, deadlines.hold)
     return outcome.exit_code
+
+
+def _photos(spec: ReconstructionJobSpec, places: Places, workspace: Path) -> Path | None:
+    """Where they are, as `local_source` says; what has been copied from another job makes that job dispensable."""
+    try:
+        return local_source(spec.source, places)
+    except ReconstructionError:
+        copied = reused_stages(spec)
+        if copied and all(read_record(workspace, stage) is not None for stage in copied):
+            return None
+        raise
 
 
 def _stages_until(last: str | None, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

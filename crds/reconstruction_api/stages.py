@@ -110,9 +110,11 @@ _REUSED: Final = {
 
 
 def graph_of(spec: ReconstructionJobSpec) -> tuple[Stage, ...]:
-    """The stages that a job runs, in running order."""
+    """The stages that a job runs, in running order. What is copied from another job is copied at once, by the pod that
+    prepares: no GPU is needed for it, and nothing of the other job afterwards."""
     if spec.end_after is None:
-        return STAGES
+        reused = reused_stages(spec)
+        return tuple(replace(stage, resource_class=_P) if stage.name in reused else stage for stage in STAGES)
     return BY_NAME[_N.INGEST], BY_NAME[_N.POSES], replace(BY_NAME[_N.REPORT], needs=(_N.POSES,))
 
 
@@ -126,11 +128,9 @@ def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
     return _REUSED[spec.source.job_ref.reuse] if spec.source.job_ref is not None else ()
 
 
-def reads_source(spec: ReconstructionJobSpec, resource_class: ResourceClass) -> bool:
+def reads_source(resource_class: ResourceClass) -> bool:
     """Whether pods of a class need what `spec.source` names."""
-    if resource_class is ResourceClass.PREPARE:
-        return True
-    return any(BY_NAME[name].resource_class is resource_class for name in reused_stages(spec))
+    return resource_class is ResourceClass.PREPARE
 
 
 def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
@@ -161,9 +161,9 @@ def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
     return digests
 
 
-def class_digest(resource_class: ResourceClass, digests: dict[StageName, str]) -> str:
+def class_digest(resource_class: ResourceClass, digests: dict[StageName, str], graph: Iterable[Stage] = STAGES) -> str:
     """Digest of everything that the child Job of a class depends on."""
-    return digest([digests[stage.name] for stage in stages_of(resource_class) if stage.name in digests])
+    return digest([digests[stage.name] for stage in stages_of(resource_class, graph)])
 
 
 def overall_percent(

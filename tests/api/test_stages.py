@@ -122,18 +122,31 @@ def test_a_job_that_ends_after_its_poses_has_no_other_stages_and_keeps_these_whe
 
 
 @pytest.mark.parametrize(
-    ("reuse", "stages", "classes"),
-    [
-        ("Photos", ["ingest"], ["prepare"]),
-        ("Poses", ["ingest", "poses"], ["prepare"]),
-        ("Training", ["ingest", "poses", "train"], ["prepare", "reconstruct"]),
-    ],
+    ("reuse", "stages"),
+    [("Photos", ["ingest"]), ("Poses", ["ingest", "poses"]), ("Training", ["ingest", "poses", "train"])],
 )
-def test_what_is_reused_says_which_pods_need_the_other_job(reuse: str, stages: list[str], classes: list[str]):
+def test_what_is_reused_is_copied_by_the_pod_that_prepares(reuse: str, stages: list[str]):
     chained = spec(source={"jobRef": {"name": "base", "reuse": reuse}})
     assert list(reused_stages(chained)) == stages
-    assert [c for c in ResourceClass if reads_source(chained, c)] == classes
+    graph, prepare = graph_of(chained), ResourceClass.PREPARE
+    assert [stage.name for stage in stages_of(prepare, graph)] == ["ingest", "poses", "train"][: max(2, len(stages))]
+    assert [stage.name for stage in graph] == [stage.name for stage in STAGES]
+    assert [c for c in ResourceClass if reads_source(c)] == [prepare]
     assert reused_stages(spec()) == ()
+
+
+def test_a_copied_training_is_no_part_of_the_pods_with_a_gpu():
+    """Another mesh from it needs nothing of the other job."""
+    chained = {"source": {"jobRef": {"name": "base", "reuse": "Training"}}}
+    before, after = spec(**chained), spec(mesh={"targetFaces": 5000}, **chained)
+    again = {c for c in ResourceClass if _digest_of(c, before) != _digest_of(c, after)}
+    assert again == {ResourceClass.RECONSTRUCT, ResourceClass.DELIVER}
+    copies = spec(redo={"train": 1}, **chained)
+    assert _digest_of(ResourceClass.PREPARE, before) != _digest_of(ResourceClass.PREPARE, copies)
+
+
+def _digest_of(resource_class: ResourceClass, wanted: ReconstructionJobSpec) -> str:
+    return class_digest(resource_class, stage_digests(wanted), graph_of(wanted))
 
 
 def test_settings_are_what_differs_from_the_defaults():

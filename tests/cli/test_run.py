@@ -139,6 +139,7 @@ def test_a_job_takes_the_poses_of_one_that_was_run_before(
     assert (tmp_path / "out" / "child" / "model.glb").exists()
     (tmp_path / "out" / "statue").rename(tmp_path / "elsewhere")
     assert run_child(tmp_path, f"statue={tmp_path / 'elsewhere'}") is ExitCode.DONE
+    assert run_child(tmp_path) is ExitCode.DONE, "what was copied is enough"
 
 
 def test_a_job_that_ends_after_its_poses_delivers_them(

@@ -64,6 +64,15 @@ def test_another_photo_in_the_source_runs_ingest_again(bench: Bench) -> None:
     assert bench.runs() == ["ingest", "poses"]
 
 
+def test_photos_that_were_prepared_stay_when_their_source_is_out_of_reach(bench: Bench) -> None:
+    bench.run("ingest", "poses")
+    bench.runs()
+    bench.photos.rename(bench.photos.with_name("unplugged"))
+    outcome = bench.run("ingest", "poses", spec=a_spec(poses={"minRegisteredPercent": 90}))
+    assert outcome.failure is None
+    assert bench.runs() == ["poses"]
+
+
 def test_a_stage_that_comes_to_the_same_result_spares_those_after_it(bench: Bench) -> None:
     bench.run("ingest", "poses")
     bench.runs()

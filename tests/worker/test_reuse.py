@@ -71,18 +71,42 @@ def test_what_the_other_job_has_is_copied_and_the_rest_is_made(pair: Pair, reuse
     assert pair.run(reuse) == []
 
 
-def test_another_result_of_the_other_job_is_taken_over_when_the_job_runs_again(pair: Pair) -> None:
+def test_another_result_of_the_other_job_is_taken_over_when_it_is_asked_for(pair: Pair) -> None:
     pair.run("Poses")
     pair.base.run("ingest", "poses", spec=a_spec(poses={"minRegisteredPercent": 90}))
-    assert pair.run("Poses") == ["train", "mesh"]
+    assert pair.run("Poses") == [], "what was copied stays"
+    assert pair.run("Poses", redo={"poses": 1}) == ["train", "mesh"]
     settings = json.loads((pair.child.workspace / "poses" / "out.json").read_text())[0]
     assert settings == {"poses": {"minRegisteredPercent": 90}}
 
 
-def test_the_other_job_is_not_needed_for_what_comes_after(pair: Pair) -> None:
-    pair.run("Poses", "ingest", "poses")
-    pair.child.photos = pair.base.workspace / "gone"
-    assert pair.run("Poses", "train") == ["train"]
+@pytest.mark.parametrize("reuse", ["Photos", "Poses", "Training"])
+def test_the_other_job_is_not_needed_for_what_comes_after(pair: Pair, reuse: str) -> None:
+    pair.run(reuse)
+    for gone in (pair.base.workspace / "gone", None):
+        pair.child.photos = gone
+        assert pair.run(reuse, redo={"mesh": len(str(gone))}) == ["mesh"]
+        assert pair.outcome.failure is None
+
+
+def test_a_copy_that_was_damaged_says_what_to_do_where_the_other_job_is_gone(pair: Pair) -> None:
+    pair.run("Training")
+    (pair.child.workspace / "train" / "out.json").unlink()
+    pair.child.photos = None
+    pair.run("Training")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "DependencyNotReady"
+    assert (pair.child.workspace / "stages" / "train.json").exists(), "nothing of the copy is thrown away"
+
+
+def test_a_field_that_was_trained_with_other_poses_than_were_copied_is_not_taken(pair: Pair) -> None:
+    pair.run("Training", "ingest", "poses")
+    pair.base.run("ingest", "poses", "train", spec=a_spec(poses={"minRegisteredPercent": 90}, training={"steps": 7}))
+    pair.run("Training")
+    assert pair.outcome.failure is not None and pair.outcome.failure.code == "DependencyNotReady"
+    assert "job 'base' has changed stage poses since it was copied" in pair.outcome.failure.message
+    assert pair.outcome.failure.suggestion == "Copy it again: raise spec.redo.poses."
+    assert pair.run("Training", redo={"poses": 1}) == ["mesh"]
+    assert pair.outcome.failure is None
 
 
 def test_a_result_that_is_not_there_yet_is_waited_for(pair: Pair) -> None:

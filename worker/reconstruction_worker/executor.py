@@ -151,14 +151,14 @@ def log_of(workspace: Path, stage: StageName | str) -> Path:
 def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
     """The record of a stage whose files are true for the run's spec, and whether they were there before."""
     inputs = _digests_of_inputs(run.workspace, stage)
-    source = _identity_of_source(run, stage)
-    key = record_key(stage, run.spec, inputs, source)
     record = read_record(run.workspace, stage.name)
-    if record and record.key == key and damaged_output(run.workspace, record, every_byte=run.verify) is None:
+    if record and _still_holds(run, stage, record, inputs):
         return record, True
     if not run.may_work():
         raise Stopped
 
+    source = _identity_of_source(run, stage)
+    key = record_key(stage, run.spec, inputs, source)
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
@@ -189,15 +189,28 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
     return record, False
 
 
+def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[str, str]) -> bool:
+    """Whether a stage's files are true for the run's spec. What was copied from another job stays, whatever becomes of
+    that job, and so do photos that were prepared before their source went out of reach."""
+    if stage.name in reused_stages(run.spec):
+        source = record.source
+    elif stage.name is StageName.INGEST and run.source is not None:
+        source = identity(run.source) or record.source
+    else:
+        source = None
+    fits = record.key == record_key(stage, run.spec, inputs, source)
+    return fits and damaged_output(run.workspace, record, every_byte=run.verify) is None
+
+
 def _identity_of_source(run: Run, stage: Stage) -> str | None:
-    """What the stage's result depends on outside the workspace."""
-    if run.source is None:
-        return None
+    """What a stage depends on outside the workspace. Raises DependencyNotReady and CheckpointIncompatible."""
     job = run.spec.source.job_ref
     if job is not None:
         reused = stage.name in reused_stages(run.spec)
         return reusable_record(run.source, stage.name, job.name).outputs_digest if reused else None
-    return identity(run.source) if stage.name is StageName.INGEST else None
+    if stage.name is not StageName.INGEST or run.source is None:
+        return None
+    return identity(run.source)
 
 
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:

@@ -30,6 +30,7 @@ def run(context: StageContext) -> StageOutput:
     other = context.spec.source.job_ref.name
     record = reusable_record(context.source, context.name, other)
     _check_engine(context, other)
+    _check_inputs(context, record, other)
     empty_folder(context.folder)
     total, copied = sum(output.size for output in record.outputs) or 1, 0
 
@@ -50,9 +51,9 @@ def run(context: StageContext) -> StageOutput:
     return StageOutput(f"{made}{_FROM}{other})", record.metrics)
 
 
-def reusable_record(workspace: Path, stage: StageName, other: str) -> StageRecord:
-    """What the other job says of its result. Raises DependencyNotReady or CheckpointIncompatible."""
-    record = read_record(workspace, stage)
+def reusable_record(workspace: Path | None, stage: StageName, other: str) -> StageRecord:
+    """What the other job, in its workspace, says of its result. Raises DependencyNotReady or CheckpointIncompatible."""
+    record = read_record(workspace, stage) if workspace is not None else None
     if record is None:
         raise ReconstructionError(
             "DependencyNotReady", f"spec.source.jobRef: job '{other}' has no result of stage {stage} now."
@@ -102,6 +103,19 @@ def _check_engine(context: StageContext, other: str) -> None:
             f"spec.engine: job '{other}' has trained {engine!r}, which {context.spec.engine!r} can't read.",
             suggestion="Create a job with the same engine, or with source.jobRef.reuse: Poses.",
         )
+
+
+def _check_inputs(context: StageContext, record: StageRecord, other: str) -> None:
+    """What was copied before and what is copied now must be of one piece: a field is of no use with other poses."""
+    for need, made_from in record.inputs.items():
+        copied = read_record(context.workspace, StageName(need))
+        if copied is not None and copied.outputs_digest != made_from:
+            raise ReconstructionError(
+                "DependencyNotReady",
+                f"spec.source.jobRef: job '{other}' has changed stage {need} since it was copied, and stage "
+                f"{context.name} was made from what is there now.",
+                suggestion=f"Copy it again: raise spec.redo.{need}.",
+            )
 
 
 def _changed(stage: StageName, other: str) -> ReconstructionError:

@@ -40,7 +40,7 @@ def pod_spec(
 ) -> dict[str, Any]:  # fmt: skip
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
     hardware = _hardware(spec, run.resource_class, profile)
-    source = source_claim if reads_source(spec, run.resource_class) else None
+    source = source_claim if reads_source(run.resource_class) else None
     image = next(engine.image for engine in profile.engines if engine.name == spec.engine)
     document: dict[str, Any] = {
         "restartPolicy": "Never",
@@ -103,7 +103,7 @@ def _container(
         "terminationMessagePath": TERMINATION_LOG,
         "volumeMounts": _mounts(profile, source, progress_url),
     }
-    if spec.source.secret_name and reads_source(spec, run.resource_class):
+    if spec.source.secret_name and reads_source(run.resource_class):
         document["envFrom"] = [{"secretRef": {"name": spec.source.secret_name}}]
     return document
 

@@ -32,7 +32,7 @@ class Dependency:
 def dependency(observed: Observed, resource_class: ResourceClass) -> Dependency:
     """For pods of a class that are to be started now."""
     spec = observed.job.spec
-    if spec is None or spec.source.job_ref is None or not reads_source(spec, resource_class):
+    if spec is None or spec.source.job_ref is None or not reads_source(resource_class):
         return Dependency()
     reference, other, namespace = spec.source.job_ref, observed.other, observed.job.key.namespace
     if observed.circle:

@@ -28,7 +28,7 @@ def needs_of(spec: ReconstructionJobSpec) -> tuple[Need, ...]:
     return tuple(
         Need(
             resource_class=resource_class,
-            digest=class_digest(resource_class, digests),
+            digest=class_digest(resource_class, digests, graph),
             stages={stage.name: digests[stage.name] for stage in stages_of(resource_class, graph)},
         )
         for resource_class in ResourceClass

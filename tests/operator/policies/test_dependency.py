@@ -13,7 +13,6 @@ from reconstruction_operator.plan import CreateJob
 from ..builders import (
     NOW,
     PREPARE,
-    RECONSTRUCT,
     actions,
     condition,
     ended,
@@ -113,13 +112,17 @@ def test_once_the_results_are_copied_the_other_job_may_go() -> None:
     assert "source" not in volumes(plan)
 
 
-def test_a_training_that_is_taken_over_is_mounted_where_it_is_copied() -> None:
-    done = other_job(done=frozenset({"ingest", "poses", "train"}))
-    seen = started(RECONSTRUCT, builds_on("Training"), other=done)
-    spec = builds_on("Training")
+def test_a_training_is_taken_over_by_the_pod_that_prepares_and_the_others_need_nothing_of_the_other_job() -> None:
+    spec, done = builds_on("Training"), other_job(done=frozenset({"ingest", "poses", "train"}))
+    seen = started(PREPARE, spec, other=done)
     _, plan = settled(observed(spec, other=done))
     assert "source" in volumes(plan)
-    assert seen.job.status.runs[1].job_name
+    run = seen.job.status.runs[0]
+    seen = with_pod(seen, ended(run, 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW)
+    after, plan = settled(replace(seen, other=None))
+    assert condition(after.job.status, "Accepted")[0] == "True"
+    assert condition(after.job.status, "Trained")[0] == "True"
+    assert "source" not in volumes(plan)
 
 
 def test_a_pod_that_runs_is_left_alone_whatever_becomes_of_the_other_job() -> None:
