@@ -154,8 +154,9 @@ class Training(ApiModel):
     keep_checkpoints: int = Field(default=2, ge=1, le=100)
     """How many of the latest checkpoints stay in the workspace, beside the one that shows the held-out views best."""
     result_precision: Precision = Precision.FULL
-    """`Half` leaves of a finished training only what the later stages need, in half precision: one file of about a
-    fifth of a checkpoint's size. The checkpoints are removed; after a change back to `Full` it is trained anew."""
+    """`Half` leaves of a training that has ended only what the later stages need, in half precision: one file of about
+    a fifth of a checkpoint's size; the checkpoints are removed. It is looked at when training ends: a change afterwards
+    does nothing before it is trained anew (`redo.train`)."""
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of every random choice in training."""
 

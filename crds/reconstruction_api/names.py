@@ -34,6 +34,7 @@ ENV_JOB: Final = "RECONSTRUCTION_JOB"  # JSON of reconstruction_api.worker.Worke
 ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
 ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
 ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the claim mounted at WORKSPACE_PATH
+ENV_SECRET_PREFIX: Final = "SOURCE_SECRET_"  # before each key of the secret that spec.source.secretName names
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"
 TERMINATION_LOG: Final = "/dev/termination-log"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
@@ -27,6 +27,28 @@ class ClaimSource(ApiModel):
     """Name of the claim. It is mounted read-only."""
     path: RelativePath = ""
     """Folder or archive on the volume, relative to its root; empty is the root."""
+
+
+CREDENTIALS: Final = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "GOOGLE_CREDENTIALS_JSON",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "AZURE_STORAGE_ACCOUNT_NAME",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_TOKEN",
+        "AZURE_STORAGE_TENANT_ID",
+        "AZURE_STORAGE_CLIENT_ID",
+        "AZURE_STORAGE_CLIENT_SECRET",
+    }
+)
+"""Keys of the secret of `Source.secret_name` that mean something."""
 
 
 class Reuse(StrEnum):
@@ -78,10 +100,10 @@ class Source(ApiModel):
     """Address of a folder (`s3://bucket/photos/`), of an archive (zip, tar) or of a video (mp4, mov, webm); `s3://`,
     `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it."""
     secret_name: DNSSubdomain | None = None
-    """Secret in the job's namespace; its keys become environment variables of the pods that read the photos:
-    `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key
-    file); `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
-    `AZURE_STORAGE_CONNECTION_STRING`."""
+    """Secret in the job's namespace with credentials for the pods that read the photos: `AWS_ACCESS_KEY_ID`,
+    `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key file);
+    `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
+    `AZURE_STORAGE_CONNECTION_STRING`. Other keys do nothing."""
     sha256: str | None = Field(default=None, min_length=64, max_length=64, pattern="^[0-9a-f]+$")
     """Checksum of the archive or video at `uri`, in hexadecimal; the job fails with ChecksumMismatch when it differs.
     Files of a folder are checked against a `SHA256SUMS` beside them, where there is one."""

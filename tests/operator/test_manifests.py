@@ -122,7 +122,7 @@ def test_only_the_pods_that_take_the_photos_in_see_them() -> None:
 
 def test_only_the_pods_that_take_the_photos_in_get_their_credentials() -> None:
     spec = spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"})
-    assert container(child(spec))["envFrom"] == [{"secretRef": {"name": "captures-read"}}]
+    assert container(child(spec))["envFrom"] == [{"prefix": "SOURCE_SECRET_", "secretRef": {"name": "captures-read"}}]
     assert "envFrom" not in container(child(spec, RECONSTRUCT))
 
 

@@ -231,6 +231,34 @@ def test_an_engine_whose_licence_the_profile_does_not_accept_is_not_run(
     assert a_pod.run(ResourceClass.PREPARE, accepted_licenses=["Apache-2.0"])[0] == ExitCode.DONE
 
 
+TELLS_ITS_ENVIRONMENT = """
+import json, os
+from reconstruction_worker.stage import StageOutput
+
+def run(context):
+    (context.folder / "environment.json").write_text(json.dumps(dict(os.environ)))
+    return StageOutput("told")
+"""
+
+
+def test_of_the_secrets_keys_credentials_reach_the_stage_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key could say where Python and the dynamic linker look for code, or what the profile allows."""
+    secret = {"AWS_ACCESS_KEY_ID": "id", "AWS_ENDPOINT_URL": "https://mine", "PYTHONPATH": "/evil"}
+    secret |= {"LD_PRELOAD": "evil.so", "RECONSTRUCTION_MAX_FILES": "1000000"}
+    for key, value in secret.items():
+        monkeypatch.setenv(f"SOURCE_SECRET_{key}", value)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://the-profiles")
+    a_pod = Pod(tmp_path, monkeypatch, ingest=TELLS_ITS_ENVIRONMENT, poses=TELLS_ITS_ENVIRONMENT)
+    a_pod.run(ResourceClass.PREPARE)
+    seen = json.loads((a_pod.workspace / "ingest" / "environment.json").read_text())
+    assert (seen["AWS_ACCESS_KEY_ID"], seen["AWS_ENDPOINT_URL"]) == ("id", "https://the-profiles")
+    assert "/evil" not in seen["PYTHONPATH"] and not {"LD_PRELOAD", "RECONSTRUCTION_MAX_FILES"} & set(seen)
+    assert not any(name.startswith("SOURCE_SECRET_") for name in seen)
+
+
 def test_the_profiles_limits_reach_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tells = """
 from reconstruction_worker.stage import StageOutput

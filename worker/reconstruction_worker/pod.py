@@ -29,6 +29,7 @@ from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered
 from .checkpoints import checkpoints_in
+from .credentials import take_credentials
 from .engines.licences import check_licence
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = _options(arguments)
     log = JsonLog(sys.stdout)
     stop = StopRequest()
+    take_credentials(os.environ)
     with stop.on_signals():
         report, status = _report(options, os.environ, log, stop)
         try:

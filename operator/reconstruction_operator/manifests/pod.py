@@ -11,6 +11,7 @@ from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.names import (
     ENV_JOB,
     ENV_PROGRESS_URL,
+    ENV_SECRET_PREFIX,
     ENV_TOKEN_FILE,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
@@ -104,7 +105,8 @@ def _container(
         "volumeMounts": _mounts(profile, source, progress_url),
     }
     if spec.source.secret_name and reads_source(run.resource_class):
-        document["envFrom"] = [{"secretRef": {"name": spec.source.secret_name}}]
+        # The worker takes credentials from these and nothing else: no key may replace what the environment says.
+        document["envFrom"] = [{"prefix": ENV_SECRET_PREFIX, "secretRef": {"name": spec.source.secret_name}}]
     return document
 
 
