@@ -64,7 +64,7 @@ class OperatorProcess:
         if self.process is None:
             return 0
         signal(self.process)
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=120)
         self.process = None
         return status
 

@@ -65,9 +65,9 @@ class Rest:
             path = f"{DEFINITIONS}/{file.stem}.{names.GROUP}"
             applied = self.apply(path, file.read_text(encoding="utf-8"))
             assert applied.status in (200, 201), applied.message
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 180
             while not self._is_served(path, file.stem):
-                assert time.monotonic() < deadline, f"{file.stem} is not served after 30 s"
+                assert time.monotonic() < deadline, f"{file.stem} is not served after 180 s"
                 time.sleep(0.05)
 
     def _is_served(self, path: str, plural: str) -> bool:

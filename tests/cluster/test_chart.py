@@ -111,7 +111,14 @@ def test_the_operator_may_do_nothing_else(release: Kubectl, verb: str, resource:
 def test_the_operator_pod_is_admitted_by_the_restricted_standard(release: Kubectl) -> None:
     release("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     release("rollout", "restart", f"deployment/{RELEASE}")
-    release("wait", "--for=jsonpath={.status.updatedReplicas}=1", f"deployment/{RELEASE}", "--timeout=30s")
+
+    def is_rolled_out() -> bool:
+        deployment = release.get(f"deployment/{RELEASE}") or {}
+        status = deployment["status"]
+        current = status.get("observedGeneration") == deployment["metadata"]["generation"]
+        return current and status.get("updatedReplicas") == 1
+
+    assert eventually(is_rolled_out, seconds=180)
 
 
 def test_a_namespaces_editor_may_run_jobs_but_not_change_profiles(release: Kubectl) -> None:

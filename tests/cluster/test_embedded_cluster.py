@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("kubernetes_tools")
 def test_an_api_server_accepts_objects_and_controllers_react_to_them(kubeconfig: Path) -> None:
     kubectl = Kubectl(kubeconfig, "reacts")
     kubectl("create", "namespace", "reacts")
-    kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=20s")
+    kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=180s")
 
 
 @pytest.mark.cluster
@@ -81,7 +81,7 @@ def test_a_restricted_pod_keeps_files_on_a_claim_and_reaches_the_api_server(
     )
     pod = restricted_pod("writer", python_image, ["python3", "-c", program], claims={"files": "/files"})
     kubectl.apply(pod)
-    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/writer", "--timeout=60s")
+    kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/writer", "--timeout=180s")
     assert kubectl("logs", "writer").strip() == "kept"
 
 
@@ -95,6 +95,6 @@ def test_a_second_node_is_refused_while_one_runs(node_cluster: Cluster) -> None:
 def test_a_program_can_be_run_in_a_pod(node_kubeconfig: Path, python_image: str) -> None:
     kubectl = Kubectl(node_kubeconfig)
     kubectl.apply(restricted_pod("sleeper", python_image, ["python3", "-c", "import signal; signal.pause()"]))
-    kubectl("wait", "--for=condition=Ready", "pod/sleeper", "--timeout=60s")
+    kubectl("wait", "--for=condition=Ready", "pod/sleeper", "--timeout=180s")
     assert kubectl("exec", "sleeper", "--", "id", "-u").strip() == "65532"
     kubectl("delete", "pod/sleeper", "--grace-period=0", "--force")

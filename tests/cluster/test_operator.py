@@ -65,7 +65,7 @@ def outcomes(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
     async def run_all() -> dict[str, BaseException | None]:
         log = tmp_path_factory.mktemp("operator") / "log"
-        flags = {"lost_pod_seconds": "20"}
+        flags = {"lost_pod_seconds": "60"}
         async with workbench(kubeconfig, log, **flags) as work, kubelet_for(kubeconfig) as kubelet:
             await work.create_profile()
             cases = [Case(work, f"job-{number}", kubelet) for number, _ in enumerate(SCENARIOS)]
@@ -94,7 +94,13 @@ async def a_job_runs_its_three_classes_one_after_the_other_and_succeeds(case: Ca
 @scenario
 async def a_job_builds_on_the_poses_of_another_as_soon_as_it_has_them(case: Case) -> None:
     base = Case(case.work, f"{case.name}-base", case.kubelet)
-    base.pods_end(lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job))
+
+    def ends(job: WorkerJob) -> Ending:
+        if job.spec.pause_after is not None:
+            return paused_after(job, "ingest")
+        return RUNS_ON if job.resource_class == "reconstruct" else well(job)
+
+    base.pods_end(ends)
     await case.create(source={"jobRef": {"name": base.name}})
     job = await case.until("Accepted", "False", "SourceNotFound")
     assert f"job '{base.name}' does not exist" in conditions(job)["Accepted"]["message"]
@@ -103,7 +109,7 @@ async def a_job_builds_on_the_poses_of_another_as_soon_as_it_has_them(case: Case
     assert case.classes() == []
     await base.change(pauseAfter=None)
     await case.until("Succeeded")
-    assert base.classes() == ["prepare", "reconstruct"], "it still trains"
+    assert base.classes() == ["prepare", "prepare", "reconstruct"], "it still trains"
     prepare = next(c for c in await case.children() if "-prep-" in c["metadata"]["name"])
     volumes = [each.get("persistentVolumeClaim") for each in prepare["spec"]["template"]["spec"]["volumes"]]
     assert {"claimName": f"{base.name}-workspace", "readOnly": True} in volumes
@@ -215,7 +221,7 @@ async def a_cancelled_job_leaves_neither_pods_nor_files(case: Case) -> None:
 
 @scenario
 async def an_ended_job_loses_its_workspace_first_and_then_goes_itself(case: Case) -> None:
-    await case.create(retention={"workspaceSeconds": 1, "jobSeconds": 10})
+    await case.create(retention={"workspaceSeconds": 1, "jobSeconds": 3600})
 
     async def without_workspace() -> bool:
         claims = await case.children("/api/v1/.../persistentvolumeclaims")
@@ -224,6 +230,7 @@ async def an_ended_job_loses_its_workspace_first_and_then_goes_itself(case: Case
     job = await case.until("Succeeded")
     assert job["status"]["retention"]["jobExpiryTime"] > job["status"]["completionTime"]
     await eventually(without_workspace, "no claim")
+    await case.change(retention={"workspaceSeconds": 1, "jobSeconds": 1})
 
     async def gone() -> bool:
         jobs = await case.work.listed("/apis/reconstruction.dev/v1alpha1/.../reconstructionjobs")

@@ -17,7 +17,7 @@ from .runs import Document, DrivenRun
 
 SMALL: Document = {
     "images": {"maxSidePixels": 200},
-    "training": {"steps": 160, "checkpointEverySteps": 40, "raysPerStep": 1024},
+    "training": {"steps": 160, "checkpointEverySteps": 40, "raysPerStep": 1024, "device": "CPU"},
     "mesh": {"targetFaces": 10000, "textureSize": 512},
     "exports": [{"format": "GLB"}],
     # 160 steps with half of the rays, instead of 800: clearly the object, not yet sharp

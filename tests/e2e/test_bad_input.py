@@ -25,7 +25,7 @@ from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
 from reconstruction_api.errors import CATALOGUE
 
-pytestmark = [pytest.mark.slow, pytest.mark.node, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.node, pytest.mark.timeout(2400)]
 
 NAMESPACE = "bad-input"
 SIDE = 240
@@ -105,7 +105,7 @@ def failure_of(kubectl: Kubectl) -> Callable[[str], dict[str, Any]]:
         def status() -> dict[str, Any]:
             return (kubectl.get(f"recon/{name}") or {}).get("status", {})
 
-        assert eventually(lambda: "failure" in status(), seconds=300, interval=1), status()
+        assert eventually(lambda: "failure" in status(), seconds=600, interval=1), status()
         return status()
 
     return get
@@ -128,7 +128,7 @@ def test_a_mistake_in_the_photos_ends_the_job_with_a_code_and_is_not_retried(
 
 def test_an_unknown_engine_is_refused_before_any_pod_starts(kubectl: Kubectl) -> None:
     kubectl.apply(job("unknown-engine", "one", engine="nerfakto"))
-    kubectl("wait", "--for=jsonpath={.status.failure.code}=EngineUnavailable", "recon/unknown-engine", "--timeout=30s")
+    kubectl("wait", "--for=jsonpath={.status.failure.code}=EngineUnavailable", "recon/unknown-engine", "--timeout=180s")
     assert not (kubectl.get("jobs", "--selector=reconstruction.dev/job=unknown-engine") or {}).get("items")
 
 

@@ -85,4 +85,5 @@ def test_pods_interrupted_at_random_moments_make_what_one_that_ran_through_makes
 
     assert results(interrupted) == results(through), f"seed {SEED}"
     trained = (interrupted.workspace / "log").read_text().split().count("train")
-    assert trained <= STEPS + signals.count(signal.SIGKILL), f"more than a step lost to a kill, seed {SEED}"
+    # SIGTERM too ends a stage at once that has not yet asked for the first time whether to stop.
+    assert trained <= STEPS + len(signals), f"more than a step lost to an interruption, seed {SEED}"

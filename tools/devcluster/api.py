@@ -45,7 +45,7 @@ class Api:
             if error.code != 409:
                 raise
 
-    def wait(self, what: str, condition: Callable[[Api], bool], log: Path, timeout: float = 60) -> None:
+    def wait(self, what: str, condition: Callable[[Api], bool], log: Path, timeout: float = 180) -> None:
         """Return once `condition` holds; requests that fail on the way count as not yet.
 
         Raises DevclusterError with `what` and the end of the log of the program that is to blame.

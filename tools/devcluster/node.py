@@ -86,7 +86,7 @@ def socket(root: Path) -> Path:
 def load(root: Path, archive: Path) -> None:
     """Make the images of a docker or OCI archive available to pods."""
     client = ["ctr", "-a", str(socket(root))]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not succeeds(*client, "version"):
         if time.monotonic() > deadline:
             raise DevclusterError(f"containerd did not answer; see {root}/containerd.log")

@@ -73,7 +73,7 @@ def gallery(node_kubeconfig: Path, python_image: str, tmp_path_factory: pytest.T
         )
         museum.send("POST", f"/api/v1/namespaces/{museum.name}/pods", pod)
         writer = f"/api/v1/namespaces/{museum.name}/pods/writer"
-        assert eventually(lambda: museum.send("GET", writer)["status"]["phase"] == "Succeeded", seconds=90)
+        assert eventually(lambda: museum.send("GET", writer)["status"]["phase"] == "Succeeded", seconds=180)
         museum.write_status(
             artifacts=[delivered(name) for name in FILES],
             profile=profile(python_image),

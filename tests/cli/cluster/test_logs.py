@@ -106,7 +106,7 @@ def test_logs_of_one_class_of_stages_raw_and_cut(recon: Recon, gallery: Museum, 
     worker(gallery, "second", "reconstruct", python_image, lines)
     pods = f"/api/v1/namespaces/{gallery.name}/pods"
     assert eventually(
-        lambda: all(pod["status"]["phase"] == "Succeeded" for pod in gallery.send("GET", pods)["items"]), seconds=60
+        lambda: all(pod["status"]["phase"] == "Succeeded" for pod in gallery.send("GET", pods)["items"]), seconds=180
     )
     assert recon("logs", "statue").out.count("──") == 4
     assert recon("logs", "statue", "--stage-class", "reconstruct", "--raw").out.splitlines() == lines

@@ -32,7 +32,7 @@ class Kubelet:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(120)
 
     async def _run(self) -> None:
         configuration = await load_configuration(self._kubeconfig)
@@ -46,7 +46,7 @@ class Kubelet:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(30)
+        self._thread.join(120)
         self._loop.close()
 
 

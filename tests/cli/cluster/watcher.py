@@ -33,7 +33,7 @@ class Watcher:
         self.process.kill()
         self.process.wait()
 
-    def until(self, words: str, seconds: float = 30) -> str:
+    def until(self, words: str, seconds: float = 180) -> str:
         """The next line with these words."""
         deadline = time.monotonic() + seconds
         while True:
@@ -47,7 +47,7 @@ class Watcher:
 
     def end(self) -> int:
         """The exit status; all lines have been read."""
-        status = self.process.wait(30)
+        status = self.process.wait(180)
         self._reader.join(5)
         while not self._queue.empty():
             self.lines.append(self._queue.get())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from .base import OPERATOR_IMAGE, TAG, WORKER_IMAGE, Target, Tasks, development_
 
 SERVICE_IP: Final = "10.0.0.80"
 SERVICE_PORT: Final = 8080
+RESTART_SECONDS: Final = 120
+"""Within which kubelet starts an operator again that was killed several times; it waits a little longer each time."""
 
 
 class Embedded(Target):
@@ -75,9 +78,14 @@ class Embedded(Target):
 
     def kill_operator(self) -> None:
         """The process is visible from the node, which is this machine: a true SIGKILL, and the same pod restarts it."""
+        deadline = time.monotonic() + RESTART_SECONDS
+        while not (operators := self._operators()):
+            if time.monotonic() > deadline:
+                raise DevclusterError("the operator's process was not found on the node")
+            time.sleep(0.5)
+        processes.kill(operators)
+
+    def _operators(self) -> list[int]:
         shims = processes.with_argument("containerd-shim-runc-v2", str(self.cluster.root / "containerd.sock"))
         below = {pid for shim in shims for pid in processes.descendants(shim)}
-        operators = [pid for pid in below if "reconstruction_operator" in processes.arguments(pid)]
-        if not operators:
-            raise DevclusterError("the operator's process was not found on the node")
-        processes.kill(operators)
+        return [pid for pid in below if "reconstruction_operator" in processes.arguments(pid)]
