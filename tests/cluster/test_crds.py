@@ -322,7 +322,9 @@ def with_change(spec: dict[str, Any], path: str, value: Any) -> None:
 
 
 @given(st.sampled_from([SOURCE, CLAIM, JOB_REF]), st.lists(changes, max_size=3))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_the_api_server_and_recon_validate_agree(rest: Rest, source: dict[str, Any], changes: list[tuple[str, Any]]):
     spec = {"source": copy.deepcopy(source)}
     for path, value in changes:

@@ -116,6 +116,8 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
     namespaces = ["system", "museum", "storage"]
     kubectl.apply(*[{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": made.namespace(name)}}
                     for name in namespaces])  # fmt: skip
+    for name in namespaces:  # without the account pods are refused
+        made.inside(name)("wait", "--for=create", "serviceaccount/default", "--timeout=180s")
     deployment = next(each for each in rendered(kubectl, made.namespace("system"), {}) if each["kind"] == "Deployment")
     made.add("system", "operator", deployment["spec"]["template"]["metadata"]["labels"], 8080, 9999)
     made.add("museum", "worker", {LABEL_JOB: "statue"}, 7000)

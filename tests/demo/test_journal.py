@@ -16,7 +16,7 @@ def test_a_step_says_when_it_begins_and_how_long_it_took() -> None:
 
 
 def test_parallel_steps_run_side_by_side() -> None:
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=60)
     Journal(io.StringIO()).in_parallel({"one": meeting.wait, "two": meeting.wait})
 
 
@@ -30,7 +30,7 @@ def test_a_failing_step_ends_the_programs_of_the_others() -> None:
         statuses.append(process.wait())
 
     def failing() -> None:
-        assert started.wait(10)
+        assert started.wait(60)
         raise ValueError("broken")
 
     stream = io.StringIO()

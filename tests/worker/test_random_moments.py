@@ -78,7 +78,7 @@ def test_pods_interrupted_at_random_moments_make_what_one_that_ran_through_makes
         except subprocess.TimeoutExpired:
             signals.append(moments.choice([signal.SIGTERM, signal.SIGKILL]))
             pod.send_signal(signals[-1])
-            status = pod.wait(10)
+            status = pod.wait(60)
             expected = {signal.SIGTERM: (ExitCode.RESUMABLE_STOP, ExitCode.DONE, -15), signal.SIGKILL: (-9,)}
             assert status in expected[signals[-1]], f"seed {SEED}"
     assert start_pod(interrupted, tmp_path).wait(60) == ExitCode.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.rest import GROUP, Rest
+from tests.cluster.waiting import eventually
 
 CRDS = sorted((Path(__file__).parents[3] / "crds").glob("*.yaml"))
 JOB = """apiVersion: reconstruction.dev/v1alpha1
@@ -107,6 +109,11 @@ def museum_on(rest: Rest, kubeconfig: Path, folder: Path, enforce: str = "privil
     labels = {"pod-security.kubernetes.io/enforce": enforce}
     museum.send("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
     try:
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        if not os.environ.get(
+            "KUBEBUILDER_ASSETS"
+        ):  # without the account, which comes a moment later, pods are refused
+            assert eventually(lambda: rest.send("GET", account).status == 200)
         yield museum
     finally:
         museum.send("DELETE", f"/api/v1/namespaces/{name}")

@@ -188,7 +188,9 @@ GOOD = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_whatever_bytes_an_archive_has_it_is_unpacked_inside_or_refused_with_a_code(
     tmp_path: Path, data: st.DataObject
@@ -206,7 +208,9 @@ def test_whatever_bytes_an_archive_has_it_is_unpacked_inside_or_refused_with_a_c
     assert written <= {"archive", "inner"}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     names=st.lists(st.text(st.sampled_from("ab./\\: é"), min_size=1, max_size=8), min_size=1, max_size=4, unique=True)
 )
