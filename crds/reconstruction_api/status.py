@@ -122,6 +122,17 @@ class JobProgress(ApiModel):
     """When the worker last reported."""
 
 
+class PodTime(ApiModel):
+    """When the container of a pod ran."""
+
+    uid: str
+    """The pod's metadata.uid."""
+    started: Timestamp
+    """When it began."""
+    ended: Timestamp | None = None
+    """When it ended; none while it runs."""
+
+
 class ClassRun(ApiModel):
     """What the operator knows of the child Jobs of one resource class."""
 
@@ -144,7 +155,9 @@ class ClassRun(ApiModel):
     retry_after: Timestamp | None = None
     """The next attempt does not start before this time."""
     seconds: int = 0
-    """Running time of the attempts that have ended, for spec.activeDeadlineSeconds."""
+    """Running time for spec.activeDeadlineSeconds, without that of the pods below."""
+    pods: list[PodTime] = Field(default_factory=list[PodTime])
+    """Pods of the current attempt."""
     trouble: str = ""
     """Why the last attempt ended early, for people."""
 

@@ -75,6 +75,8 @@ def _status(
     observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
 ) -> ReconstructionJobStatus:
     before = observed.job.status
+    if observed.job.spec is None:
+        return _of_a_spec_that_can_not_be_read(observed, situation, obstacle, now)
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
     ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
@@ -99,6 +101,17 @@ def _status(
         cancellation=situation.cancellation,
         retention=kept,
         spec_digest=current_digest(observed.job),
+    )
+
+
+def _of_a_spec_that_can_not_be_read(
+    observed: Observed, situation: Situation, obstacle: Blocked | None, now: datetime
+) -> ReconstructionJobStatus:
+    """All that is known stays known: the spec may have been written for a later operator, which will be back."""
+    before = observed.job.status
+    told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
+    return before.model_copy(
+        update={"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
     )
 
 

@@ -134,6 +134,8 @@ class Pod:
     reason: str = ""
     message: str = ""
     deleting: bool = False
+    deadline_seconds: int | None = None
+    """After which the kubelet ends it, counted from its own start."""
     stop_by: datetime | None = None
     """When a pod that is being deleted is to be gone: its grace period is over."""
     node: str = ""

@@ -89,6 +89,7 @@ def pod(document: Document) -> Pod:
         reason=status.get("reason", ""),
         message=(disruption.get("message", "") if disrupted else "") or status.get("message", ""),
         deleting="deletionTimestamp" in metadata,
+        deadline_seconds=(document.get("spec") or {}).get("activeDeadlineSeconds"),
         stop_by=parse_time(metadata.get("deletionTimestamp")),
         node=(document.get("spec") or {}).get("nodeName", ""),
         disrupted=disrupted,

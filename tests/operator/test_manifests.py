@@ -207,3 +207,10 @@ def test_the_worker_is_told_what_the_profile_allows() -> None:
     order = json.loads(environment(manifest)["RECONSTRUCTION_JOB"])
     assert order["limits"] == {"maxImages": 9, "maxFileBytes": 1_000_000}
     assert order["acceptedLicenses"] == ["MIT"]
+
+
+def test_an_older_worker_finds_no_field_in_its_order_that_it_does_not_know() -> None:
+    """The image is the pinned profile's; what a later operator adds is left out while it has its default."""
+    order = json.loads(environment(child())["RECONSTRUCTION_JOB"])
+    assert set(order) == {"namespace", "name", "uid", "attempt", "resourceClass", "spec", "acceptedLicenses"}
+    assert order["spec"] == {"source": {"persistentVolumeClaim": {"claimName": "photos"}}}

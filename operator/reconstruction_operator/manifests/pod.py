@@ -125,7 +125,8 @@ def _environment(
         accepted_licenses=profile.accepted_licenses,
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
-    values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True)
+    # Without defaults: the worker's image may be older than the operator, and know no field that came later.
+    values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
     values[ENV_WORKSPACE_CLAIM] = claim_name(job.key.name)
     if progress_url:
         values[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH

@@ -34,12 +34,13 @@ class Acceptance:
 
 
 def accept(observed: Observed) -> Acceptance:
-    """The profile is pinned for a generation of the spec: editing or deleting it never changes a running job."""
+    """The profile is pinned for a generation of the spec: editing or deleting it never changes a running job, and never
+    stands in the way of one that is to be suspended."""
     job = observed.job
     if job.spec is None:
         return _refused("InvalidSpec", job.spec_error)
     pinned = job.status.profile
-    keeps = observed.profile is None or (not is_renewed(job) and was_accepted(job.status))
+    keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
     if pinned is not None and pinned.name == job.spec.profile_name and keeps:
         return _check(job.spec, pinned)
     if observed.profile is None:

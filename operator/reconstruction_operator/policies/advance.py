@@ -15,7 +15,7 @@ from ..manifests.names import child_job_name
 from ..model import JobView, Observed
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
-from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, outcome_of, running_seconds
+from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
 from .dependency import dependency
 from .failure import deadline_exceeded
@@ -23,6 +23,7 @@ from .hold import Hold, hold_of
 from .limits import deadline_seconds
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
+from .running import noted, running_seconds
 from .stages import Need, needs_of
 
 _ORDER = list(ResourceClass)
@@ -166,7 +167,9 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         if run.completed:
             continue
         outcome = outcome_of(run, spec, observed, now)
-        situation = replace(situation, current=run, outcome=outcome)
+        if not run.ended:
+            run = noted(run, observed, now)
+        situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)
         if situation.failure is not None or isinstance(outcome, Absent):
             return situation
         situation = _conclude(situation, run, outcome, spec, observed, now)
@@ -188,7 +191,9 @@ def _conclude(
         return situation
     job = observed.job
     seconds = run.seconds + round(running_seconds(run, observed, now))
-    ended = run.model_copy(update={"seconds": seconds})
+    ended = run.model_copy(update={"seconds": seconds, "pods": []})
+    if isinstance(outcome, Failed) and _was_given_more_time(situation, run, outcome, spec, observed):
+        outcome = Interrupted("spec.activeDeadlineSeconds was raised while the pod ran.", outcome.report)
     if outcome.report is not None:
         situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
     if isinstance(outcome, Completed):
@@ -213,10 +218,25 @@ def _conclude(
     return _moved(situation, following, following, Absent(), Notice(True, outcome.failure.code, text))
 
 
+def _was_given_more_time(
+    situation: Situation, run: ClassRun, outcome: Failed, spec: ReconstructionJobSpec, observed: Observed
+) -> bool:
+    """Whether a pod was ended by a deadline that is no longer the job's: a pod's own can't be raised."""
+    if outcome.failure.code != "DeadlineExceeded":
+        return False
+    limit = deadline_seconds(spec, situation.acceptance.profile)
+    given = max((pod.deadline_seconds or 0 for pod in pods_of(run, observed)), default=0)
+    return limit is None or limit - _recorded_seconds(situation) > given + 1
+
+
+def _recorded_seconds(situation: Situation) -> int:
+    wanted = {need.digest for need in situation.needs}
+    return sum(run.seconds for run in situation.runs if run.digest in wanted)
+
+
 def _spent_seconds(situation: Situation, observed: Observed, now: datetime) -> float:
     """Only running time counts: neither waiting for hardware nor suspension brings a deadline nearer."""
-    wanted = {need.digest for need in situation.needs}
-    spent = sum(run.seconds for run in situation.runs if run.digest in wanted)
+    spent = _recorded_seconds(situation)
     return spent + (running_seconds(situation.current, observed, now) if situation.current is not None else 0.0)
 
 
@@ -248,7 +268,7 @@ def _hold(
         return situation
     seconds = current.seconds + round(running_seconds(current, observed, now))
     interrupted = current.model_copy(
-        update={"interruptions": current.interruptions + 1, "seconds": seconds, "trouble": ""}
+        update={"interruptions": current.interruptions + 1, "seconds": seconds, "pods": [], "trouble": ""}
     )
     following = next_attempt(observed.job, interrupted, None)
     return replace(situation, current=following, outcome=Absent(), runs=_with(situation.runs, following), deadline=None)

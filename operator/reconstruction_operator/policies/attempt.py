@@ -110,16 +110,6 @@ def pods_of(run: ClassRun, observed: Observed) -> list[Pod]:
     return sorted(pods, key=lambda pod: (pod.created or _EPOCH, pod.name))
 
 
-def running_seconds(run: ClassRun, observed: Observed, now: datetime) -> float:
-    """For how long the containers of the current attempt have run, up to now."""
-    total = 0.0
-    for pod in pods_of(run, observed):
-        if pod.container.started is not None:
-            latest = now if pod.stop_by is None else min(now, pod.stop_by)
-            total += max(0.0, ((pod.container.ended or latest) - pod.container.started).total_seconds())
-    return total
-
-
 def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime) -> Outcome:
     for pod in reversed(pods):
         if pod.container.exit_code == 0:

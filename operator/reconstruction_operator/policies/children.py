@@ -40,7 +40,7 @@ class Blocked:
 
 def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
     """Child Jobs whose result nobody wants: of other settings, of an earlier attempt that still runs, of a job that was
-    suspended or has failed. Finished ones of the current settings stay for their logs."""
+    suspended, is no longer accepted or has failed. Finished ones of the current settings stay for their logs."""
     wanted = {(need.resource_class, need.label()) for need in situation.needs}
     deletions: list[DeleteJob] = []
     for child in observed.child_jobs:
@@ -50,6 +50,8 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
         elif not child.finished and not _is_current(child.name, situation):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
+        elif not child.finished and not situation.acceptance.accepted:
+            deletions.append(DeleteJob(child.name, child.uid, "the job is no longer accepted"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
     return tuple(deletions)

@@ -11,6 +11,8 @@ from ..model import Pod
 
 _KILLED, _TERMINATED = 137, 143
 _SIGNAL_BASE = 128
+_LOST = ("ContainerStatusUnknown", "Unknown")
+"""What kubelet and containerd say of containers that ran when the node went down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def _interruption(pod: Pod, report: PodReport | None) -> str:
     if report is not None and report.failure is not None:
         return report.failure.message
     code = pod.container.exit_code
+    if pod.container.reason in _LOST:
+        return "The node lost the container, most likely because it was restarted."
     if code is None and pod.reason != "Evicted":
         return pod.message or pod.reason or "The pod ended before its container started."
     if code in (ExitCode.RESUMABLE_STOP, _TERMINATED):

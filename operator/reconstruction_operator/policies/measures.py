@@ -108,6 +108,8 @@ def _finished(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -
     old, new = (_condition(status, ConditionType.SUCCEEDED) for status in (before, after))
     if new is None or new.status == "Unknown" or (old is not None and old.status == new.status):
         return None
+    if after.completion_time is None:  # not accepted, which may pass
+        return None
     return _outcome(new), new.reason
 
 

@@ -51,7 +51,8 @@ def event_of(status: ReconstructionJobStatus) -> str | None:
     for condition in status.conditions:
         if condition.type == ConditionType.SUCCEEDED and condition.status == "True":
             return "Succeeded"
-        if condition.type == ConditionType.SUCCEEDED and condition.status == "False":
+        # A job that is not accepted, say because the one that it builds on is not there yet, has not ended.
+        if condition.type == ConditionType.SUCCEEDED and condition.status == "False" and status.completion_time:
             return "Cancelled" if condition.reason == "Cancelled" else "Failed"
         if condition.type == ConditionType.SUSPENDED and condition.status == "True" and condition.reason == PAUSED:
             return "Paused"

@@ -5,9 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.model import ProfileView
+from reconstruction_operator.plan import CreateJob, DeleteJob
 from reconstruction_operator.policies.accept import accept, profile_spec
 
-from ..builders import PROFILE_SPEC, cluster_profile, condition, job_view, observed, settled, spec_of
+from ..builders import (
+    DELIVER,
+    NOW,
+    PROFILE_SPEC,
+    RECONSTRUCT,
+    actions,
+    changed,
+    cluster_profile,
+    condition,
+    current,
+    ended,
+    job_view,
+    observed,
+    pod_of,
+    report_of,
+    settled,
+    spec_of,
+    started,
+    with_pod,
+)
 
 
 def test_a_job_with_a_profile_that_offers_its_engine_is_accepted() -> None:
@@ -72,3 +92,40 @@ def test_a_namespaced_profile_never_mounts_folders_of_the_node() -> None:
     assert snapshot is not None
     profile = profile_spec(snapshot)
     assert profile.host_paths == [] and profile.environment == {}
+
+
+TIGHTER = cluster_profile(generation=2, limits={"maxSteps": 100})
+
+
+def test_a_running_job_can_be_suspended_whatever_became_of_its_profile() -> None:
+    seen = started(RECONSTRUCT)
+    seen, _ = settled(with_pod(seen, pod_of(current(seen))))
+    after, plan = settled(replace(changed(seen, suspend=True), profile=TIGHTER))
+    assert condition(after.job.status, "Suspended")[0] == "True"
+    assert len(actions(plan, DeleteJob)) == 1
+
+
+def test_a_job_that_is_no_longer_accepted_holds_no_hardware() -> None:
+    seen = started(RECONSTRUCT)
+    seen, _ = settled(with_pod(seen, pod_of(current(seen))))
+    after, plan = settled(replace(changed(seen, pauseAfter="Mesh"), profile=TIGHTER))
+    assert condition(after.job.status, "Accepted") == ("False", "LimitExceeded")
+    assert len(actions(plan, DeleteJob)) == 1
+    gone = replace(after, child_jobs=after.child_jobs[:-1], pods=())
+    _, plan = settled(replace(changed(gone, pauseAfter="Train"), profile=cluster_profile(generation=3)))
+    assert len(actions(plan, CreateJob)) == 1
+
+
+def test_a_spec_that_can_not_be_read_takes_nothing_from_what_is_known() -> None:
+    """After a rollback of the operator, say, to one that does not know a value; it will be back."""
+    seen = started(DELIVER)
+    done, _ = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
+    assert condition(done.job.status, "Succeeded") == ("True", "Completed")
+    unread, plan = settled(replace(done, job=replace(done.job, spec=None, spec_error="spec.engine: unknown")))
+    assert condition(unread.job.status, "Accepted") == ("False", "InvalidSpec")
+    assert actions(plan, DeleteJob) == []
+    known = {"conditions", "failure", "observed_generation"}
+    assert unread.job.status.model_dump(exclude=known) == done.job.status.model_dump(exclude=known)
+    back, plan = settled(replace(unread, job=replace(unread.job, spec=spec_of())))
+    assert (actions(plan, CreateJob), actions(plan, DeleteJob)) == ([], [])
+    assert condition(back.job.status, "Succeeded") == ("True", "Completed")

@@ -38,6 +38,8 @@ def test_a_pod_without_a_report_is_judged_by_what_kubernetes_saw(exit_code, fiel
         (143, {}),
         (137, {"disrupted": True}),
         (137, {"deleting": True}),
+        (255, {"container_reason": "Unknown"}),
+        (137, {"container_reason": "ContainerStatusUnknown"}),
         (None, {"reason": "NodeAffinity"}),
         (None, {"disrupted": True, "reason": "Evicted"}),
     ],

@@ -159,3 +159,8 @@ def test_a_job_that_fails_has_delivered_nothing_even_where_it_once_had() -> None
     assert measured(failed).finished == ("Failed", "QualityBelowThreshold")
     assert measured(failed).artifact_bytes == 0
     assert settled(failed)[0].job.status.artifacts == []
+
+
+def test_a_job_that_waits_to_be_accepted_is_not_counted_as_finished() -> None:
+    refused = observed(spec_of(engine="of-a-tenants-own-invention"))
+    assert measured(refused).finished is None

@@ -16,9 +16,11 @@ from ..builders import (
     NOW,
     PREPARE,
     actions,
+    condition,
     current,
     ended,
     failure,
+    observed,
     report_of,
     seconds,
     settled,
@@ -143,3 +145,11 @@ def test_a_job_without_receivers_has_nothing_in_status() -> None:
     seen = started(DELIVER, policy=ON)
     done, plan = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
     assert states(done) == [] and actions(plan, Notify) == []
+
+
+def test_a_job_that_waits_to_be_accepted_has_not_failed() -> None:
+    """It may have been created a moment before the job that it builds on, or before its profile."""
+    spec = spec_of(notifications=[HOOK], source={"jobRef": {"name": "base"}})
+    waiting, plan = settled(observed(spec, policy=ON))
+    assert condition(waiting.job.status, "Accepted") == ("False", "SourceNotFound")
+    assert waiting.job.status.notifications == [] and actions(plan, Notify) == []
