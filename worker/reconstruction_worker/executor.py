@@ -19,7 +19,7 @@ from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResu
 from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
-from .ingest.listing import identity
+from .ingest.listing import access_to, describe, identity
 from .process import ChildResult, StopRequest, run_in_child
 from .records import (
     CODE_VERSIONS,
@@ -197,7 +197,10 @@ def _identity_of_source(run: Run, stage: Stage) -> str | None:
     if job is not None:
         reused = stage.name in reused_stages(run.spec)
         return reusable_record(run.source, stage.name, job.name).outputs_digest if reused else None
-    return identity(run.source) if stage.name is StageName.INGEST else None
+    if stage.name is not StageName.INGEST:
+        return None
+    with access_to(describe(run.spec.source)):
+        return identity(run.source)
 
 
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from .dataset import DroppedImage
 from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, named_like_video, read_head
 from .limits import Limits
-from .listing import SourceFile
+from .listing import SourceFile, access_to
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
 
 _MASK_FOLDER = "masks"
@@ -53,7 +53,8 @@ class Arrangement:
 
 
 def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
-    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code."""
+    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code. Raises
+    SourceAccessDenied."""
     result = Arrangement()
     files = _below_common_folder(files)
     result.poses = find_pose_files([file for file in files if file.size <= limits.allowed_bytes(file.name)])
@@ -73,6 +74,9 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
             result.others.append(file.name)
         else:
             _judge(file, limits, result)
+    for file in (*masks, *depths, *(result.poses.files.values() if result.poses else ())):
+        if file.size <= limits.allowed_bytes(file.name):
+            _head(file)  # read later: here the user is told if that is forbidden
     result.masks = _by_photo(masks, {_MASK_FOLDER})
     result.depths = _by_photo(depths, _DEPTH_FOLDERS)
     return result
@@ -96,7 +100,7 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
         else:
             result.others.append(file.name)
         return
-    head = read_head(file.path)
+    head = _head(file)
     kind, form = kind_of(head, file.name)
     if kind in SUPPORTED:
         result.photos.append(file)
@@ -114,6 +118,11 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
         really = " but text" if looks_like_text(head) else ""
         message = f"{file.name} is not an image{really}, whatever its name says."
         result.dropped.append(DroppedImage(name=file.name, code="UnsupportedFormat", message=message))
+
+
+def _head(file: SourceFile) -> bytes:
+    with access_to(file.name):
+        return read_head(file.path)
 
 
 def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:

@@ -10,7 +10,7 @@ from typing import Final
 from reconstruction_api.errors import ReconstructionError
 
 from ..files import sha256_of
-from .listing import SourceFile
+from .listing import SourceFile, access_to
 
 SUMS: Final = "SHA256SUMS"
 MAX_SUMS_BYTES: Final = 16 * 10**6
@@ -35,12 +35,16 @@ def check_listed(files: Sequence[SourceFile]) -> None:
     by_name = {file.name: file for file in files}
     for sums in files:
         if PurePosixPath(sums.name).name == SUMS and sums.size <= MAX_SUMS_BYTES:
-            for expected, name in _entries(sums.path):
+            with access_to(sums.name):
+                entries = list(_entries(sums.path))
+            for expected, name in entries:
                 listed = str(PurePosixPath(sums.name).parent / name)
                 file = by_name.get(listed)
                 if file is None or not file.path.is_file():
                     raise _mismatch(f"{sums.name} lists {listed}, which is missing.", listed)
-                if sha256_of(file.path) != expected.lower():
+                with access_to(listed):
+                    found = sha256_of(file.path)
+                if found != expected.lower():
                     raise _mismatch(f"{listed} is not the file whose checksum is in {sums.name}.", listed)
 
 

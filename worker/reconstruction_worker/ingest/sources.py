@@ -14,7 +14,7 @@ from .archives import is_archive, unpack
 from .checksums import check_file, check_listed
 from .formats import is_video
 from .limits import Limits
-from .listing import SourceFile, describe, list_folder
+from .listing import SourceFile, access_to, describe, list_folder
 
 
 def gather(
@@ -45,10 +45,8 @@ def gather(
                 return _checked(fetched, limits, shown_as)
             fetched = single.path
         local = fetched
-    try:
+    with access_to(shown_as):
         return _checked(_read(local, source, scratch, limits, shown_as, report), limits, shown_as)
-    except PermissionError as error:
-        raise ReconstructionError("SourceAccessDenied", f"{shown_as} can't be read: permission denied.") from error
 
 
 def _alone(files: list[SourceFile], uri: str) -> SourceFile | None:
