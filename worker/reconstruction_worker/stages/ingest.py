@@ -202,9 +202,9 @@ def _safe(text: str) -> str:
 def _check_policies(context: StageContext, arrangement: Arrangement) -> None:
     """Raises SourceNotFound or DepthInvalid where the job wants companions of the photos that are not there."""
     images = context.spec.images
-    if images.masks is MaskPolicy.FOLDER and not arrangement.masks:
+    if images.masks is MaskPolicy.FOLDER and not arrangement.masks.files:
         raise _missing(context, "SourceNotFound", "masks", images.masks, "masks")
-    if images.depth is DepthPolicy.REQUIRED and not arrangement.depths:
+    if images.depth is DepthPolicy.REQUIRED and not arrangement.depths.files:
         raise _missing(context, "DepthInvalid", "depth", images.depth, "depth maps")
 
 
