@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -16,9 +17,11 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.source import Source
 from reconstruction_worker.ingest import download
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
 from reconstruction_worker.ingest.remote import fetch
+from reconstruction_worker.ingest.sources import gather
 from reconstruction_worker.stage import Stopped
 
 from .photos import Ingested, encoded, picture, write_photos
@@ -126,6 +129,23 @@ def test_a_stop_ends_a_download_and_keeps_what_is_there(tmp_path: Path) -> None:
 def test_an_address_without_a_suffix_is_judged_by_what_is_there(tmp_path: Path) -> None:
     with web_server(Web({"/download": archive()})) as web:
         assert len(Ingested(tmp_path, None, source={"uri": f"{web.address}/download?id=5"}).images) == 3
+
+
+def test_names_on_a_web_server_are_those_of_the_files(tmp_path: Path) -> None:
+    content = encoded(picture(), "JPEG")
+    sums = f"{hashlib.sha256(content).hexdigest()}  photo 1.jpg\n".encode()
+    names = {"photo%201.jpg": "photo 1.jpg", "d%C3%A9j%C3%A0.jpg": "déjà.jpg", "caf%E9.jpg": "caf%E9.jpg",
+             "a%2F..%2Fp.jpg": "a%2F..%2Fp.jpg", "a%5Cp.jpg": "a%5Cp.jpg", "p%0A.jpg": "p%0A.jpg",
+             "50%25%20off.jpg": "50% off.jpg", "SHA256SUMS": "SHA256SUMS"}  # fmt: skip
+    files = {f"/my capture/{unquote(name)}": content for name in names} | {"/my capture/SHA256SUMS": sums}
+    with web_server(Web({**files, "/my capture/": page(list(names))})) as web:
+        source = Source(uri=f"{web.address}/my%20capture/")
+        found = gather(source, None, tmp_path, DEFAULT_LIMITS, quiet)
+        assert {file.name for file in found} == set(names.values())
+        assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path / "fetched"}
+        web.files["/my capture/photo 1.jpg"] = b"changed"
+        with pytest.raises(ReconstructionError, match=r"photo 1.jpg is not the file whose checksum"):
+            gather(source, None, tmp_path, DEFAULT_LIMITS, quiet)
 
 
 def test_the_checksum_of_an_archive_is_checked(tmp_path: Path) -> None:

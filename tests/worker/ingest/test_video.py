@@ -62,11 +62,12 @@ def test_a_video_in_an_archive_and_on_a_server_is_found(tmp_path: Path, video: P
     with zipfile.ZipFile(tmp_path / "capture.zip", "w") as archive:
         archive.write(video, "clip/walk.mp4")
     assert len(taken(Ingested(tmp_path / "a", tmp_path / "capture.zip", images={"videoFrames": 4}))) == 4
-    with web_server(Web({"/walk.mp4": video.read_bytes(), "/download": video.read_bytes()})) as web:
-        for number, path in enumerate(("walk.mp4", "download?id=1")):
+    with web_server(Web({"/my walk.mp4": video.read_bytes(), "/download": video.read_bytes()})) as web:
+        for number, path in enumerate(("my%20walk.mp4", "download?id=1")):
             folder = tmp_path / f"w{number}"
             result = Ingested(folder, None, source={"uri": f"{web.address}/{path}"}, images={"videoFrames": 4})
             assert len(taken(result)) == 4
+            assert result.dataset.videos[0].name == ("my walk.mp4", "download")[number]
 
 
 def test_several_videos_share_the_frames(tmp_path: Path, video: Path) -> None:

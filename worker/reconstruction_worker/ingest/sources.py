@@ -15,6 +15,7 @@ from .checksums import check_file, check_listed
 from .formats import is_video
 from .limits import Limits
 from .listing import SourceFile, access_to, describe, list_folder
+from .web_names import decoded, is_web
 
 
 def gather(
@@ -94,7 +95,8 @@ def _refuse_checksum_of_folder(source: Source, shown_as: str) -> None:
 def _last_part(source: Source, local: Path) -> str:
     """Name of a single file; a fetched one has a made-up name here."""
     if source.uri is not None and "://" in source.uri:
-        return urlsplit(source.uri).path.rpartition("/")[2] or "video"
+        name = urlsplit(source.uri).path.rpartition("/")[2]
+        return (decoded(name) if is_web(source.uri) else name) or "video"
     return local.name
 
 
