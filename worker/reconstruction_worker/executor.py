@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResu
 from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
+from .ingest.limits import limits_from
 from .ingest.listing import access_to, describe, identity
 from .process import ChildResult, StopRequest, run_in_child
 from .records import (
@@ -200,7 +202,7 @@ def _identity_of_source(run: Run, stage: Stage) -> str | None:
     if stage.name is not StageName.INGEST:
         return None
     with access_to(describe(run.spec.source)):
-        return identity(run.source)
+        return identity(run.source, limits_from(os.environ).allowing(run.limits))
 
 
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:

@@ -77,11 +77,11 @@ def list_folder(folder: Path, limits: Limits = DEFAULT_LIMITS) -> list[SourceFil
     return sorted(files, key=lambda file: file.name)
 
 
-def identity(source: Path) -> str | None:
+def identity(source: Path, limits: Limits = DEFAULT_LIMITS) -> str | None:
     """Digest of the names, sizes and times of a folder's files, or of an archive; None when nothing is there.
     Raises what `list_folder` raises."""
     if source.is_dir():
-        return digest([[file.name, file.size, file.path.stat().st_mtime_ns] for file in list_folder(source)])
+        return digest([[file.name, file.size, file.path.stat().st_mtime_ns] for file in list_folder(source, limits)])
     if source.is_file():
         status = source.stat()
         return digest([source.name, status.st_size, status.st_mtime_ns])
