@@ -108,7 +108,7 @@ def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[Sou
             f"The files of {shown_as} have {total / 1e9:.1f} GB; a set may have {limits.total_bytes / 1e9:.0f} GB.",
             details={"bytes": total, "limitBytes": limits.total_bytes},
         )
-    check_listed(files)
+    check_listed(files, limits)
     return files
 
 
