@@ -85,7 +85,7 @@ def look_at(photos: Path) -> Found:
         warnings.simplefilter("ignore")  # Pillow warns about photos that are odd but readable
         source = Source(uri=str(photos))
         arrangement = arrange(gather(source, photos, Path(scratch), DEFAULT_LIMITS, lambda _: None), DEFAULT_LIMITS)
-        found = Found(masks=len({mask.path for mask in arrangement.masks.values()}))
+        found = Found(masks=len(arrangement.masks.files))
         found.depth_maps = sum(arrangement.depth_of(photo) is not None for photo in arrangement.photos)
         found.poses = arrangement.poses.format if arrangement.poses else None
         found.broken = [item.message for item in arrangement.dropped]

@@ -61,7 +61,7 @@ _KINDS = (
               "Correct the field named in the message; `recon validate job.yaml` checks a file without a cluster."),
     ErrorKind("SourceNotFound", _V, False, "The photos are not where spec.source points.",
               "Check the address, claim or folder in spec.source, and that it holds photos."),
-    ErrorKind("SourceAccessDenied", _V, False, "The storage refused the credentials for spec.source.",
+    ErrorKind("SourceAccessDenied", _V, False, "The storage or the file system refuses to read spec.source.",
               "Check the secret named in spec.source and its permission to list and read."),
     ErrorKind("UnsafeArchive", _V, False, "The archive holds entries that must not be unpacked.",
               "Pack the photos again as plain files: no links, no absolute or '..' paths, no nested archives."),

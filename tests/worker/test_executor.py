@@ -73,6 +73,20 @@ def test_photos_that_were_prepared_stay_when_their_source_is_out_of_reach(bench:
     assert bench.runs() == ["poses"]
 
 
+def test_the_number_of_files_is_limited_by_the_environment_before_the_stage_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench.photos / "b.jpg").write_bytes(b"another")
+    monkeypatch.setenv("RECONSTRUCTION_MAX_FILES", "1")
+    failed = bench.run("ingest").failure
+    assert failed is not None
+    assert (failed.code, failed.message) == ("FileTooLarge", "The source holds more than 1 files.")
+    for index in range(20_001):
+        (bench.photos / f"{index}.txt").touch()
+    monkeypatch.setenv("RECONSTRUCTION_MAX_FILES", "50000")
+    assert bench.run("ingest").failure is None
+
+
 def test_a_stage_that_comes_to_the_same_result_spares_those_after_it(bench: Bench) -> None:
     bench.run("ingest", "poses")
     bench.runs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,8 @@ from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResu
 from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
-from .ingest.listing import identity
+from .ingest.limits import limits_from
+from .ingest.listing import access_to, describe, identity
 from .process import ChildResult, StopRequest, run_in_child
 from .records import (
     CODE_VERSIONS,
@@ -195,7 +197,7 @@ def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[st
     if stage.name in reused_stages(run.spec):
         source = record.source
     elif stage.name is StageName.INGEST and run.source is not None:
-        source = identity(run.source) or record.source
+        source = _identity_of_photos(run, run.source) or record.source
     else:
         source = None
     fits = record.key == record_key(stage, run.spec, inputs, source)
@@ -210,7 +212,13 @@ def _identity_of_source(run: Run, stage: Stage) -> str | None:
         return reusable_record(run.source, stage.name, job.name).outputs_digest if reused else None
     if stage.name is not StageName.INGEST or run.source is None:
         return None
-    return identity(run.source)
+    return _identity_of_photos(run, run.source)
+
+
+def _identity_of_photos(run: Run, source: Path) -> str | None:
+    """None when they are not there. Raises SourceAccessDenied and FileTooLarge."""
+    with access_to(describe(run.spec.source)):
+        return identity(source, limits_from(os.environ).allowing(run.limits))
 
 
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:

@@ -20,7 +20,7 @@ from .files import sha256_of, write_atomically
 from .stage import folder_of
 
 CODE_VERSIONS: Final[Mapping[StageName, int]] = {
-    StageName.INGEST: 2,
+    StageName.INGEST: 3,
     StageName.POSES: 4,
     StageName.TRAIN: 3,
     StageName.EVALUATE: 2,

@@ -22,8 +22,11 @@ LOCK_NAME: Final = ".reconstruction-lock"
 
 
 def is_workspace(folder: Path) -> bool:
-    """Whether a folder is a workspace, or the results folder around one."""
-    return (folder / LOCK_NAME).exists() or (folder / "workspace" / LOCK_NAME).exists()
+    """Whether a folder is a workspace, or the results folder around one; not where this may not be looked up."""
+    try:
+        return (folder / LOCK_NAME).exists() or (folder / "workspace" / LOCK_NAME).exists()
+    except PermissionError:
+        return False
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -16,9 +17,11 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.source import Source
 from reconstruction_worker.ingest import download
-from reconstruction_worker.ingest.limits import DEFAULT_LIMITS
+from reconstruction_worker.ingest.limits import DEFAULT_LIMITS, Limits
 from reconstruction_worker.ingest.remote import fetch
+from reconstruction_worker.ingest.sources import gather
 from reconstruction_worker.stage import Stopped
 
 from .photos import Ingested, encoded, picture, write_photos
@@ -128,6 +131,23 @@ def test_an_address_without_a_suffix_is_judged_by_what_is_there(tmp_path: Path) 
         assert len(Ingested(tmp_path, None, source={"uri": f"{web.address}/download?id=5"}).images) == 3
 
 
+def test_names_on_a_web_server_are_those_of_the_files(tmp_path: Path) -> None:
+    content = encoded(picture(), "JPEG")
+    sums = f"{hashlib.sha256(content).hexdigest()}  photo 1.jpg\n".encode()
+    names = {"photo%201.jpg": "photo 1.jpg", "d%C3%A9j%C3%A0.jpg": "déjà.jpg", "caf%E9.jpg": "caf%E9.jpg",
+             "a%2F..%2Fp.jpg": "a%2F..%2Fp.jpg", "a%5Cp.jpg": "a%5Cp.jpg", "p%0A.jpg": "p%0A.jpg",
+             "50%25%20off.jpg": "50% off.jpg", "SHA256SUMS": "SHA256SUMS"}  # fmt: skip
+    files = {f"/my capture/{unquote(name)}": content for name in names} | {"/my capture/SHA256SUMS": sums}
+    with web_server(Web({**files, "/my capture/": page(list(names))})) as web:
+        source = Source(uri=f"{web.address}/my%20capture/")
+        found = gather(source, None, tmp_path, DEFAULT_LIMITS, quiet)
+        assert {file.name for file in found} == set(names.values())
+        assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path / "fetched"}
+        web.files["/my capture/photo 1.jpg"] = b"changed"
+        with pytest.raises(ReconstructionError, match=r"photo 1.jpg is not the file whose checksum"):
+            gather(source, None, tmp_path, DEFAULT_LIMITS, quiet)
+
+
 def test_the_checksum_of_an_archive_is_checked(tmp_path: Path) -> None:
     checksum = hashlib.sha256(archive()).hexdigest()
     with web_server(Web({"/c.zip": archive()})) as web:
@@ -161,6 +181,22 @@ def test_photos_are_checked_against_sums_beside_them(tmp_path: Path) -> None:
         Ingested(tmp_path / "missing", folder)
 
 
+def test_sums_that_are_too_large_themselves_are_left_out(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        for name, content in photos().items():
+            archive.writestr(name, content)
+        archive.writestr("SHA256SUMS", f"{'0' * 64}  p0.jpg\n" * 1000)
+    assert len(Ingested(tmp_path, tmp_path / "c.zip", Limits(file_bytes=40_000)).images) == 3
+
+
+def test_sums_may_be_in_another_folder_than_the_photos(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 3)
+    (tmp_path / "photos" / "sums").mkdir()
+    (tmp_path / "photos" / "sums" / "SHA256SUMS").write_text(f"{'0' * 64}  ../p1.jpg\n")
+    with pytest.raises(ReconstructionError, match=r"p1.jpg is not the file whose checksum is in sums/SHA256SUMS"):
+        Ingested(tmp_path, tmp_path / "photos")
+
+
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     objects = {f"captures/statue/{name}": content for name, content in photos().items()}
@@ -173,6 +209,27 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
 def test_a_folder_in_google_storage_is_read(tmp_path: Path, google: dict[str, bytes]) -> None:
     result = Ingested(tmp_path, None, source={"uri": "gs://captures/statue/"})
     assert [image.original.name for image in result.images] == ["p0.jpg", "p1.jpg", "p2.jpg"]
+
+
+@pytest.mark.parametrize("where", ["folder", "archive", "bucket"])
+def test_sums_of_files_that_are_left_out_do_not_matter(tmp_path: Path, google: dict[str, bytes], where: str) -> None:
+    files = {**photos(), "cam0/large.tif": bytes(50_000), ".DS_Store": b"x", "cam0/Thumbs.db": b"x", "a/.b/c.jpg": b"x"}
+    files["SHA256SUMS"] = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in files).encode()
+    limits = Limits(file_bytes=40_000)
+    if where == "bucket":
+        google |= {f"captures/sums/{name}": content for name, content in files.items()}
+        result = Ingested(tmp_path, None, limits, source={"uri": "gs://captures/sums/"})
+    elif where == "archive":
+        with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        result = Ingested(tmp_path, tmp_path / "c.zip", limits)
+    else:
+        for name, content in files.items():
+            (tmp_path / "c" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "c" / name).write_bytes(content)
+        result = Ingested(tmp_path, tmp_path / "c", limits)
+    assert (len(result.images), result.dropped) == (3, {"cam0/large.tif": "FileTooLarge"})
 
 
 @pytest.mark.parametrize("uri", ["gs://captures/nothing/", "gs://no-such-bucket/x/", "gs://captures/nothing.zip"])

@@ -124,6 +124,13 @@ def test_a_folder_in_object_storage_is_read(tmp_path: Path, bucket: Any) -> None
     assert [image.original.name for image in result.images] == ["p0.jpg", "p1.jpg", "p2.jpg"]
 
 
+def test_names_in_object_storage_are_taken_literally(tmp_path: Path, bucket: Any) -> None:
+    bucket.put_object(Bucket="captures", Key="literal/photo%201.jpg", Body=encoded(picture(), "JPEG"))
+    found = fetch("s3://captures/literal/", tmp_path, DEFAULT_LIMITS, lambda _: None)
+    assert isinstance(found, list)
+    assert [file.name for file in found] == ["photo%201.jpg"]
+
+
 def test_an_archive_in_object_storage_is_read(tmp_path: Path, bucket: Any) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_worker.ingest.listing import SourceFile
+from reconstruction_worker.ingest.video import sample
 
 from .photos import Ingested, write_photos
 from .servers import Web, web_server
@@ -62,11 +64,12 @@ def test_a_video_in_an_archive_and_on_a_server_is_found(tmp_path: Path, video: P
     with zipfile.ZipFile(tmp_path / "capture.zip", "w") as archive:
         archive.write(video, "clip/walk.mp4")
     assert len(taken(Ingested(tmp_path / "a", tmp_path / "capture.zip", images={"videoFrames": 4}))) == 4
-    with web_server(Web({"/walk.mp4": video.read_bytes(), "/download": video.read_bytes()})) as web:
-        for number, path in enumerate(("walk.mp4", "download?id=1")):
+    with web_server(Web({"/my walk.mp4": video.read_bytes(), "/download": video.read_bytes()})) as web:
+        for number, path in enumerate(("my%20walk.mp4", "download?id=1")):
             folder = tmp_path / f"w{number}"
             result = Ingested(folder, None, source={"uri": f"{web.address}/{path}"}, images={"videoFrames": 4})
             assert len(taken(result)) == 4
+            assert result.dataset.videos[0].name == ("my walk.mp4", "download")[number]
 
 
 def test_several_videos_share_the_frames(tmp_path: Path, video: Path) -> None:
@@ -76,6 +79,40 @@ def test_several_videos_share_the_frames(tmp_path: Path, video: Path) -> None:
     write_video(folder / "b.mov", 50)
     result = Ingested(tmp_path, folder, images={"videoFrames": 10})
     assert [summary.taken for summary in result.dataset.videos] == [5, 5]
+
+
+def test_frames_are_those_of_their_video_whatever_others_are_called(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    counts = {"morning/walk.mp4": 20, "evening/walk.mp4": 40, "evening/walk.mov": 80, "noon.mp4": 10}
+    for name, count in counts.items():
+        write_video(folder / name, count)
+    result = Ingested(tmp_path, folder, images={"videoFrames": 8})
+    for image in result.images:
+        assert image.frame is not None
+        assert number_of(result.workspace / image.file) == image.frame.index
+    stems = {image.name.rpartition("-")[0]: image.frame.video for image in result.images if image.frame}
+    assert stems == {
+        "evening_walk": "evening/walk.mov",
+        "evening_walk_2": "evening/walk.mp4",
+        "morning_walk": "morning/walk.mp4",
+        "noon": "noon.mp4",
+    }
+
+
+@pytest.mark.parametrize("wanted", [4, 12, COUNT])
+def test_a_frame_is_written_when_its_stretch_ends(tmp_path: Path, video: Path, wanted: int) -> None:
+    written: list[int] = []
+    file = SourceFile("walk.mp4", video, video.stat().st_size)
+    sampled = sample(
+        file,
+        "walk",
+        wanted,
+        tmp_path / "frames",
+        lambda _: written.append(len(list(tmp_path.rglob("*.jpg")))),
+        lambda: False,
+    )
+    assert len(sampled.files) == wanted
+    assert set(written) == set(range(wanted))
 
 
 def test_videos_beside_photos_are_left_alone(tmp_path: Path, video: Path) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 
+from .companions import Companions, PhotoNames
 from .dataset import DroppedImage
 from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, named_like_video, read_head
 from .limits import Limits
-from .listing import SourceFile
+from .listing import SourceFile, access_to
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
 
-_MASK_FOLDER = "masks"
+_MASK_FOLDERS = frozenset({"masks"})
 _DEPTH_FOLDERS = frozenset({"depth", "depths"})
 _SCALED_COPIES = re.compile(r"images_\d+")
 """nerfstudio and others keep smaller copies of `images` in `images_2`, `images_4`, ..."""
@@ -30,30 +29,35 @@ class Arrangement:
 
     photos: list[SourceFile] = field(default_factory=list)
     videos: list[SourceFile] = field(default_factory=list)
-    masks: dict[str, SourceFile] = field(default_factory=dict)
-    """By the path, without suffix, of the photo they belong to, and by its last part where that is unique."""
-    depths: dict[str, SourceFile] = field(default_factory=dict)
-    """Likewise, depth maps."""
+    masks: Companions = field(default_factory=Companions)
+    depths: Companions = field(default_factory=Companions)
     poses: PoseFiles | None = None
     dropped: list[DroppedImage] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of files that nobody claimed to be photos."""
 
     def mask_of(self, photo: SourceFile) -> SourceFile | None:
-        """The mask of a photo: the same name in a folder `masks`, any suffix (also `photo.jpg.png`)."""
-        return _of(photo, self.masks)
+        """The mask of a photo, from a folder `masks`."""
+        return self.masks.of(photo, self._names)
 
     def depth_of(self, photo: SourceFile) -> SourceFile | None:
-        """The depth map of a photo: the same name in a folder `depth`."""
-        return _of(photo, self.depths)
+        """The depth map of a photo, from a folder `depth`."""
+        return self.depths.of(photo, self._names)
 
     def depth_maps_of_no_photo(self) -> int:
         claimed = {id(self.depth_of(photo)) for photo in self.photos}
-        return len({id(file) for file in self.depths.values()} - claimed)
+        return len({id(file) for file in self.depths.files} - claimed)
+
+    @cached_property
+    def _names(self) -> PhotoNames:
+        """Looked at when the first companion is asked for: by then the frames of videos are among the photos. Photos
+        that were dropped count too; theirs is not another's."""
+        return PhotoNames([file.name for file in self.photos] + [photo.name for photo in self.dropped])
 
 
 def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
-    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code."""
+    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code. Raises
+    SourceAccessDenied."""
     result = Arrangement()
     files = _below_common_folder(files)
     result.poses = find_pose_files([file for file in files if file.size <= limits.allowed_bytes(file.name)])
@@ -63,7 +67,7 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
     folders = {part for file in files for part in PurePosixPath(file.name).parts[:-1]}
     for file in files:
         parents = PurePosixPath(file.name).parts[:-1]
-        if _MASK_FOLDER in parents:
+        if _MASK_FOLDERS.intersection(parents):
             masks.append(file)
         elif _DEPTH_FOLDERS.intersection(parents):
             depths.append(file)
@@ -73,17 +77,12 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
             result.others.append(file.name)
         else:
             _judge(file, limits, result)
-    result.masks = _by_photo(masks, {_MASK_FOLDER})
-    result.depths = _by_photo(depths, _DEPTH_FOLDERS)
+    for file in (*masks, *depths, *(result.poses.files.values() if result.poses else ())):
+        if file.size <= limits.allowed_bytes(file.name):
+            _head(file)  # read later: here the user is told if that is forbidden
+    result.masks = Companions(masks, _MASK_FOLDERS)
+    result.depths = Companions(depths, _DEPTH_FOLDERS)
     return result
-
-
-def _of(photo: SourceFile, companions: Mapping[str, SourceFile]) -> SourceFile | None:
-    path = PurePosixPath(photo.name)
-    for key in (str(path.with_suffix("")), photo.name, path.stem, path.name):
-        if key in companions:
-            return companions[key]
-    return None
 
 
 def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
@@ -96,7 +95,7 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
         else:
             result.others.append(file.name)
         return
-    head = read_head(file.path)
+    head = _head(file)
     kind, form = kind_of(head, file.name)
     if kind in SUPPORTED:
         result.photos.append(file)
@@ -116,6 +115,11 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
         result.dropped.append(DroppedImage(name=file.name, code="UnsupportedFormat", message=message))
 
 
+def _head(file: SourceFile) -> bytes:
+    with access_to(file.name):
+        return read_head(file.path)
+
+
 def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:
     """Names without the folder that everything is in, as in an archive of one folder."""
     while files:
@@ -124,15 +128,3 @@ def _below_common_folder(files: list[SourceFile]) -> list[SourceFile]:
             break
         files = [SourceFile(file.name.partition("/")[2], file.path, file.size) for file in files]
     return files
-
-
-def _by_photo(companions: list[SourceFile], folders: AbstractSet[str]) -> dict[str, SourceFile]:
-    result: dict[str, SourceFile] = {}
-    stems = Counter(PurePosixPath(file.name).stem for file in companions)
-    for file in companions:
-        path = PurePosixPath(file.name)
-        beside = PurePosixPath(*[part for part in path.parts if part not in folders])
-        result[str(beside.with_suffix(""))] = file
-        if stems[path.stem] == 1:
-            result.setdefault(path.stem, file)
-    return result

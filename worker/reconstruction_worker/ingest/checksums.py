@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
 
 from ..files import sha256_of
-from .listing import SourceFile
+from .limits import Limits
+from .listing import SourceFile, access_to, relevant
 
 SUMS: Final = "SHA256SUMS"
 MAX_SUMS_BYTES: Final = 16 * 10**6
@@ -29,18 +31,25 @@ def check_file(path: Path, expected: str, shown_as: str) -> None:
         )
 
 
-def check_listed(files: Sequence[SourceFile]) -> None:
+def check_listed(files: Sequence[SourceFile], limits: Limits) -> None:
     """Raises ChecksumMismatch for the first file that differs from what a `SHA256SUMS` beside it says, or that is
-    listed there and missing."""
+    listed there and missing. What is no part of the set, hidden or too large, is not looked at."""
     by_name = {file.name: file for file in files}
+    left_out = {file.name for file in files if file.size > limits.allowed_bytes(file.name)}
     for sums in files:
-        if PurePosixPath(sums.name).name == SUMS and sums.size <= MAX_SUMS_BYTES:
-            for expected, name in _entries(sums.path):
-                listed = str(PurePosixPath(sums.name).parent / name)
+        if PurePosixPath(sums.name).name == SUMS and sums.size <= MAX_SUMS_BYTES and sums.name not in left_out:
+            with access_to(sums.name):
+                entries = list(_entries(sums.path))
+            for expected, name in entries:
+                listed = normpath(PurePosixPath(sums.name).parent / name)
+                if listed in left_out or not relevant(listed):
+                    continue
                 file = by_name.get(listed)
                 if file is None or not file.path.is_file():
                     raise _mismatch(f"{sums.name} lists {listed}, which is missing.", listed)
-                if sha256_of(file.path) != expected.lower():
+                with access_to(listed):
+                    found = sha256_of(file.path)
+                if found != expected.lower():
                     raise _mismatch(f"{listed} is not the file whose checksum is in {sums.name}.", listed)
 
 

@@ -21,6 +21,7 @@ from .formats import named_like_archive, named_like_video
 from .limits import Limits
 from .listing import SourceFile, describe, relevant
 from .storage_errors import storage_errors
+from .web_names import decoded, is_web
 
 SCHEMES: Final = ("s3", "gs", "gcs", "az", "abfs", "abfss", "http", "https")
 ENV_GOOGLE_CREDENTIALS: Final = "GOOGLE_CREDENTIALS_JSON"
@@ -190,5 +191,6 @@ def _google_token() -> Any:
 
 
 def _relative(path: str, root: str) -> str:
-    name = path.removeprefix(root.rstrip("/")).lstrip("/")
-    return name or path.rpartition("/")[2]
+    """Name of a file in the source; of one on a web server not as its address writes it."""
+    name = path.removeprefix(root.rstrip("/")).lstrip("/") or path.rpartition("/")[2]
+    return decoded(name) if is_web(root) else name

@@ -14,7 +14,8 @@ from .archives import is_archive, unpack
 from .checksums import check_file, check_listed
 from .formats import is_video
 from .limits import Limits
-from .listing import SourceFile, describe, list_folder
+from .listing import SourceFile, access_to, describe, list_folder
+from .web_names import decoded, is_web
 
 
 def gather(
@@ -45,10 +46,8 @@ def gather(
                 return _checked(fetched, limits, shown_as)
             fetched = single.path
         local = fetched
-    try:
+    with access_to(shown_as):
         return _checked(_read(local, source, scratch, limits, shown_as, report), limits, shown_as)
-    except PermissionError as error:
-        raise ReconstructionError("SourceAccessDenied", f"{shown_as} can't be read: permission denied.") from error
 
 
 def _alone(files: list[SourceFile], uri: str) -> SourceFile | None:
@@ -96,7 +95,8 @@ def _refuse_checksum_of_folder(source: Source, shown_as: str) -> None:
 def _last_part(source: Source, local: Path) -> str:
     """Name of a single file; a fetched one has a made-up name here."""
     if source.uri is not None and "://" in source.uri:
-        return urlsplit(source.uri).path.rpartition("/")[2] or "video"
+        name = urlsplit(source.uri).path.rpartition("/")[2]
+        return (decoded(name) if is_web(source.uri) else name) or "video"
     return local.name
 
 
@@ -108,7 +108,7 @@ def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[Sou
             f"The files of {shown_as} have {total / 1e9:.1f} GB; a set may have {limits.total_bytes / 1e9:.0f} GB.",
             details={"bytes": total, "limitBytes": limits.total_bytes},
         )
-    check_listed(files)
+    check_listed(files, limits)
     return files
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..files import empty_folder
 from ..stage import Stopped
 from .dataset import Video, VideoFrame
 from .listing import SourceFile
@@ -34,22 +36,50 @@ MISCOUNT: Final = 0.1
 Picture = NDArray[np.uint8]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Best:
+    """The sharpest frame of a stretch so far."""
+
+    stretch: int
     index: int
     sharpness: float
     picture: Picture
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A frame that is in a file; width and height in pixels."""
+
+    index: int
+    sharpness: float
+    file: Path
+    size: tuple[int, int]
+
+
+def frame_stems(videos: Sequence[SourceFile]) -> list[str]:
+    """For each video what the names of its frames begin with: its own name, with its folders where others share it."""
+    paths = [PurePosixPath(video.name).with_suffix("") for video in videos]
+    uses = Counter(path.name for path in paths)
+    result: list[str] = []
+    for path in paths:
+        wanted = path.name if uses[path.name] == 1 else "_".join(path.parts)
+        candidate, number = wanted, 2
+        while candidate in result:
+            candidate, number = f"{wanted}_{number}", number + 1
+        result.append(candidate)
+    return result
+
+
 def sample(
     video: SourceFile,
+    stem: str,
     wanted: int,
     into: Path,
     report: Callable[[str], None],
     stop_requested: Callable[[], bool],
 ) -> Sampled:
-    """Take `wanted` photos (fewer where there are fewer frames) into an empty folder. Raises UnsupportedFormat or
-    ImageCorrupt, naming the video."""
+    """Take `wanted` photos (fewer where there are fewer frames), whose names begin with `stem`, into the folder `into`,
+    which is emptied. Raises UnsupportedFormat or ImageCorrupt, naming the video."""
     capture = _open(video)
     try:
         rate = capture.get(cv2.CAP_PROP_FPS)
@@ -58,13 +88,13 @@ def sample(
         count = int(declared) if np.isfinite(declared) and 0 < declared < MAX_FRAMES else 0
     finally:
         capture.release()
-    found, read = _pick(video, count, wanted, report, stop_requested) if count else ([], -1)
+    found, read = _pick(video, count, wanted, into, report, stop_requested) if count else ([], -1)
     if read < 0 or abs(read - count) > MISCOUNT * count:
         count = read if read > 0 else _count(video, stop_requested)
-        found, read = _pick(video, count, wanted, report, stop_requested)
+        found, read = _pick(video, count, wanted, into, report, stop_requested)
     if not found:
         raise _unreadable(video)
-    return _write(video, found, read, rate, into)
+    return _sampled(video, stem, found, read, rate)
 
 
 def size_of(video: SourceFile) -> tuple[int, int]:
@@ -111,14 +141,22 @@ def _count(video: SourceFile, stop_requested: Callable[[], bool]) -> int:
 
 
 def _pick(
-    video: SourceFile, count: int, wanted: int, report: Callable[[str], None], stop_requested: Callable[[], bool]
-) -> tuple[list[_Best], int]:
-    """The sharpest frame of each of `wanted` stretches of `count` frames, encoded, and how many frames there were."""
+    video: SourceFile,
+    count: int,
+    wanted: int,
+    into: Path,
+    report: Callable[[str], None],
+    stop_requested: Callable[[], bool],
+) -> tuple[list[_Taken], int]:
+    """The sharpest frame of each of `wanted` stretches of `count` frames, and how many frames there were. Each is
+    written when its stretch ends: hundreds of frames would not fit into memory."""
+    empty_folder(into)
     if count <= 0:
         return [], 0
     stretches = min(wanted, count)
     candidates = dict(_candidates(count, stretches))
-    best: dict[int, _Best] = {}
+    taken: list[_Taken] = []
+    best: _Best | None = None
     capture = _open(video)
     index = 0
     try:
@@ -127,21 +165,26 @@ def _pick(
                 raise Stopped
             stretch = candidates.get(index)
             if stretch is not None:
+                if best is not None and best.stretch != stretch:
+                    taken.append(_write(best, into))
+                    best = None
                 okay, picture = capture.retrieve()
                 if okay:
                     frame = picture.astype(np.uint8, copy=False)
                     sharpness = _sharpness(frame)
-                    if stretch not in best or sharpness > best[stretch].sharpness:
-                        best[stretch] = _Best(index, sharpness, _encoded(frame))
+                    if best is None or sharpness > best.sharpness:
+                        best = _Best(stretch, index, sharpness, frame)
                 report(f"looked at {index + 1} of {count} frames of {video.name}")
             index += 1
     finally:
         capture.release()
-    return [best[stretch] for stretch in sorted(best)], index
+    if best is not None:
+        taken.append(_write(best, into))
+    return taken, index
 
 
 def _candidates(count: int, stretches: int) -> Iterator[tuple[int, int]]:
-    """Frames to look at, each with its stretch."""
+    """Frames to look at, each with its stretch, both in ascending order."""
     length = count / stretches
     for stretch in range(stretches):
         middle = (stretch + 0.5) * length
@@ -159,27 +202,27 @@ def _sharpness(picture: Picture) -> float:
     return float(cv2.Laplacian(small, cv2.CV_32F).var())
 
 
-def _encoded(picture: Picture) -> Picture:
-    """As JPEG: hundreds of raw frames would not fit into memory."""
+def _write(best: _Best, into: Path) -> _Taken:
+    """As JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
-    okay, data = cv2.imencode(".jpg", picture, options)
+    okay, data = cv2.imencode(".jpg", best.picture, options)
     if not okay:
         raise ValueError("a frame could not be encoded")
-    return data.astype(np.uint8, copy=False)
+    file = into / f"{best.index:07d}.jpg"
+    file.write_bytes(data.tobytes())
+    height, width = best.picture.shape[:2]
+    return _Taken(best.index, best.sharpness, file, (width, height))
 
 
-def _write(video: SourceFile, found: list[_Best], read: int, rate: float, into: Path) -> Sampled:
-    stem = PurePosixPath(video.name).stem or "video"
+def _sampled(video: SourceFile, stem: str, found: list[_Taken], read: int, rate: float) -> Sampled:
     files: list[SourceFile] = []
     frames: dict[str, VideoFrame] = {}
-    for best in found:
-        path = into / f"{best.index:07d}.jpg"
-        path.write_bytes(best.picture.tobytes())
-        name = f"{stem}-{best.index:06d}.jpg"
-        files.append(SourceFile(name, path, path.stat().st_size))
-        seconds, sharpness = round(best.index / rate, 3), round(best.sharpness, 2)
-        frames[name] = VideoFrame(video=video.name, index=best.index, seconds=seconds, sharpness=sharpness)
-    height, width = cv2.imdecode(found[0].picture, cv2.IMREAD_UNCHANGED).shape[:2]
+    for taken in found:
+        name = f"{stem}-{taken.index:06d}.jpg"
+        files.append(SourceFile(name, taken.file, taken.file.stat().st_size))
+        seconds, sharpness = round(taken.index / rate, 3), round(taken.sharpness, 2)
+        frames[name] = VideoFrame(video=video.name, index=taken.index, seconds=seconds, sharpness=sharpness)
+    width, height = found[0].size
     summary = Video(
         name=video.name, width=width, height=height, frames=read, frames_per_second=round(rate, 3), taken=len(found)
     )

@@ -83,15 +83,16 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
     if arrangement.photos:
         note = "not used: the source has photos"
         return [Sampled(Video(name=video.name, note=note), {}, []) for video in arrangement.videos]
-    from ..ingest.video import sample  # OpenCV takes a moment to import
+    from ..ingest.video import frame_stems, sample  # OpenCV takes a moment to import
 
     empty_folder(into)
     wanted = context.spec.images.video_frames // len(arrangement.videos)
     result = []
-    for number, video in enumerate(arrangement.videos):
+    for number, (video, stem) in enumerate(zip(arrangement.videos, frame_stems(arrangement.videos), strict=True)):
         folder = into / f"{number:03d}"
-        folder.mkdir()
-        sampled = sample(video, max(wanted, 2), folder, lambda text: context.tell(0, text), context.stop_requested)
+        sampled = sample(
+            video, stem, max(wanted, 2), folder, lambda text: context.tell(0, text), context.stop_requested
+        )
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
@@ -202,9 +203,9 @@ def _safe(text: str) -> str:
 def _check_policies(context: StageContext, arrangement: Arrangement) -> None:
     """Raises SourceNotFound or DepthInvalid where the job wants companions of the photos that are not there."""
     images = context.spec.images
-    if images.masks is MaskPolicy.FOLDER and not arrangement.masks:
+    if images.masks is MaskPolicy.FOLDER and not arrangement.masks.files:
         raise _missing(context, "SourceNotFound", "masks", images.masks, "masks")
-    if images.depth is DepthPolicy.REQUIRED and not arrangement.depths:
+    if images.depth is DepthPolicy.REQUIRED and not arrangement.depths.files:
         raise _missing(context, "DepthInvalid", "depth", images.depth, "depth maps")
 
 
