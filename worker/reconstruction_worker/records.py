@@ -21,7 +21,7 @@ from .stage import folder_of
 
 CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.INGEST: 2,
-    StageName.POSES: 4,
+    StageName.POSES: 5,
     StageName.TRAIN: 3,
     StageName.EVALUATE: 2,
     StageName.MESH: 3,

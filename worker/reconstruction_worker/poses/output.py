@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..files import write_atomically, write_json
 from .axes import OPENGL_FROM_OPENCV
+from .masks import MaskUse
 from .model import PosedModel, SparsePoints
 from .region import Region
 from .similarity import Similarity
@@ -25,6 +26,7 @@ class World:
 
     model: PosedModel
     region: Region
+    masks: MaskUse
     world_from_model: Similarity
     metres_per_unit: float | None
     up_from: str
@@ -41,7 +43,6 @@ def write_transforms(
     world: World,
     pinholes: Mapping[int, pycolmap.Camera],
     files: Mapping[str, str],
-    has_alpha: bool,
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
     depths: Mapping[str, str],
@@ -59,6 +60,7 @@ def write_transforms(
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
             **({"exposure": exposures[shot.name]} if shot.name in exposures else {}),
             **({"depth_file_path": depths[shot.name]} if shot.name in depths else {}),
+            **({"hasAlpha": False} if shot.name in world.masks.left_out else {}),
         }
         for shot in world.model.shots
     ]
@@ -71,7 +73,7 @@ def write_transforms(
         "worldFromModel": world.world_from_model.matrix.tolist(),
         "metresPerUnit": world.metres_per_unit,
         "upFrom": world.up_from,
-        "hasAlpha": has_alpha,
+        "hasAlpha": world.masks.used,
         "canHoldOut": can_hold_out,
     }
     write_json(folder / "transforms.json", document)

@@ -63,13 +63,15 @@ def run(context: StageContext) -> StageOutput:
     seconds = time.monotonic() - start
     document = registration.document(model, gps, strategy, attempts, seconds, most_held())
     document["depth"] = depth.document() if depth is not None else None
+    document["masks"] = world.masks.document(by_name)
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
     if model.mean_reprojection_error is not None:
         metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
-    summary = registration.summary(gps, attempts)
-    left_out = f"; depth maps left out: {depth.problem}" if depth is not None and depth.problem else ""
-    return StageOutput(summary + left_out, metrics)
+    notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    if depth is not None and depth.problem:
+        notes.append(f"depth maps left out: {depth.problem}")
+    return StageOutput("; ".join(note for note in notes if note), metrics)
 
 
 def _posed(
@@ -169,13 +171,12 @@ def _write(
     if scale is not None:
         empty_folder(depth_folder)
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    masked = all(by_name[shot.name].has_alpha or by_name[shot.name].mask for shot in shots)
     for index, shot in enumerate(shots):
         if context.stop_requested():
             raise Stopped
         photo = by_name[shot.name]
         path = folder / f"{photo.name.rpartition('.')[0]}.png"
-        mask = read_mask(context.workspace, photo) if masked else None
+        mask = read_mask(context.workspace, photo) if world.masks.used else None
         undistorters[shot.camera_id].write(read_rgb(context.workspace, photo), mask, path)
         files[shot.name] = path.relative_to(context.workspace).as_posix()
         distances = depth_of(context.workspace, photo) if scale is not None else None
@@ -189,4 +190,4 @@ def _write(
     write_observations(context.folder / "observations.npz", world.model.points)
     pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
-    write_transforms(context.folder, world, pinholes, files, masked, shares, exposures, depths, can_hold_out)
+    write_transforms(context.folder, world, pinholes, files, shares, exposures, depths, can_hold_out)

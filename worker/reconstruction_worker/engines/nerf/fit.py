@@ -211,10 +211,10 @@ def _bounds(scene: Scene, cameras: Sequence[Camera], pictures: Sequence[NDArray[
     if not scene.bounded:
         ground = ground_box(cameras, scene.points)
         return Bounds(scene.near, scene.far, _corners(ground) if ground is not None else None)
-    hull = None
-    if any(picture.shape[2] == 4 for picture in pictures):
-        opaque = [picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], 255) for picture in pictures]
-        hull = carve(cameras, opaque, scene.box)
+    masked = [
+        (camera, picture[..., 3]) for camera, picture in zip(cameras, pictures, strict=True) if picture.shape[2] == 4
+    ]
+    hull = carve([camera for camera, _ in masked], [alpha for _, alpha in masked], scene.box) if masked else None
     return Bounds(scene.near, scene.far, _corners(scene.box), hull)
 
 

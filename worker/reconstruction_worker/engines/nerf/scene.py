@@ -33,6 +33,9 @@ class PosedPhoto:
     """Its depth map; see docs/workspace.md."""
     share: str | None = None
     """What who provided the poses meant the photo for: `train`, `eval` or `unused`; None where nobody said."""
+    usable: bool = True
+    """False where its background is in it, although masks take it away from the other photos: then only its camera and
+    what was found with it are of use."""
 
     def distances(self) -> NDArray[np.float64] | None:
         """[h, w], along the camera's axis in world units, of any size; 0 where unknown. None without a depth map."""
@@ -130,4 +133,5 @@ def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any], log
         Camera(matrix, fx, fy, cx, cy, int(width), int(height), log_exposure),
         workspace / frame["depth_file_path"] if "depth_file_path" in frame else None,
         frame.get("split"),
+        frame.get("hasAlpha", True),
     )
