@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +38,32 @@ class World:
         return self.world_from_model.scale
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The undistorted pictures: files by the photos' names, as paths in the workspace."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    depths: dict[str, str] = field(default_factory=dict)
+    """Of depth maps."""
+    pinholes: dict[int, pycolmap.Camera] = field(default_factory=dict)
+    """Cameras that would have taken the pictures, by the ids of those that took the photos."""
+
+
 def write_transforms(
     folder: Path,
     world: World,
-    pinholes: Mapping[int, pycolmap.Camera],
-    files: Mapping[str, str],
+    pictures: Pictures,
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
-    depths: Mapping[str, str],
     can_hold_out: bool,
 ) -> None:
-    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, `shares` what each was meant for
-    by who provided the poses, `exposures` what the cameras recorded, and `depths` the paths of depth maps, all by the
-    photos' names; `can_hold_out` says whether there are photos that could be missed."""
+    """`transforms.json`; `shares` say what each photo was meant for by who provided the poses, and `exposures` what the
+    cameras recorded, both by the photos' names; `can_hold_out` says whether there are photos that could be missed."""
+    pinholes, depths = pictures.pinholes, pictures.depths
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
         {
-            "file_path": files[shot.name],
+            "file_path": pictures.files[shot.name],
             "transform_matrix": (shot.world_from_camera @ OPENGL_FROM_OPENCV).tolist(),
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
