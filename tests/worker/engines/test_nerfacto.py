@@ -24,6 +24,7 @@ from reconstruction_worker.engines.nerf.scene import read_scene
 from reconstruction_worker.engines.nerfacto import ENGINE
 from reconstruction_worker.engines.nerfacto.known_depth import DepthWeight
 from reconstruction_worker.engines.nerfacto.settings import CPU
+from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import evaluate, train
@@ -319,6 +320,10 @@ def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> 
 
 def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_path: Path) -> None:
     stage = evaluation(trained, tmp_path, minPSNR="90", warnPSNR="80")
+    original = Original(name="My photos/ball (5).HEIC", width=20, height=20, sha256="0" * 64)
+    photo = DatasetImage(name="ball_05.jpg", file="ingest/images/ball_05.jpg", width=20, height=20, original=original)
+    (tmp_path / "ingest").mkdir()
+    (tmp_path / "ingest" / "dataset.json").write_text(Dataset(images=[photo]).model_dump_json(by_alias=True))
     with pytest.raises(ReconstructionError) as failure:
         evaluate.run(stage)
     quality = json.loads((stage.folder / "quality.json").read_text())
@@ -326,6 +331,9 @@ def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_pa
     assert quality["verdict"] == "fail"
     assert float(failure.value.details["psnr"]) == pytest.approx(quality["psnr"], abs=0.01)
     assert "80 dB" in failure.value.message
+    assert "Worst: My photos/ball (5).HEIC" in failure.value.message
+    assert failure.value.details["worst"][0] == "My photos/ball (5).HEIC"
+    assert quality["worst"][0] == "ball_05.png"
 
 
 def test_a_missed_bar_is_a_warning_when_the_job_says_so(trained: Path, tmp_path: Path) -> None:
