@@ -23,7 +23,7 @@ CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.INGEST: 2,
     StageName.POSES: 5,
     StageName.TRAIN: 3,
-    StageName.EVALUATE: 2,
+    StageName.EVALUATE: 3,
     StageName.MESH: 3,
     StageName.TEXTURE: 2,
     StageName.EXPORT: 2,

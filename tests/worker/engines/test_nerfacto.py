@@ -303,6 +303,24 @@ def test_evaluation_writes_numbers_verdict_and_pictures(trained: Path, tmp_path:
         assert (stage.folder / "views" / f"ball_05.png.{kind}.jpg").stat().st_size > 0
 
 
+def test_a_held_out_photo_that_does_not_show_the_object_gives_a_finite_psnr(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "poses", tmp_path / "poses")
+    (tmp_path / "train").symlink_to(trained / "train")
+    file = tmp_path / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    away = np.array(document["frames"][5]["transform_matrix"]) @ np.diag([-1.0, 1, -1, 1])
+    document["frames"][5]["transform_matrix"] = away.tolist()
+    file.write_text(json.dumps(document))
+    picture = tmp_path / document["frames"][5]["file_path"]
+    with Image.open(picture) as photo:
+        Image.new("RGBA", photo.size).save(picture)
+    output = evaluate.run(context(tmp_path, StageName.EVALUATE))
+    text = (tmp_path / "evaluate" / "quality.json").read_text()
+    assert "Infinity" not in text
+    assert json.loads(text)["views"][0] == {"name": "ball_05.png", "psnr": 100.0, "ssim": 1.0, "lpips": None}
+    assert output.metrics["psnr"] == "100.00"
+
+
 def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> None:
     write_ball(tmp_path, views=6, size=24)
     train.run(context(tmp_path, training={**TRAINING, "steps": 20, "holdOut": "None"}))
