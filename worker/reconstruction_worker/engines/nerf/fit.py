@@ -107,7 +107,7 @@ class RadianceEngine:
         split.write(context.folder / "split.json")
 
         photos = [scene.photo(name) for name in split.train]
-        check_room(photos)
+        check_room(photos, masked=scene.masked)
         pictures = [photo.pixels() for photo in photos]
         if checkpoint is not None:  # a training goes on with what it began with, also on another machine
             bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
@@ -118,6 +118,7 @@ class RadianceEngine:
         context.tell(0, "setting up the training")
         _seed(training.seed)
         trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
+        del pictures  # the trainer has copies
         views = HeldOutViews([scene.photo(name) for name in split.held_out], settings["raysPerStep"])
         constants = {"belongs_to": belongs_to, "settings": settings, "bounds": bounds.state()}
         loop = TrainingLoop(context, trainer, store, views, constants)

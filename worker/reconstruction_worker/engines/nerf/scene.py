@@ -76,6 +76,8 @@ class Scene:
     far: float
     points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))  # [P, 3], of the sparse model
     observations: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # [O, 2]: photo, point
+    masked: bool = True
+    """Whether the photos have their masks as alpha."""
     can_hold_out: bool = True
     """Whether photos can be missed in the training: no other shows what one of six canonical views does."""
 
@@ -101,6 +103,7 @@ def read_scene(workspace: Path) -> Scene:
             box=np.array(scene["box"], np.float64).reshape(2, 3),
             near=float(scene["near"]),
             far=float(scene["far"]),
+            masked=document.get("hasAlpha", True),
             can_hold_out=document.get("canHoldOut", True),
             points=points,
             observations=observations,
