@@ -117,8 +117,11 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Pa
 def test_after_damage_training_goes_on_from_the_checkpoint_before(trained: Path, tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(trained, tmp_path / "damaged"))
     (workspace / "train" / "checkpoints" / f"step-{STEPS:06d}.ckpt").write_bytes(b"cut off")
+    half = workspace / "train" / "checkpoints" / "step-000115.tmp"
+    half.write_bytes(b"killed meanwhile")
     output = train.run(context(workspace, training=TRAINING))
     assert "resumed at step 90" in output.message
+    assert not half.exists(), "it would count as a part of the result"
     history = [json.loads(line)["step"] for line in (workspace / "train" / "history.jsonl").read_text().splitlines()]
     assert history[:4] == [20, 40, 60, 80]
     assert history[-1] == STEPS

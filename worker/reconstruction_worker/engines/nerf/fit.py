@@ -96,6 +96,7 @@ class RadianceEngine:
         context.folder.mkdir(parents=True, exist_ok=True)
         split = split_of(scene, hold_out=training.hold_out is not HoldOut.NONE)
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
+        store.remove_leftovers()
         belongs_to = _identity(self.spec, training, context.workspace, split)
         halved = training.result_precision is Precision.HALF
         if halved and (kept := _kept_result(context.folder, store, belongs_to)) is not None:
