@@ -100,10 +100,11 @@ _KINDS = (
     ErrorKind("LowRegistration", _M, False, "Too few photos could be placed in the scene.",
               "Add photos between those named in the message, so that neighbours overlap by two thirds."),
     ErrorKind("TrainingDiverged", _M, False, "Training produced values that are not finite, twice.",
-              "Check the camera poses in the report; if they are right, report the data set."),
+              "Set spec.endAfter to Poses for a report of the camera poses; if they are right, clear it and try "
+              "another spec.training.seed, or report the data set."),
     ErrorKind("QualityBelowThreshold", _M, False, "The held-out views are below the job's quality bar.",
-              "Look at the worst views in the report; add photos there, raise spec.training.steps, or lower "
-              "spec.quality."),
+              "Look at evaluate/views in the workspace, or set spec.quality.onFailure to Warn for a report with the "
+              "worst views; add photos there, raise spec.training.steps, or lower spec.quality."),
     ErrorKind("EmptyMesh", _M, False, "No surface was found in the trained field.",
               "Check that the object fills the photos; raise spec.training.steps or check the poses."),
     ErrorKind("ExportFailed", _M, False, "A written file did not pass its check.",

@@ -78,3 +78,8 @@ def test_an_error_brings_the_suggestion_of_its_kind_unless_it_knows_better():
 def test_an_error_crosses_a_process_boundary_whole():
     error = pickle.loads(pickle.dumps(ReconstructionError("DiskFull", "x", suggestion="y.", details={"free": 3})))
     assert (error.code, error.message, error.suggestion, error.details) == ("DiskFull", "x", "y.", {"free": 3})
+
+
+@each_kind
+def test_nobody_is_sent_to_a_report_that_a_failed_job_does_not_have(kind: ErrorKind):
+    assert "in the report" not in kind.suggestion

@@ -21,9 +21,9 @@ from .stage import folder_of
 
 CODE_VERSIONS: Final[Mapping[StageName, int]] = {
     StageName.INGEST: 3,
-    StageName.POSES: 4,
+    StageName.POSES: 5,
     StageName.TRAIN: 3,
-    StageName.EVALUATE: 2,
+    StageName.EVALUATE: 3,
     StageName.MESH: 3,
     StageName.TEXTURE: 2,
     StageName.EXPORT: 2,

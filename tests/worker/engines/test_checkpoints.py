@@ -76,6 +76,18 @@ def test_a_checkpoint_half_written_when_the_process_was_killed_is_not_seen(tmp_p
     assert loaded_step(checkpoints) == 10
 
 
+def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    checkpoints = store(tmp_path, 10, 20)
+    checkpoints.save_result({"model": {}})
+    whole = {path.name for path in tmp_path.iterdir()}
+    for name in ("step-000030.tmp", "result.tmp", ".step-000030.ckpt.sha256.17.tmp", "step-000030.ckpt.sha256"):
+        (tmp_path / name).write_text("half")
+    checkpoints.remove_leftovers()
+    assert {path.name for path in tmp_path.iterdir()} == whole
+    assert loaded_step(checkpoints) == 20
+    CheckpointStore(tmp_path / "nowhere", 1).remove_leftovers()
+
+
 def test_random_numbers_continue_where_they_were_saved(tmp_path: Path) -> None:
     def draw() -> list[float]:
         return [random.random(), float(np.random.rand()), float(torch.rand(1)), float(np.random.normal())]

@@ -1,10 +1,16 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, ball, look_at_origin
+from PIL import Image
+from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, ball, context, look_at_origin, write_ball
 
 from reconstruction_worker.engines.base import Camera
+from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.nerf.hull import VisualHull, carve
+from reconstruction_worker.stages import train
 
 BOX = np.array([[-1.0, -1, -1], [1, 1, 1]])
 SIZE = 80
@@ -86,3 +92,18 @@ def test_a_hull_survives_its_checkpoint(hull: VisualHull) -> None:
     again = VisualHull.from_state(hull.state())
     assert torch.equal(again.occupied, hull.occupied)
     assert torch.equal(again.box, hull.box)
+
+
+def test_a_photo_without_a_mask_is_trained_around_and_says_nothing_about_the_hull(tmp_path: Path) -> None:
+    write_ball(tmp_path, views=10, size=24)
+    file = tmp_path / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    document["frames"][3]["hasAlpha"] = False
+    file.write_text(json.dumps(document))
+    picture = tmp_path / document["frames"][3]["file_path"]
+    Image.open(picture).convert("RGB").save(picture)
+    train.run(context(tmp_path, training={"steps": 1, "device": "CPU", "raysPerStep": 256}))
+    split = json.loads((tmp_path / "train" / "split.json").read_text())
+    assert len(split["train"]) + len(split["eval"]) == 9
+    assert "ball_03.png" not in split["train"] + split["eval"]
+    assert load_checkpoint(tmp_path / "train" / "checkpoints" / "step-000001.ckpt")["bounds"]["hull"] is not None

@@ -24,6 +24,7 @@ from reconstruction_worker.engines.nerf.scene import read_scene
 from reconstruction_worker.engines.nerfacto import ENGINE
 from reconstruction_worker.engines.nerfacto.known_depth import DepthWeight
 from reconstruction_worker.engines.nerfacto.settings import CPU
+from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import evaluate, train
@@ -116,8 +117,11 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Pa
 def test_after_damage_training_goes_on_from_the_checkpoint_before(trained: Path, tmp_path: Path) -> None:
     workspace = Path(shutil.copytree(trained, tmp_path / "damaged"))
     (workspace / "train" / "checkpoints" / f"step-{STEPS:06d}.ckpt").write_bytes(b"cut off")
+    half = workspace / "train" / "checkpoints" / "step-000115.tmp"
+    half.write_bytes(b"killed meanwhile")
     output = train.run(context(workspace, training=TRAINING))
     assert "resumed at step 90" in output.message
+    assert not half.exists(), "it would count as a part of the result"
     history = [json.loads(line)["step"] for line in (workspace / "train" / "history.jsonl").read_text().splitlines()]
     assert history[:4] == [20, 40, 60, 80]
     assert history[-1] == STEPS
@@ -302,6 +306,24 @@ def test_evaluation_writes_numbers_verdict_and_pictures(trained: Path, tmp_path:
         assert (stage.folder / "views" / f"ball_05.png.{kind}.jpg").stat().st_size > 0
 
 
+def test_a_held_out_photo_that_does_not_show_the_object_gives_a_finite_psnr(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "poses", tmp_path / "poses")
+    (tmp_path / "train").symlink_to(trained / "train")
+    file = tmp_path / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    away = np.array(document["frames"][5]["transform_matrix"]) @ np.diag([-1.0, 1, -1, 1])
+    document["frames"][5]["transform_matrix"] = away.tolist()
+    file.write_text(json.dumps(document))
+    picture = tmp_path / document["frames"][5]["file_path"]
+    with Image.open(picture) as photo:
+        Image.new("RGBA", photo.size).save(picture)
+    output = evaluate.run(context(tmp_path, StageName.EVALUATE))
+    text = (tmp_path / "evaluate" / "quality.json").read_text()
+    assert "Infinity" not in text
+    assert json.loads(text)["views"][0] == {"name": "ball_05.png", "psnr": 100.0, "ssim": 1.0, "lpips": None}
+    assert output.metrics["psnr"] == "100.00"
+
+
 def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> None:
     write_ball(tmp_path, views=6, size=24)
     train.run(context(tmp_path, training={**TRAINING, "steps": 20, "holdOut": "None"}))
@@ -319,6 +341,10 @@ def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> 
 
 def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_path: Path) -> None:
     stage = evaluation(trained, tmp_path, minPSNR="90", warnPSNR="80")
+    original = Original(name="My photos/ball (5).HEIC", width=20, height=20, sha256="0" * 64)
+    photo = DatasetImage(name="ball_05.jpg", file="ingest/images/ball_05.jpg", width=20, height=20, original=original)
+    (tmp_path / "ingest").mkdir()
+    (tmp_path / "ingest" / "dataset.json").write_text(Dataset(images=[photo]).model_dump_json(by_alias=True))
     with pytest.raises(ReconstructionError) as failure:
         evaluate.run(stage)
     quality = json.loads((stage.folder / "quality.json").read_text())
@@ -326,6 +352,9 @@ def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_pa
     assert quality["verdict"] == "fail"
     assert float(failure.value.details["psnr"]) == pytest.approx(quality["psnr"], abs=0.01)
     assert "80 dB" in failure.value.message
+    assert "Worst: My photos/ball (5).HEIC" in failure.value.message
+    assert failure.value.details["worst"][0] == "My photos/ball (5).HEIC"
+    assert quality["worst"][0] == "ball_05.png"
 
 
 def test_a_missed_bar_is_a_warning_when_the_job_says_so(trained: Path, tmp_path: Path) -> None:

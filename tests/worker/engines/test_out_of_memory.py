@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,7 @@ from tests.worker.engines.tiny_scene import context, write_ball
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.nerf.out_of_memory import is_out_of_memory, parts_that_fit
-from reconstruction_worker.engines.nerf.room import check_room
-from reconstruction_worker.engines.nerf.scene import read_scene
+from reconstruction_worker.engines.nerf.scene import PosedPhoto
 from reconstruction_worker.engines.nerfacto.model import Nerfacto
 from reconstruction_worker.stages import train
 
@@ -91,13 +92,42 @@ def test_a_step_is_divided_where_it_is_expected_not_to_fit(free: int, wanted: in
     assert parts_that_fit(1024, 1000, free, wanted, 256) == parts
 
 
+@pytest.mark.parametrize(("alpha", "bytes_per_pixel"), [(True, 16), (False, 6)])
 def test_photos_that_can_not_fit_are_refused_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alpha: bool, bytes_per_pixel: int
+) -> None:
+    write_ball(tmp_path, views=5, size=16, alpha=alpha)
+    needed = 4 * 16 * 16 * bytes_per_pixel  # one is held out
+    read, free = pictures_read(monkeypatch), [needed - 1, needed]
+    monkeypatch.setattr("reconstruction_worker.engines.nerf.room.free_bytes", lambda device: free.pop(0))
+    stage = context(tmp_path, training=TRAINING | {"steps": 1})
+    with pytest.raises(ReconstructionError, match="4 photos") as failure:
+        train.run(stage)
+    assert failure.value.code == "HostOutOfMemory"
+    assert read == []
+    train.run(stage)
+    assert len(read) == 5
+
+
+def test_the_pictures_themselves_are_not_kept_beside_the_trainers_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_ball(tmp_path, views=4, size=16)
-    photos = read_scene(tmp_path).photos
-    check_room(photos)
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.room.free_bytes", lambda device: 16 * 16 * 16 * 4 - 1)
-    with pytest.raises(ReconstructionError, match="4 photos") as failure:
-        check_room(photos)
-    assert failure.value.code == "HostOutOfMemory"
+    write_ball(tmp_path, views=5, size=16)
+    read, kept = pictures_read(monkeypatch), []
+    stage = context(tmp_path, training=TRAINING)
+    train.run(replace(stage, report=lambda progress: kept.append(sum(picture() is not None for picture in read))))
+    assert len(read) == 5
+    assert kept[-1] == 0
+
+
+def pictures_read(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Any]]:
+    """Those that are read from now on."""
+    original, read = PosedPhoto.pixels, []
+
+    def pixels(photo: PosedPhoto) -> Any:
+        picture = original(photo)
+        read.append(weakref.ref(picture))
+        return picture
+
+    monkeypatch.setattr(PosedPhoto, "pixels", pixels)
+    return read

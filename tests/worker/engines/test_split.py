@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,21 @@ def test_a_job_may_want_all_photos_to_be_trained_on() -> None:
 def test_photos_that_can_not_be_missed_are_all_trained_on() -> None:
     split = split_of(scene(dict.fromkeys(names(6)), can_hold_out=False), hold_out=True)
     assert (split.train, split.held_out) == (tuple(names(6)), ())
+
+
+@pytest.mark.parametrize(("hold_out", "can_hold_out"), [(True, True), (False, True), (True, False)])
+def test_photos_without_a_mask_of_a_masked_object_are_neither_trained_on_nor_held_out(
+    hold_out: bool, can_hold_out: bool
+) -> None:
+    whole = scene(dict.fromkeys(names(10)), can_hold_out=can_hold_out)
+    photos = tuple(replace(photo, usable=index != 5) for index, photo in enumerate(whole.photos))
+    split = split_of(replace(whole, photos=photos), hold_out=hold_out)
+    assert sorted((*split.train, *split.held_out)) == names(10)[:5] + names(10)[6:]
+
+
+def test_a_given_division_leaves_them_out_too() -> None:
+    shares = {"a.png": "train", "b.png": "eval", "c.png": "train", "d.png": "train", "e.png": "eval"}
+    whole = scene(shares)
+    photos = tuple(replace(photo, usable=photo.name not in ("d.png", "e.png")) for photo in whole.photos)
+    split = split_of(replace(whole, photos=photos), hold_out=True)
+    assert (split.train, split.held_out) == (("a.png", "c.png"), ("b.png",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.atlas import Atlas, Texels, texels, unwrap
 from reconstruction_worker.geometry.bake import Baked, bake
+from reconstruction_worker.geometry.ply import write_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import render, textured
 from reconstruction_worker.geometry.scene import Scene, load_scene
 from reconstruction_worker.geometry.surface import decimated
+from reconstruction_worker.stage import StageContext
+from reconstruction_worker.stages import texture
 
 from .compare import psnr
 from .scenes import MeshField, around, bumpy_sphere, in_front, paint, write_poses
@@ -106,3 +112,20 @@ def test_one_photo_that_disagrees_is_left_out(atlas: Atlas, tmp_path: Path) -> N
 def _area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
     u, v = b - a, c - a
     return float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() / 2)
+
+
+def test_a_photo_whose_background_is_in_it_gives_no_colours(tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(6, size=64))
+    file = tmp_path / "poses" / "transforms.json"
+    document = json.loads(file.read_text())
+    document["frames"][2]["hasAlpha"] = False
+    file.write_text(json.dumps(document))
+    (tmp_path / "mesh").mkdir()
+    write_ply(tmp_path / "mesh" / "mesh.ply", decimated(bumpy_sphere(), 500))
+    spec = ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, "mesh": {"textureSize": 256}})
+    context = StageContext(StageName.TEXTURE, tmp_path, spec, lambda progress: None, lambda: False)
+    context.folder.mkdir()
+    texture.run(context)
+    views = json.loads((tmp_path / "texture" / "texture.json").read_text())["views"]
+    assert len(views) == 5
+    assert Path(document["frames"][2]["file_path"]).name not in views

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -19,9 +21,14 @@ def test_psnr_equals_that_of_scikit_image() -> None:
     assert psnr(noisy, reference) == pytest.approx(peak_signal_noise_ratio(reference, noisy, data_range=1), abs=1e-9)
 
 
-def test_psnr_of_equal_pictures_is_infinite() -> None:
+def test_psnr_of_equal_pictures_is_a_number() -> None:
     reference = pictures()[1]
-    assert psnr(reference, reference) == float("inf")
+    assert psnr(reference, reference) == psnr(reference, reference + 1e-9) == 100
+
+
+def test_psnr_of_what_is_not_finite_is_no_number() -> None:
+    reference = pictures()[1]
+    assert math.isnan(psnr(reference * math.nan, reference))
 
 
 def test_ssim_equals_that_of_scikit_image_with_the_published_window() -> None:

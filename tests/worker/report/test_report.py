@@ -147,10 +147,11 @@ def test_names_and_messages_are_text_not_markup(page: str) -> None:
 
 
 def test_each_changed_or_conspicuous_photo_is_named_with_what_was_done(page: str) -> None:
-    assert "2 photos changed or conspicuous" in page
+    assert "3 photos changed or conspicuous" in page
     rows = re.sub(r"</?t[dr][^>]*>", "|", page)
     assert "|a&amp;b.HEIC||fixed||turned upright; scaled by 0.397|" in rows
-    assert "|IMG_0001.jpg||kept||blurred: 20% of the usual sharpness|" in rows
+    assert "|IMG_0001.jpg||kept||blurred: 20% of the usual sharpness; no mask: only its camera is used|" in rows
+    assert "|IMG_0002.jpg||kept||no mask: only its camera is used|" in rows
 
 
 def test_where_the_photos_came_from_stays_private(artifacts: Path) -> None:

@@ -32,6 +32,7 @@ POSES_ONLY = ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, 
 METRES = 12.0
 """Of one scene unit."""
 CAMERAS = 8
+WITHOUT_MASK = {"used": True, "missing": ["IMG_0001.jpg", "IMG_0002.jpg"]}
 
 
 def spec_with(*formats: str) -> ReconstructionJobSpec:
@@ -59,7 +60,7 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
     names = [f"IMG_{index:04d}.png" for index in range(10)]
     views = [{"name": names[k], "psnr": 24.0 + k, "ssim": 0.9, "lpips": None} for k in (3, 7)]
     document(workspace, "ingest/dataset.json", dataset(names))
-    document(workspace, "poses/registration.json", {"meanReprojectionError": 0.61})
+    document(workspace, "poses/registration.json", {"meanReprojectionError": 0.61, "masks": WITHOUT_MASK})
     document(workspace, "train/split.json", {"train": names[:3], "eval": [names[3], names[7]]})
     document(workspace, "train/engine.json", {"engine": "nerfacto", "licence": "Apache-2.0", "device": "cpu"})
     history = [{"step": s, "loss": 0.1 * math.exp(-s / 300), "psnr": 15 + s / 100} for s in range(0, 1000, 20)]

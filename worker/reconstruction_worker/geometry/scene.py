@@ -21,6 +21,8 @@ class View:
     name: str
     camera: Camera
     image: Path
+    usable: bool = True
+    """False where the background is in the photo, although masks take it away from the others."""
 
     def photo(self) -> NDArray[np.uint8]:
         """The photo as RGBA; opaque where it has no alpha channel. [H, W, 4]"""
@@ -81,4 +83,4 @@ def _view(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> V
         height=int(intrinsics["h"]),
     )
     image = workspace / frame["file_path"]
-    return View(image.name, camera, image)
+    return View(image.name, camera, image, frame.get("hasAlpha", True))

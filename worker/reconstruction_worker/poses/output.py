@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..files import write_atomically, write_json
 from .axes import OPENGL_FROM_OPENCV
+from .masks import MaskUse
 from .model import PosedModel, SparsePoints
 from .region import Region
 from .similarity import Similarity
@@ -25,6 +26,7 @@ class World:
 
     model: PosedModel
     region: Region
+    masks: MaskUse
     world_from_model: Similarity
     metres_per_unit: float | None
     up_from: str
@@ -36,29 +38,38 @@ class World:
         return self.world_from_model.scale
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The undistorted pictures: files by the photos' names, as paths in the workspace."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    depths: dict[str, str] = field(default_factory=dict)
+    """Of depth maps."""
+    pinholes: dict[int, pycolmap.Camera] = field(default_factory=dict)
+    """Cameras that would have taken the pictures, by the ids of those that took the photos."""
+
+
 def write_transforms(
     folder: Path,
     world: World,
-    pinholes: Mapping[int, pycolmap.Camera],
-    files: Mapping[str, str],
-    has_alpha: bool,
+    pictures: Pictures,
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
-    depths: Mapping[str, str],
     can_hold_out: bool,
 ) -> None:
-    """`transforms.json`; `files` are the undistorted pictures' paths in the workspace, `shares` what each was meant for
-    by who provided the poses, `exposures` what the cameras recorded, and `depths` the paths of depth maps, all by the
-    photos' names; `can_hold_out` says whether there are photos that could be missed."""
+    """`transforms.json`; `shares` say what each photo was meant for by who provided the poses, and `exposures` what the
+    cameras recorded, both by the photos' names; `can_hold_out` says whether there are photos that could be missed."""
+    pinholes, depths = pictures.pinholes, pictures.depths
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
         {
-            "file_path": files[shot.name],
+            "file_path": pictures.files[shot.name],
             "transform_matrix": (shot.world_from_camera @ OPENGL_FROM_OPENCV).tolist(),
             **({} if shared else intrinsics(pinholes[shot.camera_id])),
             **({"split": str(shares[shot.name])} if shot.name in shares else {}),
             **({"exposure": exposures[shot.name]} if shot.name in exposures else {}),
             **({"depth_file_path": depths[shot.name]} if shot.name in depths else {}),
+            **({"hasAlpha": False} if shot.name in world.masks.left_out else {}),
         }
         for shot in world.model.shots
     ]
@@ -71,7 +82,7 @@ def write_transforms(
         "worldFromModel": world.world_from_model.matrix.tolist(),
         "metresPerUnit": world.metres_per_unit,
         "upFrom": world.up_from,
-        "hasAlpha": has_alpha,
+        "hasAlpha": world.masks.used,
         "canHoldOut": can_hold_out,
     }
     write_json(folder / "transforms.json", document)

@@ -11,9 +11,22 @@ from PIL import Image
 from ..ingest.dataset import Dataset, DatasetImage
 
 
+def dataset_file(workspace: Path) -> Path:
+    """Where ingest leaves the list of photos."""
+    return workspace / "ingest" / "dataset.json"
+
+
 def read_dataset(workspace: Path) -> Dataset:
     """`ingest/dataset.json`."""
-    return Dataset.model_validate_json((workspace / "ingest" / "dataset.json").read_bytes())
+    return Dataset.model_validate_json(dataset_file(workspace).read_bytes())
+
+
+def source_names(workspace: Path) -> dict[str, str]:
+    """What the source calls the photos, by the names of their files without suffix: an undistorted picture has its
+    photo's name with another one. None where there is no `ingest/dataset.json`."""
+    if not dataset_file(workspace).exists():
+        return {}
+    return {Path(photo.name).stem: photo.original.name for photo in read_dataset(workspace).images}
 
 
 def read_rgb(workspace: Path, image: DatasetImage) -> NDArray[np.uint8]:

@@ -18,6 +18,8 @@ Picture = NDArray[np.float64]
 WINDOW = 11
 SIGMA = 1.5
 K1, K2 = 0.01, 0.03
+HIGHEST_PSNR = 100.0
+"""That of equal pictures, as where a view does not show the object: means, and JSON, take no infinity."""
 
 
 def over_white(rgb: NDArray[np.floating], alpha: NDArray[np.floating]) -> Picture:
@@ -33,9 +35,13 @@ def photo_over_white(pixels: NDArray[np.uint8]) -> Picture:
 
 
 def psnr(picture: Picture, reference: Picture) -> float:
-    """Peak signal-to-noise ratio in decibels: -10 log10 of the mean square error; infinite for equal pictures."""
-    error = float(np.mean((picture - reference) ** 2))
-    return math.inf if error == 0 else -10 * math.log10(error)
+    """Peak signal-to-noise ratio in decibels."""
+    return decibels(float(np.mean((picture - reference) ** 2)))
+
+
+def decibels(mean_square_error: float) -> float:
+    """The PSNR that belongs to an error: -10 log10 of it, at most `HIGHEST_PSNR`."""
+    return -10 * math.log10(max(mean_square_error, 10 ** (-HIGHEST_PSNR / 10)))
 
 
 def ssim(picture: Picture, reference: Picture) -> float:

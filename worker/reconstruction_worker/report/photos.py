@@ -16,12 +16,20 @@ def left_out(findings: Findings, unregistered: list[str]) -> list[Document]:
 
 def noted(findings: Findings) -> list[Document]:
     """Photos that were used but changed on the way, or stand out: `name`, `status` and `message`."""
-    return [
+    rows = [
         {
             "name": source_name(photo),
             "status": photo.get("status", "kept"),
-            "message": "; ".join(photo["notes"]),
+            "message": "; ".join([*photo.get("notes", []), *_about_mask(findings, source_name(photo))]),
         }
         for photo in findings.photos()
-        if photo.get("notes")
     ]
+    return [row for row in rows if row["message"]]
+
+
+def _about_mask(findings: Findings, name: str) -> list[str]:
+    """What follows from the photo's having no mask where others have one."""
+    masks = findings.registration.get("masks") or {}
+    if name not in masks.get("missing", []):
+        return []
+    return ["no mask: only its camera is used" if masks["used"] else "no mask: those of the other photos are not used"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -22,6 +22,7 @@ from ..engines.nerf.scene import PosedPhoto, read_scene
 from ..engines.nerf.split import read_split
 from ..engines.trained import trained_field
 from ..files import write_json
+from ..poses.photos import source_names
 from ..quality import metrics, perceptual
 from ..quality.verdict import Verdict, judge
 from ..stage import StageContext, StageOutput, Stopped
@@ -72,7 +73,7 @@ def run(context: StageContext) -> StageOutput:
     if not split.held_out:
         result = without_held_out(result)
     write_json(context.folder / "quality.json", result)
-    return _outcome(result, context.spec.quality)
+    return _outcome(result, context.spec.quality, source_names(context.workspace))
 
 
 def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: bool) -> View:
@@ -129,7 +130,8 @@ def without_held_out(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, **nothing, "reason": NONE_HELD_OUT, "trained": means, "verdict": str(Verdict.WARN)}
 
 
-def _outcome(result: dict[str, Any], bar: Quality) -> StageOutput:
+def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> StageOutput:
+    """`names` are what the source calls the photos, by those of their files without suffix."""
     if result["psnr"] is None:
         trained = (
             f"{len(result['views'])} of the photos trained on are reproduced with {result['trained']['psnr']:.2f} dB"
@@ -142,11 +144,11 @@ def _outcome(result: dict[str, Any], bar: Quality) -> StageOutput:
     count = len(result["views"])
     found = f"PSNR {numbers['psnr']} dB, SSIM {numbers['ssim']} on {count} held-out view{'s' if count > 1 else ''}"
     if result["verdict"] == Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
+        worst = [names.get(Path(name).stem, name) for name in result["worst"]]
         raise ReconstructionError(
             "QualityBelowThreshold",
-            f"{found}; the job accepts PSNR {bar.warn_psnr} dB and SSIM {bar.warn_ssim}. "
-            f"Worst: {', '.join(result['worst'])}.",
-            details={**numbers, "worst": result["worst"]},
+            f"{found}; the job accepts PSNR {bar.warn_psnr} dB and SSIM {bar.warn_ssim}. Worst: {', '.join(worst)}.",
+            details={**numbers, "worst": worst},
         )
     return StageOutput(
         message=f"{found}: {result['verdict']}", metrics={**numbers, "qualityVerdict": result["verdict"]}

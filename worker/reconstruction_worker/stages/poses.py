@@ -18,7 +18,7 @@ from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
 from ..poses.climb import Attempt
-from ..poses.depth import DepthFit, depth_of, match_depth, write_depth
+from ..poses.depth import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
 from ..poses.gps import local_positions
 from ..poses.gps_agreement import agreement
@@ -26,12 +26,12 @@ from ..poses.gps_priors import Place
 from ..poses.hull import Silhouette
 from ..poses.model import PosedModel
 from ..poses.output import World, write_observations, write_points, write_transforms
-from ..poses.photos import read_dataset, read_mask, read_rgb
+from ..poses.photos import read_dataset, read_mask
+from ..poses.pictures import write_pictures
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.triangulate import with_points
-from ..poses.undistort import Undistorter
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
 
@@ -63,13 +63,15 @@ def run(context: StageContext) -> StageOutput:
     seconds = time.monotonic() - start
     document = registration.document(model, gps, strategy, attempts, seconds, most_held())
     document["depth"] = depth.document() if depth is not None else None
+    document["masks"] = world.masks.document(by_name)
     write_json(context.folder / "registration.json", document)
     metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
     if model.mean_reprojection_error is not None:
         metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
-    summary = registration.summary(gps, attempts)
-    left_out = f"; depth maps left out: {depth.problem}" if depth is not None and depth.problem else ""
-    return StageOutput(summary + left_out, metrics)
+    notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    if depth is not None and depth.problem:
+        notes.append(f"depth maps left out: {depth.problem}")
+    return StageOutput("; ".join(note for note in notes if note), metrics)
 
 
 def _posed(
@@ -158,35 +160,19 @@ def _write(
     depth: DepthFit | None,
 ) -> None:
     """The undistorted pictures and depth maps, then what refers to them."""
-    by_name = {photo.name: photo for photo in photos}
-    shots = world.model.shots
-    undistorters = {key: Undistorter(camera) for key, camera in world.model.cameras.items()}
-    folder, depth_folder = context.folder / "images", context.folder / "depth"
-    empty_folder(folder)
-    files: dict[str, str] = {}
-    depths: dict[str, str] = {}
-    scale = depth.usable_scale if depth is not None else None
-    if scale is not None:
-        empty_folder(depth_folder)
-    can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    masked = all(by_name[shot.name].has_alpha or by_name[shot.name].mask for shot in shots)
-    for index, shot in enumerate(shots):
+    total = len(world.model.shots)
+
+    def written(count: int) -> None:
         if context.stop_requested():
             raise Stopped
-        photo = by_name[shot.name]
-        path = folder / f"{photo.name.rpartition('.')[0]}.png"
-        mask = read_mask(context.workspace, photo) if masked else None
-        undistorters[shot.camera_id].write(read_rgb(context.workspace, photo), mask, path)
-        files[shot.name] = path.relative_to(context.workspace).as_posix()
-        distances = depth_of(context.workspace, photo) if scale is not None else None
-        if scale is not None and distances is not None:
-            path = depth_folder / path.name
-            write_depth(distances, scale * world.scale, mask, undistorters[shot.camera_id], path)
-            depths[shot.name] = path.relative_to(context.workspace).as_posix()
-        done = (index + 1) / len(shots)
-        context.tell(ESTIMATED_AT + (100 - ESTIMATED_AT) * done, f"undistorted {index + 1} of {len(shots)} photos")
+        percent = ESTIMATED_AT + (100 - ESTIMATED_AT) * count / total
+        context.tell(percent, f"undistorted {count} of {total} photos")
+
+    by_name = {photo.name: photo for photo in photos}
+    scale = depth.usable_scale if depth is not None else None
+    pictures = write_pictures(context.workspace, context.folder, world, by_name, scale, written)
     write_points(context.folder / "points.ply", world.model.points)
     write_observations(context.folder / "observations.npz", world.model.points)
-    pinholes = {key: undistorter.pinhole for key, undistorter in undistorters.items()}
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
-    write_transforms(context.folder, world, pinholes, files, masked, shares, exposures, depths, can_hold_out)
+    can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
+    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out)

@@ -21,13 +21,13 @@ MAX_VIEWS = 200
 
 
 def run(context: StageContext) -> StageOutput:
-    """All photos count, held-out ones too: nothing is measured on the texture."""
+    """All photos that can be used count, held-out ones too: nothing is measured on the texture."""
     size = context.spec.mesh.texture_size
     context.advance(0, "cutting the surface into charts")
     atlas = unwrap(read_ply(context.of(StageName.MESH) / "mesh.ply"), size)
     context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
-    views = spread(load_scene(context.workspace).views, MAX_VIEWS)
+    views = spread(tuple(view for view in load_scene(context.workspace).views if view.usable), MAX_VIEWS)
     baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
     context.advance(95, "writing the texture")
     np.savez(

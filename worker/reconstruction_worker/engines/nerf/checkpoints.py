@@ -52,6 +52,15 @@ class CheckpointStore:
         """That of an earlier training, if there is one."""
         _remove(self.result)
 
+    def remove_leftovers(self) -> None:
+        """What a process left that was killed while it wrote or removed a file: halves of files, and checksums without
+        one. Nobody else may be writing."""
+        for part in self.folder.glob("*.tmp"):
+            part.unlink()
+        for checksum in self.folder.glob("*.ckpt.sha256"):
+            if not checksum.with_suffix("").exists():
+                checksum.unlink()
+
     def file(self, step: int) -> Path:
         """Where the checkpoint of a step is, or would be."""
         return self.folder / f"step-{step:06d}.ckpt"

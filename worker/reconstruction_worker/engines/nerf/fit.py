@@ -96,6 +96,7 @@ class RadianceEngine:
         context.folder.mkdir(parents=True, exist_ok=True)
         split = split_of(scene, hold_out=training.hold_out is not HoldOut.NONE)
         store = CheckpointStore(context.folder / "checkpoints", training.keep_checkpoints)
+        store.remove_leftovers()
         belongs_to = _identity(self.spec, training, context.workspace, split)
         halved = training.result_precision is Precision.HALF
         if halved and (kept := _kept_result(context.folder, store, belongs_to)) is not None:
@@ -107,7 +108,7 @@ class RadianceEngine:
         split.write(context.folder / "split.json")
 
         photos = [scene.photo(name) for name in split.train]
-        check_room(photos)
+        check_room(photos, masked=scene.masked)
         pictures = [photo.pixels() for photo in photos]
         if checkpoint is not None:  # a training goes on with what it began with, also on another machine
             bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
@@ -118,6 +119,7 @@ class RadianceEngine:
         context.tell(0, "setting up the training")
         _seed(training.seed)
         trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
+        del pictures  # the trainer has copies
         views = HeldOutViews([scene.photo(name) for name in split.held_out], settings["raysPerStep"])
         constants = {"belongs_to": belongs_to, "settings": settings, "bounds": bounds.state()}
         loop = TrainingLoop(context, trainer, store, views, constants)
@@ -211,10 +213,10 @@ def _bounds(scene: Scene, cameras: Sequence[Camera], pictures: Sequence[NDArray[
     if not scene.bounded:
         ground = ground_box(cameras, scene.points)
         return Bounds(scene.near, scene.far, _corners(ground) if ground is not None else None)
-    hull = None
-    if any(picture.shape[2] == 4 for picture in pictures):
-        opaque = [picture[..., 3] if picture.shape[2] == 4 else np.full(picture.shape[:2], 255) for picture in pictures]
-        hull = carve(cameras, opaque, scene.box)
+    masked = [
+        (camera, picture[..., 3]) for camera, picture in zip(cameras, pictures, strict=True) if picture.shape[2] == 4
+    ]
+    hull = carve([camera for camera, _ in masked], [alpha for _, alpha in masked], scene.box) if masked else None
     return Bounds(scene.near, scene.far, _corners(scene.box), hull)
 
 

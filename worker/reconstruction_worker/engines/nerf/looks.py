@@ -72,7 +72,7 @@ class HeldOutViews:
         picture = metrics.over_white(rendering.rgb, rendering.alpha)
         side = min(reference.shape[:2])
         return Look(
-            psnr=min(metrics.psnr(picture, reference), 100.0),
+            psnr=metrics.psnr(picture, reference),
             ssim=metrics.ssim(picture, reference) if side >= metrics.WINDOW else None,
             lpips=perceptual.lpips(picture, reference) if self._with_lpips and side >= LPIPS_SIDE else None,
         )

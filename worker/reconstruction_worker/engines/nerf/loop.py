@@ -11,6 +11,7 @@ from typing import Any
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.worker import Progress, Trend
 
+from ...quality.metrics import decibels
 from ...stage import StageContext, Stopped
 from .checkpoints import CheckpointStore
 from .history import History, Measurement
@@ -177,12 +178,11 @@ class TrainingLoop:
         self.trainer.rate_factor = DIVERGED_RATE_FACTOR
 
     def _measure(self, losses: Losses, seconds_a_step: float, look: Look | None) -> Measurement:
-        error = max(float(losses.mean_square_error), 1e-10)
         steps_per_second = 1 / max(seconds_a_step, 1e-9)
         return Measurement(
             step=self.trainer.step,
             loss=float(losses.total),
-            psnr=-10 * math.log10(error),
+            psnr=decibels(float(losses.mean_square_error)),
             rate=self.trainer.rate,
             seconds=self.spent,
             steps_per_second=steps_per_second,

@@ -48,15 +48,12 @@ class PhotoPixels:
         self.starts = torch.tensor(np.cumsum([0, *sizes]))
         self.widths = torch.tensor([picture.shape[1] for picture in pictures])
         self.colours = torch.empty((sum(sizes), channels), dtype=torch.uint8)
-        interesting: list[NDArray[np.int64]] = []
         for start, picture in zip(self.starts.tolist(), pictures, strict=False):
             flat = torch.tensor(picture.reshape(-1, picture.shape[2]))
             target = self.colours[start : start + len(flat)]
             target[:, : flat.shape[1]] = flat
             target[:, flat.shape[1] :] = 255
-            if channels == 4:
-                interesting.append(start + np.flatnonzero(_object_and_border(picture)))
-        self.interesting = torch.from_numpy(np.concatenate(interesting)) if interesting else None
+        self.interesting = _interesting(pictures, self.starts) if channels == 4 else None
         self._add_keypoints(keypoints)
         self.rig = CameraRig(cameras, device)
         self.bounds = bounds.to(device)
@@ -108,6 +105,18 @@ class PhotoPixels:
         chosen = torch.randint(len(self.interesting), (count - anywhere,), generator=self.random)
         others = torch.randint(len(self.colours), (anywhere,), generator=self.random)
         return torch.cat((self.interesting[chosen], others))
+
+
+def _interesting(pictures: Sequence[NDArray[np.uint8]], starts: Tensor) -> Tensor:
+    """Indices of the pixels of objects and their borders. Counted first: of large sets they take more memory than the
+    pictures, which must not be needed twice."""
+    found = torch.empty(sum(int(_object_and_border(picture).sum()) for picture in pictures), dtype=torch.int64)
+    end = 0
+    for start, picture in zip(starts.tolist(), pictures, strict=False):
+        indices = start + np.flatnonzero(_object_and_border(picture))
+        found[end : end + len(indices)] = torch.from_numpy(indices)
+        end += len(indices)
+    return found
 
 
 def _object_and_border(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -11,14 +11,17 @@ from reconstruction_api.errors import ReconstructionError
 from .out_of_memory import free_bytes
 from .scene import PosedPhoto
 
-BYTES_PER_PIXEL = 16
-"""While they are prepared: the picture, its copy among all pixels, and the list of those that show the object."""
+BYTES_PER_PIXEL = 2 * 3
+"""While they are prepared: the picture and its copy among all pixels."""
+BYTES_PER_MASKED_PIXEL = 2 * 4 + 8
+"""The same with alpha, and the list of the pixels that show the object, which may be all."""
 
 
-def check_room(photos: Sequence[PosedPhoto]) -> None:
-    """Raises HostOutOfMemory with the numbers."""
+def check_room(photos: Sequence[PosedPhoto], *, masked: bool) -> None:
+    """Raises HostOutOfMemory with the numbers. `masked` says whether the photos have alpha."""
     pixels = sum(photo.camera.width * photo.camera.height for photo in photos)
-    needed, free = pixels * BYTES_PER_PIXEL, free_bytes(torch.device("cpu"))
+    needed = pixels * (BYTES_PER_MASKED_PIXEL if masked else BYTES_PER_PIXEL)
+    free = free_bytes(torch.device("cpu"))
     if needed > free:
         raise ReconstructionError(
             "HostOutOfMemory",

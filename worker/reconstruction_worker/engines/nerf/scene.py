@@ -33,6 +33,9 @@ class PosedPhoto:
     """Its depth map; see docs/workspace.md."""
     share: str | None = None
     """What who provided the poses meant the photo for: `train`, `eval` or `unused`; None where nobody said."""
+    usable: bool = True
+    """False where its background is in it, although masks take it away from the other photos: then only its camera and
+    what was found with it are of use."""
 
     def distances(self) -> NDArray[np.float64] | None:
         """[h, w], along the camera's axis in world units, of any size; 0 where unknown. None without a depth map."""
@@ -73,6 +76,8 @@ class Scene:
     far: float
     points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))  # [P, 3], of the sparse model
     observations: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))  # [O, 2]: photo, point
+    masked: bool = True
+    """Whether the photos have their masks as alpha."""
     can_hold_out: bool = True
     """Whether photos can be missed in the training: no other shows what one of six canonical views does."""
 
@@ -98,6 +103,7 @@ def read_scene(workspace: Path) -> Scene:
             box=np.array(scene["box"], np.float64).reshape(2, 3),
             near=float(scene["near"]),
             far=float(scene["far"]),
+            masked=document.get("hasAlpha", True),
             can_hold_out=document.get("canHoldOut", True),
             points=points,
             observations=observations,
@@ -130,4 +136,5 @@ def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any], log
         Camera(matrix, fx, fy, cx, cy, int(width), int(height), log_exposure),
         workspace / frame["depth_file_path"] if "depth_file_path" in frame else None,
         frame.get("split"),
+        frame.get("hasAlpha", True),
     )

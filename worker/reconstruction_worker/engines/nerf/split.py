@@ -29,12 +29,13 @@ class Split:
 
 
 def split_of(scene: Scene, *, hold_out: bool) -> Split:
-    """What who provided the poses wanted, else a choice. Without `hold_out`, or where no photo can be missed, all are
-    trained on but those that are meant for nothing."""
-    shares = {photo.name: photo.share for photo in scene.photos if photo.share is not None}
+    """What who provided the poses wanted, else a choice, among the photos that are usable. Without `hold_out`, or where
+    no photo can be missed, all are trained on but those that are meant for nothing."""
+    photos = [photo for photo in scene.photos if photo.usable]
+    shares = {photo.name: photo.share for photo in photos if photo.share is not None}
     if hold_out and scene.can_hold_out:
-        return given_split(shares) or choose_split([photo.name for photo in scene.photos])
-    return Split(tuple(photo.name for photo in scene.photos if photo.share != "unused"), ())
+        return given_split(shares) or choose_split([photo.name for photo in photos])
+    return Split(tuple(photo.name for photo in photos if photo.share != "unused"), ())
 
 
 def choose_split(names: Sequence[str]) -> Split:
