@@ -245,6 +245,12 @@ def test_a_number_that_the_operator_would_not_take_is_refused_by_the_chart(relea
         environment(release, concurrency=257)
 
 
+def test_the_notes_advise_nothing_that_the_next_upgrade_undoes(release: Kubectl) -> None:
+    notes = helm(release, "get", "notes", RELEASE)
+    assert "kubectl edit" not in notes
+    assert "defaultProfile.spec" in notes and "defaultProfile.create=false" in notes
+
+
 @pytest.mark.parametrize("enabled", ["false", "true"])
 def test_secrets_are_read_only_for_notifications(release: Kubectl, enabled: str) -> None:
     chart = helm(release, "template", RELEASE, str(CHART), f"--set=notifications.enabled={enabled}")
