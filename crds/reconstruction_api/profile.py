@@ -88,7 +88,7 @@ class Limits(ApiModel):
     max_concurrent_jobs_per_namespace: int | None = Field(default=None, ge=0, le=100_000)
     """The same for the jobs of each namespace."""
     max_steps: int | None = Field(default=None, ge=1, le=1_000_000)
-    """Most that a job's training.steps may be."""
+    """Most that a job's training.steps may be; where that is unset, what it stands for on this profile's hardware."""
     max_active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
     """Most that a job's activeDeadlineSeconds may be; also the deadline of jobs that set none."""
     max_images: int | None = Field(default=None, ge=2, le=100_000)

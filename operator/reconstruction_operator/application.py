@@ -28,6 +28,7 @@ from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
+from .policies.engines import counted_engine
 from .policies.measures import measures
 from .progress import LiveUpdates
 from .queue import JobQueue
@@ -174,8 +175,9 @@ class Application:
         self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
         try:
             await self._actor.act(observed.job, plan)
-            engine = observed.job.spec.engine if observed.job.spec is not None else ""
-            self.metrics.record(key, engine, measures(observed, plan.status or observed.job.status, now))
+            status = plan.status or observed.job.status
+            engine = counted_engine(observed.job.spec, status)
+            self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
             self._chains.tell(key)
         except Outdated:

@@ -114,7 +114,7 @@ async def _forward(request: web.Request, leader: str) -> web.Response:
 
 
 def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink: ProgressSink) -> bool:
-    """A pod may only speak for the job whose child Job created it."""
+    """A pod may only speak for the job that its labels name: whoever may create pods in a namespace chooses them."""
     if identity.namespace != key.namespace:
         return False
     return any(

@@ -56,6 +56,8 @@ class Informer:
     selector: str
     kind: Kind
     enqueue: Callable[[JobKey], None]
+    namespace: str = ""
+    """Where the objects at `path` are; everywhere when empty."""
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     heard: float = field(default_factory=time.monotonic)
     _version: str = ""
@@ -79,7 +81,7 @@ class Informer:
     async def _list(self) -> None:
         """All pages are of the same moment, and are remembered at once, together with what is no longer there: no
         decision sees half of a listing, with objects that are gone beside those that came after them."""
-        before, sighted = self.kind.present(), dict[str, Any]()
+        before, sighted = self._known(), dict[str, Any]()
         version = ""
         async for page in self.kube.pages(self.path, self.selector):
             for item in page.get("items", []):
@@ -93,6 +95,13 @@ class Informer:
             self._enqueue(self.kind.take(sighting))
         self._version = version
         self.synced.set()
+
+    def _known(self) -> dict[str, Document]:
+        """Those of other namespaces are for other informers to miss."""
+        present = self.kind.present()
+        if not self.namespace:
+            return present
+        return {uid: stub for uid, stub in present.items() if stub["metadata"]["namespace"] == self.namespace}
 
     async def _follow(self) -> None:
         query = {

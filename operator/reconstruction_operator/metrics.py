@@ -1,4 +1,5 @@
-"""What the operator counts, for Prometheus. Labels are bounded: catalogue codes, stages, engines, namespaces."""
+"""What the operator counts, for Prometheus. Labels are bounded: catalogue codes, stages, namespaces, and the engines
+that profiles offer; nothing that a user or a worker makes up becomes one."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from reconstruction_api.errors import CATALOGUE
 
 from .model import JobKey
 from .policies.measures import Measures
@@ -110,7 +113,7 @@ class Metrics:
         )  # fmt: skip
 
     def record(self, key: JobKey, engine: str, measures: Measures) -> None:
-        """What one decision changed."""
+        """What one decision changed. `engine` is empty where the job's profile does not offer it."""
         if key in self._states:  # what was there when this replica began to lead is not news
             news = measures.disrupted - self._disrupted.get(key, frozenset())
             self.preemptions.labels(key.namespace).inc(len(news))
@@ -125,7 +128,7 @@ class Metrics:
             self.artifact_bytes.labels(key.namespace).inc(measures.artifact_bytes)
         if measures.finished is not None:
             outcome, reason = measures.finished
-            self.finished.labels(key.namespace, engine, outcome, reason).inc()
+            self.finished.labels(key.namespace, engine, outcome, _catalogued(reason)).inc()
         for resource_class, reason in measures.retries:
             self.retries.labels(resource_class, reason).inc()
         for resource_class in measures.interruptions:
@@ -161,6 +164,11 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+
+
+def _catalogued(reason: str) -> str:
+    """A worker of somebody's own can give any reason; what the catalogue doesn't know counts as InternalError."""
+    return reason if reason == "Completed" or reason in CATALOGUE else "InternalError"
 
 
 def _note(known: dict[JobKey, str], key: JobKey, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _NOT_PUBLIC = tuple(
         *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),  # hold an IPv4 address a gateway may reach
     )
 )
+_MEANT_AS_NETWORK = re.compile(r".*[/:].*|[0-9.]+", re.DOTALL)
+"""No name looks like this: a mistake in a network must not become a name that nobody has."""
 
 
 class RefusedError(Exception):
@@ -36,13 +39,18 @@ class Receivers:
 
     @classmethod
     def of(cls, entries: Sequence[str]) -> Self:
-        """From networks (`10.1.0.0/16`, `10.1.2.3`), names and `.domains`. Raises ValueError."""
+        """From networks (`10.1.0.0/16`, `10.1.2.3`), names and `.domains`.
+
+        A network may be named by any address in it. Raises ValueError for what is neither network nor name.
+        """
         networks: list[Network] = []
         names: list[str] = []
         for entry in entries:
-            if entry[:1].isdigit() or ":" in entry:
-                networks.append(ipaddress.ip_network(entry))
-            else:
+            try:
+                networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                if _MEANT_AS_NETWORK.fullmatch(entry):
+                    raise
                 names.append(entry.lower().rstrip("."))
         return cls(tuple(networks), tuple(names))
 

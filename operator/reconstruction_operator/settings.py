@@ -15,6 +15,7 @@ from .model import Policy
 from .receivers import Receivers
 
 ENVIRONMENT_PREFIX = "RECONSTRUCTION_OPERATOR_"
+_YEAR_SECONDS = 31_536_000
 
 
 def _split(value: Any) -> Any:
@@ -61,7 +62,7 @@ class Settings(BaseModel):
     """Jobs that run at the same time in all; not limited when unset."""
     max_concurrent_jobs_per_namespace: OptionalCount = None
     """Jobs of one namespace that run at the same time; not limited when unset."""
-    resync_seconds: float = Field(default=600, ge=1)
+    resync_seconds: float = Field(default=600, ge=1, le=_YEAR_SECONDS)
     """Every job is looked at again after this time, even if nothing was observed."""
     status_interval_seconds: float = Field(default=1.0, ge=0)
     """Live updates of one job are written at most this often."""
@@ -72,9 +73,9 @@ class Settings(BaseModel):
     there plain http:// is allowed as well."""
     image_pull_grace_seconds: int = Field(default=300, ge=0)
     """How long an image may fail to be pulled before the attempt fails."""
-    heartbeat_seconds: int = Field(default=600, ge=10)
+    heartbeat_seconds: int = Field(default=600, ge=10, le=_YEAR_SECONDS)
     """A running worker that has not reported progress for this long is shown as stalled."""
-    lost_pod_seconds: int = Field(default=300, ge=15)
+    lost_pod_seconds: int = Field(default=300, ge=15, le=_YEAR_SECONDS)
     """A pod that should have stopped this long ago is given up with its node: its object is removed by force."""
     lost_report_grace_seconds: int = Field(default=15, ge=0)
     """How long to wait for the pod of an ended child Job to show its end."""

@@ -18,6 +18,7 @@ from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
 from . import parse
 from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
 from .slots import Lane, Limits, Slots
+from .versions import Versions
 
 Document = dict[str, Any]
 K = TypeVar("K")
@@ -79,10 +80,10 @@ class Store:
         self._builders: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
-        self._versions: dict[str, int] = {}
+        self._versions = Versions()
 
     def see_job(self, document: Document) -> JobKey | None:
-        if not self._is_newer(document["metadata"]["uid"], _version(document)):
+        if not self._versions.is_newer(document["metadata"]["uid"], _version(document)):
             return None
         metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
         key = JobKey(metadata["namespace"], metadata["name"])
@@ -107,11 +108,11 @@ class Store:
 
     def see_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
-        key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
-        if self._is_newer(document["metadata"]["uid"], _version(document)) and key in self.jobs:
+        uid, key = document["metadata"]["uid"], JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        known = self.jobs.get(key)
+        if known is not None and known.uid == uid and self._versions.is_newer(uid, _version(document)):
             version = document["metadata"]["resourceVersion"]
             pinned = _pinned(status.get("profile"), key.namespace)
-            known = self.jobs[key]
             self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
             self._record_slot(key, status)
 
@@ -144,23 +145,23 @@ class Store:
 
     def take_child_job(self, seen: Sighting[ChildJob] | None) -> JobKey | None:
         """As `see_child_job`, and so are the following."""
-        if seen is None or not self._is_newer(seen.uid, seen.version):
+        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
         return _keep(self._child_jobs.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
 
     def take_pod(self, seen: Sighting[Pod] | None) -> JobKey | None:
-        if seen is None or not self._is_newer(seen.uid, seen.version):
+        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
         return _keep(self._pods.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
 
     def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
-        if seen is None or not self._is_newer(seen.uid, seen.version):
+        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:
         key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
-        self._versions.pop(document["metadata"]["uid"], None)
+        self._versions.forget(document["metadata"]["uid"], _version(document))
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
@@ -182,7 +183,7 @@ class Store:
 
     def forget_claim(self, document: Document) -> JobKey | None:
         key, uid = parse.parent_key(document), document["metadata"]["uid"]
-        self._versions.pop(uid, None)
+        self._versions.forget(uid, _version(document))
         if key is not None and key in self._claims and self._claims[key].uid == uid:
             del self._claims[key]
         return key
@@ -249,7 +250,7 @@ class Store:
 
     def _forget(self, objects: dict[JobKey, dict[str, Any]], document: Document) -> JobKey | None:
         key, metadata = parse.parent_key(document), document["metadata"]
-        self._versions.pop(metadata["uid"], None)
+        self._versions.forget(metadata["uid"], _version(document))
         if key is None:
             return None
         known = objects.get(key, {})
@@ -261,13 +262,6 @@ class Store:
 
     def _jobs_naming(self, namespace: str, name: str) -> list[JobKey]:
         return [key for key, job in self.jobs.items() if job.profile_name == name and namespace in ("", key.namespace)]
-
-    def _is_newer(self, uid: str, version: int) -> bool:
-        """Answers to our own writes, listings and watch events may arrive in any order; only the newest counts."""
-        if 0 <= version <= self._versions.get(uid, -1):
-            return False
-        self._versions[uid] = version
-        return True
 
 
 def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> Sighting[V] | None:

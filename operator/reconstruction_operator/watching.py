@@ -47,9 +47,9 @@ class Watching:
         self.ready = asyncio.Event()
         """Set when all children have been listed and kopf has started."""
         self.informers = [
-            Informer(kube, path, LABEL_JOB, kind, queue.add)
+            Informer(kube, path, LABEL_JOB, kind, queue.add, namespace)
             for kind, base in _child_kinds(store)
-            for path in listings(base, kind.plural, namespaces)
+            for namespace, path in zip(namespaces or ("",), listings(base, kind.plural, namespaces), strict=True)
         ]
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from devcluster import processes
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
 from reconstruction_api.names import LABEL_JOB
+from reconstruction_operator.settings import Settings
 
 from . import kinds
 from .waiting import eventually
@@ -223,16 +224,38 @@ def test_a_misspelt_value_is_refused_by_name(release: Kubectl) -> None:
         helm(release, "template", RELEASE, str(CHART), "--set", "settings.logLevl=DEBUG")
 
 
-def test_limits_of_concurrent_jobs_reach_the_operator_only_where_they_are_set(release: Kubectl) -> None:
-    plain = helm(release, "template", RELEASE, str(CHART))
-    assert "MAX_CONCURRENT_JOBS" not in plain
-    flags = ["--set", "settings.maxConcurrentJobs=2000000", "--set", "settings.maxConcurrentJobsPerNamespace=0"]
-    documents = yaml.safe_load_all(helm(release, "template", RELEASE, str(CHART), *flags))
+def environment(release: Kubectl, **settings: int) -> dict[str, str]:
+    """What the operator is started with when the values of `settings` are read from a file."""
+    values = json.dumps({"settings": settings})
+    command = ["helm", "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", "--values=-"]
+    documents = yaml.safe_load_all(processes.run(*command, environment=release.environment, text=values))
     deployment = next(each for each in documents if each and each["kind"] == "Deployment")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
-    variables = {each["name"]: each.get("value") for each in container["env"]}
-    assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS"] == "2000000"
+    return {each["name"]: each.get("value", "") for each in container["env"]}
+
+
+def test_limits_of_concurrent_jobs_reach_the_operator_only_where_they_are_set(release: Kubectl) -> None:
+    assert not any("MAX_CONCURRENT_JOBS" in name for name in environment(release))
+    variables = environment(release, maxConcurrentJobs=1_000_000, maxConcurrentJobsPerNamespace=0)
+    assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS"] == "1000000"
     assert variables["RECONSTRUCTION_OPERATOR_MAX_CONCURRENT_JOBS_PER_NAMESPACE"] == "0"
+
+
+def test_large_numbers_reach_the_operator_as_whole_numbers(release: Kubectl) -> None:
+    values = {"resyncSeconds": 2_000_000, "heartbeatSeconds": 1_000_000, "lostPodSeconds": 31_536_000}
+    settings = Settings.load([], environment(release, **values))
+    assert (settings.resync_seconds, settings.heartbeat_seconds, settings.lost_pod_seconds) == tuple(values.values())
+
+
+def test_a_number_that_the_operator_would_not_take_is_refused_by_the_chart(release: Kubectl) -> None:
+    with pytest.raises(DevclusterError, match="concurrency"):
+        environment(release, concurrency=257)
+
+
+def test_the_notes_advise_nothing_that_the_next_upgrade_undoes(release: Kubectl) -> None:
+    notes = helm(release, "get", "notes", RELEASE)
+    assert "kubectl edit" not in notes
+    assert "defaultProfile.spec" in notes and "defaultProfile.create=false" in notes
 
 
 @pytest.mark.parametrize("enabled", ["false", "true"])

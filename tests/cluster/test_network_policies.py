@@ -110,7 +110,8 @@ class Place:
 
 @pytest.fixture
 def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
-    """An operator, two workers and a stranger beside them, and a storage; each pod listens on some ports."""
+    """An operator of two replicas, two workers and a stranger beside them, and a storage; each pod listens on some
+    ports."""
     kubectl = Kubectl(cluster.kubeconfig)
     made = Place(kubectl, python_image, f"net-{secrets.token_hex(3)}")
     namespaces = ["system", "museum", "storage"]
@@ -119,7 +120,8 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
     for name in namespaces:  # without the account pods are refused
         made.inside(name)("wait", "--for=create", "serviceaccount/default", "--timeout=180s")
     deployment = next(each for each in rendered(kubectl, made.namespace("system"), {}) if each["kind"] == "Deployment")
-    made.add("system", "operator", deployment["spec"]["template"]["metadata"]["labels"], 8080, 9999)
+    for name in ("operator", "replica"):
+        made.add("system", name, deployment["spec"]["template"]["metadata"]["labels"], 8080, 9999)
     made.add("museum", "worker", {LABEL_JOB: "statue"}, 7000)
     made.add("museum", "other-worker", {LABEL_JOB: "vase"}, 7000)
     made.add("museum", "stranger", {}, 7000)
@@ -131,6 +133,7 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
 def all_targets(place: Place) -> dict[str, str]:
     pods = {
         "operator": ("system", [8080, 9999]),
+        "replica": ("system", [8080, 9999]),
         "worker": ("museum", [7000]),
         "other-worker": ("museum", [7000]),
         "stranger": ("museum", [7000]),
@@ -147,7 +150,8 @@ def seen(place: Place) -> dict[str, list[str]]:
     """What each pod reaches of the others."""
     targets = all_targets(place)
     found: dict[str, list[str]] = {}
-    for namespace, name in (("museum", "worker"), ("museum", "stranger"), ("storage", "minio")):
+    pods = (("museum", "worker"), ("museum", "stranger"), ("storage", "minio"), ("system", "replica"))
+    for namespace, name in pods:
         others = {each: address for each, address in targets.items() if not each.startswith(f"{name}:")}
         found[name] = sorted(place.reached(namespace, name, others))
     return found
@@ -167,28 +171,31 @@ def expect(place: Place, expected: dict[str, list[str]]) -> None:
 def test_the_charts_policies_let_through_what_a_job_needs_and_nothing_else(place: Place) -> None:
     for namespace in ("system", "museum", "storage"):
         place.inside(namespace)("wait", "pods", "--all", "--for=condition=Ready", "--timeout=120s")
-    operator, workers = ["operator:8080", "operator:9999"], ["other-worker:7000", "worker:7000"]
-    minio, stranger = ["minio:443", "minio:53", "minio:9000", "minio:9001"], ["stranger:7000"]
+    operator, replica = ["operator:8080", "operator:9999"], ["replica:8080", "replica:9999"]
+    minio, workers = ["minio:443", "minio:53", "minio:9000", "minio:9001"], ["other-worker:7000", "worker:7000"]
+    operators, stranger = [*operator, *replica], ["stranger:7000"]
     expect(
         place,
         {
-            "worker": sorted([*minio, *operator, "other-worker:7000", *stranger]),
-            "stranger": sorted([*minio, *operator, *workers]),
-            "minio": sorted([*operator, *workers, *stranger]),
+            "worker": sorted([*minio, *operators, "other-worker:7000", *stranger]),
+            "stranger": sorted([*minio, *operators, *workers]),
+            "minio": sorted([*operators, *workers, *stranger]),
+            "replica": sorted([*minio, *operator, *workers, *stranger]),
         },
     )
 
     system, museum = place.namespace("system"), place.namespace("museum")
     fenced = {"networkPolicy": {"enabled": True}}
-    nobody_reaches_workers = {"stranger": minio, "minio": stranger}  # nor who is no worker the operator
+    # Nobody reaches workers, nor the operator who is neither a worker nor one of its replicas.
+    others = {"stranger": minio, "minio": stranger, "replica": [*minio, "operator:8080", *stranger]}
     apply_policies(place.kubectl, system, fenced | for_workers(museum))
     # By default HTTPS goes to public addresses only, and a pod's is private.
-    expect(place, {"worker": ["minio:53", "operator:8080"], **nobody_reaches_workers})
+    expect(place, {"worker": ["minio:53", "operator:8080", "replica:8080"], **others})
 
     storage = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace("storage")}}
     egress = [{"to": [{"namespaceSelector": storage}], "ports": [{"port": 9000}]}]
     apply_policies(place.kubectl, system, fenced | for_workers(museum, egress))
-    expect(place, {"worker": ["minio:53", "minio:9000", "operator:8080"], **nobody_reaches_workers})
+    expect(place, {"worker": ["minio:53", "minio:9000", "operator:8080", "replica:8080"], **others})
 
 
 async def test_a_job_whose_pods_reach_the_operator_alone_comes_to_its_end(

@@ -7,18 +7,21 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
+import pytest
 
 from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.model import JobKey
+from reconstruction_operator.queue import JobQueue
 from reconstruction_operator.store import Store, sight_child_job
+from reconstruction_operator.watching import Watching
 
 from .builders import KEY, UID
 
 
-def child(name: str, version: int) -> dict[str, Any]:
+def child(name: str, version: int, namespace: str = KEY.namespace) -> dict[str, Any]:
     marks = {LABEL_JOB: KEY.name, LABEL_JOB_UID: UID}
-    metadata = {"namespace": KEY.namespace, "name": name, "uid": f"uid-of-{name}", "labels": marks}
+    metadata = {"namespace": namespace, "name": name, "uid": f"uid-of-{name}", "labels": marks}
     return {"metadata": metadata | {"resourceVersion": str(version)}, "status": {}}
 
 
@@ -41,10 +44,10 @@ def names(store: Store) -> set[str]:
     return {job.name for job in store.child_jobs(KEY, UID)}
 
 
-async def listed(store: Store, server: Server) -> list[JobKey]:
+async def listed(store: Store, server: Server, namespace: str = "") -> list[JobKey]:
     told: list[JobKey] = []
     kind = Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs)
-    await Informer(server, "/jobs", LABEL_JOB, kind, told.append)._list()  # type: ignore[arg-type]
+    await Informer(server, "/jobs", LABEL_JOB, kind, told.append, namespace)._list()  # type: ignore[arg-type]
     return told
 
 
@@ -68,6 +71,29 @@ async def test_a_change_that_is_known_before_the_listing_ends_is_not_taken_back(
     await listed(store, server)
     assert names(store) == {"first", "new"}
     assert {job.name: job.failed for job in store.child_jobs(KEY, UID)}["first"]
+
+
+async def test_a_listing_of_one_namespace_says_nothing_of_what_is_in_others() -> None:
+    store, elsewhere = Store(), JobKey("archive", KEY.name)
+    store.see_child_job(child("first", 1))
+    store.see_child_job(child("other", 2, elsewhere.namespace))
+    assert await listed(store, Server([]), namespace=KEY.namespace) == [KEY]
+    assert names(store) == set()
+    assert [job.name for job in store.child_jobs(elsewhere, UID)] == ["other"]
+
+
+@pytest.mark.parametrize("namespaces", [(), ("museum", "archive")])
+def test_every_watch_knows_its_namespace(namespaces: tuple[str, ...]) -> None:
+    queue = JobQueue(nothing_to_do, 1)
+    watching = Watching(None, Store(), queue, None, namespaces)  # type: ignore[arg-type]
+    assert len(watching.informers) == 3 * max(1, len(namespaces))
+    for informer in watching.informers:
+        assert informer.path.rpartition("/")[0].endswith(f"/namespaces/{informer.namespace}" if namespaces else "/v1")
+        assert bool(informer.namespace) is bool(namespaces)
+
+
+async def nothing_to_do(_: JobKey) -> None:
+    pass
 
 
 class FallsSilent(Server):

@@ -64,6 +64,20 @@ def test_a_decision_is_counted_by_all_its_parts() -> None:
         assert line in text
 
 
+def test_a_reason_that_the_catalogue_does_not_know_gives_no_series_of_its_own() -> None:
+    metrics = Metrics()
+    for number in range(3):
+        metrics.record(KEY, "nerfacto", Measures(state="Failed", finished=("Failed", f"Made-up-{number}")))
+    metrics.record(KEY, "nerfacto", Measures(state="Failed", finished=("Failed", "EmptyMesh")))
+    counted = {
+        sample.labels["reason"]: sample.value
+        for family in text_string_to_metric_families(metrics.expose()[0].decode())
+        for sample in family.samples
+        if sample.name == "reconstructionjob_finished_total"
+    }
+    assert counted == {"InternalError": 3, "EmptyMesh": 1}
+
+
 def test_each_preempted_pod_is_counted_once_and_not_what_was_there_before() -> None:
     metrics = Metrics()
     for pods in ({"old"}, {"old", "new"}, {"old", "new"}, {"new", "newer"}):

@@ -102,9 +102,21 @@ def test_names_are_looked_up_as_absolute_ones() -> None:
     assert asked == ["hook.museum."]
 
 
-def test_a_wrong_network_is_a_mistake_of_the_settings() -> None:
-    with pytest.raises(ValueError, match=r"10\.0\.0\.1/8"):
-        Receivers.of(("10.0.0.1/8",))
+@pytest.mark.parametrize("entry", ["10.0.0.0/33", "10.1.2.300", "10.1/16", "fd00::/129", "hook.museum/24"])
+def test_a_wrong_network_is_a_mistake_of_the_settings(entry: str) -> None:
+    with pytest.raises(ValueError, match=entry):
+        Receivers.of((entry,))
+
+
+def test_a_network_may_be_named_by_an_address_in_it() -> None:
+    allowed = Receivers.of(("10.1.2.3/16", "fd00::7/64"))
+    assert [str(network) for network in allowed.networks] == ["10.1.0.0/16", "fd00::/64"]
+
+
+@pytest.mark.parametrize("name", ["3scale.example.org", "1.museum", "10.0.0.1.nip.io", "dead.example", "localhost"])
+def test_a_name_may_begin_with_a_digit(name: str) -> None:
+    assert Receivers.of((name,)) == Receivers(names=(name,))
+    assert resolve(f"http://{name}", allowed=(name,), dns={name: ["10.1.2.3"]}) == ["10.1.2.3"]
 
 
 def test_public_means_reachable_from_anywhere() -> None:

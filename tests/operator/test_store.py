@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+
+import pytest
 
 from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_operator.observe import job_view
+from reconstruction_operator.resync import resync
+from reconstruction_operator.slots import everywhere
 from reconstruction_operator.store import Store
 
 from .builders import KEY, SPEC, UID
@@ -71,3 +76,68 @@ def test_the_answer_to_a_write_never_hides_a_newer_change() -> None:
     assert view.spec is not None
     assert view.spec.suspend
     assert view.resource_version == "3"
+
+
+def pod(version: int) -> dict[str, Any]:
+    return {"metadata": child(version)["metadata"] | {"name": "statue-prep-abcde-x", "uid": "pod"}}
+
+
+def claim(version: int) -> dict[str, Any]:
+    return {"metadata": child(version)["metadata"] | {"name": "statue-workspace", "uid": "claim"}}
+
+
+@pytest.mark.parametrize(
+    ("see", "forget", "at"),
+    [
+        (Store.see_job, Store.forget_job, job),
+        (Store.see_child_job, Store.forget_child_job, child),
+        (Store.see_pod, Store.forget_pod, pod),
+        (Store.see_claim, Store.forget_claim, claim),
+    ],
+)
+def test_an_answer_that_is_later_than_the_end_of_its_object_does_not_bring_it_back(
+    see: Callable[..., Any], forget: Callable[..., Any], at: Callable[[int], dict[str, Any]]
+) -> None:
+    store = Store()
+    see(store, at(3))
+    assert forget(store, at(5)) == KEY
+    assert see(store, at(4)) is None
+    assert not store.jobs and not store.child_jobs(KEY, UID) and not store.pods(KEY, UID)
+    assert store.claim(KEY) is None
+
+
+def test_a_job_that_is_gone_does_not_take_its_slot_back() -> None:
+    store = Store()
+    store.see_job(job(1, admissionTime="2026-03-01T12:00:00Z"))
+    store.forget_job(job(3))
+    store.see_job(job(2, admissionTime="2026-03-01T12:00:00Z"))
+    store.see_written_status({"metadata": job(2)["metadata"]}, {"admissionTime": "2026-03-01T12:00:00Z"})
+    assert store.slots.running.get(everywhere(), 0) == 0
+
+
+def of_another_uid(version: int, **status: Any) -> dict[str, Any]:
+    document = job(version, **status)
+    return document | {"metadata": document["metadata"] | {"uid": "another"}}
+
+
+def test_the_answer_about_a_job_says_nothing_of_the_next_one_of_its_name() -> None:
+    store = Store()
+    store.see_job(job(1))
+    store.see_job(of_another_uid(5, stage="ingest"))
+    store.see_written_status({"metadata": job(3)["metadata"]}, {"stage": "train"})
+    view = job_view(store.jobs[KEY])
+    assert (view.status.stage, view.resource_version) == ("ingest", "5")
+
+
+async def test_a_job_made_anew_while_jobs_are_listed_is_not_replaced_by_the_old_one() -> None:
+    store = Store()
+    store.see_job(job(1))
+
+    class Server:
+        async def list(self, _: str) -> AsyncIterator[dict[str, Any]]:
+            store.forget_job(job(3))
+            store.see_job(of_another_uid(4))
+            yield job(1)
+
+    assert await resync(Server(), store, (), lambda _: None) == 0  # type: ignore[arg-type]
+    assert store.jobs[KEY].uid == "another"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from reconstruction_api.engines import GPU_ONLY
 from reconstruction_api.job import Device, ReconstructionJobSpec
-from reconstruction_api.profile import ClassResources, ProfileSpec
+from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.stages import StageName, graph_of
 
 
 def missing_gpu(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> str:
     """Why no GPU is there for a job that needs one; empty when there may be one, or none is needed."""
-    if all(stage.name is not StageName.TRAIN for stage in graph_of(spec)):
+    if not trains(spec):
         return ""
     engine = next(each for each in profile.engines if each.name == spec.engine)
     gpu_only = engine.gpu_only if engine.gpu_only is not None else spec.engine in GPU_ONLY
     if gpu_only and spec.training.device is Device.CPU:
         return f"spec.training.device: {spec.engine!r} works on a GPU only; clear the field, or choose another engine."
-    if _offers_gpu(profile.gpu):
+    if offers_gpu(profile):
         return ""
     if gpu_only:
         return f"spec.engine: {spec.engine!r} works on a GPU only, and profile {name!r} gives its pods none."
@@ -25,7 +25,14 @@ def missing_gpu(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) ->
     return ""
 
 
-def _offers_gpu(resources: ClassResources) -> bool:
-    """Devices are resources with a domain (`nvidia.com/gpu`); a runtime class may bring them without asking."""
+def trains(spec: ReconstructionJobSpec) -> bool:
+    """Whether training is among the job's stages."""
+    return any(stage.name is StageName.TRAIN for stage in graph_of(spec))
+
+
+def offers_gpu(profile: ProfileSpec) -> bool:
+    """Whether pods that train may find a GPU. Devices are resources with a domain (`nvidia.com/gpu`); a runtime class
+    may bring them without asking."""
+    resources = profile.gpu
     named = [*resources.requests, *resources.limits]
     return resources.runtime_class_name is not None or any("/" in resource for resource in named)

@@ -7,6 +7,8 @@ from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.quantities import byte_count
 from reconstruction_api.worker import SourceLimits
 
+from .hardware import offers_gpu, trains
+
 
 def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tuple[str, str] | None:
     """Code and message of the first thing that the job asks for and the profile does not allow."""
@@ -16,9 +18,8 @@ def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tupl
         return "LicenseNotAccepted", (
             f"spec.engine: the licence of {spec.engine!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
         )
-    steps = spec.training.planned_steps(on_gpu=spec.training.device is not Device.CPU)
     problem = (
-        _above("training.steps", steps, profile.limits.max_steps)
+        _too_many_steps(spec, profile)
         or _above("activeDeadlineSeconds", spec.active_deadline_seconds, profile.limits.max_active_deadline_seconds)
         or _not_offered("queueName", "queue", spec.queue_name, profile.queue_names)
         or _not_offered("priorityClassName", "priority class", spec.priority_class_name, profile.priority_class_names)
@@ -45,6 +46,21 @@ def source_limits(profile: ProfileSpec) -> SourceLimits:
         max_images=limits.max_images,
         max_file_bytes=byte_count(limits.max_file_size) if limits.max_file_size else None,
         max_set_bytes=byte_count(limits.max_set_size) if limits.max_set_size else None,
+    )
+
+
+def _too_many_steps(spec: ReconstructionJobSpec, profile: ProfileSpec) -> str:
+    """Where the job names no number, the one that the worker takes on the hardware that the profile gives it."""
+    if not trains(spec):
+        return ""
+    on_gpu = spec.training.device is not Device.CPU and offers_gpu(profile)
+    steps, most = spec.training.planned_steps(on_gpu=on_gpu), profile.limits.max_steps
+    if spec.training.steps is not None or most is None or steps <= most:
+        return _above("training.steps", spec.training.steps, most)
+    device = "GPU" if on_gpu else "CPU"
+    return (
+        f"spec.training.steps: a training on a {device} that names no number takes {steps} steps, more than the {most} "
+        "that {profile} allows. Set it."
     )
 
 

@@ -27,11 +27,22 @@ from ..builders import (
     with_pod,
 )
 
+GPU: dict[str, Any] = {"gpu": {"limits": {"nvidia.com/gpu": 1}}}
+
 
 @pytest.mark.parametrize(
     ("profile", "spec", "words"),
     [
         ({"limits": {"maxSteps": 100}}, {"training": {"steps": 101}}, "spec.training.steps: 101 is more than the 100"),
+        (
+            {"limits": {"maxSteps": 29_999}} | GPU,
+            {},
+            "spec.training.steps: a training on a GPU that names no number takes 30000 steps, more than the 29999 that "
+            "profile 'default' allows. Set it.",
+        ),
+        ({"limits": {"maxSteps": 5999}}, {}, "a training on a CPU that names no number takes 6000 steps"),
+        ({"limits": {"maxSteps": 5999}} | GPU, {"training": {"device": "CPU"}}, "on a CPU"),
+        ({"limits": {"maxSteps": 2999}} | GPU, {"training": {"preset": "Development"}}, "takes 3000 steps"),
         (
             {"limits": {"maxActiveDeadlineSeconds": 60}},
             {"activeDeadlineSeconds": 61},
@@ -55,6 +66,10 @@ def test_what_exceeds_the_profile_is_refused_by_its_field(
     ("profile", "spec"),
     [
         ({"limits": {"maxSteps": 100}}, {"training": {"steps": 100}}),
+        ({"limits": {"maxSteps": 6000}}, {}),
+        ({"limits": {"maxSteps": 6000}} | GPU, {"training": {"device": "CPU"}}),
+        ({"limits": {"maxSteps": 30_000}} | GPU, {}),
+        ({"limits": {"maxSteps": 100}}, {"endAfter": "Poses"}),
         ({"limits": {"maxActiveDeadlineSeconds": 60}}, {}),
         ({"queueNames": ["a", "b"]}, {"queueName": "b"}),
         ({"priorityClassNames": ["urgent", "usual"]}, {"priorityClassName": "usual"}),

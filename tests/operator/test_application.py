@@ -1,0 +1,41 @@
+"""One look at a job, from what is remembered to what is written and counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconstruction_operator.application import Application
+from reconstruction_operator.settings import Settings
+
+from .builders import KEY, PROFILE_SPEC, SPEC, UID
+
+
+class Server:
+    """Takes every write and says no more than the version it has given."""
+
+    async def request(self, method: str, path: str, **_: Any) -> dict[str, Any]:
+        assert method == "PUT" and path.endswith("/status")
+        return {"metadata": metadata(2)}
+
+    async def create(self, path: str, manifest: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"metadata": manifest["metadata"] | {"uid": f"uid-of-{path}", "resourceVersion": "1"}}
+
+
+def metadata(version: int) -> dict[str, Any]:
+    place = {"namespace": KEY.namespace, "name": KEY.name}
+    return place | {"uid": UID, "generation": 1, "resourceVersion": str(version)}
+
+
+@pytest.mark.parametrize("engine", ["made-up", "splatfacto"])
+async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_own(engine: str) -> None:
+    application = Application(Settings(), Server(), None)  # type: ignore[arg-type]
+    store = application._store
+    store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    store.see_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
+    await application._look(KEY)
+    text = application.metrics.expose()[0].decode()
+    assert engine not in text
+    where = 'engine="",namespace="museum",outcome="Failed",reason="EngineUnavailable"'
+    assert f"reconstructionjob_finished_total{{{where}}} 1.0" in text
