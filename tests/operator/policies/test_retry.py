@@ -53,6 +53,12 @@ def test_the_reason_of_the_retry_is_told_in_the_condition() -> None:
     assert condition(seen.job.status, "Succeeded")[0] == "Unknown"
 
 
+def test_an_attempt_that_another_one_follows_is_no_failure_of_the_job() -> None:
+    seen, _ = settled(failed_attempt())
+    assert seen.job.status.failure is None
+    assert current(seen).trouble == "HostOutOfMemory: it broke"
+
+
 def test_a_permanent_failure_is_never_retried() -> None:
     seen, plan = settled(failed_attempt("EmptyMesh", retryable=False))
     assert condition(seen.job.status, "Succeeded") == ("False", "EmptyMesh")
