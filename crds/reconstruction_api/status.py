@@ -200,8 +200,8 @@ class ReconstructionJobStatus(ApiModel):
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
     """Files that the job delivered."""
     failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)
-    """Why the job has failed, is cancelled or is not accepted; absent otherwise. Why an attempt ended early that another
-    one follows is said by `runs[].trouble`."""
+    """Why the job has failed, is cancelled or is not accepted; absent otherwise. Why an attempt ended early that
+    another one follows is said by `runs[].trouble`."""
     profile: ProfileSnapshot | None = Field(default=None, json_schema_extra=ATOMIC)
     """The profile that the job runs with."""
     workspace_claim: str | None = None
