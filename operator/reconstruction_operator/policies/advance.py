@@ -15,7 +15,7 @@ from ..manifests.names import child_job_name
 from ..model import JobView, Observed
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
-from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, outcome_of, pods_of
+from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
 from .dependency import dependency
 from .failure import deadline_exceeded
@@ -105,6 +105,7 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         cancellation=asked,
     )
     situation = _without_workspace(_follow(situation, spec, observed, now), observed)
+    situation = _refuse(situation, observed, now)
     situation = _depend(situation, observed)
     spent = _spent_seconds(situation, observed, now)
     situation = _enforce_deadline(situation, spec, spent, now)
@@ -264,8 +265,20 @@ def _hold(
     if hold is None:
         return _expect_soft_deadline(situation, spec, spent, now)
     situation = replace(situation, hold=hold)
-    if isinstance(situation.outcome, Absent):
+    return situation if isinstance(situation.outcome, Absent) else _interrupted(situation, current, observed, now)
+
+
+def _refuse(situation: Situation, observed: Observed, now: datetime) -> Situation:
+    """A job that is no longer accepted, after a change of its spec, holds no hardware. What a pod that had ended by then
+    has reported stays to be read."""
+    current = situation.current
+    if situation.acceptance.accepted or current is None or not isinstance(situation.outcome, Running | Waiting):
         return situation
+    return _interrupted(situation, current, observed, now)
+
+
+def _interrupted(situation: Situation, current: ClassRun, observed: Observed, now: datetime) -> Situation:
+    """Its Job is deleted, its pod saves what it has, and what follows one day is another attempt."""
     seconds = current.seconds + round(running_seconds(current, observed, now))
     interrupted = current.model_copy(
         update={"interruptions": current.interruptions + 1, "seconds": seconds, "pods": [], "trouble": ""}

@@ -50,8 +50,6 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
         elif not child.finished and not _is_current(child.name, situation):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
-        elif not child.finished and not situation.acceptance.accepted:
-            deletions.append(DeleteJob(child.name, child.uid, "the job is no longer accepted"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
     return tuple(deletions)

@@ -44,12 +44,14 @@ def photos(count: int = 3) -> dict[str, bytes]:
 
 
 def archive(padding: int = 0) -> bytes:
-    """Three photos, and a file that nobody needs of so many bytes."""
+    """Three photos, and a file that nobody needs of so many bytes; the same bytes at any time of day."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("notes.bin", bytes(index * 7919 >> 3 & 255 for index in range(1 << 16)) * (padding >> 16))
+        file.writestr(
+            zipfile.ZipInfo("notes.bin"), bytes(index * 7919 >> 3 & 255 for index in range(1 << 16)) * (padding >> 16)
+        )
         for name, content in photos().items():
-            file.writestr(name, content)
+            file.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 
 

@@ -31,7 +31,7 @@ def main() -> int:
         post(order | {"name": "other"}, 70, token()),
         post(order | {"namespace": "other"}, 80, token()),
     ]
-    behaviour = order["spec"]["training"].get("seed") if order["resourceClass"] == "reconstruct" else None
+    behaviour = order["spec"].get("training", {}).get("seed") if order["resourceClass"] == "reconstruct" else None
     if behaviour == WAITS:
         signal.pause()
     if behaviour == EATS_MEMORY:
