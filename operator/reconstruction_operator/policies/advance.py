@@ -269,8 +269,8 @@ def _hold(
 
 
 def _refuse(situation: Situation, observed: Observed, now: datetime) -> Situation:
-    """A job that is no longer accepted, after a change of its spec, holds no hardware. What a pod that had ended by then
-    has reported stays to be read."""
+    """A job that is no longer accepted, after a change of its spec, holds no hardware. What a pod has reported that had
+    ended by then stays to be read."""
     current = situation.current
     if situation.acceptance.accepted or current is None or not isinstance(situation.outcome, Running | Waiting):
         return situation
