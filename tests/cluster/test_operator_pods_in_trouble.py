@@ -24,7 +24,7 @@ from .workbench import JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 
-GRACE_SECONDS, LOST_SECONDS = 90, 300
+GRACE_SECONDS, LOST_SECONDS = 60, 300
 """Long enough for a kubelet on a busy machine to say what a pod lacks before the job gives up."""
 
 

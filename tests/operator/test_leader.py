@@ -160,4 +160,4 @@ async def test_two_that_try_at_the_same_time_do_not_both_lead() -> None:
     for _ in range(5):
         server, clock = Server(), [0.0]
         both = [candidate(server, name, clock) for name in "ab"]
-        assert sorted(await asyncio.gather(*(takes(each, seconds=1) for each in both))) == [False, True]
+        assert sorted(await asyncio.gather(*(takes(each, seconds=0.5) for each in both))) == [False, True]
