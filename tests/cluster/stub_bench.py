@@ -14,7 +14,7 @@ from .operator_process import free_port
 from .workbench import API, Workbench, workbench
 
 STUB = Path(__file__).parent / "stub_worker"
-WAITS, EATS_MEMORY = 1, 2
+WAITS, EATS_MEMORY, WAITS_FOR_FENCE = 1, 2, 4
 """What the stub does with such a `training.seed`."""
 
 

@@ -19,7 +19,7 @@ from devcluster.versions import NODE_IP
 from reconstruction_api.names import LABEL_JOB
 
 from .pods import restricted_pod
-from .stub_bench import stub_workbench
+from .stub_bench import WAITS_FOR_FENCE, stub_workbench
 from .waiting import eventually
 from .workbench import JobUnderTest
 
@@ -207,7 +207,7 @@ async def test_a_job_whose_pods_reach_the_operator_alone_comes_to_its_end(
         egress = [{"to": [{"ipBlock": {"cidr": f"{NODE_IP}/32"}}], "ports": [{"port": port}]}]
         apply_policies(kubectl, "default", for_workers(work.namespace, egress))
         case = JobUnderTest(work, "statue")
-        await case.create()
+        await case.create(training={"seed": WAITS_FOR_FENCE})
         job = await case.until("Succeeded")
         metrics = job["status"]["metrics"]
         assert metrics["answers"] == "200 401 403 403"

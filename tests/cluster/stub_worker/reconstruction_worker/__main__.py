@@ -1,4 +1,5 @@
-"""Does what the job's `training.seed` asks for: 1 waits to be stopped, 2 takes too much memory, others end well.
+"""Does what the job's `training.seed` asks for: 1 waits to be stopped, 2 takes too much memory, 4 waits until a network
+policy keeps it from the API server, others end well.
 
 Keeps to the contract of a worker: order from the environment, updates over HTTP with the projected token, files in the
 workspace, the final word in the termination log.
@@ -11,11 +12,13 @@ import os
 import signal
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-WAITS, EATS_MEMORY = 1, 2
+WAITS, EATS_MEMORY, WAITS_FOR_FENCE = 1, 2, 4
+FENCED_WITHIN_SECONDS = 60
 FIRST_STAGE = {"prepare": "ingest", "reconstruct": "train", "deliver": "export"}
 
 
@@ -31,17 +34,19 @@ def main() -> int:
         post(order | {"name": "other"}, 70, token()),
         post(order | {"namespace": "other"}, 80, token()),
     ]
-    behaviour = order["spec"].get("training", {}).get("seed") if order["resourceClass"] == "reconstruct" else None
+    seed = order["spec"].get("training", {}).get("seed")
+    behaviour = seed if order["resourceClass"] == "reconstruct" else None
     if behaviour == WAITS:
         signal.pause()
     if behaviour == EATS_MEMORY:
         hoard = [bytearray(os.urandom(1 << 20)) for _ in range(4096)]
         return len(hoard) % 2
+    secrets = f"/api/v1/namespaces/{order['namespace']}/secrets"
     metrics = {
         "answers": " ".join(map(str, answers)),
         "visits": words(workspace / "visits"),
         **source_seen(),
-        "apiServer": ask_api_server(f"/api/v1/namespaces/{order['namespace']}/secrets"),
+        "apiServer": ask_until_fenced(secrets) if seed == WAITS_FOR_FENCE else ask_api_server(secrets),
     }
     Path("/dev/termination-log").write_text(json.dumps({"stages": [], "metrics": metrics}))
     return 0
@@ -75,6 +80,14 @@ def ask_api_server(path: str) -> int | str:
         return error.code
     except OSError:
         return "unreachable"
+
+
+def ask_until_fenced(path: str) -> int | str:
+    """What the API server answers in the end: a network policy takes hold of a pod some time after it has started."""
+    give_up = time.monotonic() + FENCED_WITHIN_SECONDS
+    while (answer := ask_api_server(path)) != "unreachable" and time.monotonic() < give_up:
+        time.sleep(1)
+    return answer
 
 
 def token() -> str:
