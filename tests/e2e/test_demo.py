@@ -95,7 +95,7 @@ def test_the_results_are_here_and_are_what_the_status_says(finished: Finished) -
     assert {"report.html", "model.glb", "quality.json", "manifest.json", "job.yaml"} <= names
     job = yaml.safe_load((finished.out / "job.yaml").read_text())
     assert job["status"]["artifacts"] == finished.status["artifacts"]
-    assert float(job["status"]["metrics"]["psnr"]) >= 22
+    assert float(job["status"]["metrics"]["psnr"]) >= 17
 
 
 def test_the_job_was_shown_as_it_advanced(finished: Finished) -> None:

@@ -25,7 +25,7 @@ def drone(driven_run: Callable[[str, Document, Path], DrivenRun], datasets: Path
         "metadata": {"name": "beach"},
         "spec": {"source": {"persistentVolumeClaim": {"claimName": "photos"}}},
     }
-    training = {"steps": 120, "checkpointEverySteps": 40, "raysPerStep": 1024, "device": "CPU"}
+    training = {"steps": 60, "checkpointEverySteps": 60, "raysPerStep": 512, "device": "CPU"}
     small = smaller(job, images={"maxSidePixels": 256}, training=training, quality={"onFailure": "Warn"})
     run = driven_run("drone", small, datasets / "drone_brighton_beach" / "images_960")
     assert run.complete() == 0, run.output

@@ -36,7 +36,7 @@ def killed_and_resumed(
     """A run whose processes were all killed after the second checkpoint, and that was then started again."""
     run = driven_run("local", small_demo, photos)
     checkpoints = run.workspace / "train" / "checkpoints"
-    run.kill_when(lambda: {"step-000080.ckpt", "step-000080.ckpt.sha256"} <= names_in(checkpoints))
+    run.kill_when(lambda: {"step-000040.ckpt", "step-000040.ckpt.sha256"} <= names_in(checkpoints))
     assert not (run.workspace / "stages" / "train.json").exists()
     shutil.copy(history_of(run), run.folder / "history-before.jsonl")
     assert run.complete() == 0, run.output
@@ -64,10 +64,10 @@ def test_training_goes_on_from_its_last_checkpoint_after_sigkill(killed_and_resu
     # A line of the history tells how long its step took: lines are the same only where steps were not redone.
     before = (killed_and_resumed.folder / "history-before.jsonl").read_text().splitlines()
     after = history_of(killed_and_resumed).read_text().splitlines()
-    up_to_the_checkpoint = [line for line in before if json.loads(line)["step"] <= 80]
-    assert json.loads(up_to_the_checkpoint[-1])["step"] == 80
+    up_to_the_checkpoint = [line for line in before if json.loads(line)["step"] <= 40]
+    assert json.loads(up_to_the_checkpoint[-1])["step"] == 40
     assert after[: len(up_to_the_checkpoint)] == up_to_the_checkpoint
-    assert json.loads(after[-1])["step"] == 160
+    assert json.loads(after[-1])["step"] == 80
 
 
 def test_all_photos_are_placed_and_the_held_out_ones_are_met(killed_and_resumed: DrivenRun) -> None:
@@ -75,7 +75,7 @@ def test_all_photos_are_placed_and_the_held_out_ones_are_met(killed_and_resumed:
     assert registration["registered"] == registration["total"] == 20
     quality = json.loads((killed_and_resumed.out / "quality.json").read_text())
     assert quality["verdict"] == "pass"
-    assert quality["psnr"] >= 22
+    assert quality["psnr"] >= 17
 
 
 def test_the_model_is_one_textured_piece_of_the_size_asked_for(killed_and_resumed: DrivenRun) -> None:

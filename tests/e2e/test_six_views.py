@@ -79,7 +79,7 @@ def test_six_pictures_and_their_maps_become_a_model_in_metres(
     assert "6 photos, 6 with a depth map" in run.output
     quality = json.loads((run.out / "quality.json").read_text())
     assert (quality["psnr"], quality["verdict"]) == (None, "warn")
-    assert quality["trained"]["psnr"] > 14  # 160 steps
+    assert quality["trained"]["psnr"] > 14  # 80 steps
     mesh = trimesh.load(run.out / "model.glb", force="mesh", process=True)
     assert isinstance(mesh, trimesh.Trimesh)
     radii = np.linalg.norm(mesh.vertices - mesh.bounds.mean(axis=0), axis=1)
