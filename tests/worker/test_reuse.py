@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,11 @@ TRAIN = TINY.replace(
 class Pair:
     """A job that is done up to its training, and another that builds on it."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **bodies: str):
-        (folder / "base").mkdir()
+    def __init__(self, folder: Path, base: Bench, monkeypatch: pytest.MonkeyPatch):
+        self.base = base
         (folder / "child").mkdir()
-        self.base = Bench(folder / "base", monkeypatch, **({"ingest": INGEST, "train": TRAIN} | bodies))
-        self.base.run("ingest", "poses", "train", spec=a_spec(training={"steps": 7}))
-        self.base.runs()
         self.child = Bench(folder / "child", monkeypatch)
-        self.child.photos = self.base.workspace
+        self.child.photos = base.workspace
 
     def run(self, reuse: str, *names: str, **fields):
         names = names or ("ingest", "poses", "train", "mesh")
@@ -51,19 +49,41 @@ class Pair:
         return self.child.runs()
 
 
+def base_in(folder: Path, monkeypatch: pytest.MonkeyPatch, ingest: str = INGEST) -> Bench:
+    (folder / "base").mkdir()
+    return Bench(folder / "base", monkeypatch, ingest=ingest, train=TRAIN)
+
+
+def make(base: Bench) -> None:
+    """Do the job on which another builds."""
+    base.run("ingest", "poses", "train", spec=a_spec(training={"steps": 7}))
+    base.runs()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Workspace of the job on which others build; each test has a copy."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        base = base_in(tmp_path_factory.mktemp("made"), monkeypatch)
+        make(base)
+    return base.workspace
+
+
 @pytest.fixture
-def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
-    return Pair(tmp_path, monkeypatch)
+def pair(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    base = base_in(tmp_path, monkeypatch)
+    shutil.copytree(made, base.workspace)
+    return Pair(tmp_path, base, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("reuse", "made"),
+    ("reuse", "own"),
     [("Photos", ["poses", "train", "mesh"]), ("Poses", ["train", "mesh"]), ("Training", ["mesh"])],
 )
-def test_what_the_other_job_has_is_copied_and_the_rest_is_made(pair: Pair, reuse: str, made: list[str]) -> None:
-    assert pair.run(reuse) == made
+def test_what_the_other_job_has_is_copied_and_the_rest_is_made(pair: Pair, reuse: str, own: list[str]) -> None:
+    assert pair.run(reuse) == own
     assert pair.outcome.failure is None
-    for stage in {"ingest", "poses", "train"} - set(made):
+    for stage in {"ingest", "poses", "train"} - set(own):
         ours, theirs = (bench.workspace / stage / "out.json" for bench in (pair.child, pair.base))
         assert ours.read_bytes() == theirs.read_bytes()
     assert "(from job base)" in pair.outcome.stages[0].message
@@ -152,7 +172,9 @@ def test_a_training_of_another_engine_is_refused(pair: Pair) -> None:
 def test_photos_of_another_job_must_be_as_many_as_this_jobs_engine_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = Pair(tmp_path, monkeypatch, ingest=INGEST.replace("dataset(30)", "dataset(1)"))
+    base = base_in(tmp_path, monkeypatch, INGEST.replace("dataset(30)", "dataset(1)"))
+    make(base)
+    pair = Pair(tmp_path, base, monkeypatch)
     pair.run("Photos")
     assert pair.outcome.failure is not None and pair.outcome.failure.code == "ImageCountOutOfRange"
     assert "job 'base' has one photo" in pair.outcome.failure.message

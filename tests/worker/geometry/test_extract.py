@@ -15,8 +15,8 @@ from reconstruction_worker.geometry.scene import Scene, load_scene
 from .compare import f_score
 from .scenes import EmptyField, MeshField, around, bumpy_sphere, from_above, hills, in_front, write_poses
 
-BUDGET = Budget(views=40, rays=400_000)
-FACES = 8_000
+BUDGET = Budget(views=40, rays=150_000)
+FACES = 4_000
 
 
 def scene_of(folder: Path, field: MeshField, cameras: list, bounded: bool = True) -> Scene:
@@ -28,7 +28,7 @@ def scene_of(folder: Path, field: MeshField, cameras: list, bounded: bool = True
 def ball(tmp_path_factory: pytest.TempPathFactory) -> Mesh:
     """What is extracted from a bumpy sphere seen from all around."""
     field = MeshField(bumpy_sphere())
-    return extract_mesh(field, scene_of(tmp_path_factory.mktemp("ball"), field, around(24)), FACES, BUDGET)[0]
+    return extract_mesh(field, scene_of(tmp_path_factory.mktemp("ball"), field, around(16)), FACES, BUDGET)[0]
 
 
 def test_the_surface_is_within_one_percent_of_the_truth(ball: Mesh) -> None:
@@ -73,14 +73,14 @@ def test_a_floater_is_dropped(tmp_path: Path) -> None:
         np.concatenate([ball.vertices, speck.vertices + np.array([0.75, 0, 0.6])]),
         np.concatenate([ball.faces, speck.faces + np.int32(len(ball.vertices))]),
     )
-    mesh, statistics = extract_mesh(MeshField(both), scene_of(tmp_path, MeshField(both), around(20)), FACES, BUDGET)
+    mesh, statistics = extract_mesh(MeshField(both), scene_of(tmp_path, MeshField(both), around(14)), FACES, BUDGET)
     assert statistics.dropped_pieces >= 1
     assert np.linalg.norm(mesh.vertices, axis=1).max() < 0.65
 
 
 def test_noisy_depth_is_averaged_out(tmp_path: Path) -> None:
     field = MeshField(bumpy_sphere(), noise=0.01)
-    mesh, statistics = extract_mesh(field, scene_of(tmp_path, field, around(24)), FACES, BUDGET)
+    mesh, statistics = extract_mesh(field, scene_of(tmp_path, field, around(16)), FACES, BUDGET)
     assert statistics.components == 1
     assert f_score(mesh, bumpy_sphere(), 0.02) > 0.95
 

@@ -25,7 +25,7 @@ from .compare import f_score
 from .scenes import MeshField, from_above, hills, write_poses
 
 BUDGET = Budget(views=40, rays=200_000)
-FACES = 8_000
+FACES = 4_000
 LUMPS = 0.15
 
 
