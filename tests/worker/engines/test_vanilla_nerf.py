@@ -18,7 +18,7 @@ from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 
 SMALL = {"raysPerStep": 256, "width": 32, "layers": 3, "coarseSamples": 12, "fineSamples": 12, "firstRate": 5e-3}
-TRAINING = {"steps": 150, "device": "CPU", "checkpointEverySteps": 100}
+TRAINING = {"steps": 100, "device": "CPU", "checkpointEverySteps": 100}
 
 
 @pytest.fixture(autouse=True)

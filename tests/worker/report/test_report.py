@@ -31,6 +31,12 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return context.folder
 
 
+@pytest.fixture
+def small_preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at other things."""
+    monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
+
+
 @pytest.fixture(scope="module")
 def page(artifacts: Path) -> str:
     return (artifacts / "report.html").read_text(encoding="utf-8")
@@ -58,6 +64,7 @@ class Elements(HTMLParser):
             self.texts.append((self._open, data))
 
 
+@pytest.mark.usefixtures("small_preview")
 def test_nothing_is_said_of_held_out_views_where_there_are_none(tmp_path: Path) -> None:
     spec = finished(tmp_path, "GLB")
     file = tmp_path / "evaluate" / "quality.json"
@@ -179,6 +186,7 @@ def test_the_preview_shows_photo_and_model_alike(artifacts: Path) -> None:
     assert np.abs(wires[middle] - model[middle]).mean() > 30
 
 
+@pytest.mark.usefixtures("small_preview")
 def test_a_page_without_measurements_is_still_a_page(tmp_path: Path) -> None:
     spec = finished(tmp_path, "GLB")
     for name in ("evaluate/quality.json", "train/history.jsonl", "ingest/dataset.json", "poses/registration.json"):
