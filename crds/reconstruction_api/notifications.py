@@ -1,14 +1,13 @@
-"""Who is told over HTTP how a job ends, and what became of the message."""
+"""Who is told over HTTP how a job ends."""
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field
 
-from .base import ApiModel, DNSSubdomain, Timestamp
+from .base import ApiModel, DNSSubdomain
 from .rules import Rule
 
 _ADDRESS = r"^https?://[^/@?#\s]+([/?#]\S*)?$"
@@ -31,30 +30,3 @@ class Notification(ApiModel):
     allowed; public https:// addresses are."""
     secret_name: DNSSubdomain
     """Secret in the job's namespace whose entry `webhook-key` (at least 16 bytes) signs the message."""
-
-
-class DeliveryState(StrEnum):
-    PENDING = "Pending"
-    DELIVERED = "Delivered"
-    FAILED = "Failed"
-
-
-class Delivery(ApiModel):
-    """One event for one receiver."""
-
-    event: str
-    """Succeeded, Failed, Cancelled or Paused."""
-    id: str
-    """Identifier of the event, the same in every attempt: a receiver that has seen it may ignore it."""
-    url: str
-    """Receiver."""
-    state: DeliveryState
-    """`Pending` until the receiver has answered with a status of 2xx, or is given up on."""
-    event_time: Timestamp
-    """When it happened."""
-    attempts: int = 0
-    """Attempts that are over."""
-    next_attempt_time: Timestamp | None = None
-    """The next attempt does not start before this time."""
-    message: str = ""
-    """Why the last attempt did not succeed."""

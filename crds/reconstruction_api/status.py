@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from .base import ApiModel, DecimalString, Timestamp
+from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
-from .notifications import Delivery
 from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
 from .worker import Artifact, Checkpoint, Failure, Trend

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reconstruction_api.deliveries import DeliveryState
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.lifecycle import CancellationState
-from reconstruction_api.notifications import DeliveryState
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ..plan import CreateJob, EnsureClaim

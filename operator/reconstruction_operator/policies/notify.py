@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from reconstruction_api.deliveries import Delivery, DeliveryState
 from reconstruction_api.names import API_VERSION, JOB_KIND, JOB_PLURAL
-from reconstruction_api.notifications import Delivery, DeliveryState
-from reconstruction_api.status import ConditionType, ReconstructionJobStatus
+from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 
 from ..model import DeliveryResult, JobView, Observed
 from ..plan import Notify
@@ -33,29 +33,41 @@ def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime
         return []
     wanted = {target.url for target in spec.notifications}
     known = [_followed_up(each, observed) for each in before.notifications if each.url in wanted]
-    event = event_of(after)
-    if event is None or event == event_of(before):
+    told = _told(after)
+    if told is None or told[0] == event_of(before):
         return known
-    moment = format_time(now)
+    event, condition = told
     off = {} if observed.policy.notifications else {"state": DeliveryState.FAILED, "message": _SWITCHED_OFF}
     fresh = Delivery(
-        event=event, id=f"{observed.job.uid}-{event.lower()}-{int(now.timestamp())}", url="",
-        state=DeliveryState.PENDING, event_time=moment,
-    ).model_copy(update=off)  # fmt: skip
+        event=event,
+        id=f"{observed.job.uid}-{event.lower()}-{int(now.timestamp())}",
+        url="",
+        state=DeliveryState.PENDING,
+        event_time=format_time(now),
+        reason=condition.reason,
+        explanation=condition.message,
+        failure=after.failure,
+    ).model_copy(update=off)
     pending = [each for each in known if each.state is DeliveryState.PENDING]
     return [*pending, *(fresh.model_copy(update={"url": target.url}) for target in spec.notifications)]
 
 
 def event_of(status: ReconstructionJobStatus) -> str | None:
     """What there is to tell about a job in this state."""
+    told = _told(status)
+    return told[0] if told is not None else None
+
+
+def _told(status: ReconstructionJobStatus) -> tuple[str, Condition] | None:
+    """The event, and the condition that says why."""
     for condition in status.conditions:
         if condition.type == ConditionType.SUCCEEDED and condition.status == "True":
-            return "Succeeded"
+            return "Succeeded", condition
         # A job that is not accepted, say because the one that it builds on is not there yet, has not ended.
         if condition.type == ConditionType.SUCCEEDED and condition.status == "False" and status.completion_time:
-            return "Cancelled" if condition.reason == "Cancelled" else "Failed"
+            return "Cancelled" if condition.reason == "Cancelled" else "Failed", condition
         if condition.type == ConditionType.SUSPENDED and condition.status == "True" and condition.reason == PAUSED:
-            return "Paused"
+            return "Paused", condition
     return None
 
 
@@ -87,8 +99,8 @@ def is_told(after: ReconstructionJobStatus) -> bool:
 
 
 def cloud_event(job: JobView, delivery: Delivery, status: ReconstructionJobStatus) -> dict[str, Any]:
-    """CloudEvents 1.0 (https://github.com/cloudevents/spec), structured mode."""
-    succeeded = next((each for each in status.conditions if each.type == ConditionType.SUCCEEDED), None)
+    """CloudEvents 1.0 (https://github.com/cloudevents/spec), structured mode. A message that is sent late still says
+    what happened; how far the job is, and what it has made, is of the time at which it is sent."""
     return {
         "specversion": "1.0",
         "id": delivery.id,
@@ -103,12 +115,12 @@ def cloud_event(job: JobView, delivery: Delivery, status: ReconstructionJobStatu
             "name": job.key.name,
             "uid": job.uid,
             "event": delivery.event,
-            "reason": succeeded.reason if succeeded else "",
-            "message": succeeded.message if succeeded else "",
+            "reason": delivery.reason,
+            "message": delivery.explanation,
             "stage": status.stage,
             "metrics": status.metrics,
             "artifacts": [each.model_dump(mode="json", by_alias=True) for each in status.artifacts],
-            "failure": status.failure.model_dump(mode="json", by_alias=True) if status.failure else None,
+            "failure": delivery.failure.model_dump(mode="json", by_alias=True) if delivery.failure else None,
         },
     }
 

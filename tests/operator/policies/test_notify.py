@@ -9,6 +9,7 @@ from typing import Any
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.model import DeliveryResult, Observed, Policy
 from reconstruction_operator.plan import DeleteSelf, Emit, Notify, Plan
+from reconstruction_operator.policies.hold import PAUSED
 from reconstruction_operator.policies.notify import MAX_ATTEMPTS
 
 from ..builders import (
@@ -121,6 +122,28 @@ def test_failures_and_pauses_are_told_as_well() -> None:
     failed, plan = settled(with_pod(seen, ended(current(seen), 3, report), failed=True, ended=NOW))
     assert states(failed) == [("Failed", "Pending", 0)]
     assert actions(plan, Notify)[0].event["data"]["failure"]["code"] == "LowRegistration"
+
+
+def test_a_message_that_is_sent_late_says_what_had_happened() -> None:
+    seen = started(PREPARE, spec_of(notifications=[HOOK]), policy=ON)
+    report = PodReport(failure=failure("LowRegistration", retryable=False))
+    failed, _ = settled(with_pod(seen, ended(current(seen), 3, report), failed=True, ended=NOW))
+    refused, _ = answered(failed, NOW, "status 503")
+    other = spec_of(notifications=[HOOK], poses={"minRegisteredPercent": 40})
+    goes_on = replace(refused.job, spec=other, generation=refused.job.generation + 1)
+    seen, plan = settled(replace(refused, job=goes_on, sent=()), NOW + seconds(60))
+    assert seen.job.status.failure is None
+    (late,) = actions(plan, Notify)
+    assert (late.event["data"]["event"], late.event["data"]["reason"]) == ("Failed", "LowRegistration")
+    assert late.event["data"]["failure"]["code"] == "LowRegistration" and late.event["data"]["message"]
+
+
+def test_a_pause_is_told_with_its_own_reason() -> None:
+    spec = spec_of(notifications=[HOOK], pauseAfter="Poses")
+    seen = started(PREPARE, spec, policy=ON)
+    _, plan = settled(with_pod(seen, ended(current(seen), 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW))
+    data = actions(plan, Notify)[0].event["data"]
+    assert data["reason"] == PAUSED and data["message"]
 
 
 def test_a_receiver_that_was_removed_is_not_told() -> None:

@@ -1,0 +1,44 @@
+"""What became of the messages about a job."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from .base import ApiModel, Timestamp
+from .rules import ATOMIC
+from .worker import Failure
+
+
+class DeliveryState(StrEnum):
+    PENDING = "Pending"
+    DELIVERED = "Delivered"
+    FAILED = "Failed"
+
+
+class Delivery(ApiModel):
+    """One event for one receiver."""
+
+    event: str
+    """Succeeded, Failed, Cancelled or Paused."""
+    id: str
+    """Identifier of the event, the same in every attempt: a receiver that has seen it may ignore it."""
+    url: str
+    """Receiver."""
+    state: DeliveryState
+    """`Pending` until the receiver has answered with a status of 2xx, or is given up on."""
+    event_time: Timestamp
+    """When it happened."""
+    reason: str = ""
+    """Of the condition that told it, at that time: the job may have gone on since."""
+    explanation: str = ""
+    """That condition's message."""
+    failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)
+    """Why the job had failed or was cancelled."""
+    attempts: int = 0
+    """Attempts that are over."""
+    next_attempt_time: Timestamp | None = None
+    """The next attempt does not start before this time."""
+    message: str = ""
+    """Why the last attempt did not succeed."""
