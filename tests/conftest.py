@@ -1,5 +1,6 @@
 """Fixtures for all tests: one cluster of each kind a session, whoever asks for it."""
 
+import gc
 import signal
 from collections.abc import Generator
 from typing import Any
@@ -24,10 +25,16 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sharing.share_processors()
+    gc.disable()  # what is imported now stays; looking through it for garbage takes seconds of each process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sharing.arrange(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
