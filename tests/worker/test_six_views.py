@@ -1,25 +1,24 @@
-"""A whole run from six pictures, one from each side of a cube, and their depth maps."""
+"""From six pictures, one from each side of a cube, and their depth maps, to a mesh, stage by stage."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from tests.worker.poses.scenes import bumpy_ball
 
 from demo_photos.cameras import View
 from demo_photos.render import TexturedMesh, photograph
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import StageName
+from reconstruction_worker.stage import StageContext
+from reconstruction_worker.stages import ingest, mesh, poses, train
 
-from .runs import Document, DrivenRun
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+from .poses.scenes import bumpy_ball
 
 DISTANCE, FIELD_OF_VIEW, SIZE = 3.5, 45, 128
 SIDES = {
@@ -62,26 +61,27 @@ def depth(scene: TexturedMesh, view: View) -> np.ndarray:
     return result.reshape(view.size, view.size)
 
 
-def test_six_pictures_and_their_maps_become_a_model_in_metres(
-    driven_run: Callable[[str, Document, Path], DrivenRun], small_demo: Document, pictures: Path
-) -> None:
-    job = deepcopy(small_demo)
-    job["spec"] |= {
+def test_six_pictures_and_their_maps_become_a_surface_in_metres(pictures: Path, tmp_path: Path) -> None:
+    spec = {
+        "source": {"uri": "pictures"},
         "images": {"depth": "Required", "depthUnitMicrometres": 100},
         "poses": {
             "method": "CanonicalViews",
             "fieldOfViewDegrees": FIELD_OF_VIEW,
             "cameraDistanceMillimetres": round(DISTANCE * 1000),
         },
+        "training": {"steps": 80, "raysPerStep": 768, "device": "CPU"},
+        "mesh": {"targetFaces": 10000},
     }
-    run = driven_run("six", job, pictures)
-    assert run.complete() == 0, run.output
-    assert "6 photos, 6 with a depth map" in run.output
-    quality = json.loads((run.out / "quality.json").read_text())
-    assert (quality["psnr"], quality["verdict"]) == (None, "warn")
-    assert quality["trained"]["psnr"] > 14  # 80 steps
-    mesh = trimesh.load(run.out / "model.glb", force="mesh", process=True)
-    assert isinstance(mesh, trimesh.Trimesh)
-    radii = np.linalg.norm(mesh.vertices - mesh.bounds.mean(axis=0), axis=1)
+    job, said = ReconstructionJobSpec.model_validate(spec), {}
+    for name, stage in (("ingest", ingest), ("poses", poses), ("train", train), ("mesh", mesh)):
+        (tmp_path / name).mkdir()
+        context = StageContext(StageName(name), tmp_path, job, lambda _: None, lambda: False, pictures)
+        said[name] = stage.run(context).message
+    assert "6 with a depth map" in said["ingest"]
+    surface = trimesh.load(tmp_path / "mesh" / "mesh.ply", force="mesh", process=True)
+    assert isinstance(surface, trimesh.Trimesh)
+    scale = json.loads((tmp_path / "poses" / "transforms.json").read_text())["metresPerUnit"]
+    radii = scale * np.linalg.norm(surface.vertices - surface.bounds.mean(axis=0), axis=1)
     assert np.median(radii) == pytest.approx(1.0, abs=0.08)
     assert np.quantile(radii, 0.98) < 1.25  # the bumps are 0.12 high
