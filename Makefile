@@ -12,8 +12,8 @@ COMPILE := PATH="$$PATH:$(CURDIR)/.cache/uv/bin" uv pip compile --quiet --genera
 
 .PHONY: help demo demo-local setup test pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000
-# One more than the processors, up to a point: the tests of the clusters mostly wait.
-TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
+# Two more than the processors, up to a point: of the first four, two have a cluster each, and mostly wait.
+TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 BENCH ?=
 
 help: ## Show the targets
