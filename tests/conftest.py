@@ -25,16 +25,21 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     sharing.share_processors()
-    gc.disable()  # what is imported now stays; looking through it for garbage takes seconds of each process
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sharing.arrange(items)
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported meanwhile stays; looking through it for garbage takes seconds of each process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
