@@ -1,4 +1,4 @@
-"""From six pictures, one from each side of a cube, and their depth maps, to a mesh, stage by stage."""
+"""From six pictures, one from each side of a cube, and their depth maps, to a model, stage by stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from demo_photos.render import TexturedMesh, photograph
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.stage import StageContext
-from reconstruction_worker.stages import ingest, mesh, poses, train
+from reconstruction_worker.stages import evaluate, export, ingest, mesh, poses, texture, train
 
 from .poses.scenes import bumpy_ball
 
@@ -61,7 +61,7 @@ def depth(scene: TexturedMesh, view: View) -> np.ndarray:
     return result.reshape(view.size, view.size)
 
 
-def test_six_pictures_and_their_maps_become_a_surface_in_metres(pictures: Path, tmp_path: Path) -> None:
+def test_six_pictures_and_their_maps_become_a_model_in_metres(pictures: Path, tmp_path: Path) -> None:
     spec = {
         "source": {"uri": "pictures"},
         "images": {"depth": "Required", "depthUnitMicrometres": 100},
@@ -71,17 +71,21 @@ def test_six_pictures_and_their_maps_become_a_surface_in_metres(pictures: Path, 
             "cameraDistanceMillimetres": round(DISTANCE * 1000),
         },
         "training": {"steps": 80, "raysPerStep": 768, "device": "CPU"},
-        "mesh": {"targetFaces": 10000},
+        "mesh": {"targetFaces": 10000, "textureSize": 512},
+        "exports": [{"format": "GLB"}],
     }
     job, said = ReconstructionJobSpec.model_validate(spec), {}
-    for name, stage in (("ingest", ingest), ("poses", poses), ("train", train), ("mesh", mesh)):
+    for stage in (ingest, poses, train, evaluate, mesh, texture, export):
+        name = StageName(stage.__name__.rpartition(".")[2])
         (tmp_path / name).mkdir()
-        context = StageContext(StageName(name), tmp_path, job, lambda _: None, lambda: False, pictures)
+        context = StageContext(name, tmp_path, job, lambda _: None, lambda: False, pictures)
         said[name] = stage.run(context).message
-    assert "6 with a depth map" in said["ingest"]
-    surface = trimesh.load(tmp_path / "mesh" / "mesh.ply", force="mesh", process=True)
-    assert isinstance(surface, trimesh.Trimesh)
-    scale = json.loads((tmp_path / "poses" / "transforms.json").read_text())["metresPerUnit"]
-    radii = scale * np.linalg.norm(surface.vertices - surface.bounds.mean(axis=0), axis=1)
+    assert "6 photos, 6 with a depth map" in said[StageName.INGEST]
+    quality = json.loads((tmp_path / "evaluate" / "quality.json").read_text())
+    assert (quality["psnr"], quality["verdict"]) == (None, "warn")
+    assert quality["trained"]["psnr"] > 14  # 80 steps
+    model = trimesh.load(tmp_path / "export" / "model.glb", force="mesh", process=True)
+    assert isinstance(model, trimesh.Trimesh)
+    radii = np.linalg.norm(model.vertices - model.bounds.mean(axis=0), axis=1)
     assert np.median(radii) == pytest.approx(1.0, abs=0.08)
     assert np.quantile(radii, 0.98) < 1.25  # the bumps are 0.12 high
