@@ -206,6 +206,8 @@ class ReconstructionJobStatus(ApiModel):
     """The profile that the job runs with."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""
+    abandoned_workspace: str | None = None
+    """uid of the volume claim that was given up because its volume was where no GPU is; absent in most jobs."""
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""

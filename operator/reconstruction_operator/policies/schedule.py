@@ -16,6 +16,7 @@ from .children import Blocked, may_start
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
 from .notify import is_told, next_attempts
+from .relocation import give_up_time
 from .retention import expiry_times
 
 
@@ -35,6 +36,8 @@ def next_check(
             moments.append(None if obstacle.asks == "all" else obstacle.until)
         if isinstance(situation.outcome, Waiting):
             moments.append(situation.outcome.until)
+            profile = situation.acceptance.profile
+            moments.append(give_up_time(observed, profile, situation.need, situation.current, situation.outcome))
         if isinstance(situation.outcome, Absent) and obstacle is None and may_start(situation):
             moments.append(now + SOON)  # no watch tells of a pod that is not made
     known = [moment for moment in moments if moment is not None]
