@@ -100,7 +100,7 @@ def check_hardware(spec: ReconstructionJobSpec) -> None:
     until its training asks for one."""
     from reconstruction_worker.engines.registry import engine_spec
 
-    engine = engine_spec(spec.engine)
+    engine = engine_spec(spec.chosen_engine)
     if engine.needs_gpu or spec.training.device is Device.CUDA:
         from reconstruction_worker.engines.nerf.device import choose_device  # takes seconds: it imports torch
 

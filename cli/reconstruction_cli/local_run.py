@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.source import Source
@@ -40,13 +41,13 @@ def run_locally(
     job = read_job(job_file)
     stages = _stages_until(until, graph_of(job.spec))
     if any(stage.name is StageName.TRAIN for stage in stages):
-        check_engine(job.spec.engine)
+        check_engine(job.spec.chosen_engine)
         check_hardware(job.spec)
     out = out if out is not None else Path("out") / job.metadata.name
     places = Places(job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent)
     workspace = (out / "workspace").resolve()
     photos = source if source is not None else _photos(job.spec, places, workspace)
-    spec = job.spec
+    spec = completed(job.spec)
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
     stop = StopRequest()
@@ -62,7 +63,10 @@ def run_locally(
         package=package,
     )
     console = Console()
-    with stop.on_signals(), display_for(console, f"{job.metadata.name} ({job.spec.engine})", stages, stop) as display:
+    with (
+        stop.on_signals(),
+        display_for(console, f"{job.metadata.name} ({spec.chosen_engine})", stages, stop) as display,
+    ):
         outcome = deadlines.judge(execute(run, Observers([deadlines, display]), stop))
     _tell_end(console, outcome, run.workspace, out, deadlines.hold)
     return outcome.exit_code

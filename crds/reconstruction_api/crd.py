@@ -71,7 +71,7 @@ JOB: Final = Resource(
         Column("Stage", ".status.stage", "Stage that runs now, or the last that ran."),
         Column("Progress", ".status.progress.percent", "Percentage of the whole job.", type="integer"),
         Column("PSNR", ".status.metrics.psnr", "Peak signal-to-noise ratio of held-out views in decibels."),
-        Column("Engine", ".spec.engine", "Method that learns the scene."),
+        Column("Engine", ".status.engine", "Method that learns the scene."),
         Column("SSIM", ".status.metrics.ssim", "Structural similarity of held-out views.", wide=True),
         Column("Registered", ".status.metrics.registeredImages", "Photos placed in the scene.", "integer", wide=True),
         Column("Images", ".status.metrics.images", "Usable photos.", "integer", wide=True),

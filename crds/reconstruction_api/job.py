@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
-from .rules import KeyedBy, Rule, untouched
+from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
 
 
@@ -102,6 +102,15 @@ PRESET_STEPS: Final = {
 }
 """Steps of a training that names none: on a GPU, and on a CPU."""
 
+MAX_STEPS: Final = 1_000_000
+MAX_SECONDS: Final = 31_536_000
+"""A year."""
+
+BUILT_IN_ENGINE: Final = "nerfacto"
+"""What an unset `engine` stands for, and below the same for other fields, where no profile says otherwise. They may
+change with a release: each job keeps what it was accepted with."""
+BUILT_IN_PRESET: Final = TrainingPreset.PRODUCTION
+
 
 class Precision(StrEnum):
     FULL = "Full"
@@ -125,14 +134,16 @@ class Training(ApiModel):
         ),
     )
 
-    preset: TrainingPreset = TrainingPreset.PRODUCTION
+    preset: TrainingPreset | None = None
     """`Production` for results to deliver; `Development` for a first look on small hardware: a smaller model and, where
-    `steps` is unset, fewer steps."""
-    steps: int | None = Field(default=None, ge=1, le=1_000_000)
-    """Optimisation steps. When unset, 30000 on a GPU and 6000 on a CPU; with preset `Development` 3000 and 1000."""
-    time_budget_seconds: int | None = Field(default=None, ge=10, le=31_536_000)
+    `steps` is unset, fewer steps. When unset, what the profile's `defaults` say, else `Production`."""
+    steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
+    """Optimisation steps. When unset along with `preset`, what the profile's `defaults` say; else 30000 on a GPU and
+    6000 on a CPU, with preset `Development` 3000 and 1000."""
+    time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """How long training should take at most: once the speed on this hardware is known, as many steps are planned as fit
-    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline."""
+    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline. When unset, what the
+    profile's `defaults` say, else no limit."""
     early_stopping: bool = False
     """Training ends when the held-out views have levelled off (no gain of 0.05 dB in five looks, about thirty of which
     are spread over a training), and the state that showed them best becomes the result."""
@@ -160,9 +171,14 @@ class Training(ApiModel):
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of every random choice in training."""
 
+    @property
+    def chosen_preset(self) -> TrainingPreset:
+        """The preset, where neither the job nor a profile names one too."""
+        return self.preset or BUILT_IN_PRESET
+
     def planned_steps(self, *, on_gpu: bool) -> int:
         """How long to train on a device, in steps."""
-        return self.steps or PRESET_STEPS[self.preset][0 if on_gpu else 1]
+        return self.steps or PRESET_STEPS[self.chosen_preset][0 if on_gpu else 1]
 
 
 class Mesh(ApiModel):
@@ -211,40 +227,79 @@ class QualityAction(StrEnum):
     WARN = "Warn"
 
 
+class QualityBar(NamedTuple):
+    """The bar with every value known; decimals as text."""
+
+    min_psnr: str
+    min_ssim: str
+    warn_psnr: str
+    warn_ssim: str
+    on_failure: QualityAction
+
+
+BUILT_IN_BAR: Final = QualityBar("25", "0.85", "20", "0.75", QualityAction.WARN)
+
+
+def _at_most(lower: str, upper: str) -> bool:
+    return float(lower) <= float(upper)
+
+
+def _or_usual(name: str, usual: str) -> str:
+    """CEL: the number, or what is built in. A profile that says otherwise is not known to the API server."""
+    return f"(has(self.{name}) ? double(self.{name}) : {float(usual)})"
+
+
 class Quality(ApiModel):
-    """The bar for held-out views: pass at the minimum, warn at the warning level, otherwise fail."""
+    """The bar for held-out views: pass at the minimum, warn at the warning level, otherwise fail. What is unset is as
+    the profile's `defaults` say, else as each field says."""
 
     rules: ClassVar = (
         Rule(
             "warnPSNR must not exceed minPSNR",
-            cel="double(self.warnPSNR) <= double(self.minPSNR)",
-            holds=lambda quality: float(quality.warn_psnr) <= float(quality.min_psnr),
+            cel=f"{_or_usual('warnPSNR', BUILT_IN_BAR.warn_psnr)} <= {_or_usual('minPSNR', BUILT_IN_BAR.min_psnr)}",
+            holds=lambda quality: _at_most(
+                quality.warn_psnr or BUILT_IN_BAR.warn_psnr, quality.min_psnr or BUILT_IN_BAR.min_psnr
+            ),
             field="warnPSNR",
         ),
         Rule(
             "warnSSIM must not exceed minSSIM",
-            cel="double(self.warnSSIM) <= double(self.minSSIM)",
-            holds=lambda quality: float(quality.warn_ssim) <= float(quality.min_ssim),
+            cel=f"{_or_usual('warnSSIM', BUILT_IN_BAR.warn_ssim)} <= {_or_usual('minSSIM', BUILT_IN_BAR.min_ssim)}",
+            holds=lambda quality: _at_most(
+                quality.warn_ssim or BUILT_IN_BAR.warn_ssim, quality.min_ssim or BUILT_IN_BAR.min_ssim
+            ),
             field="warnSSIM",
         ),
         Rule(
             "minSSIM must lie between 0 and 1",
-            cel="double(self.minSSIM) >= 0.0 && double(self.minSSIM) <= 1.0",
-            holds=lambda quality: 0 <= float(quality.min_ssim) <= 1,
+            cel="!has(self.minSSIM) || (double(self.minSSIM) >= 0.0 && double(self.minSSIM) <= 1.0)",
+            holds=lambda quality: quality.min_ssim is None or 0 <= float(quality.min_ssim) <= 1,
             field="minSSIM",
         ),
     )
 
-    min_psnr: DecimalString = Field(default="25", alias="minPSNR")
-    """Peak signal-to-noise ratio in decibels at which the result passes."""
-    min_ssim: DecimalString = Field(default="0.85", alias="minSSIM")
-    """Structural similarity (0 to 1) at which the result passes."""
-    warn_psnr: DecimalString = Field(default="20", alias="warnPSNR")
-    """Peak signal-to-noise ratio in decibels at which the result still counts, with a warning."""
-    warn_ssim: DecimalString = Field(default="0.75", alias="warnSSIM")
-    """Structural similarity (0 to 1) at which the result still counts, with a warning."""
-    on_failure: QualityAction = QualityAction.FAIL
-    """`Fail` ends the job with QualityBelowThreshold; `Warn` delivers all the same and says so."""
+    min_psnr: DecimalString | None = Field(default=None, alias="minPSNR")
+    """Peak signal-to-noise ratio in decibels at which the result passes; 25 by default."""
+    min_ssim: DecimalString | None = Field(default=None, alias="minSSIM")
+    """Structural similarity (0 to 1) at which the result passes; 0.85 by default."""
+    warn_psnr: DecimalString | None = Field(default=None, alias="warnPSNR")
+    """Peak signal-to-noise ratio in decibels at which the result still counts, with a warning; 20 by default."""
+    warn_ssim: DecimalString | None = Field(default=None, alias="warnSSIM")
+    """Structural similarity (0 to 1) at which the result still counts, with a warning; 0.75 by default."""
+    on_failure: QualityAction | None = None
+    """`Fail` ends the job with QualityBelowThreshold; `Warn`, by default, delivers all the same and says so."""
+
+    @property
+    def bar(self) -> QualityBar:
+        """What held-out views are judged by, where neither the job nor a profile names a value too."""
+        usual = BUILT_IN_BAR
+        return QualityBar(
+            self.min_psnr or usual.min_psnr,
+            self.min_ssim or usual.min_ssim,
+            self.warn_psnr or usual.warn_psnr,
+            self.warn_ssim or usual.warn_ssim,
+            self.on_failure or usual.on_failure,
+        )
 
 
 class RetryPolicy(ApiModel):
@@ -275,7 +330,7 @@ class ReconstructionJobSpec(ApiModel):
         ),
         Rule(
             "SpecImmutable: spec.engine can't change after creation; create another job with the other engine",
-            cel="self.engine == oldSelf.engine",
+            cel="!has(self.engine) || !has(oldSelf.engine) || self.engine == oldSelf.engine",
             field="engine",
         ),
         Rule(
@@ -293,13 +348,13 @@ class ReconstructionJobSpec(ApiModel):
             "images has no effect with source.jobRef: the photos are taken as the other job has prepared them; leave "
             "the field out",
             cel=f"!has(self.source.jobRef) || ({untouched('images', Images)})",
-            holds=lambda spec: spec.source.job_ref is None or spec.images == Images(),
+            holds=lambda spec: spec.source.job_ref is None or is_untouched("images", spec.images),
             field="images",
         ),
         Rule(
             "poses has no effect with source.jobRef, unless reuse is Photos; leave the field out",
             cel=f"!has(self.source.jobRef) || self.source.jobRef.reuse == 'Photos' || ({untouched('poses', Poses)})",
-            holds=lambda spec: _reuses(spec, None, Reuse.PHOTOS) or spec.poses == Poses(),
+            holds=lambda spec: _reuses(spec, None, Reuse.PHOTOS) or is_untouched("poses", spec.poses),
             field="poses",
         ),
         Rule(
@@ -307,7 +362,7 @@ class ReconstructionJobSpec(ApiModel):
             cel="!has(self.source.jobRef) || self.source.jobRef.reuse != 'Training' || "
             f"({untouched('training', Training, but='device')})",
             holds=lambda spec: (
-                _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES) or spec.training == Training(device=spec.training.device)
+                _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES) or is_untouched("training", spec.training, but="device")
             ),
             field="training",
         ),
@@ -339,8 +394,10 @@ class ReconstructionJobSpec(ApiModel):
     """How photos are prepared."""
     poses: Poses = Field(default_factory=Poses)
     """Where camera poses come from."""
-    engine: DNSLabel = "nerfacto"
-    """The method that learns the scene; the profile says which ones there are. Immutable."""
+    engine: DNSLabel | None = None
+    """The method that learns the scene; the profile says which ones there are. When unset, what the profile's
+    `defaults` say, else `nerfacto`; `status.engine` says which it is. A job keeps its engine: once it was chosen, only
+    the same one can be named."""
     training: Training = Field(default_factory=Training)
     """How the engine is trained."""
     mesh: Mesh = Field(default_factory=Mesh)
@@ -369,9 +426,17 @@ class ReconstructionJobSpec(ApiModel):
     notifications: Annotated[list[Notification], KeyedBy("url"), Field(max_length=4)] | None = None
     """Who is told when the job succeeds, fails, is cancelled or pauses: CloudEvents over HTTP, signed."""
     retention: Retention | None = None
-    """How long the workspace and the job are kept after the end; for ever when unset."""
-    soft_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    """How long the workspace and the job are kept after the end; when unset, what the profile's `defaults` say, else
+    for ever."""
+    soft_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """After running this long the job saves a checkpoint, frees its hardware and waits: raise or clear the field and it
-    goes on. Time while suspended or waiting is not counted."""
-    active_deadline_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
-    """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted."""
+    goes on. Time while suspended or waiting is not counted. When unset, what the profile's `defaults` say, else no
+    limit."""
+    active_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
+    """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted. When
+    unset, what the profile's `defaults` say, else the most that its `limits` allow."""
+
+    @property
+    def chosen_engine(self) -> str:
+        """The engine, where neither the job nor a profile names one too."""
+        return self.engine or BUILT_IN_ENGINE

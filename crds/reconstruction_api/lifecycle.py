@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
@@ -55,6 +55,10 @@ class Redo(ApiModel):
     """Raise it to write the report again."""
 
 
+MAX_RETENTION_SECONDS: Final = 315_360_000
+"""Ten years."""
+
+
 class Retention(ApiModel):
     """What becomes of an ended job, whether it succeeded or not."""
 
@@ -71,10 +75,10 @@ class Retention(ApiModel):
         ),
     )
 
-    workspace_seconds: int | None = Field(default=None, ge=0, le=315_360_000)
+    workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """The workspace claim, with photos, checkpoints and artifacts, is deleted this long after the end; never when
     unset."""
-    job_seconds: int | None = Field(default=None, ge=0, le=315_360_000)
+    job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """The job itself is deleted this long after the end, with all that belongs to it; never when unset."""
 
 
@@ -141,3 +145,16 @@ CANCELLATION_RULES = (
     ),
 )
 """Over the whole object: what may be asked depends on what the operator has written into the status."""
+
+
+_CHOSEN = "has(oldSelf.status) && has(oldSelf.status.engine)"
+
+ENGINE_RULES = (
+    Rule(
+        "SpecImmutable: spec.engine can't change after creation; create another job with the other engine. Only the "
+        "one in status.engine can be named, or left out again, later",
+        cel=f"has(self.spec.engine) == has(oldSelf.spec.engine) || ({_CHOSEN} && oldSelf.status.engine == "
+        "(has(self.spec.engine) ? self.spec.engine : oldSelf.spec.engine))",
+    ),
+)
+"""Over the whole object, too: an unset engine stands for the one that was chosen when the job was accepted."""

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from .base import ApiModel, DNSLabel, DNSSubdomain
 from .job import ReconstructionJobSpec
-from .lifecycle import CANCELLATION_RULES
+from .lifecycle import CANCELLATION_RULES, ENGINE_RULES
 from .names import MAX_JOB_NAME
 from .profile import ClusterProfileSpec, ProfileSpec
 from .rules import Rule
@@ -57,6 +57,7 @@ class JobManifest(Manifest):
             ),
         ),
         *CANCELLATION_RULES,
+        *ENGINE_RULES,
     )
 
     kind: Literal["ReconstructionJob"]

@@ -31,6 +31,7 @@ PROGRESS_PATH: Final = "/v1/progress"
 
 # What a worker pod finds in its environment and file system.
 ENV_JOB: Final = "RECONSTRUCTION_JOB"  # JSON of reconstruction_api.worker.WorkerJob
+ENV_PLAN: Final = "RECONSTRUCTION_PLAN"  # JSON of reconstruction_api.plan.WorkerPlan; older workers ignore it
 ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
 ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
 ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the claim mounted at WORKSPACE_PATH

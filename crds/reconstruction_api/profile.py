@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, Size
+from .defaults import DEFAULTS_RULES, JobDefaults
 from .names import SOURCE_PATH, WORKSPACE_PATH
 from .rules import KeyedBy, Rule
 
@@ -112,8 +113,52 @@ class Limits(ApiModel):
     """A source that is larger in all fails the job (20G when unset)."""
 
 
+def _within(default: int | None, most: int | None) -> bool:
+    return default is None or most is None or default <= most
+
+
+_LIMITED = "has(self.defaults) && has(self.limits)"
+
+
 class ProfileSpec(ApiModel):
     """What the platform team decides: images, hardware, storage. Users name a profile and never write pod specs."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *DEFAULTS_RULES,
+        Rule(
+            "defaults.engine must be one of the engines that the profile offers",
+            cel="!has(self.defaults) || !has(self.defaults.engine) || "
+            "self.engines.exists(each, each.name == self.defaults.engine)",
+            holds=lambda spec: (
+                spec.defaults is None
+                or spec.defaults.engine is None
+                or any(each.name == spec.defaults.engine for each in spec.engines)
+            ),
+            field="defaults",
+        ),
+        Rule(
+            "defaults.training.steps must not exceed limits.maxSteps",
+            cel=f"!({_LIMITED} && has(self.defaults.training) && has(self.defaults.training.steps) && "
+            "has(self.limits.maxSteps)) || self.defaults.training.steps <= self.limits.maxSteps",
+            holds=lambda spec: (
+                spec.defaults is None
+                or spec.defaults.training is None
+                or _within(spec.defaults.training.steps, spec.limits.max_steps)
+            ),
+            field="defaults",
+        ),
+        Rule(
+            "defaults.activeDeadlineSeconds must not exceed limits.maxActiveDeadlineSeconds",
+            cel=f"!({_LIMITED} && has(self.defaults.activeDeadlineSeconds) && "
+            "has(self.limits.maxActiveDeadlineSeconds)) || "
+            "self.defaults.activeDeadlineSeconds <= self.limits.maxActiveDeadlineSeconds",
+            holds=lambda spec: (
+                spec.defaults is None
+                or _within(spec.defaults.active_deadline_seconds, spec.limits.max_active_deadline_seconds)
+            ),
+            field="defaults",
+        ),
+    )
 
     engines: Annotated[list[EngineImage], KeyedBy("name")] = Field(min_length=1, max_length=32)
     """Engines that jobs may use, each with its image."""
@@ -135,6 +180,9 @@ class ProfileSpec(ApiModel):
     """Time a pod has to write its checkpoint when asked to stop."""
     limits: Limits = Field(default_factory=Limits)
     """The most that jobs may use."""
+    defaults: JobDefaults | None = None
+    """What fills the fields that a job leaves unset, once, when it is accepted: `status.defaults` of the job keeps it,
+    and an edited profile changes no job."""
     accepted_licenses: list[LicenseName] = Field(default_factory=lambda: list(FREE_LICENSES), max_length=32)
     """Licences of engines that the platform team has accepted."""
     queue_names: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=16)
@@ -165,7 +213,8 @@ class HostPath(ApiModel):
 class ClusterProfileSpec(ProfileSpec):
     """A profile for every namespace. Only it may mount folders of the node: its authors run the cluster."""
 
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *ProfileSpec.rules,
         Rule(
             "names in environment that begin with RECONSTRUCTION_ are the operator's own",
             cel="!has(self.environment) || self.environment.all(name, !name.startsWith('RECONSTRUCTION_'))",

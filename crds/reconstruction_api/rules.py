@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from .baseline import BASELINE, explicit
 
 ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-map-type": "atomic"}
 """JSON schema of an object with one writer: server-side apply replaces it as a whole, as it does a plain list."""
@@ -43,10 +45,31 @@ class Rule:
     field: str | None = None
     """Field that the message is about, in YAML spelling; the model itself when None."""
 
+    def below(self, path: str) -> Rule:
+        """The same rule for a model that has the part at `path` (in YAML spelling), which may be unset; it is about the
+        field of the model that leads there."""
+        parts = path.split(".")
+        absent = " || ".join(f"!has(self.{'.'.join(parts[: index + 1])})" for index in range(len(parts)))
+        return Rule(
+            f"{path}: {self.message}",
+            cel=f"{absent} || ({self.cel.replace('self.', f'self.{path}.')})" if self.cel else None,
+            holds=_below(self.holds, parts) if self.holds else None,
+            field=parts[0],
+        )
+
     def as_validation(self) -> dict[str, str]:
         """The entry of `x-kubernetes-validations`."""
         entry = {"rule": self.cel or "true", "message": self.message}
         return entry | ({"fieldPath": f".{self.field}"} if self.field else {})
+
+
+def _below(holds: Callable[[Any], bool], parts: list[str]) -> Callable[[Any], bool]:
+    def holds_of_part(model: Any) -> bool:
+        for part in parts:
+            model = getattr(model, to_snake(part), None)
+        return model is None or holds(model)
+
+    return holds_of_part
 
 
 def check_rules(rules: tuple[Rule, ...], model: Any) -> None:
@@ -58,16 +81,24 @@ def check_rules(rules: tuple[Rule, ...], model: Any) -> None:
 
 
 def untouched(path: str, model: type[BaseModel], but: str = "") -> str:
-    """CEL over an object's member at `path`: every field of the model has its default, except the one named `but`.
-
-    Fields are plain values or absent by default.
-    """
+    """CEL over an object's member at `path`: every field of the model, except the one named `but`, is unset or has the
+    value that stored objects have where their author left it out."""
     members: list[str] = []
     for name, field in model.model_fields.items():
         if name != but:
-            place = f"self.{path}.{field.alias or name}"
-            members.append(f"!has({place})" if field.default is None else f"{place} == {_literal(field.default)}")
+            alias = field.alias or name
+            place, usual = f"self.{path}.{alias}", BASELINE.get(f"{path}.{alias}", field.default)
+            unset = [f"!has({place})"] if field.default is None else []
+            known = [f"{place} == {_literal(value)}" for value in (usual, field.default) if value is not None]
+            terms = [*unset, *dict.fromkeys(known)]
+            members.append(terms[0] if len(terms) == 1 else f"({' || '.join(terms)})")
     return " && ".join(members)
+
+
+def is_untouched(path: str, part: BaseModel, but: str = "") -> bool:
+    """The same of a part of a spec."""
+    defaults = type(part)().model_dump(mode="json", by_alias=True)
+    return all(value == defaults[name] for name, value in explicit(part, path).items() if name != but)
 
 
 def _literal(value: Any) -> str:

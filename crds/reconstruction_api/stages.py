@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
+from .baseline import explicit
+from .defaults import completed
 from .job import ReconstructionJobSpec
 from .source import Reuse
 
@@ -47,17 +49,20 @@ class Stage:
     fields: tuple[str, ...]
     weight: int
     """Rough share of the whole running time, for an overall percentage."""
+    code_version: int = 1
+    """To be raised with every change of a stage's code that changes its files. Jobs that are accepted from then on, and
+    local runs, get the new files; those that keep an earlier plan keep what they have."""
 
     def settings(self, spec: ReconstructionJobSpec) -> dict[str, Any]:
         """The part of the spec this stage depends on, as plain JSON data keyed by field path.
 
-        Defaults are left out, so that a field added in a later release does not invalidate the results of this one. A
-        default therefore never changes within an API version.
+        Values that a field has always stood for when unset are left out (`baseline`): neither a field that a later
+        release adds nor a default that it changes invalidates the results of this one.
         """
-        return self.settings_in(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        return self.settings_in(explicit(completed(spec)))
 
     def settings_in(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The same, from a spec as JSON data without defaults."""
+        """The same, from a spec as `explicit` gives it."""
         result: dict[str, Any] = {}
         for path in self.fields:
             value: Any = document
@@ -72,8 +77,8 @@ _P, _R, _D = ResourceClass.PREPARE, ResourceClass.RECONSTRUCT, ResourceClass.DEL
 _N = StageName
 
 STAGES: Final[tuple[Stage, ...]] = (
-    Stage(_N.INGEST, _P, (), ("source", "images", "redo.ingest"), 3),
-    Stage(_N.POSES, _P, (_N.INGEST,), ("poses", "redo.poses"), 12),
+    Stage(_N.INGEST, _P, (), ("source", "images", "redo.ingest"), 3, 3),
+    Stage(_N.POSES, _P, (_N.INGEST,), ("poses", "redo.poses"), 12, 5),
     Stage(
         _N.TRAIN,
         _R,
@@ -92,14 +97,39 @@ STAGES: Final[tuple[Stage, ...]] = (
             "redo.train",
         ),
         60,
+        3,
     ),
-    Stage(_N.EVALUATE, _R, (_N.TRAIN,), ("quality", "redo.evaluate"), 5),
-    Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces", "redo.mesh"), 10),
-    Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize", "redo.texture"), 6),
-    Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports", "redo.export"), 2),
-    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), ("redo.report",), 2),
+    Stage(_N.EVALUATE, _R, (_N.TRAIN,), ("quality", "redo.evaluate"), 5, 3),
+    Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces", "redo.mesh"), 10, 3),
+    Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize", "redo.texture"), 6, 2),
+    Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports", "redo.export"), 2, 2),
+    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), ("redo.report",), 2, 3),
 )
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
+
+WITHOUT_EFFECT: Final = {
+    "profileName": "Which hardware, limits and defaults; the values that defaults fill in count themselves.",
+    "queueName": "When pods are admitted.",
+    "priorityClassName": "When pods are scheduled.",
+    "training.checkpointEverySteps": "What an interrupted training starts from.",
+    "training.keepCheckpoints": "What is kept beside the result.",
+    "training.resultPrecision": "How the result is stored; looked at when training ends.",
+    "suspend": "Whether anything runs now.",
+    "pauseAfter": "When something runs.",
+    "endAfter": "Which stages there are, and what the report needs.",
+    "retryPolicy": "What happens after a failure.",
+    "softDeadlineSeconds": "How long pods may run.",
+    "activeDeadlineSeconds": "How long pods may run.",
+}
+"""Fields of the spec that no stage's result depends on, and what they decide instead; nothing runs again when they
+change. A change gives a failed job another chance all the same."""
+FATE: Final = {
+    "cancellation": "Whether the job is stopped for good.",
+    "retention": "How long its files are kept.",
+    "notifications": "Who is told.",
+}
+"""Fields that only concern what becomes of the job: a failed one is not run again for them. Each leaf of the spec is in
+exactly one of these two and the stages' fields."""
 
 
 _REUSED: Final = {
@@ -109,13 +139,18 @@ _REUSED: Final = {
 }
 
 
-def graph_of(spec: ReconstructionJobSpec) -> tuple[Stage, ...]:
-    """The stages that a job runs, in running order. What is copied from another job is copied at once, by the pod that
-    prepares: no GPU is needed for it, and nothing of the other job afterwards."""
+def graph_of(spec: ReconstructionJobSpec, stages: Iterable[Stage] | None = None) -> tuple[Stage, ...]:
+    """The stages that a job runs, in running order, out of a table of stages (this release's when None).
+
+    What is copied from another job is copied at once, by the pod that prepares: no GPU is needed for it, and nothing of
+    the other job afterwards.
+    """
+    stages = STAGES if stages is None else tuple(stages)
     if spec.end_after is None:
         reused = reused_stages(spec)
-        return tuple(replace(stage, resource_class=_P) if stage.name in reused else stage for stage in STAGES)
-    return BY_NAME[_N.INGEST], BY_NAME[_N.POSES], replace(BY_NAME[_N.REPORT], needs=(_N.POSES,))
+        return tuple(replace(stage, resource_class=_P) if stage.name in reused else stage for stage in stages)
+    by_name = {stage.name: stage for stage in stages}
+    return by_name[_N.INGEST], by_name[_N.POSES], replace(by_name[_N.REPORT], needs=(_N.POSES,))
 
 
 def stages_of(resource_class: ResourceClass, graph: Iterable[Stage] = STAGES) -> tuple[Stage, ...]:
@@ -146,19 +181,19 @@ def digest(data: Any) -> str:
     return hashlib.sha256(_CANONICAL.encode(data).encode()).hexdigest()
 
 
-def stage_digests(spec: ReconstructionJobSpec) -> dict[StageName, str]:
+def stage_digests(spec: ReconstructionJobSpec, stages: Iterable[Stage] | None = None) -> dict[StageName, str]:
     """For each stage a digest of all settings that its result depends on, its ancestors' included."""
     digests: dict[StageName, str] = {}
-    document = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    for stage in graph_of(spec):
-        digests[stage.name] = digest(
-            {
-                "stage": stage.name,
-                "settings": stage.settings_in(document),
-                "needs": [digests[need] for need in stage.needs],
-            }
-        )
+    document = explicit(completed(spec))
+    for stage in graph_of(spec, stages):
+        needs = [digests[need] for need in stage.needs]
+        digests[stage.name] = stage_digest(stage.name, stage.settings_in(document), needs)
     return digests
+
+
+def stage_digest(name: str, settings: dict[str, Any], needs: list[str]) -> str:
+    """Digest of a stage's settings (`Stage.settings`) and of the digests of the stages that it needs."""
+    return digest({"stage": name, "settings": settings, "needs": needs})
 
 
 def class_digest(resource_class: ResourceClass, digests: dict[StageName, str], graph: Iterable[Stage] = STAGES) -> str:
@@ -170,8 +205,8 @@ def overall_percent(
     done: Iterable[StageName], running: StageName | None, running_percent: float, graph: Iterable[Stage] = STAGES
 ) -> int:
     """Percentage of the whole job, from the stages that are done and how far the running one is (0-100)."""
-    total = sum(stage.weight for stage in graph)
-    reached = float(sum(BY_NAME[name].weight for name in set(done)))
+    weights = {stage.name: stage.weight for stage in graph}
+    reached = float(sum(weights.get(name, 0) for name in set(done)))
     if running is not None:
-        reached += BY_NAME[running].weight * min(max(running_percent, 0.0), 100.0) / 100
-    return min(int(reached * 100 / total), 100)
+        reached += weights.get(running, 0) * min(max(running_percent, 0.0), 100.0) / 100
+    return min(int(reached * 100 / sum(weights.values())), 100) if weights else 0

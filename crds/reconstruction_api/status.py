@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from .base import ApiModel, DecimalString, Timestamp
 from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
+from .plan import JobPlan
 from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
 from .worker import Artifact, Checkpoint, Failure, Trend
@@ -185,6 +186,14 @@ class ReconstructionJobStatus(ApiModel):
     """The metadata.generation that this status is about."""
     conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
     """Aspects of the job. `Succeeded` says whether it is over and how: `kubectl wait --for=condition=Succeeded`."""
+    engine: str | None = None
+    """The method that learns the scene, since the job was accepted for the first time: spec.engine, or what stands for
+    it. It never changes."""
+    defaults: dict[str, str | int] = Field(default_factory=dict, json_schema_extra=ATOMIC)
+    """What the fields stand for that the spec leaves unset, by their path: from the profile's `defaults`, else built
+    in. Kept as it was when the job was accepted, until the field is set or the job names another profile."""
+    plan: JobPlan | None = Field(default=None, json_schema_extra=ATOMIC)
+    """The stages that the job runs. Made when a spec is accepted; a later release of the operator keeps to it."""
     stage: str | None = None
     """Stage that runs now, or the last that ran."""
     progress: JobProgress | None = Field(default=None, json_schema_extra=ATOMIC)

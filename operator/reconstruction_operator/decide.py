@@ -6,7 +6,9 @@ carried out gives an empty one. Each concern has its file under `policies`; this
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from reconstruction_api.lifecycle import RetentionStatus
 from reconstruction_api.status import ReconstructionJobStatus
@@ -15,7 +17,7 @@ from .manifests.names import claim_name
 from .model import Observed
 from .plan import Action, CreateJob, Emit, Plan
 from .policies import lost
-from .policies.accept import accept
+from .policies.accept import Acceptance, accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
@@ -36,7 +38,9 @@ def decide(observed: Observed, now: datetime) -> Plan:
     job = observed.job
     if job.deleting:
         return Plan()
-    situation = advance(observed, accept(observed), now)
+    acceptance = accept(observed)
+    observed = _as_accepted(observed, acceptance)
+    situation = advance(observed, acceptance, now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
     status = _told(
@@ -59,6 +63,14 @@ def decide(observed: Observed, now: datetime) -> Plan:
         place="held" if status.admission_time else "waiting" if waiting else "none",
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
+
+
+def _as_accepted(observed: Observed, acceptance: Acceptance) -> Observed:
+    """With the spec as it is to be run: from here on no field is unset that something stands for."""
+    if acceptance.planned is None:
+        return observed
+    job = observed.job
+    return replace(observed, job=replace(job, spec=acceptance.planned.spec, written=job.spec))
 
 
 def _told(
@@ -85,6 +97,7 @@ def _status(
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
+        **_kept_plan(before, situation.acceptance),
         stage=current_stage(stages, situation),
         progress=job_progress(observed, situation, stages, now),
         stages=stages,
@@ -114,6 +127,15 @@ def _of_a_spec_that_can_not_be_read(
     return before.model_copy(
         update={"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
     )
+
+
+def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[str, Any]:
+    """The status fields that say what the job runs. One that is refused keeps those of the spec that was accepted: it
+    may be accepted again."""
+    whole = acceptance.planned if acceptance.accepted else None
+    if whole is None:
+        return {"engine": before.engine, "defaults": before.defaults, "plan": before.plan}
+    return {"engine": before.engine or whole.spec.chosen_engine, "defaults": whole.defaults, "plan": whole.plan}
 
 
 def _workspace_claim(observed: Observed, kept: RetentionStatus | None, started: bool) -> str | None:

@@ -36,9 +36,12 @@ class JobView:
     resource_version: str
     deleting: bool
     spec: ReconstructionJobSpec | None
-    """None when the spec does not follow the model; `spec_error` says why."""
+    """None when the spec does not follow the model; `spec_error` says why. In the decisions after the acceptance, with
+    what stands for unset fields."""
     spec_error: str
     status: ReconstructionJobStatus
+    written: ReconstructionJobSpec | None = None
+    """The spec as its author left it, where `spec` says more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ def other_of(view: JobView) -> OtherJob:
         name=view.key.name,
         uid=view.uid,
         deleting=view.deleting,
-        engine=spec.engine if spec is not None else "",
-        runs=frozenset(stage.name.value for stage in graph_of(spec)) if spec is not None else frozenset(),
+        engine=status.engine or (spec.chosen_engine if spec is not None else ""),
+        runs=_stages(view),
         done=frozenset(each.name for each in status.stages if each.state is StageState.SUCCEEDED),
         claim=status.workspace_claim or "",
         files_gone=(status.retention.workspace_removed_time if status.retention else None) or "",
@@ -29,6 +29,14 @@ def other_of(view: JobView) -> OtherJob:
         failed=f"{succeeded.reason}: {succeeded.message}" if succeeded is not None and failed else "",
         doing=_doing(status),
     )
+
+
+def _stages(view: JobView) -> frozenset[str]:
+    """Names of the job's stages, by its plan where it has one for its spec as it is."""
+    plan = view.status.plan
+    if plan is not None and plan.generation == view.generation:
+        return frozenset(plan.digests())
+    return frozenset(stage.name.value for stage in graph_of(view.spec)) if view.spec is not None else frozenset()
 
 
 def chain_of(store: Store, key: JobKey) -> tuple[JobKey, ...]:

@@ -214,4 +214,10 @@ def test_an_older_worker_finds_no_field_in_its_order_that_it_does_not_know() -> 
     """The image is the pinned profile's; what a later operator adds is left out while it has its default."""
     order = json.loads(environment(child())["RECONSTRUCTION_JOB"])
     assert set(order) == {"namespace", "name", "uid", "attempt", "resourceClass", "spec", "acceptedLicenses"}
-    assert order["spec"] == {"source": {"persistentVolumeClaim": {"claimName": "photos"}}}
+    bar = {"minPSNR": "25", "minSSIM": "0.85", "warnPSNR": "20", "warnSSIM": "0.75", "onFailure": "Warn"}
+    assert order["spec"] == {
+        "source": {"persistentVolumeClaim": {"claimName": "photos"}},
+        "engine": "nerfacto",
+        "training": {"preset": "Production"},
+        "quality": bar,
+    }

@@ -49,6 +49,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
         source=Path(request.source) if request.source is not None else None,
         job_name=request.job_name,
         limits=request.limits,
+        accepted_versions=request.accepted_versions,
     )
     try:
         output = importlib.import_module(request.module).run(context)

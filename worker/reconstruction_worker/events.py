@@ -29,6 +29,7 @@ class StageRequest(ApiModel):
     source: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
+    accepted_versions: tuple[int, ...] = ()
 
 
 class ProgressEvent(ApiModel):

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResult
 
@@ -84,6 +85,9 @@ class Run:
     """What the report calls the job."""
     limits: SourceLimits = field(default_factory=SourceLimits)
     """What the profile allows a source to hold."""
+    plan: WorkerPlan | None = None
+    """What the job was accepted with, where an operator says so; otherwise the spec and this worker's own code
+    decide."""
     package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
@@ -126,7 +130,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                     raise Stopped
                 current = stage.name
                 record, skipped = _bring_about(run, stage, observer, stop, lock)
-                result = _result_of(record, run.spec, skipped=skipped)
+                result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
                 outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
                 observer.stage_ended(result, record.metrics)
@@ -160,7 +164,8 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
         raise Stopped
 
     source = _identity_of_source(run, stage)
-    key = record_key(stage, run.spec, inputs, source)
+    version = _version_made(run, stage)
+    key = record_key(stage, run.spec, inputs, source, version)
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
@@ -175,8 +180,8 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
     record = StageRecord(
         stage=stage.name,
         key=key,
-        digest=stage_digests(run.spec)[stage.name],
-        code_version=CODE_VERSIONS[stage.name],
+        digest=_digest_of(run, stage.name),
+        code_version=version,
         inputs=inputs,
         source=source,
         outputs=outputs_of(run.workspace, stage.name),
@@ -200,8 +205,42 @@ def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[st
         source = _identity_of_photos(run, run.source) or record.source
     else:
         source = None
-    fits = record.key == record_key(stage, run.spec, inputs, source)
+    keys = (record_key(stage, run.spec, inputs, source, version) for version in _accepted_versions(run, stage.name))
+    fits = record.key in keys or _is_as_planned(run, record, inputs, source)
     return fits and damaged_output(run.workspace, record, every_byte=run.verify) is None
+
+
+def _is_as_planned(run: Run, record: StageRecord, inputs: Mapping[str, str], source: str | None) -> bool:
+    """Whether a result is the one that the job's plan means, as the release saw it that made the plan: this one's key
+    of the same settings may be another."""
+    planned = _planned(run, record.stage)
+    if planned is None or (record.digest, record.inputs, record.source) != (planned.digest, inputs, source):
+        return False
+    return planned.completed or record.code_version in _accepted_versions(run, record.stage)
+
+
+def _planned(run: Run, stage: StageName) -> WorkerStage | None:
+    return next((each for each in run.plan.stages if each.name == stage), None) if run.plan is not None else None
+
+
+def _accepted_versions(run: Run, stage: StageName) -> tuple[int, ...]:
+    """Versions of a stage's code whose results need not be made again."""
+    planned, own = _planned(run, stage), CODE_VERSIONS[stage]
+    return (own,) if planned is None or planned.code_version == own else (planned.code_version, own)
+
+
+def _version_made(run: Run, stage: Stage) -> int:
+    """Of the code that makes, or has made, what the stage is about to write."""
+    job = run.spec.source.job_ref
+    if job is None or stage.name not in reused_stages(run.spec):
+        return CODE_VERSIONS[stage.name]
+    return reusable_record(run.source, stage.name, job.name, _accepted_versions(run, stage.name)).code_version
+
+
+def _digest_of(run: Run, stage: StageName) -> str:
+    """Of the settings that a result is for."""
+    planned = _planned(run, stage)
+    return planned.digest if planned is not None else stage_digests(run.spec)[stage]
 
 
 def _identity_of_source(run: Run, stage: Stage) -> str | None:
@@ -209,7 +248,8 @@ def _identity_of_source(run: Run, stage: Stage) -> str | None:
     job = run.spec.source.job_ref
     if job is not None:
         reused = stage.name in reused_stages(run.spec)
-        return reusable_record(run.source, stage.name, job.name).outputs_digest if reused else None
+        versions = _accepted_versions(run, stage.name)
+        return reusable_record(run.source, stage.name, job.name, versions).outputs_digest if reused else None
     if stage.name is not StageName.INGEST or run.source is None:
         return None
     return _identity_of_photos(run, run.source)
@@ -230,6 +270,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         source=str(run.source) if run.source is not None else None,
         job_name=run.job_name,
         limits=run.limits,
+        accepted_versions=_accepted_versions(run, stage.name),
     )
     try:
         return run_in_child(
@@ -259,10 +300,10 @@ def _digests_of_inputs(workspace: Path, stage: Stage) -> dict[str, str]:
     return digests
 
 
-def _result_of(record: StageRecord, spec: ReconstructionJobSpec, *, skipped: bool) -> StageResult:
+def _result_of(run: Run, record: StageRecord, *, skipped: bool) -> StageResult:
     return StageResult(
         name=record.stage,
-        digest=stage_digests(spec)[record.stage],
+        digest=_digest_of(run, record.stage),
         seconds=record.seconds,
         skipped=skipped,
         message=record.message,

@@ -13,9 +13,11 @@ from typing import Final, NoReturn
 
 from pydantic import ValidationError
 
+from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.names import (
     ENV_JOB,
+    ENV_PLAN,
     ENV_PROGRESS_URL,
     ENV_TOKEN_FILE,
     ENV_WORKSPACE_CLAIM,
@@ -23,8 +25,9 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
+from reconstruction_api.plan import WorkerPlan, known_stage
 from reconstruction_api.source import Source
-from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
+from reconstruction_api.stages import ResourceClass, Stage, StageName, graph_of, stages_of
 from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered
@@ -86,13 +89,16 @@ def _work(
 ) -> tuple[PodReport, ExitCode]:
     job = _job(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
-    check_licence(job.spec.engine, job.accepted_licenses)
+    spec = completed(job.spec)
+    plan = _plan(environment)
+    check_licence(spec.chosen_engine, job.accepted_licenses)
     run = Run(
-        spec=job.spec,
+        spec=spec,
         workspace=options.workspace,
         job_name=job.name,
         limits=job.limits,
-        stages=stages_of(job.resource_class, graph_of(job.spec)),
+        stages=_stages(plan) if plan is not None else stages_of(job.resource_class, graph_of(spec)),
+        plan=plan,
         source=_source(job.spec.source, options.source),
         package=options.stages,
     )
@@ -131,11 +137,33 @@ def _job(environment: Mapping[str, str]) -> WorkerJob:
         raise ReconstructionError("InternalError", f"The environment variable {ENV_JOB} is not set.") from None
     except ValidationError as error:
         fields = ", ".join(".".join(str(part) for part in problem["loc"]) for problem in error.errors())
-        raise ReconstructionError(
-            "InternalError",
-            f"This worker does not understand the job (fields: {fields}).",
-            suggestion="Give the worker image the same version as the operator.",
-        ) from None
+        raise _not_understood(f"fields: {fields}") from None
+
+
+def _plan(environment: Mapping[str, str]) -> WorkerPlan | None:
+    """None from an operator that keeps no plans."""
+    text = environment.get(ENV_PLAN)
+    if text is None:
+        return None
+    try:
+        return WorkerPlan.model_validate_json(text, extra="ignore")  # a newer operator may say more
+    except ValidationError:
+        raise _not_understood("its plan") from None
+
+
+def _stages(plan: WorkerPlan) -> tuple[Stage, ...]:
+    known = [(planned.name, known_stage(planned)) for planned in plan.stages]
+    if unknown := [name for name, stage in known if stage is None]:
+        raise _not_understood(f"stages: {', '.join(unknown)}")
+    return tuple(stage for _, stage in known if stage is not None)
+
+
+def _not_understood(what: str) -> ReconstructionError:
+    return ReconstructionError(
+        "InternalError",
+        f"This worker does not understand the job ({what}).",
+        suggestion="Give the worker image the same version as the operator.",
+    )
 
 
 def _log_tail(outcome: Outcome, workspace: Path, log: JsonLog) -> None:

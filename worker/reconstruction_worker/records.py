@@ -1,7 +1,8 @@
 """Records: proof, beside a stage's files, of what they were made from.
 
 A stage's key is a digest of its settings, of the outputs of the stages it needs, of its code's version, and for ingest
-of the source's identity. Where a record has the wanted key and its outputs are still there, the stage is not run.
+of the source's identity. Where a record has the wanted key and its outputs are still there, the stage is not run. A job
+that keeps an earlier plan wants the digest and the code version of that plan.
 """
 
 from __future__ import annotations
@@ -14,22 +15,13 @@ from pydantic import Field, ValidationError
 
 from reconstruction_api.base import ApiModel
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import Stage, StageName, digest
+from reconstruction_api.stages import STAGES, Stage, StageName, digest
 
 from .files import sha256_of, write_atomically
 from .stage import folder_of
 
-CODE_VERSIONS: Final[Mapping[StageName, int]] = {
-    StageName.INGEST: 3,
-    StageName.POSES: 5,
-    StageName.TRAIN: 3,
-    StageName.EVALUATE: 3,
-    StageName.MESH: 3,
-    StageName.TEXTURE: 2,
-    StageName.EXPORT: 2,
-    StageName.REPORT: 3,
-}
-"""To be raised with every change of a stage's code that changes its files: workspaces made before run it again."""
+CODE_VERSIONS: Final[Mapping[StageName, int]] = {stage.name: stage.code_version for stage in STAGES}
+"""Of this worker's code."""
 
 ALWAYS_VERIFIED_BYTES: Final = 2**20
 """Outputs up to this size are compared by content before a stage is skipped; larger ones by size."""
@@ -69,23 +61,26 @@ class StageRecord(ApiModel):
         return digest([[file.path, file.sha256] for file in self.outputs])
 
 
-def record_key(stage: Stage, spec: ReconstructionJobSpec, inputs: Mapping[str, str], source: str | None) -> str:
+def record_key(
+    stage: Stage, spec: ReconstructionJobSpec, inputs: Mapping[str, str], source: str | None, code_version: int
+) -> str:
     """What a stage's files depend on, as one digest."""
     return digest(
         {
             "stage": stage.name,
             "settings": stage.settings(spec),
             "inputs": dict(inputs),
-            "codeVersion": CODE_VERSIONS[stage.name],
+            "codeVersion": code_version,
             "source": source,
         }
     )
 
 
 def read_record(workspace: Path, stage: StageName) -> StageRecord | None:
-    """The record of a stage; None when there is none, or none that can be read."""
+    """The record of a stage; None when there is none, or none that can be read. A newer worker may have written more
+    into it."""
     try:
-        return StageRecord.model_validate_json(_record_path(workspace, stage).read_bytes())
+        return StageRecord.model_validate_json(_record_path(workspace, stage).read_bytes(), extra="ignore")
     except (FileNotFoundError, ValidationError):
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -17,7 +17,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
 from .files import empty_folder
-from .records import CODE_VERSIONS, OutputFile, StageRecord, read_record
+from .records import OutputFile, StageRecord, read_record
 from .stage import StageContext, StageOutput, folder_of
 
 _BLOCK: Final = 2**20
@@ -28,7 +28,7 @@ def run(context: StageContext) -> StageOutput:
     """Copy the stage's files. Raises DependencyNotReady, CheckpointIncompatible and ImageCountOutOfRange."""
     assert context.source is not None and context.spec.source.job_ref is not None
     other = context.spec.source.job_ref.name
-    record = reusable_record(context.source, context.name, other)
+    record = reusable_record(context.source, context.name, other, context.accepted_versions)
     _check_engine(context, other)
     _check_inputs(context, record, other)
     empty_folder(context.folder)
@@ -51,14 +51,15 @@ def run(context: StageContext) -> StageOutput:
     return StageOutput(f"{made}{_FROM}{other})", record.metrics)
 
 
-def reusable_record(workspace: Path | None, stage: StageName, other: str) -> StageRecord:
-    """What the other job, in its workspace, says of its result. Raises DependencyNotReady or CheckpointIncompatible."""
+def reusable_record(workspace: Path | None, stage: StageName, other: str, versions: Sequence[int]) -> StageRecord:
+    """What the other job, in its workspace, says of its result, which must be of one of these versions of the stage's
+    code. Raises DependencyNotReady or CheckpointIncompatible."""
     record = read_record(workspace, stage) if workspace is not None else None
     if record is None:
         raise ReconstructionError(
             "DependencyNotReady", f"spec.source.jobRef: job '{other}' has no result of stage {stage} now."
         )
-    if record.code_version != CODE_VERSIONS[stage]:
+    if record.code_version not in versions:
         raise ReconstructionError(
             "CheckpointIncompatible",
             f"spec.source.jobRef: stage {stage} of job '{other}' was made by another version of the worker.",
@@ -97,10 +98,10 @@ def _check_engine(context: StageContext, other: str) -> None:
         return
     manifest = folder_of(context.source, StageName.TRAIN) / "engine.json"
     engine = json.loads(manifest.read_text())["engine"] if manifest.is_file() else None
-    if engine != context.spec.engine:
+    if engine != context.spec.chosen_engine:
         raise ReconstructionError(
             "CheckpointIncompatible",
-            f"spec.engine: job '{other}' has trained {engine!r}, which {context.spec.engine!r} can't read.",
+            f"spec.engine: job '{other}' has trained {engine!r}, which {context.spec.chosen_engine!r} can't read.",
             suggestion="Create a job with the same engine, or with source.jobRef.reuse: Poses.",
         )
 

@@ -47,6 +47,8 @@ class StageContext:
     """Name of the job, for people; no result may depend on it."""
     limits: SourceLimits = field(default_factory=SourceLimits)
     """What the profile allows a source to hold; can refuse photos, never change a result."""
+    accepted_versions: tuple[int, ...] = ()
+    """Versions of this stage's code whose results may be taken over from another job."""
 
     @property
     def folder(self) -> Path:

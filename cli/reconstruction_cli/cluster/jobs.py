@@ -33,7 +33,8 @@ class Job:
 
     @property
     def engine(self) -> str:
-        return str(self.spec.get("engine", ""))
+        """Empty while the job names none and was not accepted."""
+        return self.status.engine or str(self.spec.get("engine") or "")
 
     @property
     def is_current(self) -> bool:

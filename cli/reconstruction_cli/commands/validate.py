@@ -14,5 +14,6 @@ def command(job_file: Path) -> None:
     from ..jobs import check_engine, read_job
 
     job = read_job(job_file)
-    check_engine(job.spec.engine)
+    if job.spec.engine is not None:  # else the cluster's profile decides, which need not be what is installed here
+        check_engine(job.spec.engine)
     click.echo(f"{job_file}: {job.metadata.name} is valid.")

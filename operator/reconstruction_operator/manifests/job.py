@@ -13,6 +13,7 @@ from typing import Any
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST, LABEL_QUEUE
+from reconstruction_api.plan import JobPlan
 from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.status import ClassRun
 
@@ -25,6 +26,7 @@ from .pod import pod_spec
 def child_job(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, *,
     digest_label: str, source_claim: str | None, progress_url: str | None, remaining_seconds: int | None,
+    plan: JobPlan | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """A batch/v1 Job. `source_claim` is what the source is on, if it is on a volume; `remaining_seconds` is what is
     left of spec.activeDeadlineSeconds."""
@@ -52,7 +54,7 @@ def child_job(
             },
             "template": {
                 "metadata": {"labels": marks},
-                "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds),
+                "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds, plan),
             },
         },
     }

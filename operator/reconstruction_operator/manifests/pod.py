@@ -5,11 +5,14 @@ Image, nodes, service account, host paths and environment come from the profile 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from reconstruction_api.baseline import explicit
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     ENV_JOB,
+    ENV_PLAN,
     ENV_PROGRESS_URL,
     ENV_SECRET_PREFIX,
     ENV_TOKEN_FILE,
@@ -19,9 +22,10 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
+from reconstruction_api.plan import JobPlan, WorkerPlan, WorkerStage
 from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.stages import reads_source
-from reconstruction_api.status import ClassRun
+from reconstruction_api.status import ClassRun, StageState
 from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
@@ -38,12 +42,12 @@ _TOKEN_SECONDS = 3600
 
 def pod_spec(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, source_claim: str | None,
-    progress_url: str | None, remaining_seconds: int | None,
+    progress_url: str | None, remaining_seconds: int | None, plan: JobPlan | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
     placed = placement(spec, run.resource_class, profile, moved=job.status.abandoned_workspace is not None)
     source = source_claim if reads_source(run.resource_class) else None
-    image = next(engine.image for engine in profile.engines if engine.name == spec.engine)
+    image = next(engine.image for engine in profile.engines if engine.name == spec.chosen_engine)
     document: dict[str, Any] = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -57,7 +61,7 @@ def pod_spec(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(job, spec, run, profile, placed, image, source, progress_url)],
+        "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
         "volumes": _volumes(job, profile, source, progress_url),
     }
     if placed.node_selector:
@@ -81,14 +85,14 @@ def pod_spec(
 
 def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
-    image: str, source: str | None, progress_url: str | None,
+    image: str, source: str | None, progress_url: str | None, plan: JobPlan | None,
 ) -> dict[str, Any]:  # fmt: skip
     document: dict[str, Any] = {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": profile.image_pull_policy,
         "command": ["python3", "-m", "reconstruction_worker"],
-        "env": _environment(job, spec, run, profile, progress_url),
+        "env": _environment(job, spec, run, profile, progress_url, plan),
         "resources": {"requests": placed.requests, "limits": placed.limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -105,7 +109,12 @@ def _container(
 
 
 def _environment(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
+    job: JobView,
+    spec: ReconstructionJobSpec,
+    run: ClassRun,
+    profile: ClusterProfileSpec,
+    progress_url: str | None,
+    plan: JobPlan | None,
 ) -> list[dict[str, str]]:
     """What the operator says comes last: neither a profile nor a secret replaces it."""
     order = WorkerJob(
@@ -120,13 +129,24 @@ def _environment(
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
-    values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
+    document = order.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"spec"})
+    values[ENV_JOB] = json.dumps(document | {"spec": explicit(spec, portable=True)}, separators=(",", ":"))
+    if plan is not None:
+        values[ENV_PLAN] = _worker_plan(job, run, plan).model_dump_json(by_alias=True, exclude_defaults=True)
     values[ENV_WORKSPACE_CLAIM] = claim_name(job.key.name)
     if progress_url:
         values[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
         values[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
     # `$(NAME)` in a value is expanded by Kubernetes; `$$` keeps text from users as it is.
     return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
+
+
+def _worker_plan(job: JobView, run: ClassRun, plan: JobPlan) -> WorkerPlan:
+    done = {(each.name, each.digest) for each in job.status.stages if each.state is StageState.SUCCEEDED}
+    planned = plan.of_class(run.resource_class)
+    return WorkerPlan(
+        stages=[WorkerStage(**dict(each), completed=(each.name, each.digest) in done) for each in planned]
+    )
 
 
 def _mounts(profile: ClusterProfileSpec, source: str | None, progress_url: str | None) -> list[dict[str, Any]]:

@@ -14,9 +14,10 @@ from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
 from reconstruction_api.status import ConditionType, ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.worker import Failure
 
-from ..model import Observed, ProfileView
+from ..model import JobView, Observed, ProfileView
 from .hardware import missing_gpu
 from .limits import excess
+from .planning import Planned, planned
 from .renewal import is_renewed
 
 
@@ -31,6 +32,8 @@ class Acceptance:
     profile: ClusterProfileSpec | None = None
     """The snapshot's fields, with their defaults."""
     failure: Failure | None = None
+    planned: Planned | None = None
+    """What the job runs, or would run; None where its spec can't be read."""
 
 
 def accept(observed: Observed) -> Acceptance:
@@ -42,15 +45,16 @@ def accept(observed: Observed) -> Acceptance:
     pinned = job.status.profile
     keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
     if pinned is not None and pinned.name == job.spec.profile_name and keeps:
-        return _check(job.spec, pinned)
+        return _check(job, job.spec, pinned)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
             "ProfileNotFound",
             f"spec.profileName: there is no ReconstructionProfile {job.spec.profile_name!r} in namespace "
             f"{job.key.namespace!r} and no ClusterReconstructionProfile of that name. Available: {known}.",
+            planned(job, job.spec, None),
         )
-    return _check(job.spec, snapshot(observed.profile))
+    return _check(job, job.spec, snapshot(observed.profile))
 
 
 def snapshot(profile: ProfileView) -> ProfileSnapshot:
@@ -79,31 +83,40 @@ def was_accepted(status: ReconstructionJobStatus) -> bool:
     return any(each.type == ConditionType.ACCEPTED and each.status == "True" for each in status.conditions)
 
 
-def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
+def _check(job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
     try:
         profile = profile_spec(pinned)
     except ValidationError as error:
         return _refused(
             "ProfileNotFound",
             f"{pinned.kind} {pinned.name!r} can't be used: {describe(error)}",
+            planned(job, written, None),
             reason="ProfileInvalid",
         )
+    whole = planned(job, written, profile)
+    refusal = _refusal(whole.spec, profile, pinned.name)
+    if refusal is not None:
+        return _refused(*refusal, whole)
+    return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile, planned=whole)
+
+
+def _refusal(spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str) -> tuple[str, str] | None:
+    """Code and message of what stands in the way of running such a job with the profile."""
     engines = [engine.name for engine in profile.engines]
-    if spec.engine not in engines:
-        return _refused(
+    if spec.chosen_engine not in engines:
+        return (
             "EngineUnavailable",
-            f"spec.engine: profile {pinned.name!r} does not offer {spec.engine!r}. It offers: {', '.join(engines)}.",
+            f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}. It offers: {', '.join(engines)}.",
         )
-    if (reason := excess(spec, profile, pinned.name)) is not None:
-        return _refused(*reason)
-    if missing := missing_gpu(spec, profile, pinned.name):
-        return _refused("GPUUnavailable", missing)
-    return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile)
+    if (reason := excess(spec, profile, name)) is not None:
+        return reason
+    missing = missing_gpu(spec, profile, name)
+    return ("GPUUnavailable", missing) if missing else None
 
 
-def _refused(code: str, message: str, reason: str | None = None) -> Acceptance:
+def _refused(code: str, message: str, whole: Planned | None = None, reason: str | None = None) -> Acceptance:
     failure = Failure.from_error(ReconstructionError(code, message))
-    return Acceptance(False, reason or code, message, failure=failure)
+    return Acceptance(False, reason or code, message, failure=failure, planned=whole)
 
 
 def describe(error: ValidationError) -> str:

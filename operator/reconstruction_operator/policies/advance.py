@@ -25,7 +25,7 @@ from .relocation import abandoned_claim
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .running import noted, running_seconds
-from .stages import Need, needs_of
+from .stages import Need, needs_of, needs_of_plan
 
 _ORDER = list(ResourceClass)
 
@@ -100,7 +100,8 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
     asked = cancellation(job, now)
     if spec is None:
         return Situation(acceptance, failure=acceptance.failure, cancellation=asked)
-    needs = needs_of(spec)
+    whole = acceptance.planned
+    needs = needs_of_plan(whole.plan) if whole is not None else needs_of(spec)
     if asked is not None and is_cancelled(asked):
         return _cancelled(Situation(acceptance, needs, cancellation=asked, failure=cancelled(asked)), job)
     renewed = is_renewed(job)

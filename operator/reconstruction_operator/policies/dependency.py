@@ -46,8 +46,8 @@ def dependency(observed: Observed, resource_class: ResourceClass) -> Dependency:
 
 def _unfit(spec: ReconstructionJobSpec, reference: JobSource, other: OtherJob) -> Dependency | None:
     """What can't become right by waiting."""
-    if reference.reuse is Reuse.TRAINING and other.engine != spec.engine:
-        text = f"{_FIELD}: job {other.name!r} trains {other.engine!r}, which {spec.engine!r} can't read."
+    if reference.reuse is Reuse.TRAINING and other.engine != spec.chosen_engine:
+        text = f"{_FIELD}: job {other.name!r} trains {other.engine!r}, which {spec.chosen_engine!r} can't read."
         return _failed("CheckpointIncompatible", f"{text} Set reuse to Poses in another job, or name the same engine.")
     last = reused_stages(spec)[-1]
     if last not in other.runs:

@@ -13,5 +13,6 @@ def counted_engine(spec: ReconstructionJobSpec | None, status: ReconstructionJob
     become a series of its own in everybody's metrics."""
     if spec is None or status.profile is None:
         return ""
+    engine = spec.engine or status.engine or spec.chosen_engine
     engines: list[dict[str, Any]] = status.profile.spec.get("engines") or []
-    return spec.engine if any(engine.get("name") == spec.engine for engine in engines) else ""
+    return engine if any(each.get("name") == engine for each in engines) else ""

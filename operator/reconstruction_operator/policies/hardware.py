@@ -12,14 +12,14 @@ def missing_gpu(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) ->
     """Why no GPU is there for a job that needs one; empty when there may be one, or none is needed."""
     if not trains(spec):
         return ""
-    engine = next(each for each in profile.engines if each.name == spec.engine)
-    gpu_only = engine.gpu_only if engine.gpu_only is not None else spec.engine in GPU_ONLY
+    engine = next(each for each in profile.engines if each.name == spec.chosen_engine)
+    gpu_only = engine.gpu_only if engine.gpu_only is not None else engine.name in GPU_ONLY
     if gpu_only and spec.training.device is Device.CPU:
-        return f"spec.training.device: {spec.engine!r} works on a GPU only; clear the field, or choose another engine."
+        return f"spec.training.device: {engine.name!r} works on a GPU only; clear the field, or choose another engine."
     if offers_gpu(profile):
         return ""
     if gpu_only:
-        return f"spec.engine: {spec.engine!r} works on a GPU only, and profile {name!r} gives its pods none."
+        return f"spec.engine: {engine.name!r} works on a GPU only, and profile {name!r} gives its pods none."
     if spec.training.device is Device.CUDA:
         return f"spec.training.device: profile {name!r} gives its pods no GPU; clear the field to train on the CPU."
     return ""

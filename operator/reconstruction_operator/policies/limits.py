@@ -12,11 +12,11 @@ from .hardware import offers_gpu, trains
 
 def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tuple[str, str] | None:
     """Code and message of the first thing that the job asks for and the profile does not allow."""
-    engine = next(each for each in profile.engines if each.name == spec.engine)
+    engine = next(each for each in profile.engines if each.name == spec.chosen_engine)
     if engine.license is not None and engine.license not in profile.accepted_licenses:
         accepted = ", ".join(profile.accepted_licenses) or "none"
         return "LicenseNotAccepted", (
-            f"spec.engine: the licence of {spec.engine!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
+            f"spec.engine: the licence of {engine.name!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
         )
     problem = (
         _too_many_steps(spec, profile)

@@ -104,15 +104,23 @@ def current_stage(stages: list[StageStatus], situation: Situation) -> str | None
 
 def job_progress(observed: Observed, situation: Situation, stages: list[StageStatus], now: datetime) -> JobProgress:
     """How far the whole job is. Never goes back within the same settings."""
-    done = [StageName(stage.name) for stage in stages if stage.state == StageState.SUCCEEDED]
+    graph = _graph(observed, situation)
+    known = {stage.name.value: stage.name for stage in graph}
+    done = [known[stage.name] for stage in stages if stage.state == StageState.SUCCEEDED and stage.name in known]
     live, before = live_update(observed, situation), observed.job.status.progress
-    graph = graph_of(observed.job.spec) if observed.job.spec is not None else STAGES
     if live is not None and live.progress is not None and live.progress.stage not in done:
         return _from_worker(live.progress, done, before, graph, now)
     percent = overall_percent(done, None, 0, graph)
     if before is not None and isinstance(situation.outcome, Running) and before.percent >= percent:
         return before
     return JobProgress(percent=percent)
+
+
+def _graph(observed: Observed, situation: Situation) -> tuple[Stage, ...]:
+    whole = situation.acceptance.planned
+    if whole is not None:
+        return whole.plan.graph()
+    return graph_of(observed.job.spec) if observed.job.spec is not None else STAGES
 
 
 def _from_worker(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Any
 
+from reconstruction_api.baseline import explicit
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import FATE
 
 from ..model import JobView
 
-_FATE = {"cancellation", "retention", "notifications"}
-"""Fields that change no result: a failed job is not run again for them."""
-
 
 def spec_digest(spec: ReconstructionJobSpec) -> str:
-    """`WORK.FATE`: a digest of what is wanted, and one of what is to become of the job."""
-    work = spec.model_dump_json(exclude_defaults=True, exclude=_FATE)
-    fate = spec.model_dump_json(exclude_defaults=True, include=_FATE)
+    """`WORK.FATE`: a digest of what is wanted, and one of what is to become of the job. Neither changes with a release
+    that adds a field, or that makes a field mean something else where it is unset."""
+    document = explicit(spec, by_alias=False)
+    work = {name: value for name, value in document.items() if name not in FATE}
+    fate = {name: value for name, value in document.items() if name in FATE}
     return f"{_short(work)}.{_short(fate)}"
 
 
 def current_digest(job: JobView) -> str | None:
     """Of the spec as it is now; made anew only where the spec has changed."""
-    if job.spec is None or job.status.observed_generation == job.generation:
+    spec = job.written or job.spec
+    if spec is None or job.status.observed_generation == job.generation:
         return job.status.spec_digest
-    return spec_digest(job.spec)
+    return spec_digest(spec)
 
 
 def is_renewed(job: JobView) -> bool:
@@ -40,5 +44,6 @@ def is_renewed(job: JobView) -> bool:
     return not work or work != old_work or fate == old_fate
 
 
-def _short(text: str) -> str:
+def _short(document: dict[str, Any]) -> str:
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

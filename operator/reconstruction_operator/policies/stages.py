@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import ResourceClass, StageName, class_digest, graph_of, stage_digests, stages_of
+from reconstruction_api.plan import JobPlan, fresh_plan
+from reconstruction_api.stages import ResourceClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Need:
 
     resource_class: ResourceClass
     digest: str
-    stages: dict[StageName, str]
+    stages: dict[str, str]
     """Digest of each of its stages, in running order."""
 
     def label(self) -> str:
@@ -23,14 +24,15 @@ class Need:
 
 
 def needs_of(spec: ReconstructionJobSpec) -> tuple[Need, ...]:
+    """The classes that have something to do for a job of this spec that is accepted now, in running order."""
+    return needs_of_plan(fresh_plan(spec, generation=0))
+
+
+def needs_of_plan(plan: JobPlan) -> tuple[Need, ...]:
     """The classes that have something to do, in running order."""
-    digests, graph = stage_digests(spec), graph_of(spec)
+    stages = {each: plan.of_class(each) for each in ResourceClass}
     return tuple(
-        Need(
-            resource_class=resource_class,
-            digest=class_digest(resource_class, digests, graph),
-            stages={stage.name: digests[stage.name] for stage in stages_of(resource_class, graph)},
-        )
-        for resource_class in ResourceClass
-        if stages_of(resource_class, graph)
+        Need(each, plan.class_digest(each), {stage.name: stage.digest for stage in planned})
+        for each, planned in stages.items()
+        if planned
     )

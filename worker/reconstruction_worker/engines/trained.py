@@ -13,6 +13,6 @@ def trained_field(context: StageContext) -> Field:
     """Load the scene from `train/`, on the device that `spec.training.device` asks for."""
     from .nerf.device import choose_device
 
-    engine = named(context.spec.engine)
+    engine = named(context.spec.chosen_engine)
     device = choose_device(context.spec.training.device, engine.spec)
     return engine.load(context.of(StageName.TRAIN), context.workspace, device.type)

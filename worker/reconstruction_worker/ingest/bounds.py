@@ -38,7 +38,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
         archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
         hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""
-        who = context.spec.engine if context.spec.end_after is None else "a reconstruction"
+        who = context.spec.chosen_engine if context.spec.end_after is None else "a reconstruction"
         raise ReconstructionError(
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {found}{extra}; {who} needs at least {minimum}.{hint}",
@@ -48,7 +48,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         raise ReconstructionError(
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {count} photos; "
-            f"{context.spec.engine} takes at most {bounds.max_images}.",
+            f"{context.spec.chosen_engine} takes at most {bounds.max_images}.",
             details={"images": count, "maximum": bounds.max_images},
         )
 
@@ -74,5 +74,5 @@ def check_reused(context: StageContext) -> None:
 
 def _bounds(context: StageContext) -> EngineSpec | None:
     """What the engine takes; nothing is to be trained where the job ends before."""
-    engine = context.spec.engine
+    engine = context.spec.chosen_engine
     return engine_spec(engine) if context.spec.end_after is None and engine in available() else None

@@ -13,8 +13,9 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-def judge(psnr: float, ssim: float, bar: Quality) -> Verdict:
+def judge(psnr: float, ssim: float, quality: Quality) -> Verdict:
     """Both numbers must reach the level."""
+    bar = quality.bar
     if psnr >= float(bar.min_psnr) and ssim >= float(bar.min_ssim):
         return Verdict.PASS
     if psnr >= float(bar.warn_psnr) and ssim >= float(bar.warn_ssim):

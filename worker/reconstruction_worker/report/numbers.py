@@ -82,7 +82,7 @@ def manifest_document(findings: Findings, files: list[dict[str, Any]]) -> dict[s
 def engine_document(findings: Findings) -> dict[str, Any]:
     """The engine's name, licence and device; None where the training stage did not say."""
     return {
-        "name": findings.engine.get("engine", findings.spec.engine),
+        "name": findings.engine.get("engine", findings.spec.chosen_engine),
         "licence": findings.engine.get("licence"),
         "device": findings.engine.get("device"),
         "steps": findings.engine.get("step"),

@@ -94,8 +94,9 @@ def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: boo
     )
 
 
-def _summary(views: list[View], no_lpips: str | None, bar: Quality) -> dict[str, Any]:
+def _summary(views: list[View], no_lpips: str | None, quality: Quality) -> dict[str, Any]:
     """quality.json: means over the held-out views, as is usual in the field (not the PSNR of the mean error)."""
+    bar = quality.bar
     psnr, ssim = fmean(view.psnr for view in views), fmean(view.ssim for view in views)
     distances = [view.lpips for view in views if view.lpips is not None]
     return {
@@ -103,7 +104,7 @@ def _summary(views: list[View], no_lpips: str | None, bar: Quality) -> dict[str,
         "ssim": round(ssim, 4),
         "lpips": round(fmean(distances), 4) if distances else None,
         **({"lpipsReason": no_lpips} if no_lpips else {"lpipsBackbone": "AlexNet"}),
-        "verdict": str(judge(psnr, ssim, bar)),
+        "verdict": str(judge(psnr, ssim, quality)),
         "thresholds": {
             "minPSNR": float(bar.min_psnr),
             "minSSIM": float(bar.min_ssim),
@@ -130,7 +131,7 @@ def without_held_out(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, **nothing, "reason": NONE_HELD_OUT, "trained": means, "verdict": str(Verdict.WARN)}
 
 
-def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> StageOutput:
+def _outcome(result: dict[str, Any], quality: Quality, names: Mapping[str, str]) -> StageOutput:
     """`names` are what the source calls the photos, by those of their files without suffix."""
     if result["psnr"] is None:
         trained = (
@@ -143,6 +144,7 @@ def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> 
         numbers["lpips"] = f"{result['lpips']:.3f}"
     count = len(result["views"])
     found = f"PSNR {numbers['psnr']} dB, SSIM {numbers['ssim']} on {count} held-out view{'s' if count > 1 else ''}"
+    bar = quality.bar
     if result["verdict"] == Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
         worst = [names.get(Path(name).stem, name) for name in result["worst"]]
         raise ReconstructionError(

@@ -7,4 +7,4 @@ from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
-    return engine(context.spec.engine).fit(context)
+    return engine(context.spec.chosen_engine).fit(context)

@@ -199,7 +199,7 @@ def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Spli
     return digest(
         {
             "engine": spec.name,
-            "preset": training.preset,
+            "preset": training.chosen_preset,
             "steps": training.steps,
             "seed": training.seed,
             "train": split.train,

@@ -70,7 +70,7 @@ FEW_PHOTOS = 6
 def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     base = CUDA if device.type == "cuda" else CPU if scene.bounded else CPU_OPEN
-    if training.preset is TrainingPreset.DEVELOPMENT:
+    if training.chosen_preset is TrainingPreset.DEVELOPMENT:
         base = base | DEVELOPMENT[device.type]
     steps = training.planned_steps(on_gpu=device.type == "cuda")
     finest = min(base["maxResolution"], _finest_useful_resolution(scene, bounds))

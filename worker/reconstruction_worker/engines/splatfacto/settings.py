@@ -31,7 +31,7 @@ RANDOM_POINTS = 50_000
 def derive_settings(scene: Scene, training: Training) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     steps = training.planned_steps(on_gpu=True)
-    development = training.preset is TrainingPreset.DEVELOPMENT
+    development = training.chosen_preset is TrainingPreset.DEVELOPMENT
     refine = min(100, max(2, steps * 100 // FULL_STEPS))
     pixels = [photo.camera.width * photo.camera.height for photo in scene.photos]
     return {

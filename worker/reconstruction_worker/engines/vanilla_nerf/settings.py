@@ -43,7 +43,7 @@ DEVELOPMENT = {
 def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> dict[str, Any]:
     """Settings for a scene as plain JSON data."""
     base = CUDA if device.type == "cuda" else CPU
-    if training.preset is TrainingPreset.DEVELOPMENT:
+    if training.chosen_preset is TrainingPreset.DEVELOPMENT:
         base = base | DEVELOPMENT[device.type]
     return {
         **base,

@@ -1,0 +1,189 @@
+"""Jobs of an earlier release under a later operator: nothing is run, stopped or deleted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconstruction_api import baseline
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import stage_digests
+from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_operator.decide import decide
+from reconstruction_operator.model import Observed
+from reconstruction_operator.plan import CreateJob, Plan
+from reconstruction_operator.policies.renewal import spec_digest
+
+from .recorded import FIRST, JOBS, RELEASES, Later, job
+
+NAMES = [file.stem for file in JOBS]
+later = pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+
+
+def carried_out(seen: Observed, plan: Plan) -> Observed:
+    """The status was written, and read again."""
+    if plan.status is None:
+        return seen
+    raw = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return replace(seen, job=replace(seen.job, status=ReconstructionJobStatus.model_validate(raw)))
+
+
+def changed(seen: Observed, **fields: Any) -> Observed:
+    """After a change of the spec."""
+    assert seen.job.spec is not None
+    document = seen.job.spec.model_dump(mode="json", by_alias=True, exclude_none=True) | fields
+    spec = ReconstructionJobSpec.model_validate({name: value for name, value in document.items() if value is not None})
+    return replace(seen, job=replace(seen.job, spec=spec, generation=seen.job.generation + 1))
+
+
+def started(plan: Plan) -> list[str]:
+    return [each.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"] for each in plan.actions
+            if isinstance(each, CreateJob)]  # fmt: skip
+
+
+@later
+@pytest.mark.parametrize("name", NAMES)
+def test_a_later_operator_does_nothing_to_a_job_that_has_not_changed(
+    name: str, release: Later, monkeypatch: pytest.MonkeyPatch
+):
+    release.apply(monkeypatch)
+    seen, now = job(name)
+    first = decide(seen, now)
+    assert first.actions == ()
+    before, after = seen.job.status, first.status or seen.job.status
+    for kept in ("runs", "artifacts", "metrics", "failure", "completion_time", "stage", "spec_digest"):
+        assert getattr(after, kept) == getattr(before, kept)
+    assert [(each.name, each.state, each.digest) for each in after.stages] == [
+        (each.name, each.state, each.digest) for each in before.stages
+    ]
+    second = decide(carried_out(seen, first), now)
+    assert (second.status, second.actions) == (None, ()), "and it has settled"
+
+
+@later
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_outlives_the_release_after_the_next(name: str, release: Later, monkeypatch: pytest.MonkeyPatch):
+    seen, now = job(name)
+    adopted = carried_out(seen, decide(seen, now))
+    release.apply(monkeypatch)
+    assert decide(adopted, now).actions == ()
+
+
+@later
+def test_a_change_of_the_exports_delivers_again_and_no_more(release: Later, monkeypatch: pytest.MonkeyPatch):
+    seen, now = job("finished")
+    adopted = carried_out(seen, decide(seen, now))
+    release.apply(monkeypatch)
+    plan = decide(changed(adopted, exports=[{"format": "OBJ"}]), now)
+    assert started(plan) == ["deliver"]
+    assert plan.status is not None
+    earlier = {run.resource_class: run for run in seen.job.status.runs}
+    assert plan.status.runs[:2] == [earlier["prepare"], earlier["reconstruct"]]
+
+
+@later
+def test_a_change_that_no_operator_saw_before_the_upgrade_goes_as_far(release: Later, monkeypatch: pytest.MonkeyPatch):
+    release.apply(monkeypatch)
+    seen, now = job("finished")
+    assert started(decide(changed(seen, exports=[{"format": "OBJ"}]), now)) == ["deliver"]
+
+
+@later
+@pytest.mark.parametrize("name", ["failed", "finished", "finished-without-workspace", "cancelled"])
+def test_a_change_of_what_becomes_of_a_job_starts_nothing(name: str, release: Later, monkeypatch: pytest.MonkeyPatch):
+    release.apply(monkeypatch)
+    seen, now = job(name)
+    plan = decide(changed(seen, retention={"workspaceSeconds": 86400, "jobSeconds": 86400}), now)
+    assert started(plan) == []
+
+
+def test_a_suspended_job_goes_on_with_the_class_it_was_in():
+    seen, now = job("suspended")
+    plan = decide(changed(seen, suspend=False), now)
+    assert started(plan) == ["reconstruct"]
+    assert plan.status is not None
+    assert [run.digest for run in plan.status.runs] == [run.digest for run in seen.job.status.runs]
+
+
+def test_a_new_stage_runs_for_a_job_that_is_changed_to_ask_for_it(monkeypatch: pytest.MonkeyPatch):
+    seen, now = job("finished")
+    adopted = carried_out(seen, decide(seen, now))
+    RELEASES[1].apply(monkeypatch)
+    plan = decide(changed(adopted, mesh={"targetFaces": 777, "textureSize": 2048}), now)
+    assert started(plan) == ["reconstruct"]
+    assert plan.status is not None and plan.status.plan is not None
+    stages = {stage.name: stage for stage in plan.status.plan.stages}
+    before = {stage.name: stage.digest for stage in seen.job.status.stages}
+    assert list(stages) == ["ingest", "poses", "train", "render", "evaluate", "mesh", "texture", "export", "report"]
+    assert {name for name in before if stages[name].digest == before[name]} == {"ingest", "poses", "train", "evaluate"}
+    assert stages["report"].needs == ["evaluate", "export", "render"]
+
+
+def test_newer_code_is_planned_for_what_a_change_concerns_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch):
+    seen, now = job("finished")
+    adopted = carried_out(seen, decide(seen, now))
+    old = {stage.name: stage.code_version for stage in adopted.job.status.plan.stages}  # type: ignore[union-attr]
+    next(each for each in RELEASES if each.name == "newer code").apply(monkeypatch)
+    plan = decide(changed(adopted, mesh={"targetFaces": 100_000, "textureSize": 512}), now)
+    assert plan.status is not None and plan.status.plan is not None
+    raised = {stage.name for stage in plan.status.plan.stages if stage.code_version == old[stage.name] + 1}
+    assert raised == {"texture", "export", "report"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_status_without_its_plan_after_a_rollback_is_given_the_same_again(name: str):
+    seen, now = job(name)
+    adopted = carried_out(seen, decide(seen, now))
+    rolled_back = adopted.job.status.model_copy(update={"plan": None, "defaults": {}, "engine": None})
+    returned = replace(adopted, job=replace(adopted.job, status=rolled_back))
+    plan = decide(returned, now)
+    assert plan.actions == ()
+    assert (plan.status or rolled_back).plan == adopted.job.status.plan
+
+
+def test_a_plan_of_a_later_release_is_kept_to_and_kept(monkeypatch: pytest.MonkeyPatch):
+    """A stage, a class of stages, and fields that this release does not know: an operator that was rolled back."""
+    with pytest.MonkeyPatch.context() as upgraded:
+        RELEASES[1].apply(upgraded)
+        seen, now = job("finished")
+        seen = carried_out(seen, decide(seen, now))
+        seen = changed(seen, mesh={"targetFaces": 777, "textureSize": 2048})
+        running = carried_out(seen, decide(seen, now))
+    status = running.job.status
+    assert status.plan is not None and any(stage.name == "render" for stage in status.plan.stages)
+    planned = decide(replace(running, child_jobs=(), pods=()), now)
+    assert started(planned) == ["reconstruct"]
+    after = planned.status or status
+    assert after.plan == status.plan
+    assert [run.digest for run in after.runs] == [run.digest for run in status.runs]
+
+
+@pytest.mark.parametrize("name", ["finished", "finished-odd", "running-reconstruct-odd"])
+def test_a_changed_default_does_not_reach_jobs_that_have_the_old_value_stored(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The API server has written the defaults of its time into the job: they are the job's own now."""
+    seen, now = job(name)
+    assert seen.job.spec is not None
+    digests = stage_digests(seen.job.spec)
+    fields = ReconstructionJobSpec.model_fields["training"].annotation.model_fields  # type: ignore[union-attr]
+    monkeypatch.setattr(fields["seed"], "default", 43)
+    assert stage_digests(seen.job.spec) == digests
+    assert decide(seen, now).actions == ()
+    assert baseline.BASELINE["training.seed"] == 42
+
+
+def test_digests_of_stored_jobs_are_what_they_were():
+    """Of each stage, and of the spec in status: a digest that changes is taken for a changed wish."""
+    for each in json.loads((FIRST / "digests.json").read_text()):
+        spec = ReconstructionJobSpec.model_validate(each["spec"])
+        assert stage_digests(spec) == each["stages"], each["spec"]
+        assert spec_digest(spec) == each["specDigest"], each["spec"]
+
+
+def test_the_recorded_files_stay_small():
+    assert sum(file.stat().st_size for file in Path(__file__).parent.rglob("*.json")) < 1_000_000
