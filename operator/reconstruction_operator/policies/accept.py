@@ -94,19 +94,24 @@ def _check(job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot
             reason="ProfileInvalid",
         )
     whole = planned(job, written, profile)
-    refusal = _refusal(whole.spec, profile, pinned.name)
+    refusal = _refusal(written, whole.spec, profile, pinned.name)
     if refusal is not None:
         return _refused(*refusal, whole)
     return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile, planned=whole)
 
 
-def _refusal(spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str) -> tuple[str, str] | None:
-    """Code and message of what stands in the way of running such a job with the profile."""
+def _refusal(
+    written: ReconstructionJobSpec, spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str
+) -> tuple[str, str] | None:
+    """Code and message of what stands in the way of running such a job with the profile; `spec` says what stands for
+    what `written` leaves unset."""
     engines = [engine.name for engine in profile.engines]
     if spec.chosen_engine not in engines:
+        meant = ", which stands for an unset engine" if written.engine is None else ""
         return (
             "EngineUnavailable",
-            f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}. It offers: {', '.join(engines)}.",
+            f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
+            f"It offers: {', '.join(engines)}.",
         )
     if (reason := excess(spec, profile, name)) is not None:
         return reason
