@@ -14,15 +14,17 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, stage_digests
-from reconstruction_api.worker import StageResult
+from reconstruction_api.worker import StageResult, WorkerJob
 from reconstruction_operator.model import Observed
 from reconstruction_operator.policies.renewal import spec_digest
 from reconstruction_worker.executor import Run, execute
@@ -236,6 +238,22 @@ def write_digests(out: Path) -> None:
     (out / "digests.json").write_text(json.dumps(documents, indent=1, sort_keys=True) + "\n")
 
 
+def fields_of(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Paths of all that a worker of the release understands in its order."""
+    for name, field in model.model_fields.items():
+        place = f"{path}.{field.alias or name}" if path else field.alias or name
+        yield place
+        for each in models_in(field.annotation):
+            yield from fields_of(each, place)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_in(argument)
+
+
 STAGE = """
 import json
 from reconstruction_api.stages import BY_NAME
@@ -310,4 +328,5 @@ if __name__ == "__main__":
     (target / "workspaces").mkdir()
     write_jobs(target / "jobs")
     write_digests(target)
+    (target / "order-fields.json").write_text(json.dumps(sorted(fields_of(WorkerJob)), indent=1) + "\n")
     write_workspaces(target / "workspaces")

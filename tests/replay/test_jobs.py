@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,36 @@ def test_digests_of_stored_jobs_are_what_they_were():
         spec = ReconstructionJobSpec.model_validate(each["spec"])
         assert stage_digests(spec) == each["stages"], each["spec"]
         assert spec_digest(spec) == each["specDigest"], each["spec"]
+
+
+@pytest.mark.parametrize("name", ["running-prepare", "running-reconstruct-odd", "built-on-poses-running-prepare"])
+def test_a_worker_of_that_release_understands_its_order(name: str):
+    """It refuses fields that it does not know. The plan is beside the order, in a variable that it does not read."""
+    known = json.loads((FIRST / "order-fields.json").read_text())
+    seen, now = job(name)
+    defaults = {"training": {"timeBudgetSeconds": 60}, "quality": {"minPSNR": "22"}, "activeDeadlineSeconds": 600}
+    assert seen.profile is not None
+    profile = replace(seen.profile, spec=seen.profile.spec | {"defaults": defaults})
+    view = replace(seen.job, status=ReconstructionJobStatus(), spec=seen.job.spec.model_copy(update={"engine": None}))  # type: ignore[union-attr]
+    plan = decide(replace(seen, job=view, profile=profile, child_jobs=(), pods=()), now)
+    created = next(each for each in plan.actions if isinstance(each, CreateJob))
+    container = created.manifest["spec"]["template"]["spec"]["containers"][0]
+    environment = {each["name"]: each["value"] for each in container["env"]}
+    order = json.loads(environment["RECONSTRUCTION_JOB"])
+    assert order["spec"]["engine"] == "nerfacto", "an older worker may take something else for an unset field"
+    assert set(paths_in(order)) <= set(known)
+    assert "RECONSTRUCTION_PLAN" in environment
+
+
+def paths_in(document: Any, path: str = "") -> Iterator[str]:
+    if isinstance(document, dict):
+        for name, value in document.items():
+            place = f"{path}.{name}" if path else name
+            yield place
+            yield from paths_in(value, place)
+    if isinstance(document, list):
+        for entry in document:
+            yield from paths_in(entry, path)
 
 
 def test_the_recorded_files_stay_small():

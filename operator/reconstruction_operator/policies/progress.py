@@ -23,6 +23,7 @@ from ..model import Observed
 from ..times import format_time
 from .advance import Harvest, Situation
 from .attempt import Running
+from .stages import Need
 
 
 def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | None:
@@ -46,7 +47,7 @@ def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> l
     statuses: list[StageStatus] = []
     for need in situation.needs:
         run = runs.get(need.digest)
-        results = _results(need.resource_class, situation.harvest, live)
+        results = _results(need, situation.harvest, live)
         running = live.progress if live and live.resource_class == need.resource_class else None
         for name, digest in need.stages.items():
             before = previous.get(name) or StageStatus(name=name, state=StageState.PENDING)
@@ -54,13 +55,15 @@ def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> l
     return statuses
 
 
-def _results(
-    resource_class: ResourceClass, harvest: tuple[Harvest, ...], live: ProgressUpdate | None
-) -> dict[str, StageResult]:
-    results = [each.report.stages for each in harvest if each.run.resource_class == resource_class]
-    if live is not None and live.resource_class == resource_class:
-        results.append(live.stages)
-    return {result.name: result for stages in results for result in stages}
+def _results(need: Need, harvest: tuple[Harvest, ...], live: ProgressUpdate | None) -> dict[str, StageResult]:
+    """What attempts say of the stages. A final report is of the settings that its attempt was started for: a worker of
+    another release, which has no plan, may work out other digests."""
+    reports = [each.report for each in harvest if each.run.digest == need.digest]
+    final = [result for report in reports for result in report.stages if result.name in need.stages]
+    results = [result.model_copy(update={"digest": need.stages[result.name]}) for result in final]
+    if live is not None and live.resource_class == need.resource_class:
+        results += live.stages
+    return {result.name: result for result in results}
 
 
 def _stage_status(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconstruction_api.stages import StageName
 from reconstruction_api.worker import PodReport, StageResult
 from reconstruction_operator.model import Container, Observed
 from reconstruction_operator.plan import CreateJob, DeleteJob, Emit
@@ -170,3 +171,15 @@ def test_a_redone_stage_runs_with_all_that_build_on_it_and_nothing_before_it() -
 def test_a_job_without_any_of_it_is_not_held() -> None:
     seen, _ = settled(observed())
     assert condition(seen.job.status, "Suspended") == ("False", "NotSuspended")
+
+
+def test_a_worker_of_another_release_pauses_too_though_it_works_out_other_digests() -> None:
+    """It was given no plan, or could not read it. Without this it would be started again and again."""
+    spec = spec_of(pauseAfter="Poses")
+    seen = started(PREPARE, spec)
+    stages = [StageResult(name=name, digest="0" * 64) for name in (StageName.INGEST, StageName.POSES)]
+    report = PodReport(stages=stages, paused_after=StageName.POSES)
+    seen, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
+    seen, plan = settled(seen)
+    assert actions(plan, CreateJob) == []
+    assert condition(seen.job.status, "Suspended") == ("True", "Paused")
