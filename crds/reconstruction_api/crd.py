@@ -76,6 +76,7 @@ JOB: Final = Resource(
         Column("Registered", ".status.metrics.registeredImages", "Photos placed in the scene.", "integer", wide=True),
         Column("Images", ".status.metrics.images", "Usable photos.", "integer", wide=True),
         Column("ETA", ".status.progress.etaSeconds", "Seconds until the running stage ends.", "integer", wide=True),
+        Column("ID", ".status.shortId", "Short name of the job, which recon takes too.", wide=True),
         Column("Profile", ".spec.profileName", "Profile that the job asks for.", wide=True),
         Column("Message", f"{_SUCCEEDED}.message", "Where the job stands, in a sentence.", wide=True),
         _AGE,

@@ -168,6 +168,8 @@ _KINDS = (
               "Log in again, or ask for the right named in the message; `kubectl auth can-i` tells what is allowed."),
     ErrorKind("ObjectNotFound", _V, False, "There is no object of that name.",
               "Check the name and the namespace; `recon list -A` lists all jobs."),
+    ErrorKind("AmbiguousName", _V, False, "Several jobs are meant by what was given as a job's name.",
+              "Give the name or short id that no other job has; `recon list -o wide` shows both."),
     ErrorKind("OperatorNotInstalled", _R, False, "The cluster does not know ReconstructionJobs.",
               "Ask the platform team to install the chart reconstruction-operator, or choose another --context."),
     ErrorKind("FieldConflict", _S, False, "Another tool has set a field that the file sets too.",

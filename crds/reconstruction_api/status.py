@@ -186,6 +186,9 @@ class ReconstructionJobStatus(ApiModel):
     """The metadata.generation that this status is about."""
     conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
     """Aspects of the job. `Succeeded` says whether it is over and how: `kubectl wait --for=condition=Succeeded`."""
+    short_id: str | None = None
+    """Name of the job that is easy to read out: eight letters and digits without look-alikes, made from metadata.uid.
+    `recon` takes it in place of the job's name."""
     engine: str | None = None
     """The method that learns the scene, since the job was accepted for the first time: spec.engine, or what stands for
     it. It never changes."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from reconstruction_api.lifecycle import RetentionStatus
+from reconstruction_api.short_id import short_id
 from reconstruction_api.status import ReconstructionJobStatus
 
 from .manifests.names import claim_name
@@ -96,6 +97,7 @@ def _status(
     kept = retention(observed, situation, completion_time, now)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
+        short_id=short_id(observed.job.uid),
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
         **_kept_plan(before, situation.acceptance),
         stage=current_stage(stages, situation),
@@ -124,9 +126,8 @@ def _of_a_spec_that_can_not_be_read(
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
     before = observed.job.status
     told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
-    return before.model_copy(
-        update={"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
-    )
+    changes = {"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
+    return before.model_copy(update=changes | {"short_id": short_id(observed.job.uid)})
 
 
 def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[str, Any]:

@@ -213,6 +213,7 @@ def test_everything_else_may_change(rest: Rest, job: Any, change: dict[str, Any]
 
 STATUS = {
     "observedGeneration": 1,
+    "shortId": "c7hm4kqx",
     "engine": "nerfacto",
     "defaults": {"engine": "nerfacto", "training.steps": 2000},
     "plan": {
@@ -304,6 +305,7 @@ def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
         "Progress": 41,
         "PSNR": "27.3",
         "Engine": "nerfacto",
+        "ID": "c7hm4kqx",
         "SSIM": "0.91",
         "Registered": 38,
         "Images": 40,

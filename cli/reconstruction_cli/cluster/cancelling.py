@@ -25,10 +25,10 @@ def request(cluster: Cluster, name: str) -> None:
     noted = job.status.cancellation
     if noted is not None and noted.state is not CancellationState.REQUESTED:  # lapsed: ask anew
         _wish(cluster, job, None)
-        job = _until(cluster, name, lambda status: status is None)
+        job = _until(cluster, job.name, lambda status: status is None)
     if job.spec.get("cancellation") is None:
         _wish(cluster, job, Cancellation.REQUESTED)
-    job = _running(_until(cluster, name, _is_open))
+    job = _running(_until(cluster, job.name, _is_open))
     limit = job.status.cancellation.confirm_before if job.status.cancellation else None
     click.echo(
         f"{job.full_name}: cancellation requested; the job goes on. To stop it for good and remove its files, before "
@@ -45,7 +45,7 @@ def confirm(cluster: Cluster, name: str) -> None:
             suggestion=f"recon cancel {job.name} -n {job.namespace}, then the same with --confirm within an hour.",
         )  # fmt: skip
     _wish(cluster, job, Cancellation.CONFIRMED)
-    job = _until(cluster, name, lambda status: not _is_open(status))
+    job = _until(cluster, job.name, lambda status: not _is_open(status))
     if job.status.cancellation is None or job.status.cancellation.state is not CancellationState.CONFIRMED:
         raise ReconstructionError("CancelNotRequested", _why_not(job))
     click.echo(f"{job.full_name} is cancelled: its pods are stopped, its files are removed.")

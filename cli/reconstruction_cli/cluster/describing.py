@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.short_id import short_id
 from reconstruction_api.words import duration
 
 from ..failure import failure_lines
@@ -53,6 +54,7 @@ def _sections(job: Job) -> Iterator[tuple[str, list[str]]]:
 
 def _places(job: Job) -> Iterator[str]:
     status = job.status
+    yield f"short id   {short_id(job.uid)}"
     if status.profile is not None:
         yield f"profile    {status.profile.kind} {status.profile.name}, generation {status.profile.generation}"
     if status.workspace_claim is not None:

@@ -42,7 +42,7 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     """
     job = get_job(cluster, name)
     artifacts = _chosen(delivered(job), files)
-    folder = to if to is not None else Path("out") / name
+    folder = to if to is not None else Path("out") / job.name
     missing = [artifact for artifact in artifacts if not _is_there(folder / artifact.name, artifact)]
     if missing:
         _check_claim(cluster, job)

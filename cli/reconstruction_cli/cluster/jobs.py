@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.names import API_VERSION, JOB_PLURAL
+from reconstruction_api.short_id import is_short_id, short_id
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 
 from ..words import printable
 from .connection import Cluster, Document
+
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,42 @@ def _printable(value: Any) -> Any:
 
 
 def get_job(cluster: Cluster, name: str) -> Job:
-    """Raises ObjectNotFound."""
+    """The job of that name or short id in the namespace. Raises ObjectNotFound and AmbiguousName."""
+    named = named_job(cluster, name)
+    if is_short_id(name):
+        names = _names_by_id(cluster, name, optional=named is not None)
+        meant = [f"job '{each}' by its short id" for each in names if each != name]
+        if named is not None and meant:
+            meant.insert(0, f"job '{name}' by its name")
+        if len(meant) > 1:
+            raise ReconstructionError("AmbiguousName", f"'{name}' may mean {', or '.join(meant)}.")
+        if named is None and names:
+            named = named_job(cluster, names[0])
+    if named is None:
+        raise missing(cluster.namespace, name)
+    return named
+
+
+def named_job(cluster: Cluster, name: str) -> Job | None:
+    """The job of that name; None when there is none."""
     try:
         return parse(cluster.get(job_path(cluster.namespace, name)))
     except ReconstructionError as error:
         if error.code != "ObjectNotFound":
             raise
-        raise missing(cluster.namespace, name) from None
+        return None
+
+
+def _names_by_id(cluster: Cluster, wanted: str, *, optional: bool) -> list[str]:
+    """Names of the jobs with a short id. `optional` is for users who may read single jobs only."""
+    try:
+        pages = list(cluster.pages(jobs_path(cluster.namespace), {}, accept=_METADATA_ONLY))
+    except ReconstructionError as error:
+        if optional and error.code == "ClusterAccessDenied":
+            return []
+        raise
+    metadata = [item["metadata"] for page in pages for item in page["items"]]
+    return [each["name"] for each in metadata if short_id(each["uid"]) == wanted]
 
 
 def missing(namespace: str, name: str) -> ReconstructionError:

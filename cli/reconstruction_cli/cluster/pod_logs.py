@@ -57,7 +57,7 @@ def follow_logs(cluster: Cluster, name: str, *, stage_class: str | None, printer
     pods = _list(cluster, job, stage_class)
     feed = Feed(cluster)
     feed.add("Pod", *_pods(cluster, job, stage_class), known=pods)
-    only_it = {"fieldSelector": f"metadata.name={name}"}
+    only_it = {"fieldSelector": f"metadata.name={job.name}"}
     feed.add(JOB_KIND, jobs_path(cluster.namespace), only_it, known={job.uid: {}})
     shown: set[str] = set()
     said = ""

@@ -44,6 +44,12 @@ def resume(cluster: Cluster, name: str) -> None:
     elif field is not None and job.spec.get(field) is not None:
         _set(cluster, job, **{field: None})
         click.echo(f"{job.full_name} resumed: spec.{field} is cleared; it continues from what it has finished.")
+    elif field is not None:
+        raise ReconstructionError(
+            "DeadlineExceeded",
+            f"{job.full_name} has run for as long as its profile lets jobs run that leave spec.{field} unset.",
+            suggestion=f"Set spec.{field} to a larger number in its YAML.",
+        )
     else:
         click.echo(f"{job.full_name} is not suspended.")
 

@@ -13,7 +13,7 @@ from reconstruction_api.validation import parse_job
 from reconstruction_api.yaml_text import read
 
 from .connection import APPLY_PATCH, FIELD_MANAGER, Cluster, Document
-from .jobs import Job, get_job, job_path, parse
+from .jobs import Job, job_path, named_job, parse
 
 _WRITTEN_BY_SERVER: Final = (
     "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields",
@@ -34,7 +34,7 @@ def submit(cluster: Cluster, file: str, *, explicit_namespace: bool, force: bool
             f"{file} names namespace '{namespace}', the command line '{cluster.namespace}'. Leave one of them out."
         )
     cluster.namespace = namespace
-    before = _existing(cluster, name)
+    before = named_job(cluster, name)
     query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
     if dry_run:
         query["dryRun"] = "All"
@@ -57,15 +57,6 @@ def _text(file: str) -> str:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ReconstructionError("InvalidSpec", f"{file} is not a text file.") from None
-
-
-def _existing(cluster: Cluster, name: str) -> Job | None:
-    try:
-        return get_job(cluster, name)
-    except ReconstructionError as error:
-        if error.code != "ObjectNotFound":
-            raise
-        return None
 
 
 def _to_apply(document: dict[str, Any]) -> Document:

@@ -283,7 +283,9 @@ def _hold(
         return situation
     reports = [each.report for each in situation.harvest]
     stages = [] if situation.anew else observed.job.status.stages
-    hold = hold_of(spec, situation.needs, situation.runs, stages, reports, spent)
+    written = observed.job.written or spec
+    own = written.soft_deadline_seconds is not None
+    hold = hold_of(spec, situation.needs, situation.runs, stages, reports, spent, deadline_is_own=own)
     if hold is None:
         return _expect_soft_deadline(situation, spec, spent, now)
     situation = replace(situation, hold=hold)

@@ -27,9 +27,10 @@ class Hold:
 
 def hold_of(
     spec: ReconstructionJobSpec, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
-    reports: list[PodReport], spent_seconds: float,
+    reports: list[PodReport], spent_seconds: float, *, deadline_is_own: bool = True,
 ) -> Hold | None:  # fmt: skip
-    """`stages` is what was known to be done before, `reports` what pods have said since."""
+    """`stages` is what was known to be done before, `reports` what pods have said since. `deadline_is_own` says whether
+    the soft deadline is written in the spec, or filled in."""
     if spec.suspend:
         return Hold(SUSPENDED, "spec.suspend is true; finished steps and checkpoints are kept.")
     stage = pause_stage(spec)
@@ -40,10 +41,11 @@ def hold_of(
         )
     limit = spec.soft_deadline_seconds
     if limit is not None and spent_seconds >= limit:
+        step = "Raise or clear the field" if deadline_is_own else "Set a larger number"
         return Hold(
             SOFT_DEADLINE,
             f"The job has run for {limit} s, as long as spec.softDeadlineSeconds allows; finished steps and "
-            "checkpoints are kept. Raise or clear the field to go on.",
+            f"checkpoints are kept. {step} to go on.",
         )
     return None
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 
 def test_columns_are_those_of_kubectl(recon: Recon, museum: Museum) -> None:
     museum.create()
-    museum.write_status(stage="train", progress={"percent": 41}, metrics={"psnr": "27.3"},
+    museum.write_status(engine="nerfacto", stage="train", progress={"percent": 41}, metrics={"psnr": "27.3"},
                         conditions=[condition("Succeeded", "Unknown", "Running")])  # fmt: skip
     header, row = recon("list").out.splitlines()
     assert header.split() == ["NAME", "SUCCEEDED", "REASON", "STAGE", "PROGRESS", "PSNR", "ENGINE", "AGE"]
@@ -45,7 +45,7 @@ def test_json_and_yaml_hold_whole_jobs(recon: Recon, museum: Museum) -> None:
         (job,) = load(recon("list", "-o", output).out)["items"]
         assert job["metadata"]["name"] == "statue"
         assert "managedFields" not in job["metadata"]
-        assert job["spec"]["engine"] == "nerfacto"
+        assert job["spec"]["mesh"]["targetFaces"] == 100_000
 
 
 def test_names_and_labels(recon: Recon, museum: Museum) -> None:
