@@ -118,6 +118,9 @@ class ProfileSpec(ApiModel):
     """The volume that a job's stages share."""
     service_account_name: DNSSubdomain | None = None
     """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset."""
+    pod_user: Literal["Fixed", "PlatformAssigned"] = "Fixed"
+    """User of the pods. `Fixed` is user and group 65532. `PlatformAssigned` sets none, for platforms that give each
+    namespace users of its own and refuse others, as OpenShift does; the pods never run as root."""
     termination_grace_seconds: int = Field(default=60, ge=5, le=3600)
     """Time a pod has to write its checkpoint when asked to stop."""
     limits: Limits = Field(default_factory=Limits)

@@ -20,6 +20,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
 {{- end }}
 
+{{- /* Fixed or PlatformAssigned. A release that was upgraded with --reuse-values has no values that are newer than it. */ -}}
+{{- define "reconstruction.podUser" -}}
+{{- $chosen := .Values.podUser | default "Auto" }}
+{{- if ne $chosen "Auto" }}{{ $chosen }}
+{{- else if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}PlatformAssigned
+{{- else }}Fixed{{ end }}
+{{- end }}
+
+{{- /* How the pods are spread, as YAML; empty for one pod, which has nothing to be apart from. */ -}}
+{{- define "reconstruction.topologySpread" -}}
+{{- $constraints := .Values.topologySpreadConstraints }}
+{{- if kindIs "invalid" $constraints }}
+{{- $constraints = list }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+{{- $constraints = append $constraints (dict "topologyKey" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $constraints }}
+{{- $constraint := merge (deepCopy .) (dict "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") }}
+{{- if not (hasKey $constraint "labelSelector") }}
+{{- $_ := set $constraint "labelSelector" (dict "matchLabels" (include "reconstruction.selector" $ | fromYaml)) }}
+{{- end }}
+- {{- toYaml $constraint | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "reconstruction.progressUrl" -}}
 {{- .Values.progress.url | default (printf "http://%s.%s.svc:%v" (include "reconstruction.name" .) .Release.Namespace .Values.service.port) }}
 {{- end }}

@@ -19,6 +19,7 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
+from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ClassResources, ClusterProfileSpec
 from reconstruction_api.stages import ResourceClass, reads_source
 from reconstruction_api.status import ClassRun
@@ -28,7 +29,6 @@ from ..model import JobView
 from ..policies.limits import source_limits
 from .names import claim_name
 
-USER_ID = 65532
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
@@ -48,14 +48,7 @@ def pod_spec(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": profile.termination_grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(profile),
         "containers": [_container(job, spec, run, profile, hardware, image, source, progress_url)],
         "volumes": _volumes(job, profile, source, progress_url),
     }
