@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -20,6 +21,7 @@ from . import http, paths
 from .act import Actor, Outdated, Refused
 from .chains import Chains
 from .decide import decide
+from .default_profile import DefaultProfile
 from .events import Recorder
 from .inquiry import Inquiries
 from .kube import ApiError, Kube, load_configuration
@@ -68,6 +70,11 @@ class Application:
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._chains = Chains(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
+        self._default_profile: DefaultProfile | None = None
+        if settings.default_profile:
+            self._default_profile = DefaultProfile(
+                kube, Path(settings.default_profile), settings.release, lambda name: ("", name) in self._store.profiles
+            )
         self.metrics = Metrics()
         self._stop = asyncio.Event()
         self._kinds_exist = False
@@ -87,6 +94,7 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
+        self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
         kube.called = self.metrics.api_calls.inc
 
     async def run(self) -> int:
@@ -126,6 +134,8 @@ class Application:
             asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
+        if self._default_profile:
+            tasks.append(asyncio.create_task(self._keep_default_profile(self._default_profile), name="default profile"))
         keeping: asyncio.Task | None = None
         if self._settings.leader_election:
             keeping = asyncio.create_task(self._lease.keep(), name="lease")
@@ -151,6 +161,10 @@ class Application:
         await self._watching.ready.wait()
         self._heed_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
         await self._queue.run()
+
+    async def _keep_default_profile(self, profile: DefaultProfile) -> None:
+        await self._watching.ready.wait()  # until then no profile is known to exist
+        await profile.run()
 
     async def _look(self, key: JobKey) -> float | None:
         """Decide about one job and act; in how many seconds to look again."""
@@ -239,7 +253,7 @@ class Application:
             pods=self._store.pods,
             receive=self._receive,
         )
-        app = http.application(http.Health(self._liveness, self._readiness), self.metrics, reviewer, sink)
+        app = http.application(http.Health(self._liveness, self._readiness, self._note), self.metrics, reviewer, sink)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
@@ -256,6 +270,11 @@ class Application:
         if self._leading and not self._watching.ready.is_set():
             return "the watches are starting"
         return ""
+
+    def _note(self) -> str:
+        """Jobs go on without the default profile, or with the one that is there: no reason to be unready."""
+        problem = self._default_profile.problem if self._default_profile else ""
+        return f"the default profile stays as it is: {problem}" if problem else ""
 
     def _receive(self, key: JobKey, update: ProgressUpdate) -> bool:
         wait = self._live.receive(key, update, time.monotonic())

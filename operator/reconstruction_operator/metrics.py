@@ -58,6 +58,12 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
+        self.default_profile_refused = Gauge(
+            "reconstruction_operator_default_profile_refused",
+            "1 while the default profile of the installation could not be applied.",
+            registry=self.registry,
+        )
+
     def _job_metrics(self) -> None:
         self.finished = self._counter(
             "reconstructionjob_finished_total", "Jobs that ended, by their Succeeded condition.",

@@ -56,6 +56,8 @@ class Settings(BaseModel):
     """A leader that can't renew for this long stops acting and exits."""
     lease_retry_seconds: float = Field(default=2, gt=0)
     """Pause between attempts to take or renew the Lease."""
+    default_profile: str | None = None
+    """Path of a file with a ClusterReconstructionProfile, which the operator creates and keeps as the file says."""
     concurrency: int = Field(default=16, ge=1, le=256)
     """Jobs that are worked on at the same time."""
     max_concurrent_jobs: OptionalCount = None
@@ -109,6 +111,11 @@ class Settings(BaseModel):
         """Base address for the other replicas; empty when they can't know it."""
         host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
         return f"http://{host}:{self.http_port}" if host else ""
+
+    @property
+    def release(self) -> str:
+        """What tells the replicas of this installation from those of others: they share a Lease."""
+        return f"{self.lease_namespace}/{self.lease_name}"
 
     @property
     def policy(self) -> Policy:

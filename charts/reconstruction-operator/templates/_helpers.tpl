@@ -48,6 +48,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{- define "reconstruction.defaultProfileConfigMap" -}}
+{{- printf "%s-default-profile" (include "reconstruction.name" .) }}
+{{- end }}
+
 {{- define "reconstruction.progressUrl" -}}
 {{- .Values.progress.url | default (printf "http://%s.%s.svc:%v" (include "reconstruction.name" .) .Release.Namespace .Values.service.port) }}
 {{- end }}
