@@ -1,5 +1,5 @@
-"""Writes what the Helm chart repeats from elsewhere: the CRDs from the API models, the values' table in README.md and
-values.schema.json from the comments in values.yaml. Run it in the root of the repository.
+"""Writes what the Helm chart repeats from elsewhere: the CRDs from the API models; the values' table in README.md,
+values.schema.json and files/defaults.json from values.yaml and its comments. Run it in the root of the repository.
 
 In values.yaml a comment that begins with `# --` documents the value below it, `# @schema {...}` adds JSON Schema
 keywords; among these `"profile": true` stands for the schema of a profile's spec. A documented mapping is otherwise
@@ -107,6 +107,19 @@ def _plain(node: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def defaults(values: dict[str, Any], notes: dict[tuple[str, ...], Comment]) -> dict[str, Any]:
+    """What the templates fill in where a value is missing; see the template `reconstruction.values`."""
+
+    def at(path: tuple[str, ...]) -> Any:
+        value: Any = values
+        for name in path:
+            value = value[name]
+        return value
+
+    free = [".".join(path) for path in notes if isinstance(at(path), dict | list)]
+    return {"values": values, "freeForm": free}
+
+
 def table(values: dict[str, Any], notes: dict[tuple[str, ...], Comment]) -> str:
     """The values as a Markdown table."""
 
@@ -129,6 +142,7 @@ def files(root: Path) -> dict[Path, str]:
     return {
         CHART / "README.md": f"{before}{TABLE_BEGIN}\n{table(values, notes)}\n{TABLE_END}{after}",
         CHART / "values.schema.json": json.dumps(schema(values, notes), indent=2) + "\n",
+        CHART / "files" / "defaults.json": json.dumps(defaults(values, notes), indent=1) + "\n",
         **{CHART / "crd-manifests" / path.name: text for path, text in crd.files().items()},
     }
 

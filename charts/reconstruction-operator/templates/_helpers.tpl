@@ -1,3 +1,26 @@
+{{- /*
+Completes the values; every template begins with it. A value is missing after `helm upgrade --reuse-values` from a release
+that did not have it, and where a section of somebody's file is empty (`settings:`), which Helm takes for "no settings".
+Lists and free mappings that are missing are meant to be empty.
+*/ -}}
+{{- define "reconstruction.values" -}}
+{{- $defaults := .Files.Get "files/defaults.json" | fromJson }}
+{{- include "reconstruction.group" (dict "values" .Values "defaults" $defaults.values "free" $defaults.freeForm "path" "") }}
+{{- end }}
+
+{{- define "reconstruction.group" -}}
+{{- range $name, $default := .defaults }}
+{{- $value := index $.values $name }}
+{{- $path := printf "%s%s" $.path $name }}
+{{- if or (has $path $.free) (kindIs "invalid" $default) }}
+{{- else if kindIs "invalid" $value }}
+{{- $_ := set $.values $name (deepCopy $default) }}
+{{- else if kindIs "map" $default }}
+{{- include "reconstruction.group" (dict "values" $value "defaults" $default "free" $.free "path" (printf "%s." $path)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "reconstruction.name" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}
 {{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
@@ -20,10 +43,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
 {{- end }}
 
-{{- /* Fixed or PlatformAssigned. A release that was upgraded with --reuse-values has no values that are newer than it. */ -}}
+{{- /* Fixed or PlatformAssigned. */ -}}
 {{- define "reconstruction.podUser" -}}
-{{- $chosen := .Values.podUser | default "Auto" }}
-{{- if ne $chosen "Auto" }}{{ $chosen }}
+{{- if ne .Values.podUser "Auto" }}{{ .Values.podUser }}
 {{- else if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}PlatformAssigned
 {{- else }}Fixed{{ end }}
 {{- end }}
