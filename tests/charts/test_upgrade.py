@@ -73,6 +73,17 @@ def test_a_value_that_is_taken_away_gives_sound_objects_or_a_message_that_names_
         assert all(isinstance(label, str) for label in labels.values()), labels
 
 
+def test_a_null_that_is_left_in_a_free_mapping_takes_its_entry_away(tmp_path: Path) -> None:
+    """A second `--reuse-values` finds it in the defaults, where Helm does not heed it."""
+    chart = helm.with_previous_values(tmp_path)
+    text = (chart / "values.yaml").read_text().replace("nvidia.com/gpu: 1", "nvidia.com/gpu: null")
+    (chart / "values.yaml").write_text(text.replace("limits: {memory: 512Mi}", "limits: {memory: null}"))
+    rendered = helm.render(chart=chart)
+    assert "null" not in helm.only(rendered, "ConfigMap")["data"]["profile.yaml"]
+    (container,) = helm.only(rendered, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert not container["resources"]["limits"]
+
+
 def test_an_empty_section_of_a_file_leaves_the_defaults() -> None:
     sections = [name for name in VALUES if isinstance(VALUES[name], dict) and name not in FREE_FORM]
     assert len(sections) > 10

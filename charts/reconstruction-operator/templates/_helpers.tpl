@@ -1,7 +1,8 @@
 {{- /*
 Completes the values; every template begins with it. A value is missing after `helm upgrade --reuse-values` from a release
 that did not have it, and where a section of somebody's file is empty (`settings:`), which Helm takes for "no settings".
-Lists and free mappings that are missing are meant to be empty.
+Lists and free mappings that are missing are meant to be empty. A null within them takes a default away; after
+--reuse-values Helm leaves it there.
 */ -}}
 {{- define "reconstruction.values" -}}
 {{- $defaults := .Files.Get "files/defaults.json" | fromJson }}
@@ -12,12 +13,24 @@ Lists and free mappings that are missing are meant to be empty.
 {{- range $name, $default := .defaults }}
 {{- $value := index $.values $name }}
 {{- $path := printf "%s%s" $.path $name }}
-{{- if or (has $path $.free) (kindIs "invalid" $default) }}
+{{- if has $path $.free }}
+{{- include "reconstruction.withoutNulls" $value }}
+{{- else if kindIs "invalid" $default }}
 {{- else if kindIs "invalid" $value }}
 {{- $_ := set $.values $name (deepCopy $default) }}
 {{- else if kindIs "map" $default }}
 {{- include "reconstruction.group" (dict "values" $value "defaults" $default "free" $.free "path" (printf "%s." $path)) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "reconstruction.withoutNulls" -}}
+{{- if kindIs "map" . }}
+{{- range $name, $value := . }}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $ $name }}{{ else }}{{ include "reconstruction.withoutNulls" $value }}{{ end }}
+{{- end }}
+{{- else if kindIs "slice" . }}
+{{- range . }}{{ include "reconstruction.withoutNulls" . }}{{ end }}
 {{- end }}
 {{- end }}
 
