@@ -60,13 +60,13 @@ class Application:
             Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
         )
         self._policy = settings.policy
-        self._store = Store(self._slots)
+        self._store = Store(self._slots, settings.ownership)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
-        self._actor = Actor(kube, self._store, self._recorder, self._notifier)
+        self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._chains = Chains(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
@@ -76,6 +76,8 @@ class Application:
                 kube, Path(settings.default_profile), settings.release, lambda name: ("", name) in self._store.profiles
             )
         self.metrics = Metrics()
+        self._contenders: set[str] = set()
+        """Other installations that were named in the log."""
         self._stop = asyncio.Event()
         self._kinds_exist = False
         self._leading = False
@@ -94,6 +96,7 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
+        self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
         kube.called = self.metrics.api_calls.inc
 
@@ -175,6 +178,7 @@ class Application:
         await self._chains.look_up(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
+            self._leave_alone(key)
             self._chains.tell(key)
             self._queue.forget(key)
             self._live.forget(key)
@@ -208,6 +212,16 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
         return min(waits) if waits else None
+
+    def _leave_alone(self, key: JobKey) -> None:
+        """Say once that jobs are another installation's."""
+        stored = self._store.jobs.get(key)
+        if stored is not None and stored.holder and stored.holder not in self._contenders:
+            self._contenders.add(stored.holder)
+            _log.warning(
+                "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
+                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
+            )  # fmt: skip
 
     def _wake(self, key: JobKey) -> None:
         self._queue.add(key)

@@ -107,7 +107,7 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        spec=spec,
+        spec=spec.model_copy(update={"operator_class": None}),  # no matter to a worker
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
     )
