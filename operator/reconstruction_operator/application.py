@@ -138,7 +138,7 @@ class Application:
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         if self._default_profile:
-            tasks.append(asyncio.create_task(self._keep_default_profile(self._default_profile), name="default profile"))
+            tasks.append(asyncio.create_task(self._default_profile.run(), name="default profile"))
         keeping: asyncio.Task | None = None
         if self._settings.leader_election:
             keeping = asyncio.create_task(self._lease.keep(), name="lease")
@@ -164,10 +164,6 @@ class Application:
         await self._watching.ready.wait()
         self._heed_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
         await self._queue.run()
-
-    async def _keep_default_profile(self, profile: DefaultProfile) -> None:
-        await self._watching.ready.wait()  # until then no profile is known to exist
-        await profile.run()
 
     async def _look(self, key: JobKey) -> float | None:
         """Decide about one job and act; in how many seconds to look again."""
@@ -283,6 +279,8 @@ class Application:
             return "the custom resource definitions are missing"
         if self._leading and not self._watching.ready.is_set():
             return "the watches are starting"
+        if self._leading and self._default_profile and not self._default_profile.looked:
+            return "the default profile is being applied"
         return ""
 
     def _note(self) -> str:

@@ -49,11 +49,14 @@ class DefaultProfile:
         """Text of the file, and when it was refused."""
         self.problem = ""
         """Code and message; empty while the profile is as the file says."""
+        self.looked = False
+        """Whether the file was applied, or refused, for the first time."""
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await self.look()
+            self.looked = True
             await asyncio.sleep(POLL_SECONDS)
 
     async def look(self) -> None:

@@ -175,7 +175,7 @@ def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubect
     helm(release, "lint", str(CHART), "--strict")
     options = ["networkPolicy.enabled=true", "replicas=3", "service.clusterIP=10.0.0.77", "crds.install=false"]
     flags = [word for option in options for word in ("--set", option)]
-    text = helm(release, "template", "other", str(CHART), *flags, "--no-hooks")
+    text = helm(release, "template", "other", str(CHART), *flags)
     documents = [document for document in yaml.safe_load_all(text) if document]
     release.apply(*documents, dry_run=True)
 
