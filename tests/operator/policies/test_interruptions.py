@@ -163,7 +163,7 @@ def test_a_nodes_clock_makes_no_deadline(shift: int, field: str) -> None:
     spec: Any = spec_of(**{field: 600})
     seen = started(PREPARE, spec)
     pod = pod_of(current(seen), container=Container(started=NOW + seconds(shift)))
-    seen, plan = settled(with_pod(seen, pod), NOW + seconds(30))
+    seen, _ = settled(with_pod(seen, pod), NOW + seconds(30))
     assert seen.job.status.failure is None and condition(seen.job.status, "Suspended")[0] == "False"
     assert current(seen).pods[0].started == "2026-03-01T12:00:00Z" if shift <= 0 else "2026-03-01T12:00:30Z"
     late, _ = settled(seen, NOW + seconds(631))
