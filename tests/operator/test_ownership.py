@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.act import Actor, Outdated
 from reconstruction_operator.decide import decide
 from reconstruction_operator.kube import ApiError, Document
-from reconstruction_operator.model import JobKey, Policy
+from reconstruction_operator.model import Policy
 from reconstruction_operator.observe import observe
 from reconstruction_operator.ownership import Ownership
 from reconstruction_operator.plan import DeletePod, Emit, Plan
@@ -23,9 +23,9 @@ from .builders import KEY, NOW, SPEC, UID, observed
 OURS = Ownership("platform/recon", "", frozenset({"lab"}), frozenset({"old/recon"}))
 
 
-def job(version: int = 1, key: JobKey = KEY, operator_class: str | None = None, **status: Any) -> Document:
+def job(version: int = 1, *, operator_class: str | None = None, **status: str) -> Document:
     metadata = {
-        "namespace": key.namespace, "name": key.name, "uid": f"{UID}-{key}", "generation": 1,
+        "namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 1,
         "resourceVersion": str(version),
     }  # fmt: skip
     spec = SPEC | ({"operatorClass": operator_class} if operator_class is not None else {})
@@ -60,7 +60,7 @@ def test_a_class_leaves_jobs_without_one_to_others() -> None:
 def test_jobs_of_others_are_known_but_neither_decided_about_nor_counted() -> None:
     slots = Slots(Limits(everywhere=1), lambda _: None)
     store = Store(slots, OURS)
-    running = {"admissionTime": "2026-03-01T12:00:00Z"}
+    running: dict[str, str] = {"admissionTime": "2026-03-01T12:00:00Z"}
     store.see_job(job(1, operator="other/recon", **running))
     assert KEY in store.jobs and observe(store, KEY, None, Policy()) is None
     assert sum(slots.running.values()) == 0
@@ -112,8 +112,9 @@ class Deaf:
 
 
 def actor(server: Server) -> Actor:
-    parts: list[Any] = [server, Store(ownership=OURS), Deaf(), Deaf()]
-    return Actor(*parts, OURS)
+    kube: Any = server
+    deaf: Any = Deaf()
+    return Actor(kube, Store(ownership=OURS), deaf, deaf, OURS)
 
 
 async def test_every_status_says_who_has_written_it() -> None:
