@@ -12,6 +12,7 @@ from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
 from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
+from .text import Message, Note
 from .worker import Artifact, Checkpoint, Failure, Trend
 
 
@@ -41,7 +42,7 @@ class Condition(ApiModel):
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
     """CamelCase word for programs; the code of the catalogue where something failed."""
-    message: str = Field(default="", max_length=32768)
+    message: Message = Field(default="", max_length=32768)
     """Sentence for people."""
     last_transition_time: Timestamp
     """When `status` last changed."""
@@ -73,7 +74,7 @@ class StageStatus(ApiModel):
     """Child Job that runs or ran it."""
     digest: str | None = None
     """Digest of the settings the result stands for."""
-    message: str = ""
+    message: Note = ""
     """One line for people: `38 of 40 photos registered`."""
 
 
@@ -116,7 +117,7 @@ class JobProgress(ApiModel):
     """Processor time of the stage's process; 100 is one core."""
     disk_free_bytes: int | None = None
     """Left in the workspace."""
-    message: str = ""
+    message: Note = ""
     """What the stage is doing, for people."""
     last_update_time: Timestamp | None = None
     """When the worker last reported."""
@@ -158,7 +159,7 @@ class ClassRun(ApiModel):
     """Running time for spec.activeDeadlineSeconds, without that of the pods below."""
     pods: list[PodTime] = Field(default_factory=list[PodTime])
     """Pods of the current attempt."""
-    trouble: str = ""
+    trouble: Message = ""
     """Why the last attempt ended early, for people."""
 
 

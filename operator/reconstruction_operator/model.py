@@ -27,6 +27,16 @@ class JobKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A status whose memory can't be understood: what to leave as it is."""
+
+    problem: str
+    """Which field, and what is wrong with it."""
+    document: dict[str, Any]
+    """The whole status as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """A ReconstructionJob."""
 
@@ -39,6 +49,8 @@ class JobView:
     """None when the spec does not follow the model; `spec_error` says why."""
     spec_error: str
     status: ReconstructionJobStatus
+    unreadable: Unreadable | None = None
+    """`status` is only what could be understood, and nothing may be concluded from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusRefusal:
+    """The API server's answer to a status that it does not take: too large, or not as the schema demands."""
+
+    generation: int
+    """Of the job that the status was about."""
+    message: str
+    count: int
+    """How many times in a row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Whether a job may start as far as the number of running jobs is limited."""
 
@@ -245,6 +268,8 @@ class Observed:
     """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
     refusal: Refusal | None = None
     """Why the child object that comes next could not be created."""
+    status_refusal: StatusRefusal | None = None
+    """Why the status of this generation could not be written."""
     live: ProgressUpdate | None = None
     """The latest update a worker sent; decoration that may be missing."""
     heard: datetime | None = None

@@ -17,6 +17,7 @@ from ..times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
+from .credible import credible_outcome
 from .dependency import dependency
 from .failure import deadline_exceeded
 from .hold import Hold, hold_of
@@ -167,7 +168,7 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         situation, run = _started(situation, observed.job, need)
         if run.completed:
             continue
-        outcome = outcome_of(run, spec, observed, now)
+        outcome = credible_outcome(outcome_of(run, spec, observed, now), need, job=observed.job)
         if not run.ended:
             run = noted(run, observed, now)
         situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)

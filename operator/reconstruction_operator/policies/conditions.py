@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
+from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
 
@@ -21,6 +22,13 @@ from .attempt import ON_ITS_WAY, Running, Waiting
 from .cancel import told
 from .children import Blocked
 from .heartbeat import CODE, silence
+
+BELOW_BAR = "QualityBelowThreshold"
+_VERDICTS: dict[str | int, tuple[bool, str]] = {
+    Verdict.PASS: (True, "QualityPassed"),
+    Verdict.WARN: (True, "QualityWarning"),
+    Verdict.FAIL: (False, "QualityFailed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ def conditions(
         ConditionType.POSES_ESTIMATED: _reached(StageName.POSES, stages),
         ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
         ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
-        ConditionType.VALIDATED: _validated(stages, metrics),
+        ConditionType.VALIDATED: _validated(situation, stages, metrics),
         ConditionType.SUCCEEDED: _succeeded(situation, observed),
         ConditionType.RECONCILING: _reconciling(situation, obstacle, silent),
         ConditionType.STALLED: _stalled(situation, silent),
@@ -107,11 +115,15 @@ def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
     return Fact(stage.state == StageState.SUCCEEDED, stage.state.value, stage.message)
 
 
-def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+    """What the quality bar makes of the result; a verdict that is not known says no more than that it was measured."""
+    if situation.failure is not None and situation.failure.code == BELOW_BAR:
+        return Fact(False, "QualityFailed", situation.failure.message)
     fact = _reached(StageName.EVALUATE, stages)
-    if fact.status and metrics.get("verdict") == "warn":
-        return Fact(True, "QualityWarning", fact.message)
-    return Fact(True, "QualityPassed", fact.message) if fact.status else fact
+    if not fact.status:
+        return fact
+    status, reason = _VERDICTS.get(metrics.get(QUALITY_VERDICT, ""), (True, "Evaluated"))
+    return Fact(status, reason, fact.message)
 
 
 def _succeeded(situation: Situation, observed: Observed) -> Fact:

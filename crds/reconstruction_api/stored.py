@@ -1,0 +1,82 @@
+"""Reads a status that another release may have written, or a person: what does not matter is skipped where it can't be
+understood; the operator's memory is never guessed at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from . import lenient
+from .status import ConditionType, ReconstructionJobStatus
+from .text import one_line
+
+MEMORY: Final = frozenset(
+    {
+        "runs",
+        "cancellation",
+        "profile",
+        "retention",
+        "failure",
+        "observedGeneration",
+        "specDigest",
+        "admissionTime",
+        "completionTime",
+        "workspaceClaim",
+    }
+)
+"""Fields that decide what happens next. The others are for people, and are made anew by the next decision."""
+
+UNKNOWN_REASON: Final = "Unknown"
+_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
+_ACCEPTED: Final = ConditionType.ACCEPTED.value
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStatus:
+    """A status as far as it can be understood."""
+
+    status: ReconstructionJobStatus
+    problem: str = ""
+    """What of the memory can't be understood, by its field; empty where all of it can."""
+
+
+def read_status(document: Any) -> StoredStatus:
+    """Never raises."""
+    document = _with_reasons(document)
+    try:
+        status, left_out = lenient.read(ReconstructionJobStatus, document)
+    except ValidationError:
+        return StoredStatus(ReconstructionJobStatus(), "status: not an object")
+    lost = [each for each in left_out if each.path[0] in MEMORY]
+    if lost:
+        return StoredStatus(status, one_line(f"status.{lost[0]}", 300))
+    if _ACCEPTED in _types(document) and not any(each.type == _ACCEPTED for each in status.conditions):
+        return StoredStatus(status, f"status.conditions: {_ACCEPTED} can't be read")
+    return StoredStatus(status)
+
+
+def _with_reasons(document: Any) -> Any:
+    """A condition counts by its status: one whose reason is no word keeps it."""
+    if not isinstance(document, dict):
+        return document
+    fields = cast(dict[str, Any], document)
+    if not isinstance(fields.get("conditions"), list):
+        return fields
+    conditions = [
+        each | {"reason": UNKNOWN_REASON} if isinstance(each, dict) and not _is_word(each.get("reason")) else each
+        for each in cast(list[Any], fields["conditions"])
+    ]
+    return fields | {"conditions": conditions}
+
+
+def _is_word(reason: Any) -> bool:
+    return isinstance(reason, str) and _REASON.fullmatch(reason) is not None
+
+
+def _types(document: Any) -> set[Any]:
+    conditions = cast(dict[str, Any], document).get("conditions")
+    entries = cast(list[Any], conditions) if isinstance(conditions, list) else []
+    return {each.get("type") for each in entries if isinstance(each, dict) and isinstance(each.get("type"), str)}
