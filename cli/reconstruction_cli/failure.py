@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.text import lines
+from reconstruction_api.text import lines, one_line
 from reconstruction_api.worker import Failure
 
 
@@ -18,7 +18,7 @@ def print_failure(failure: ReconstructionError | Failure, log: str | None = None
     else:
         console.print(failure_lines(failure))
     if log is not None:
-        console.print(Text.assemble(("  Log: ", "bold"), lines(log)))
+        console.print(Text.assemble(("  Log: ", "bold"), one_line(log)))
 
 
 def failure_lines(failure: Failure) -> Text:

@@ -34,7 +34,7 @@ class ApiError(Exception):
     """The API server refused a call."""
 
     def __init__(self, status: int, reason: str, message: str):
-        message = one_line(message, MESSAGE_LIMIT)
+        reason, message = one_line(reason, 100), one_line(message, MESSAGE_LIMIT)
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
