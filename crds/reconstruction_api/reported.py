@@ -37,7 +37,7 @@ def stages(results: Iterable[StageResult]) -> list[StageResult]:
 def artifacts(found: Iterable[Artifact]) -> list[Artifact]:
     """Those with a checksum, an address and a path that leads nowhere else; as many as fit."""
     good = {each.name: each for each in found if _is_artifact(each)}
-    return fitting(good.values(), MOST_ARTIFACTS, _ARTIFACT_BYTES, lambda each: json_bytes(each.model_dump()))
+    return fitting(good.values(), MOST_ARTIFACTS, _ARTIFACT_BYTES, _artifact_bytes)
 
 
 def checkpoints(found: Iterable[Checkpoint] | None) -> list[Checkpoint] | None:
@@ -71,14 +71,17 @@ def failure(reported: Failure | None) -> Failure | None:
 def details(reported: dict[str, Any]) -> dict[str, Any]:
     """The first that fit."""
     entries = cast(dict[str, Any], bounded(reported)).items()
-    size = json_bytes
-    return dict(fitting(entries, _MOST_DETAILS, _DETAIL_BYTES, size))
+    return dict(fitting(entries, _MOST_DETAILS, _DETAIL_BYTES, json_bytes))
 
 
 def is_below(path: str) -> bool:
     """Whether a path leads to a file below the folder that it is taken from."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and "\ufffd" not in path
+
+
+def _artifact_bytes(each: Artifact) -> int:
+    return json_bytes(each.model_dump())
 
 
 def _is_artifact(each: Artifact) -> bool:

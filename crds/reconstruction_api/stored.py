@@ -60,23 +60,25 @@ def read_status(document: Any) -> StoredStatus:
 
 def _with_reasons(document: Any) -> Any:
     """A condition counts by its status: one whose reason is no word keeps it."""
-    if not isinstance(document, dict):
+    conditions = _conditions(document)
+    if not conditions:
         return document
-    fields = cast(dict[str, Any], document)
-    if not isinstance(fields.get("conditions"), list):
-        return fields
-    conditions = [
-        each | {"reason": UNKNOWN_REASON} if isinstance(each, dict) and not _is_word(each.get("reason")) else each
-        for each in cast(list[Any], fields["conditions"])
-    ]
-    return fields | {"conditions": conditions}
+    return document | {"conditions": [_with_reason(each) for each in conditions]}
 
 
-def _is_word(reason: Any) -> bool:
-    return isinstance(reason, str) and _REASON.fullmatch(reason) is not None
+def _with_reason(condition: Any) -> Any:
+    if not isinstance(condition, dict):
+        return condition
+    fields = cast(dict[str, Any], condition)
+    reason = fields.get("reason")
+    known = isinstance(reason, str) and _REASON.fullmatch(reason) is not None
+    return fields if known else fields | {"reason": UNKNOWN_REASON}
 
 
-def _types(document: Any) -> set[Any]:
-    conditions = cast(dict[str, Any], document).get("conditions")
-    entries = cast(list[Any], conditions) if isinstance(conditions, list) else []
-    return {each.get("type") for each in entries if isinstance(each, dict) and isinstance(each.get("type"), str)}
+def _types(document: Any) -> list[Any]:
+    return [cast(dict[str, Any], each).get("type") for each in _conditions(document) if isinstance(each, dict)]
+
+
+def _conditions(document: Any) -> list[Any]:
+    found = cast(dict[str, Any], document).get("conditions") if isinstance(document, dict) else None
+    return cast(list[Any], found) if isinstance(found, list) else []

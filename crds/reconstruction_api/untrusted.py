@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar, cast
 
 from .text import one_line
@@ -72,7 +72,7 @@ def bounded(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def fitting(entries: Iterable[V], most: int, most_bytes: int, size: Any) -> list[V]:
+def fitting(entries: Iterable[V], most: int, most_bytes: int, size: Callable[[V], int]) -> list[V]:
     """The first entries, up to so many and so many bytes of them; `size` says how many one takes."""
     kept: list[V] = []
     for entry in entries:

@@ -322,8 +322,8 @@ def _readable(document: dict[str, Any]) -> dict[str, Any]:
     numbers, failure = document.get("metrics"), document.get("failure")
     document = document | {"metrics": metrics.clean(cast(dict[str, Any], numbers) if isinstance(numbers, dict) else {})}
     if isinstance(failure, dict):
-        texts = {"message": "", "suggestion": "", "stage": None} | cast(dict[str, Any], failure)
-        texts = {name: value if isinstance(value, str) else "" for name, value in texts.items() if name != "details"}
-        known = {"category": "", "retryable": False, "details": failure.get("details") or {}}
+        fields = {"message": "", "suggestion": ""} | cast(dict[str, Any], failure)
+        texts = {name: value if isinstance(value, str) else "" for name, value in fields.items()}
+        known: dict[str, Any] = {"category": "", "retryable": False, "details": fields.get("details") or {}}
         document = document | {"failure": texts | known}
     return document

@@ -174,6 +174,8 @@ class Claim:
     parent_uid: str
     """uid of the ReconstructionJob that owns it; empty when none does."""
     phase: str = "Pending"
+    volume: str = ""
+    """Name of the PersistentVolume that is bound to it."""
     deleting: bool = False
     created: datetime | None = None
 
@@ -268,8 +270,6 @@ class Observed:
     """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
     refusal: Refusal | None = None
     """Why the child object that comes next could not be created."""
-    status_refusal: StatusRefusal | None = None
-    """Why the status of this generation could not be written."""
     live: ProgressUpdate | None = None
     """The latest update a worker sent; decoration that may be missing."""
     heard: datetime | None = None
@@ -279,3 +279,5 @@ class Observed:
     sending: frozenset[tuple[str, str]] = frozenset()
     """Identifier and address of notifications that are under way."""
     policy: Policy = field(default_factory=Policy)
+    status_refusal: StatusRefusal | None = None
+    """Why the status of this generation could not be written."""

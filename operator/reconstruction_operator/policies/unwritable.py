@@ -77,10 +77,9 @@ def _failure(refusal: StatusRefusal) -> Failure:
 
 def _closed(run: ClassRun) -> ClassRun:
     """Known by its number and its child Job, which are never used twice."""
-    return run.model_copy(
-        update={"pods": [], "trouble": one_line(run.trouble, _SHORT), "retry_after": None}
-        | ({} if run.completed else {"ended": True})
-    )
+    closed = run.model_copy(update={"trouble": one_line(run.trouble, _SHORT), "retry_after": None})
+    closed.pods, closed.ended = [], run.ended or not run.completed
+    return closed
 
 
 def _smallest(observed: Observed, over: Situation, now: datetime) -> ReconstructionJobStatus:

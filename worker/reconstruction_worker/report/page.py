@@ -19,7 +19,7 @@ from .words import number
 WORST_VIEWS = 4
 VIEW_SIDE = 420
 """Longer side of the pictures of the worst views, in pixels."""
-VERDICTS = {
+VERDICTS: dict[str | None, str] = {
     Verdict.PASS: "Quality passed",
     Verdict.WARN: "Quality: warning",
     Verdict.FAIL: "Quality below the bar",
