@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -14,6 +15,8 @@ from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
 from .text import Message, Note
 from .worker import Artifact, Checkpoint, Failure, Trend
+
+REASON: Final = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 
 class ConditionType(StrEnum):
@@ -41,7 +44,7 @@ class Condition(ApiModel):
     Reconciling, Stalled; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
-    reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    reason: str = Field(max_length=1024, pattern=REASON)
     """CamelCase word for programs; the code of the catalogue where something failed."""
     message: Message = Field(default="", max_length=32768)
     """Sentence for people."""
@@ -49,6 +52,15 @@ class Condition(ApiModel):
     """When `status` last changed."""
     observed_generation: int | None = None
     """The metadata.generation that this is about."""
+
+
+UNKNOWN_REASON: Final = "Unknown"
+_REASON: Final = re.compile(REASON)
+
+
+def is_reason(text: object) -> bool:
+    """Whether a condition can have it as its reason."""
+    return isinstance(text, str) and len(text) <= 1024 and _REASON.fullmatch(text) is not None
 
 
 class StageState(StrEnum):

@@ -3,14 +3,13 @@ understood; the operator's memory is never guessed at."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
 from . import lenient
-from .status import ConditionType, ReconstructionJobStatus
+from .status import UNKNOWN_REASON, ConditionType, ReconstructionJobStatus, is_reason
 from .text import one_line
 
 MEMORY: Final = frozenset(
@@ -29,8 +28,6 @@ MEMORY: Final = frozenset(
 )
 """Fields that decide what happens next. The others are for people, and are made anew by the next decision."""
 
-UNKNOWN_REASON: Final = "Unknown"
-_REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
 _ACCEPTED: Final = ConditionType.ACCEPTED.value
 
 
@@ -70,9 +67,7 @@ def _with_reason(condition: Any) -> Any:
     if not isinstance(condition, dict):
         return condition
     fields = cast(dict[str, Any], condition)
-    reason = fields.get("reason")
-    known = isinstance(reason, str) and _REASON.fullmatch(reason) is not None
-    return fields if known else fields | {"reason": UNKNOWN_REASON}
+    return fields if is_reason(fields.get("reason")) else fields | {"reason": UNKNOWN_REASON}
 
 
 def _types(document: Any) -> list[Any]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconstruction_api.stored import UNKNOWN_REASON, read_status
+from reconstruction_api.status import UNKNOWN_REASON
+from reconstruction_api.stored import read_status
 
 TIME = "2026-11-29T00:00:00Z"
 RUN = {"resourceClass": "prepare", "digest": "d", "attempt": 1, "jobName": "j"}

@@ -33,8 +33,10 @@ from tests.operator.builders import (
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.metrics import MOST
+from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import PodReport, ProgressUpdate
+from reconstruction_operator import parse
 from reconstruction_operator.act import status_document
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Container, Observed
@@ -284,3 +286,37 @@ def test_a_job_with_a_hostile_worker_deletes_and_creates_only_its_own() -> None:
     seen = after(started(RECONSTRUCT), said(failure=failed("EmptyMesh", stage="report")), 3)
     plan = decide(seen, NOW + seconds(10))
     assert not actions(plan, CreateJob) and not actions(plan, DeletePod) and not actions(plan, DeleteJob)
+
+
+def kubelet_says(text: str) -> dict[str, Any]:
+    """A pod's status with this wherever text may be: tenants may have the right to write it."""
+    conditions = [
+        {"type": kind, "status": status, "reason": text, "message": text}
+        for kind, status in (("PodScheduled", "True"), ("DisruptionTarget", "False"), ("Ready", text))
+    ]
+    state = {"waiting": {"reason": text, "message": text}}
+    return {"phase": "Pending", "reason": text, "message": text, "conditions": conditions,
+            "containerStatuses": [{"name": "worker", "image": text, "state": state}]}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [STEERING, "two words", "-", "9lives", "x" * 5000, "Ünderway", ""])
+@pytest.mark.parametrize("phase", ["Pending", "Running", "Failed", "Unknown"])
+def test_whatever_a_kubelet_says_the_status_can_be_written(text: str, phase: str) -> None:
+    seen = started(RECONSTRUCT)
+    run = current(seen)
+    marks = {LABEL_JOB: KEY.name, LABEL_JOB_UID: UID, "batch.kubernetes.io/job-name": run.job_name}
+    metadata = {"name": "p", "namespace": KEY.namespace, "uid": "p", "labels": marks,
+                "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
+    document = {"metadata": metadata, "spec": {"nodeName": "n"}, "status": kubelet_says(text) | {"phase": phase}}
+    for over in (False, True):
+        looked, _ = settled(with_pod(seen, parse.pod(document), failed=over, ended=NOW), NOW + seconds(700))
+        assert not [each for each in texts(written(looked)) if steers(each)]
+
+
+def test_a_failure_of_another_release_whose_code_is_no_word_can_be_written() -> None:
+    seen, _ = settled(after(started(RECONSTRUCT), said(failure=failed("EmptyMesh")), 3), NOW + seconds(10))
+    assert seen.job.status.failure is not None
+    status = seen.job.status.model_copy(update={"failure": seen.job.status.failure.model_copy(update={"code": "x y"})})
+    again, _ = settled(replace(seen, job=replace(seen.job, status=status)), NOW + seconds(20))
+    written(again)
+    assert condition(again.job.status, "Succeeded") == ("False", "Unknown")

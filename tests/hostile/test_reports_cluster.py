@@ -132,8 +132,10 @@ async def a_status_that_the_cluster_refuses_ends_the_job_and_gives_its_place_bac
 
     assert len(await eventually(told, "an Event")) == 1
     assert "status_refusals_total 1.0" in await _metrics(case.work)
+    await case.change(suspend=True)
+    await case.until("Succeeded", "False", "InternalError")
     case.kubelet.scripts[case.name] = well
-    await case.change(redo={"ingest": 1})
+    await case.change(suspend=False, redo={"ingest": 1})
     await case.until("Succeeded", "True")
 
 

@@ -13,7 +13,15 @@ from typing import Literal
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
 from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.stages import StageName
-from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
+from reconstruction_api.status import (
+    UNKNOWN_REASON,
+    ClassRun,
+    Condition,
+    ConditionType,
+    StageState,
+    StageStatus,
+    is_reason,
+)
 
 from ..model import Observed
 from ..times import format_time
@@ -80,7 +88,7 @@ def _recorded(
     return Condition(
         type=kind,
         status=status,
-        reason=fact.reason,
+        reason=fact.reason if is_reason(fact.reason) else UNKNOWN_REASON,  # a kubelet's word may be anything
         message=fact.message[:1024],
         last_transition_time=before.last_transition_time if before is not None and same else format_time(now),
         observed_generation=observed.job.generation,
