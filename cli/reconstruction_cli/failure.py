@@ -14,7 +14,7 @@ def print_failure(failure: ReconstructionError | Failure, log: str | None = None
     """To standard error. `log` is named when it says more than the message."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if isinstance(failure, ReconstructionError):  # its message may name several mistakes, each in a line
-        console.print(_told(failure.code, "", failure.message, failure.suggestion))
+        console.print(_block(failure.code, "", failure.message, failure.suggestion))
     else:
         console.print(failure_lines(failure))
     if log is not None:
@@ -24,9 +24,9 @@ def print_failure(failure: ReconstructionError | Failure, log: str | None = None
 def failure_lines(failure: Failure) -> Text:
     """Code and stage; what happened; what to do."""
     stage = f" in stage {failure.stage}" if failure.stage else ""
-    return _told(failure.code, stage, failure.message, failure.suggestion)
+    return _block(failure.code, stage, failure.message, failure.suggestion)
 
 
-def _told(code: str, stage: str, message: str, suggestion: str) -> Text:
+def _block(code: str, stage: str, message: str, suggestion: str) -> Text:
     message = lines(message).replace("\n", "\n  ")
     return Text.assemble((code, "bold red"), f"{stage}\n  {message}\n", ("  What to do: ", "bold"), lines(suggestion))

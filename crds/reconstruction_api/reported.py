@@ -75,9 +75,11 @@ def details(reported: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_below(path: str) -> bool:
-    """Whether a path leads to a file below the folder that it is taken from."""
+    """Whether a path leads to a file below the folder that it is taken from, and is whole: not cut off, nothing in it
+    replaced."""
     parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path and "\ufffd" not in path
+    whole = not path.endswith("…") and not {"\\", "\ufffd"} & set(path)
+    return bool(parts) and whole and not path.startswith("/") and ".." not in parts
 
 
 def _artifact_bytes(each: Artifact) -> int:

@@ -40,10 +40,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         bare = logging.makeLogRecord(vars(record) | {"msg": one_line(record.getMessage()), "args": None})
         bare.exc_info = bare.exc_text = bare.stack_info = None
-        told = [super().format(bare)]
+        parts = [super().format(bare)]
         if record.exc_info:
-            told += [f"    {line}" for line in lines(self.formatException(record.exc_info)).splitlines()]
-        return "\n".join(told)
+            parts += [f"    {line}" for line in lines(self.formatException(record.exc_info)).splitlines()]
+        return "\n".join(parts)
 
 
 def configure(level: str, style: Literal["json", "text"]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from reconstruction_api.status import UNKNOWN_REASON
+from reconstruction_api.status import UNKNOWN_REASON, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 
 TIME = "2026-11-29T00:00:00Z"
@@ -68,3 +70,17 @@ def test_a_condition_whose_reason_is_no_word_still_counts() -> None:
 )
 def test_memory_is_never_guessed(status: Any, field: str) -> None:
     assert read_status(status).problem.startswith(f"{field}: ")
+
+
+names = st.sampled_from([field.alias or name for name, field in ReconstructionJobStatus.model_fields.items()])
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from([TIME, "True"])
+anything = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names | st.text(max_size=3), inner, max_size=4)
+)
+
+
+@given(st.dictionaries(names, anything) | anything)
+@settings(max_examples=300)
+def test_no_status_upsets_the_reader(status: Any) -> None:
+    read = read_status(status)
+    assert isinstance(read.status, ReconstructionJobStatus) and len(read.problem) <= 300
