@@ -19,6 +19,7 @@ from .policies.accept import accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
+from .policies.claims import adoptions
 from .policies.conditions import conditions
 from .policies.notices import notices
 from .policies.notify import deliveries, due
@@ -54,6 +55,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
         *lost.removals(observed, situation.acceptance.profile, now),
+        *adoptions(observed),
         *created,
         *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
@@ -63,6 +65,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         place="held" if status.admission_time else "waiting" if waiting else "none",
+        expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 

@@ -83,6 +83,8 @@ class Interrupted:
 
     why: str
     report: PodReport | None = None
+    unreported: bool = False
+    """Concluded from the absence of the pod that would have the report."""
 
 
 Outcome = Absent | Waiting | Running | Completed | Paused | Failed | Interrupted
@@ -135,7 +137,7 @@ def _unreported(child: ChildJob, grace: timedelta, now: datetime) -> Outcome:
     until = (child.ended or child.created or now) + grace
     if now < until:
         return Waiting("Ending", "The child Job has ended; its pod's report is awaited.", scheduled=True, until=until)
-    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.")
+    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.", unreported=True)
 
 
 def _active(

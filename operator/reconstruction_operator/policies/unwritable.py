@@ -46,6 +46,7 @@ def given_up(observed: Observed, situation: Situation, refusal: StatusRefusal, n
         ),
         next_check=next_check(observed, over, None, status, now),
         place="none",
+        expects=situation.expects,
     )
 
 
