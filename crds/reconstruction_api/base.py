@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -61,7 +70,16 @@ Size = Annotated[str, Field(pattern=_SIZE, max_length=32)]
 AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE, max_length=1024)]
 RelativePath = Annotated[str, Field(pattern=_RELATIVE, max_length=1024)]
 
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number of things that every JSON library reads exactly."""
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Timestamp = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 """A moment as RFC 3339 text in UTC: `2026-01-31T12:00:00Z`."""
 
 

@@ -158,6 +158,9 @@ _KINDS = (
               "The job retries; check the storage service if it keeps failing."),
     ErrorKind("WorkspaceBusy", _R, True, "Another run uses the workspace.",
               "Wait for the other run to end, or choose another folder with --out."),
+    ErrorKind("StatusUnreadable", _S, True, "The job's status was written by another release, or by hand.",
+              "Install the release that wrote it again, or correct the field named in the message with `kubectl edit "
+              "--subresource=status`; the job goes on by itself."),
     ErrorKind("ImagePullFailed", _R, True, "The worker image could not be pulled.",
               "Ask the platform team to check the image named in the profile and its pull secret."),
     ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",
