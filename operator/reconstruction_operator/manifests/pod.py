@@ -26,6 +26,7 @@ from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
 from ..policies.limits import source_limits
+from ..policies.networks import network_access
 from .names import claim_name
 
 USER_ID = 65532
@@ -123,6 +124,7 @@ def _environment(
         spec=spec,
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
+        network=network_access(profile),
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
