@@ -112,9 +112,11 @@ class Proxy:
             request = _read_request(client)
             if request is None:
                 return
-            link = self._router.connect(request.scheme, Host.of(request.host), request.port)
         except _BadRequestError as error:
             _say(client, error.status)
+            return
+        try:
+            link = self._router.connect(request.scheme, Host.of(request.host), request.port)
         except RefusedError:
             self._refused(request.host)
             _say(client, "403 Forbidden")
@@ -153,6 +155,8 @@ def _read_request(client: socket.socket) -> _Request | None:
         if not part:
             return None
         received += part
+    if end > HEADER_BYTES:
+        raise _BadRequestError("431 Request Header Fields Too Large")
     first, *headers = bytes(received[:end]).split(b"\r\n")
     rest = bytes(received[end + 4 :])
     try:

@@ -114,21 +114,21 @@ def _credential(name: str, access: Access) -> Any:
         return AzureNamedKeyCredential(name, key)
     if token := access.get("AZURE_STORAGE_SAS_TOKEN"):
         return AzureSasCredential(token.removeprefix("?"))
-    client = [access.get(f"AZURE_STORAGE_{part}") for part in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")]
-    if all(client):
-        tenant = access.matching("AZURE_STORAGE_TENANT_ID", _TENANT, "the identifier of a tenant")
-        return ClientSecretCredential(tenant, client[1], client[2], authority=AUTHORITIES[0], proxies=access.proxies)
-    if any(client):
+    tenant = access.matching("AZURE_STORAGE_TENANT_ID", _TENANT, "the identifier of a tenant")
+    client, secret = access.get("AZURE_STORAGE_CLIENT_ID"), access.get("AZURE_STORAGE_CLIENT_SECRET")
+    if tenant and client and secret:
+        return ClientSecretCredential(tenant, client, secret, authority=AUTHORITIES[0], proxies=access.proxies)
+    if tenant or client or secret:
         raise ReconstructionError(
             "SourceAccessDenied",
             "A client's identity needs AZURE_STORAGE_TENANT_ID, AZURE_STORAGE_CLIENT_ID and "
             "AZURE_STORAGE_CLIENT_SECRET together; not all of them are set.",
         )
     token_file = access.get("AZURE_FEDERATED_TOKEN_FILE")
-    tenant, identity = access.get("AZURE_TENANT_ID"), access.get("AZURE_CLIENT_ID")
-    if access.own_identity and token_file and tenant and identity:
+    tenant, client = access.get("AZURE_TENANT_ID"), access.get("AZURE_CLIENT_ID")
+    if access.own_identity and token_file and tenant and client:
         return WorkloadIdentityCredential(
-            tenant_id=tenant, client_id=identity, token_file_path=token_file, authority=_authority(access),
+            tenant_id=tenant, client_id=client, token_file_path=token_file, authority=_authority(access),
             proxies=access.proxies,
         )  # fmt: skip
     return None
