@@ -223,6 +223,14 @@ def test_names_of_the_cluster_are_looked_up_with_its_search_domains_and_others_w
     assert set(names.asked) == {asked}
 
 
+@pytest.mark.parametrize("uri", ["http://[1]/x", "http://example.org:port/x", "https://[::1/x", "s3://[1]/x"])
+def test_an_address_that_can_not_be_read_is_a_mistake_of_the_spec(tmp_path: Path, uri: str) -> None:
+    assert _refused(tmp_path, uri) == (
+        "InvalidSpec",
+        "spec.source.uri: the host or port of this address can't be read.",
+    )
+
+
 def test_the_environment_is_as_before_when_the_guard_has_gone() -> None:
     environment = {"AWS_PROFILE": "mine", "NO_PROXY": "*", "PATH": "/bin"}
     with guarded(environment=environment) as guard:

@@ -117,6 +117,12 @@ def test_every_pod_is_guarded_and_says_the_same_of_an_open_port_and_a_closed_one
     assert heard == []
 
 
+def test_an_address_of_ipv6_is_refused_in_the_same_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, report = _report(tmp_path, monkeypatch, "http://[::1]:80/photos.zip")
+    assert report.failure is not None and report.failure.code == "AddressNotAllowed"
+    assert "'[::1]' is not an address that worker pods may connect to" in report.failure.message
+
+
 def test_what_the_profile_allows_is_fetched_by_a_locked_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through the real stage: what it fetched is no archive, which it says only after it has read it."""
     with web_server(Web({"/photos.zip": b"no archive"})) as web:

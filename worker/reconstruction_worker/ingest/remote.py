@@ -61,8 +61,8 @@ def fetch(
     Raises InvalidSpec (scheme), SourceNotFound, SourceAccessDenied, AddressNotAllowed, FileTooLarge, ArtifactStoreError
     or Stopped.
     """
-    scheme = urlsplit(uri).scheme
-    if scheme not in SCHEMES or "::" in uri:
+    scheme = _scheme(uri)
+    if scheme not in SCHEMES or ("::" in uri and not is_web(uri)):  # fsspec's way to chain file systems
         raise ReconstructionError(
             "InvalidSpec",
             f"spec.source.uri: an address must begin with one of {', '.join(f'{known}://' for known in SCHEMES)}.",
@@ -79,6 +79,19 @@ def fetch(
             downloader = Downloader(system, into, limit, stop_requested)
             return downloader.fetch(file, lambda done: report(f"fetched {done / 1e6:.0f} MB"))
         return _fetch_folder(system, root, into, limits, report, stop_requested)
+
+
+def _scheme(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # read only when asked for
+    except ValueError:
+        raise ReconstructionError(
+            "InvalidSpec",
+            "spec.source.uri: the host or port of this address can't be read.",
+            details={"field": "spec.source.uri"},
+        ) from None
+    return parts.scheme
 
 
 def _is_single(system: Any, uri: str, root: str) -> bool:
@@ -162,10 +175,10 @@ def _check_size(size: int, limit: int) -> None:
 def _open_storage(uri: str, access: Access) -> Opened:
     """The file system that an address is on, and the path there. Raises AddressNotAllowed before anything connects."""
     storage = importlib.import_module(_MODULES[urlsplit(uri).scheme], __package__)
+    opened: Opened = storage.open_storage(uri, access)  # checks credentials; connections are made when it is used
     if access.guard is not None:
         where: Endpoint = storage.endpoint(uri, access)
         access.guard.check(where.field, where.host, where.port, where.scheme)
-    opened: Opened = storage.open_storage(uri, access)
     return opened
 
 

@@ -84,7 +84,8 @@ def from_key_file(text: str, access: Access, key: str) -> Any:
     for name, value in needed.items():
         if not isinstance(value, str) or not value:
             raise access.unusable(key, f"has no {name}")
-    if document.get("token_uri", TOKEN_ADDRESS) not in _TOKEN_ADDRESSES:
+    address = document.get("token_uri", TOKEN_ADDRESS)
+    if not isinstance(address, str) or address not in _TOKEN_ADDRESSES:
         raise access.unusable(key, f"has a token_uri that is not Google's ({TOKEN_ADDRESS})")
     if document.get("universe_domain", "googleapis.com") != "googleapis.com":
         raise access.unusable(key, "has a universe_domain that is not googleapis.com")
