@@ -32,6 +32,7 @@ from .names import claim_name
 USER_ID = 65532
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
+LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600
 
@@ -75,6 +76,11 @@ def pod_spec(
     if remaining_seconds is not None:
         document["activeDeadlineSeconds"] = max(1, remaining_seconds)
     return document
+
+
+def identity_labels(profile: ClusterProfileSpec) -> dict[str, str]:
+    """Azure Workload Identity gives its token only to pods that ask for it; the other clouds go by the account."""
+    return {LABEL_AZURE_IDENTITY: "true"} if profile.service_account_name else {}
 
 
 def _hardware(

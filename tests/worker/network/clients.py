@@ -54,10 +54,16 @@ def fetched(uri: str, into: Path, guard: Guard, has_secret: bool = False) -> lis
     return fetch(uri, into, DEFAULT_LIMITS, lambda _: None, access=Access.of(guard, has_secret))
 
 
-def asked(guard: Guard, request: bytes) -> bytes:
-    """What the proxy answers to raw bytes, until it closes."""
+def asked(guard: Guard, request: bytes, end: bool = False) -> bytes:
+    """What the proxy answers to raw bytes, until it closes; `end` says that no more will come."""
     with socket.create_connection(("127.0.0.1", int(guard.proxy_url.rpartition(":")[2])), 10) as connection:
-        connection.sendall(request)
+
+        def send() -> None:
+            connection.sendall(request)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+
+        Thread(target=send, daemon=True).start()
         answer = b""
         while part := connection.recv(65536):
             answer += part

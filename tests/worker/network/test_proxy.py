@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.worker.ingest.servers import Web, web_server
 
 from reconstruction_api.errors import ReconstructionError
@@ -143,7 +150,7 @@ def test_idle_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def platform_proxy(status: bytes = b"200 OK") -> Iterator[tuple[str, list[bytes]]]:
+def platform_proxy(status: bytes = b"200 OK", tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[bytes]]]:
     """A proxy of the company, which greets through every tunnel it makes and answers plain requests itself."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -154,12 +161,14 @@ def platform_proxy(status: bytes = b"200 OK") -> Iterator[tuple[str, list[bytes]
                     connection, _ = server.accept()
                 except OSError:
                     return
-                with connection:
+                with tls.wrap_socket(connection, server_side=True) if tls else connection as connection:
                     connection.settimeout(5)
                     request = connection.recv(65536)
                     heard.append(request)
                     if request.startswith(b"CONNECT"):
                         connection.sendall(b"HTTP/1.1 " + status + b"\r\nVia: company\r\n\r\nhello")
+                        while tls and (part := connection.recv(65536)):
+                            connection.sendall(part)
                     else:
                         connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\nhello")
 
@@ -212,6 +221,45 @@ def test_a_refusal_of_the_platforms_proxy_is_a_connection_that_failed() -> None:
     with platform_proxy(b"403 Forbidden") as (address, _), guarded(environment={"HTTPS_PROXY": address}) as guard:
         assert asked(guard, b"CONNECT storage.example:443 HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 502 ")
         assert guard.refusal("spec.source.uri", "storage.example") is None
+
+
+def test_a_proxy_of_the_platform_may_speak_tls_and_carries_both_ways_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = _certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    payload = bytes(range(256)) * 4096
+    with platform_proxy(tls=context) as (address, heard):
+        port = address.rpartition(":")[2]
+        with guarded(environment={"HTTPS_PROXY": f"https://localhost:{port}"}) as guard:
+            answer = asked(guard, b"CONNECT storage.example:443 HTTP/1.1\r\n\r\n" + payload, end=True)
+    assert answer == b"HTTP/1.1 200 Connection established\r\n\r\nhello" + payload
+    assert heard[0].startswith(b"CONNECT storage.example:443 ")
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    """For localhost, signed by itself; in `certificate.pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
 
 
 @pytest.mark.parametrize("value", ["socks5://proxy:1080", "http://", "http://proxy:port", "file:///etc/passwd"])

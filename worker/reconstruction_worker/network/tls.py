@@ -29,6 +29,10 @@ class TlsSocket(ssl.SSLSocket):
     def settimeout(self, value: float | None) -> None:
         self._patience = value
 
+    def shutdown(self, how: int) -> None:
+        """Of the connection below: the base class would go on without TLS after that, also where it reads."""
+        socket.socket.shutdown(self, how)
+
     def _in_turn(self, step: Callable[[], int]) -> int:
         while True:
             try:

@@ -71,7 +71,9 @@ class Access:
 
     def named(self, key: str) -> str:
         """Where a credential comes from, for messages."""
-        return f"{key} in the secret of spec.source.secretName" if self.has_secret else f"{key} in the environment"
+        if self.has_secret:
+            return f"{key} in the secret of spec.source.secretName"
+        return f"{key} in the environment" if self.guard is None else f"{key} in the profile's environment"
 
     def unusable(self, key: str, problem: str) -> ReconstructionError:
         """The error about a credential; `problem` must not repeat its value."""
