@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from tests.worker.ingest.servers import Web, azure_storage, google_storage, web_server
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.network import Address
 from reconstruction_worker.ingest import download
 
 from .clients import LOOPBACK, Names, closed_port, fetched, guarded, listening
@@ -221,6 +222,21 @@ def test_names_of_the_cluster_are_looked_up_with_its_search_domains_and_others_w
         found = fetched(f"http://{host}:{_port(web.address)}/photos.zip", tmp_path, guard)
     assert isinstance(found, Path) and found.read_bytes() == b"PK"
     assert set(names.asked) == {asked}
+
+
+def test_a_short_name_that_is_allowed_is_found_by_the_search_domains_after_all(tmp_path: Path) -> None:
+    """One that is not allowed is absolute, whoever could make a namespace with the name of a domain."""
+
+    class Searching(Names):
+        def __call__(self, name: str, port: int) -> list[Address]:
+            return [] if name.endswith(".") else super().__call__(name, port)
+
+    names = Searching(**{"minio.storage": "127.0.0.1", "evil.example": "1.1.1.1"})
+    with web_server(Web({"/photos.zip": b"PK"})) as web, guarded("minio.storage", LOOPBACK, names=names) as guard:
+        fetched(f"http://minio.storage:{_port(web.address)}/photos.zip", tmp_path, guard)
+        with pytest.raises(ReconstructionError) as error:
+            fetched("http://evil.example/photos.zip", tmp_path, guard)
+    assert error.value.code == "AddressNotAllowed"
 
 
 @pytest.mark.parametrize("uri", ["http://[1]/x", "http://example.org:port/x", "https://[::1/x", "s3://[1]/x"])

@@ -34,7 +34,7 @@ def private_key() -> str:
 
 
 @contextmanager
-def access(service_account: bool = False, has_secret: bool = True, **environment: str) -> Iterator[Access]:
+def access(service_account: Any = False, has_secret: Any = True, **environment: Any) -> Iterator[Access]:
     with guarded(service_account=service_account, environment=environment) as guard:
         yield Access.of(guard, has_secret)
 
@@ -161,7 +161,7 @@ def test_a_federated_identity_of_google_needs_a_service_account_and_a_file(tmp_p
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
-def aws_options(service_account: bool = False, has_secret: bool = True, **environment: str) -> dict[str, Any]:
+def aws_options(service_account: Any = False, has_secret: Any = True, **environment: Any) -> dict[str, Any]:
     with access(service_account, has_secret, **environment) as given:
         return s3._credentials(given, {})
 
@@ -242,7 +242,7 @@ def test_a_bucket_has_the_name_of_one(tmp_path: Path, uri: str) -> None:
 
 
 def azure_account(
-    uri: str = "az://captures/x", service_account: bool = False, has_secret: bool = True, **environment: str
+    uri: str = "az://captures/x", /, service_account: Any = False, has_secret: Any = True, **environment: Any
 ) -> Any:
     with access(service_account, has_secret, **environment) as given:
         return azure._account(uri, given)

@@ -51,11 +51,20 @@ class Router:
             self.allowed.check_host(host, can_look_up=False)
             return []
         self.allowed.check_host(host)
-        addresses = [host.address] if host.address is not None else self.look_up(_as_asked(host), port)
+        addresses = [host.address] if host.address is not None else self._look_up(host, port)
         if not addresses and self.allowed.names_host(host):
             raise OSError(f"{host.name} has no address")
         self.allowed.check_addresses(host, addresses)
         return addresses
+
+    def _look_up(self, host: Host, port: int) -> list[Address]:
+        """Names of the cluster need its search domains (`minio.storage.svc`). Any other name is absolute, or anybody
+        who may make a namespace could answer for it; only one that is allowed and not found so may be a short one
+        (`minio.storage`)."""
+        if host.is_inside:
+            return self.look_up(host.name, port)
+        found = self.look_up(f"{host.name}.", port)
+        return self.look_up(host.name, port) if not found and self.allowed.names_host(host) else found
 
     def connect(self, scheme: str, host: Host, port: int) -> Link:
         """For `https` the bytes of the other end, for `http` ready for a request. Raises as `check` does."""
@@ -83,11 +92,6 @@ def look_up(name: str, port: int) -> list[Address]:
     except UnicodeError as error:
         raise RefusedError("not the name of a host") from error
     return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
-
-
-def _as_asked(host: Host) -> str:
-    """Names of the cluster need its search domains (`minio.storage.svc`), any other is absolute."""
-    return host.name if host.is_inside else f"{host.name}."
 
 
 def _to_upstream(upstream: Upstream) -> socket.socket:
