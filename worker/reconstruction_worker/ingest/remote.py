@@ -29,18 +29,10 @@ _MODULES: Final = {
 }
 """By scheme: the libraries of each take a moment to import."""
 SCHEMES: Final = tuple(_MODULES)
-_KEYS: Final = {
-    **dict.fromkeys(("s3",), ("AWS_ACCESS_KEY_ID",)),
-    **dict.fromkeys(("gs", "gcs"), ("GOOGLE_CREDENTIALS_JSON",)),
-    **dict.fromkeys(
-        ("az", "abfs", "abfss"),
-        (
-            "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_SECRET",
-            "AZURE_STORAGE_CONNECTION_STRING",
-        ),
-    ),
-}  # fmt: skip
-"""By scheme, credentials of which one is enough to be somebody; the first is the usual one."""
+_ANONYMOUS: Final = (
+    "No credentials were sent. Set spec.source.secretName to a secret with those that may read the source, or ask the "
+    "platform team for a profile whose serviceAccountName may; the role of the node is never used."
+)
 CONNECTIONS: Final = 8
 """Files fetched at once: most of the time of a small one is the way there and back."""
 _VERSIONS: Final = ("generation", "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "updated")
@@ -68,9 +60,12 @@ def fetch(
             f"spec.source.uri: an address must begin with one of {', '.join(f'{known}://' for known in SCHEMES)}.",
             details={"field": "spec.source.uri"},
         )
-    access = access or Access()
-    with storage_errors(describe(Source(uri=uri)), lambda: _refusal(uri, access), lambda: _advice(scheme, access)):
+    access, anonymous = access or Access(), False
+    with storage_errors(
+        describe(Source(uri=uri)), lambda: _refusal(uri, access), lambda: _ANONYMOUS if anonymous else None
+    ):
         opened = _open_storage(uri, access)
+        anonymous = opened.anonymous
         system, root = opened.system, opened.root
         if _is_single(system, uri, root):
             file = _remote_file(root, urlsplit(uri).path.rpartition("/")[2] or "source", system.info(root))
@@ -189,17 +184,6 @@ def _refusal(uri: str, access: Access) -> ReconstructionError | None:
     storage = importlib.import_module(_MODULES[urlsplit(uri).scheme], __package__)
     where: Endpoint = storage.endpoint(uri, access)
     return access.guard.refusal(where.field, where.host)
-
-
-def _advice(scheme: str, access: Access) -> str | None:
-    """What to do when access was denied to somebody who had no credentials to show."""
-    if access.guard is None or scheme not in _KEYS or any(access.get(key) for key in _KEYS[scheme]):
-        return None
-    return (
-        f"No credentials were sent. Set spec.source.secretName to a secret with {_KEYS[scheme][0]} and what belongs to "
-        "it, or ask the platform team for a profile whose serviceAccountName may read the source; the node's own role "
-        "is not used."
-    )
 
 
 def _relative(path: str, root: str) -> str:

@@ -21,8 +21,8 @@ from reconstruction_api.network import Host, RefusedError
 from .relay import relay
 from .route import Link, Router
 
-CONNECTIONS: Final = 64
-"""Open at once; more have to wait."""
+CONNECTIONS: Final = 128
+"""Open at once; more have to wait. More than any client keeps in its pool (aiohttp: 100)."""
 HEADER_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 30.0
 _DROPPED: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization"})

@@ -36,6 +36,8 @@ class Opened:
 
     system: Any
     root: str
+    anonymous: bool = False
+    """Whether a worker pod had no credentials to show."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def open_storage(uri: str, access: Access) -> Opened:
     client = {"account_url": account.url, "credential": account.credential, "proxies": access.proxies}
     token = account.credential if hasattr(account.credential, "get_token") else None
     system = _GuardedFileSystem(client, account_name="given", anon=True, credential=token, **options)
-    return Opened(system, str(system._strip_protocol(uri)))
+    return Opened(system, str(system._strip_protocol(uri)), anonymous=account.credential is None)
 
 
 def _account(uri: str, access: Access) -> _Account:

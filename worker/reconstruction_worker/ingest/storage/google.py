@@ -50,7 +50,8 @@ def open_storage(uri: str, access: Access) -> Opened:
     if emulator := access.get("STORAGE_EMULATOR_HOST"):
         options["endpoint_url"] = emulator
     system = GCSFileSystem(**options)
-    return Opened(system, str(system._strip_protocol(uri)))
+    anonymous = access.guard is not None and options["token"] == "anon"
+    return Opened(system, str(system._strip_protocol(uri)), anonymous)
 
 
 def _token(access: Access) -> Any:

@@ -53,7 +53,7 @@ def open_storage(uri: str, access: Access) -> Opened:
         if region := _region(access):
             options["client_kwargs"] = {"region_name": region}
     system = S3FileSystem(config_kwargs=config, **options)
-    return Opened(system, str(system._strip_protocol(uri)))
+    return Opened(system, str(system._strip_protocol(uri)), anonymous=options.get("anon", False))
 
 
 def _region(access: Access) -> str | None:
