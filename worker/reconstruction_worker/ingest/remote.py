@@ -22,7 +22,7 @@ from .storage_errors import storage_errors
 from .web_names import decoded, is_web
 
 _MODULES: Final = {
-    **dict.fromkeys(("s3",), ".storage.s3"),
+    "s3": ".storage.s3",
     **dict.fromkeys(("gs", "gcs"), ".storage.google"),
     **dict.fromkeys(("az", "abfs", "abfss"), ".storage.azure"),
     **dict.fromkeys(("http", "https"), ".storage.web"),
