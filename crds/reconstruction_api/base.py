@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from .network import ENTRY_PATTERN
 from .rules import Rule, check_rules
 
 _DECIMAL: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
@@ -49,6 +50,10 @@ TEXT_FORMS: Final = {
     _QUANTITY: TextForm("amount", "must be an amount such as 4, 500m or 16Gi"),
     _SIZE: TextForm("size", "must be a size such as 500Mi or 100Gi"),
     _ABSOLUTE: TextForm("absolute path", "must be an absolute path"),
+    ENTRY_PATTERN: TextForm(
+        "network, name or domain",
+        "must be a network such as 10.1.0.0/16, a name of a host, or a domain such as .museum.org",
+    ),
     _RELATIVE: TextForm("relative path", "must be a relative path, without a '/' at its beginning"),
 }
 """The forms that text may have to take, by regular expression."""

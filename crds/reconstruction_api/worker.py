@@ -39,6 +39,15 @@ class SourceLimits(ApiModel):
     """A larger set is refused."""
 
 
+class NetworkAccess(ApiModel):
+    """What the profile lets a worker pod connect to, and as whom."""
+
+    allow: list[str] = Field(default_factory=list[str])
+    """Private networks, names and domains that storage may be at; public addresses only when empty."""
+    service_account: bool = False
+    """Whether the profile names a service account, whose own identity in the cloud may be used."""
+
+
 class WorkerJob(ApiModel):
     """What a worker is asked to do; travels as JSON in the pod's environment."""
 
@@ -58,6 +67,8 @@ class WorkerJob(ApiModel):
     """What the profile allows."""
     accepted_licenses: list[str] | None = None
     """Licences of engines that may be used; any when None."""
+    network: NetworkAccess = Field(default_factory=NetworkAccess)
+    """What the pod may connect to."""
 
 
 class Failure(ApiModel):
