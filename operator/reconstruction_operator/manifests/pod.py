@@ -27,11 +27,13 @@ from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
 from ..policies.limits import source_limits
+from ..policies.networks import network_access
 from .names import claim_name
 from .placement import Placement, placement
 
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
+LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600
 
@@ -72,6 +74,11 @@ def pod_spec(
     return document
 
 
+def identity_labels(profile: ClusterProfileSpec) -> dict[str, str]:
+    """Azure Workload Identity gives its token only to pods that ask for it; the other clouds go by the account."""
+    return {LABEL_AZURE_IDENTITY: "true"} if profile.service_account_name else {}
+
+
 def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
     image: str, source: str | None, progress_url: str | None,
@@ -110,6 +117,7 @@ def _environment(
         spec=spec.model_copy(update={"operator_class": None}),  # no matter to a worker
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
+        network=network_access(profile),
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
