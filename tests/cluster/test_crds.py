@@ -268,6 +268,7 @@ def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
         "ETA": 310,
         "Profile": "default",
         "Message": None,
+        "Quality": None,
     }
 
 
