@@ -11,6 +11,7 @@ from ..plan import CreateJob, EnsureClaim
 from .advance import Notice, Situation
 from .cancel import told
 from .heartbeat import CODE as WORKER_SILENT
+from .notify import masked
 from .retention import is_removed
 
 _WAITING_REASONS = (
@@ -55,9 +56,9 @@ def notices(
         result.append(Notice(True, reason, message))
     if is_removed(after.retention) and not is_removed(before.retention) and not situation.cancelled:
         result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds is over."))
-    unable = {(each.id, each.url) for each in before.notifications if each.state is DeliveryState.FAILED}
+    unable = {(each.id, masked(each).receiver) for each in before.notifications if each.state is DeliveryState.FAILED}
     for each in after.notifications:
-        if each.state is DeliveryState.FAILED and (each.id, each.url) not in unable:
+        if each.state is DeliveryState.FAILED and (each.id, each.receiver) not in unable:
             result.append(
                 Notice(True, "NotificationFailed", f"{each.event} could not be told to {each.url}: {each.message}")
             )
