@@ -13,11 +13,15 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TextIO, cast
+
+from reconstruction_api.errors import ReconstructionError
 
 from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
+from .redaction import RedactedStream, Redactor, secrets_of
 from .stage import StageContext, Stopped
 from .stop_signal import StopSignal
 
@@ -33,13 +37,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = StageRequest.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    _run(request, events, stop)
+    redactor = _redactor(request)
+    sys.stdout = cast(TextIO, RedactedStream(sys.stdout, redactor))
+    sys.stderr = cast(TextIO, RedactedStream(sys.stderr, redactor))
+    _run(request, events, stop, redactor)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
+def _redactor(request: StageRequest) -> Redactor:
+    credentials = Path(request.credentials) if request.credentials is not None else None
+    return Redactor(secrets_of(os.environ, credentials), request.spec.source.uri)
+
+
+def _run(request: StageRequest, events: EventWriter, stop: StopSignal, redactor: Redactor) -> None:
     context = StageContext(
         name=request.stage,
         workspace=Path(request.workspace),
@@ -49,6 +61,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
         source=Path(request.source) if request.source is not None else None,
         job_name=request.job_name,
         limits=request.limits,
+        credentials=Path(request.credentials) if request.credentials is not None else None,
     )
     try:
         output = importlib.import_module(request.module).run(context)
@@ -58,9 +71,19 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
         error = from_exception(exception, request.stage)
         if error.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory"):
             traceback.print_exc()
-        events.error(error)
+        events.error(_redacted(error, redactor))
     else:
         events.output(output, most_held())
+
+
+def _redacted(error: ReconstructionError, redactor: Redactor) -> ReconstructionError:
+    """What reaches status, Events and reports."""
+    return ReconstructionError(
+        error.code,
+        redactor(error.message),
+        suggestion=redactor(error.suggestion),
+        details=redactor.data(error.details),
+    )
 
 
 def _die_with_parent() -> None:

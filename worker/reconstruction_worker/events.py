@@ -29,6 +29,8 @@ class StageRequest(ApiModel):
     source: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
+    credentials: str | None = None
+    """Folder with the credentials of the source's Secret; only for the stage that fetches."""
 
 
 class ProgressEvent(ApiModel):

@@ -47,6 +47,8 @@ class StageContext:
     """Name of the job, for people; no result may depend on it."""
     limits: SourceLimits = field(default_factory=SourceLimits)
     """What the profile allows a source to hold; can refuse photos, never change a result."""
+    credentials: Path | None = None
+    """Folder with the credentials of spec.source.secretName; None where the environment has them, as in local runs."""
 
     @property
     def folder(self) -> Path:

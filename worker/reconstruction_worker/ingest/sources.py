@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import ClaimSource, Source
 
+from ..credentials import credentials_in, read_credentials
 from ..files import empty_folder
 from .archives import is_archive, unpack
 from .checksums import check_file, check_listed
@@ -25,10 +28,11 @@ def gather(
     limits: Limits,
     report: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
+    credentials: Path | None = None,
 ) -> list[SourceFile]:
     """All files of a source; of one video, that alone. `local` is where it lies on this machine, if it does; `scratch`
     is a folder for what has to be fetched or unpacked, where an interrupted call may have left something; `report` is
-    told what is being done.
+    told what is being done; `credentials` is a folder with those of the source's Secret.
 
     Raises SourceNotFound, SourceAccessDenied, ArtifactStoreError, ChecksumMismatch, Stopped and what `archives.unpack`
     raises.
@@ -38,7 +42,8 @@ def gather(
         from .remote import fetch  # fsspec and its back ends take a second to import
 
         assert source.uri is not None
-        fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested)
+        with _credentials(source, credentials):
+            fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested)
         if isinstance(fetched, list):
             single = _alone(fetched, source.uri)
             if single is None:
@@ -48,6 +53,13 @@ def gather(
         local = fetched
     with access_to(shown_as):
         return _checked(_read(local, source, scratch, limits, shown_as, report), limits, shown_as)
+
+
+def _credentials(source: Source, folder: Path | None) -> AbstractContextManager[None]:
+    """Those of the source's Secret, where the pod has one; otherwise the environment's, as they are."""
+    if folder is None or source.secret_name is None:
+        return nullcontext()
+    return credentials_in(os.environ, read_credentials(folder, source.secret_name))
 
 
 def _alone(files: list[SourceFile], uri: str) -> SourceFile | None:
