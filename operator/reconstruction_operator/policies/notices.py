@@ -15,7 +15,8 @@ from .notify import masked
 from .retention import is_removed
 
 _WAITING_REASONS = (
-    "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded",
+    "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
+    "QuotaExceeded",
     "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
     "SourceNotFound", "InternalError",
 )  # fmt: skip
