@@ -6,12 +6,33 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+
+from reconstruction_api.secrecy import scrubbed
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-class JsonFormatter(logging.Formatter):
+class Scrubbing(logging.Filter):
+    """Takes out of messages, and of the fields beside them, what looks like a secret: much of it is text of users, of
+    other programs and of libraries."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrubbed(record.getMessage()), None
+        for name, value in vars(record).items():
+            if name not in _STANDARD and isinstance(value, str):
+                setattr(record, name, scrubbed(value))
+        return True
+
+
+class ScrubbedFormatter(logging.Formatter):
+    """The same for tracebacks."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        return scrubbed(super().formatException(ei))
+
+
+class JsonFormatter(ScrubbedFormatter):
     """`extra={...}` of a log call becomes fields of the object."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -32,7 +53,8 @@ class JsonFormatter(logging.Formatter):
 def configure(level: str, style: Literal["json", "text"]) -> None:
     """Log to standard error. kopf tells of every event it handles; only its warnings are wanted."""
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    handler.addFilter(Scrubbing())
+    plain = ScrubbedFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if style == "json" else plain)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -15,8 +15,6 @@ import traceback
 from pathlib import Path
 from typing import TextIO, cast
 
-from reconstruction_api.errors import ReconstructionError
-
 from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
@@ -29,7 +27,6 @@ from .stop_signal import StopSignal
 def main() -> None:
     """Run the requested stage and end the process without the interpreter's teardown: the result is already sent, and
     native libraries are known to crash in their exit handlers."""
-    events = EventWriter(int(sys.argv[1]))
     os.set_inheritable(int(sys.argv[1]), False)
     faulthandler.enable()
     limit_threads()
@@ -38,9 +35,10 @@ def main() -> None:
     request = StageRequest.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
     redactor = _redactor(request)
+    events = EventWriter(int(sys.argv[1]), redactor.data)
     sys.stdout = cast(TextIO, RedactedStream(sys.stdout, redactor))
     sys.stderr = cast(TextIO, RedactedStream(sys.stderr, redactor))
-    _run(request, events, stop, redactor)
+    _run(request, events, stop)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
@@ -51,7 +49,7 @@ def _redactor(request: StageRequest) -> Redactor:
     return Redactor(secrets_of(os.environ, credentials), request.spec.source.uri)
 
 
-def _run(request: StageRequest, events: EventWriter, stop: StopSignal, redactor: Redactor) -> None:
+def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
     context = StageContext(
         name=request.stage,
         workspace=Path(request.workspace),
@@ -71,19 +69,9 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal, redactor:
         error = from_exception(exception, request.stage)
         if error.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory"):
             traceback.print_exc()
-        events.error(_redacted(error, redactor))
+        events.error(error)
     else:
         events.output(output, most_held())
-
-
-def _redacted(error: ReconstructionError, redactor: Redactor) -> ReconstructionError:
-    """What reaches status, Events and reports."""
-    return ReconstructionError(
-        error.code,
-        redactor(error.message),
-        suggestion=redactor(error.suggestion),
-        details=redactor.data(error.details),
-    )
 
 
 def _die_with_parent() -> None:

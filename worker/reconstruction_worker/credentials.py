@@ -35,21 +35,32 @@ def read_credentials(folder: Path, secret_name: str) -> dict[str, str]:
     return found
 
 
-@contextmanager
-def credentials_in(environment: MutableMapping[str, str], credentials: Mapping[str, str]) -> Iterator[None]:
+def with_credentials(environment: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, str]:
     """The environment with these credentials and no others. They come whole: what the profile says for the same clouds
     would otherwise lend its account, or its endpoint, to half of somebody else's credentials."""
+    others = {
+        name: value for name, value in environment.items() if not name.startswith(_FAMILIES) or name in _OF_THE_PLATFORM
+    }
+    return others | dict(credentials)
+
+
+@contextmanager
+def credentials_in(environment: MutableMapping[str, str], credentials: Mapping[str, str]) -> Iterator[None]:
+    """The same, in place, for as long as the context is open."""
     before = dict(environment)
+    wanted = with_credentials(before, credentials)
     try:
-        for name in before:
-            if name.startswith(_FAMILIES) and name not in _OF_THE_PLATFORM:
-                del environment[name]
-        environment.update(credentials)
+        _change(environment, before, wanted)
         yield
     finally:
-        for name in (name for name in credentials if name not in before):
-            environment.pop(name, None)
-        environment.update({name: value for name, value in before.items() if name.startswith(_FAMILIES)})
+        _change(environment, wanted, before)
+
+
+def _change(environment: MutableMapping[str, str], old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """What somebody else has changed meanwhile stays."""
+    for name in old.keys() - new.keys():
+        environment.pop(name, None)
+    environment.update({name: value for name, value in new.items() if old.get(name) != value})
 
 
 def _read(path: Path, key: str, secret_name: str) -> str:

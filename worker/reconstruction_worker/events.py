@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -73,10 +74,14 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 class EventWriter:
-    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream."""
+    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream.
 
-    def __init__(self, descriptor: int):
+    `redact` takes out of an event, as JSON data, what must not be shown: from here it goes to status, logs and reports.
+    """
+
+    def __init__(self, descriptor: int, redact: Callable[[Any], Any] = lambda data: data):
         self._descriptor = descriptor
+        self._redact = redact
         self._last_progress = float("-inf")
 
     def progress(self, progress: Progress) -> None:
@@ -96,6 +101,7 @@ class EventWriter:
         self._send(StoppedEvent())
 
     def _send(self, event: ApiModel) -> None:
-        data = event.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+        shown = self._redact(event.model_dump(mode="json", by_alias=True, exclude_none=True))
+        data = json.dumps(shown).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]

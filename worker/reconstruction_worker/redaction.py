@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
-from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 from reconstruction_api.secrecy import scrubbed, shown_address
 from reconstruction_api.source import CREDENTIALS
@@ -22,6 +22,7 @@ from .credentials import LONGEST_BYTES
 SHORTEST: Final = 8
 """Characters of a value that is looked for: shorter ones are found everywhere."""
 _SECRET_NAME: Final = re.compile(r"(?i)key|secret|token|passw|credential|connection_string|auth|_sas|dsn")
+_WITHOUT_HOST: Final = re.compile("^[^:]*://([^/?#@]*@)?[^/?#]*")
 _NO_SECRETS: Final = (
     "service_account", "authorized_user", "googleapis.com", "https://", "http://", "-----BEGIN", "-----END",
     "DefaultEndpointsProtocol=", "EndpointSuffix=", "BlobEndpoint=", "AccountName=",
@@ -100,8 +101,8 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _parts(name: str, value: str) -> Iterator[str]:
     """A value, and its parts that are secrets by themselves: of JSON, connection strings and queries."""
-    if name.startswith("AWS_ENDPOINT_URL"):  # its host is named in messages
-        value = urlsplit(value).query if "?" in value else ""
+    if "://" in value and name.startswith("AWS_ENDPOINT_URL"):
+        value = _WITHOUT_HOST.sub("", value)  # which messages name
     is_json = value.lstrip().startswith("{")
     pairs = [part for part in re.split(r"[;&?\s]", value) if not is_json and not part.startswith(_NO_SECRETS)]
     candidates = {value, *value.splitlines(), *_of_json(value), *pairs, *(part.partition("=")[2] for part in pairs)}
