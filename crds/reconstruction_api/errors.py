@@ -132,6 +132,9 @@ _KINDS = (
     ErrorKind("WorkerSilent", _R, True, "The worker has not reported for a long time.",
               "Look at `recon logs NAME` and check that pods reach the operator; delete the pod to have its work "
               "continued from the last checkpoint."),
+    ErrorKind("NoProgress", _R, True, "The job is interrupted again and again and comes no further.",
+              "The job keeps trying. Give it nodes that are not taken away so often, or a shorter time between "
+              "checkpoints; the message has the last interruption."),
     ErrorKind("NodeLost", _R, True, "The pod's node does not answer.",
               "Nothing to do: the work continues in another pod. If the node stays away, the platform team should "
               "remove it from the cluster; where the workspace has access mode ReadWriteMany, it must."),

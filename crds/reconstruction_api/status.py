@@ -132,6 +132,8 @@ class PodTime(ApiModel):
     """When it began."""
     ended: Timestamp | None = None
     """When it ended; none while it runs."""
+    replaced: bool = False
+    """Kubernetes has made another pod in place of this one, which was interrupted."""
 
 
 class ClassRun(ApiModel):
@@ -148,7 +150,13 @@ class ClassRun(ApiModel):
     failures: int = 0
     """Attempts that count against retryPolicy.maxAttempts."""
     interruptions: int = 0
-    """Attempts ended by preemption, eviction or suspension; not counted."""
+    """Pods ended by preemption, eviction or suspension; not counted as failures."""
+    evictions: int = 0
+    """Pods that were evicted for the memory or disk that they used themselves; from the second on, failures."""
+    interruptions_in_vain: int = 0
+    """Interruptions in a row without a finished stage or a newer checkpoint in between."""
+    progress_mark: str = ""
+    """How far the class was at the last interruption."""
     completed: bool = False
     """The class has ended well for this digest."""
     ended: bool = False

@@ -172,6 +172,11 @@ class Cluster:
             if run.completed:
                 self.completed.add((run.resource_class, run.digest))
 
+    def _is_about_to_end(self, job: ChildJob) -> bool:
+        """The worker has ended with status 0: the Job controller makes no other pod."""
+        pods = [pod for pod in self.pods.values() if pod.job_name == job.name]
+        return any(pod.container.exit_code == 0 for pod in pods) and all(pod.finished for pod in pods)
+
     def _create(self, action: CreateJob) -> None:
         metadata = action.manifest["metadata"]
         name, marks = metadata["name"], metadata["labels"]
@@ -182,7 +187,7 @@ class Cluster:
             return
         if name in self.created and name not in self.removed_by_people:
             raise BrokenPromiseError(f"{name} was created twice")
-        busy = [job.name for job in self.child_jobs.values() if not job.finished]
+        busy = [job.name for job in self.child_jobs.values() if not job.finished and not self._is_about_to_end(job)]
         if busy:
             raise BrokenPromiseError(f"{name} was created beside {busy}")
         if any(not pod.finished for pod in self.pods.values()):

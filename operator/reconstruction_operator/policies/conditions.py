@@ -20,7 +20,9 @@ from .advance import Situation
 from .attempt import ON_ITS_WAY, Running, Waiting
 from .cancel import told
 from .children import Blocked
-from .heartbeat import CODE, silence
+from .heartbeat import CODE as WORKER_SILENT
+from .heartbeat import silence
+from .interruptions import NO_PROGRESS, fruitless
 from .settling import may_settle
 
 
@@ -38,7 +40,7 @@ def conditions(
     metrics: dict[str, str | int], now: datetime,
 ) -> list[Condition]:  # fmt: skip
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
-    silent = silence(observed, situation, now)
+    trouble = _trouble(observed, situation, now)
     admitted = _admitted(observed, situation, obstacle)
     settling = may_settle(observed, situation, now) is not None
     facts = {
@@ -53,8 +55,8 @@ def conditions(
         ConditionType.VALIDATED: _validated(stages, metrics),
         ConditionType.SUCCEEDED: _succeeded(situation, observed, admitted),
         ConditionType.FINISHED: _finished(situation),
-        ConditionType.RECONCILING: _reconciling(situation, obstacle, silent, settling),
-        ConditionType.STALLED: _stalled(situation, silent, settling),
+        ConditionType.RECONCILING: _reconciling(situation, obstacle, trouble, settling),
+        ConditionType.STALLED: _stalled(situation, trouble, settling),
     }
     if situation.cancellation is not None:
         facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
@@ -142,7 +144,7 @@ def _finished(situation: Situation) -> Fact:
     return Fact(False, "NotFinished")
 
 
-def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | None, settling: bool) -> Fact:
+def _reconciling(situation: Situation, obstacle: Blocked | None, trouble: Fact | None, settling: bool) -> Fact:
     if situation.done:
         return Fact(False, "Completed")
     if situation.failure is not None and settling:
@@ -151,8 +153,8 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
         return Fact(False, "Cancelled" if situation.cancelled else "Failed")
     if situation.hold is not None:
         return Fact(False, situation.hold.reason)
-    if silent is not None:
-        return Fact(False, CODE)
+    if trouble is not None:
+        return Fact(False, trouble.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
@@ -164,12 +166,21 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
     return Fact(True, "Progressing", _activity(run))
 
 
-def _stalled(situation: Situation, silent: str | None, settling: bool) -> Fact:
+def _stalled(situation: Situation, trouble: Fact | None, settling: bool) -> Fact:
     if situation.failure is not None and settling:
         return Fact(False, "NotStalled")
     if situation.failure is not None:
         return Fact(True, situation.failure.code, situation.failure.suggestion)
-    return Fact(True, CODE, silent) if silent is not None else Fact(False, "NotStalled")
+    return trouble or Fact(False, "NotStalled")
+
+
+def _trouble(observed: Observed, situation: Situation, now: datetime) -> Fact | None:
+    """Why a job that has not ended comes no further."""
+    if (silent := silence(observed, situation, now)) is not None:
+        return Fact(True, WORKER_SILENT, silent)
+    held = situation.hold is not None or situation.cancelled
+    told = None if held else fruitless(situation.current)
+    return Fact(True, NO_PROGRESS, told) if told is not None else None
 
 
 def _cancellation_requested(cancellation: CancellationStatus) -> Fact:

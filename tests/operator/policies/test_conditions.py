@@ -87,7 +87,7 @@ def test_what_a_job_waits_for_is_what_kubectl_get_shows() -> None:
     assert condition(seen.job.status, "Succeeded") == ("Unknown", "Pending")
     short = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message=short)
-    after, _ = settled(with_pod(seen, pod))
+    after, _ = settled(with_pod(seen, pod), NOW + seconds(10))
     assert condition(after.job.status, "Succeeded") == ("Unknown", "GPUUnavailable")
     assert message(after.job.status, "Succeeded") == message(after.job.status, "Admitted")
     runs, _ = settled(with_pod(seen, pod_of(current(seen))))
