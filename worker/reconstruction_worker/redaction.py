@@ -85,7 +85,9 @@ def secrets_of(environment: Mapping[str, str], credentials: Path | None) -> dict
     """Values that must not be shown, by their names: variables that are credentials or are named like secrets, and the
     files of the source's Secret, as far as they can be read."""
     found = {name: value for name, value in environment.items() if name in CREDENTIALS or _is_secret(name, value)}
-    for key in CREDENTIALS if credentials is not None else ():
+    if credentials is None:
+        return found
+    for key in CREDENTIALS:
         try:
             with (credentials / key).open("rb") as file:
                 found[key] = file.read(LONGEST_BYTES).decode(errors="replace")
