@@ -101,7 +101,8 @@ class EventWriter:
         self._send(StoppedEvent())
 
     def _send(self, event: ApiModel) -> None:
-        shown = self._redact(event.model_dump(mode="json", by_alias=True, exclude_none=True))
+        # By way of pydantic's JSON, which has null for numbers that are not finite.
+        shown = self._redact(json.loads(event.model_dump_json(by_alias=True, exclude_none=True)))
         data = json.dumps(shown).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]
