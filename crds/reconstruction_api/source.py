@@ -12,6 +12,8 @@ from .base import ApiModel, DNSSubdomain, RelativePath
 from .rules import BLANK, INVISIBLE, Rule, cel_pattern
 
 _USER_INFO: Final = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*[@\\]"
+_CONTAINER_AT: Final = ("abfs://", "abfss://")
+"""Addresses of local runs that name a container before an account's host."""
 _VISIBLE: Final = rf"^[^{BLANK}{INVISIBLE}]([^{INVISIBLE}]*[^{BLANK}{INVISIBLE}])?$"
 _VISIBLE_OR_EMPTY: Final = rf"^[^{INVISIBLE}]*$"
 
@@ -109,7 +111,9 @@ class Source(ApiModel):
             "uri must have no user name or password before its host, and no backslash there; credentials belong in the "
             "Secret that secretName names",
             cel=f"!has(self.uri) || !self.uri.matches({cel_pattern(_USER_INFO)})",
-            holds=lambda source: source.uri is None or re.match(_USER_INFO, source.uri) is None,
+            holds=lambda source: (
+                source.uri is None or source.uri.startswith(_CONTAINER_AT) or re.match(_USER_INFO, source.uri) is None
+            ),
             field="uri",
         ),
         Rule(

@@ -25,6 +25,7 @@ from reconstruction_operator.model import (
     Policy,
     ProfileView,
     Refusal,
+    StatusRefusal,
     Turn,
 )
 from reconstruction_operator.plan import (
@@ -73,6 +74,8 @@ class Cluster:
     refusal: Refusal | None = None
     refusing: str = ""
     """What the API server says to whoever wants to create something; it takes everything when empty."""
+    refused: int = 0
+    """The generation of the job whose whole status the API server does not take."""
     explanations: dict[str, str] = field(default_factory=dict)
     has_room: bool = True
     """Whether another job may start beside those that run."""
@@ -106,6 +109,7 @@ class Cluster:
             job, self.profile, ("default",) if self.profile else (), self.other, (), tuple(self.child_jobs.values()),
             tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
             policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
+            status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
         )  # fmt: skip
 
     def _turn(self) -> Turn:

@@ -72,6 +72,7 @@ def test_credentials_come_whole_and_go_again() -> None:
     with credentials_in(environment, {"AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i"}):
         assert environment == {
             "AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i", "HTTPS_PROXY": "http://proxy",
-            "AWS_CA_BUNDLE": "/etc/ca.pem",
+            "AWS_CA_BUNDLE": "/etc/ca.pem", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }  # fmt: skip
     assert environment == profile

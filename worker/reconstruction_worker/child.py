@@ -12,6 +12,8 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -19,6 +21,7 @@ from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
+from .network.guard import Guard
 from .redaction import RedactedStream, Redactor, secrets_of
 from .stage import StageContext, Stopped
 from .stop_signal import StopSignal
@@ -50,19 +53,21 @@ def _redactor(request: StageRequest) -> Redactor:
 
 
 def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
-    context = StageContext(
-        name=request.stage,
-        workspace=Path(request.workspace),
-        spec=request.spec,
-        report=events.progress,
-        stop_requested=stop.requested,
-        source=Path(request.source) if request.source is not None else None,
-        job_name=request.job_name,
-        limits=request.limits,
-        credentials=Path(request.credentials) if request.credentials is not None else None,
-    )
     try:
-        output = importlib.import_module(request.module).run(context)
+        with _guarded(request) as guard:
+            context = StageContext(
+                name=request.stage,
+                workspace=Path(request.workspace),
+                spec=request.spec,
+                report=events.progress,
+                stop_requested=stop.requested,
+                source=Path(request.source) if request.source is not None else None,
+                job_name=request.job_name,
+                limits=request.limits,
+                guard=guard,
+                credentials=Path(request.credentials) if request.credentials is not None else None,
+            )
+            output = importlib.import_module(request.module).run(context)
     except Stopped:
         events.stopped()
     except BaseException as exception:  # the edge of the process: everything becomes an entry of the catalogue
@@ -72,6 +77,17 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
         events.error(error)
     else:
         events.output(output, most_held())
+
+
+@contextmanager
+def _guarded(request: StageRequest) -> Iterator[Guard | None]:
+    """The guard of a worker pod, and a lock on every way around it, before the stage's libraries are imported."""
+    if request.network is None:
+        yield None
+        return
+    with Guard(request.network, request.spec.profile_name) as guard:
+        guard.lock.install()
+        yield guard
 
 
 def _die_with_parent() -> None:

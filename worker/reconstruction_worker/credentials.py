@@ -6,6 +6,7 @@ stage that fetches reads them, for as long as it fetches: no other stage's proce
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,14 @@ from reconstruction_api.source import CREDENTIALS
 LONGEST_BYTES: Final = 64 << 10
 """Of one credential; key files have two kilobytes."""
 _FAMILIES: Final = ("AWS_", "GOOGLE_", "AZURE_")
-_OF_THE_PLATFORM: Final = frozenset({"AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED"})
+_OF_THE_PLATFORM: Final = frozenset({"AWS_CA_BUNDLE"})
 """Variables of these families that give access to nothing."""
+_NOTHING_ELSE: Final = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+"""Without these, libraries look for credentials where nobody has put any."""
 
 
 def read_credentials(folder: Path, secret_name: str) -> dict[str, str]:
@@ -41,7 +48,7 @@ def with_credentials(environment: Mapping[str, str], credentials: Mapping[str, s
     others = {
         name: value for name, value in environment.items() if not name.startswith(_FAMILIES) or name in _OF_THE_PLATFORM
     }
-    return others | dict(credentials)
+    return others | _NOTHING_ELSE | dict(credentials)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from reconstruction_api.base import ApiModel
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress, SourceLimits
+from reconstruction_api.worker import NetworkAccess, Progress, SourceLimits
 
 from .stage import StageOutput
 
@@ -32,6 +32,8 @@ class StageRequest(ApiModel):
     limits: SourceLimits = Field(default_factory=SourceLimits)
     credentials: str | None = None
     """Folder with the credentials of the source's Secret; only for the stage that fetches."""
+    network: NetworkAccess | None = None
+    """What a worker pod's profile lets the stage connect to; None where nothing guards it, in a local run."""
 
 
 class ProgressEvent(ApiModel):

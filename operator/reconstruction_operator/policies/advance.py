@@ -19,6 +19,7 @@ from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
 from .claims import is_lost
+from .credible import credible_outcome
 from .dependency import dependency
 from .failure import deadline_exceeded, ending_of
 from .hold import Hold, hold_of
@@ -208,7 +209,7 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         situation, run = _started(situation, observed.job, need)
         if run.completed:
             continue
-        outcome = outcome_of(run, spec, observed, now)
+        outcome = credible_outcome(outcome_of(run, spec, observed, now), need, job=observed.job)
         if not run.ended:
             run, outcome, notices = _counting_replaced(noted(run, observed, now), outcome, need, observed, now)
             situation = replace(situation, notices=(*situation.notices, *notices))

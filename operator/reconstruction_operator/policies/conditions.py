@@ -11,8 +11,17 @@ from datetime import datetime
 from typing import Literal
 
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
+from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.stages import StageName
-from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
+from reconstruction_api.status import (
+    UNKNOWN_REASON,
+    ClassRun,
+    Condition,
+    ConditionType,
+    StageState,
+    StageStatus,
+    is_reason,
+)
 
 from ..model import Observed
 from ..times import format_time
@@ -24,6 +33,13 @@ from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence
 from .interruptions import NO_PROGRESS, fruitless
 from .settling import may_settle
+
+BELOW_BAR = "QualityBelowThreshold"
+_VERDICTS: dict[str | int, tuple[bool, str]] = {
+    Verdict.PASS: (True, "QualityPassed"),
+    Verdict.WARN: (True, "QualityWarning"),
+    Verdict.FAIL: (False, "QualityFailed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ def conditions(
         ConditionType.POSES_ESTIMATED: _reached(StageName.POSES, stages),
         ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
         ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
-        ConditionType.VALIDATED: _validated(stages, metrics),
+        ConditionType.VALIDATED: _validated(situation, stages, metrics),
         ConditionType.SUCCEEDED: _succeeded(situation, observed, admitted),
         ConditionType.FINISHED: _finished(situation),
         ConditionType.RECONCILING: _reconciling(situation, obstacle, trouble, settling),
@@ -74,7 +90,7 @@ def _recorded(
     return Condition(
         type=kind,
         status=status,
-        reason=fact.reason,
+        reason=fact.reason if is_reason(fact.reason) else UNKNOWN_REASON,  # a kubelet's word may be anything
         message=fact.message[:1024],
         last_transition_time=before.last_transition_time if before is not None and same else format_time(now),
         observed_generation=observed.job.generation,
@@ -113,11 +129,15 @@ def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
     return Fact(stage.state == StageState.SUCCEEDED, stage.state.value, stage.message)
 
 
-def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+    """What the quality bar makes of the result; a verdict that is not known says no more than that it was measured."""
+    if situation.failure is not None and situation.failure.code == BELOW_BAR:
+        return Fact(False, "QualityFailed", situation.failure.message)
     fact = _reached(StageName.EVALUATE, stages)
-    if fact.status and metrics.get("verdict") == "warn":
-        return Fact(True, "QualityWarning", fact.message)
-    return Fact(True, "QualityPassed", fact.message) if fact.status else fact
+    if not fact.status:
+        return fact
+    status, reason = _VERDICTS.get(metrics.get(QUALITY_VERDICT, ""), (True, "Evaluated"))
+    return Fact(status, reason, fact.message)
 
 
 def _succeeded(situation: Situation, observed: Observed, admitted: Fact) -> Fact:

@@ -52,6 +52,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             limits,
             lambda text: context.tell(0, text),
             context.stop_requested,
+            context.guard,
             context.credentials,
         )
         arrangement = arrange(files, limits)
