@@ -24,7 +24,7 @@ _ASSIGNED: Final = re.compile(
     r"aws_secret_access_key|aws_session_token)"
     r"(\"?\s*[=:]\s*\"?)([^\s\"'&;,<>]{4,})"
 )
-_HEADER: Final = re.compile(r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*)[^\r\n\"']+")
+_HEADER: Final = re.compile(r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?)[^\r\n\"']+")
 _KEY_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z ]{0,40}PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
 HIDDEN: Final = "[hidden]"
 MORE: Final = "…"

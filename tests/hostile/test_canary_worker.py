@@ -23,6 +23,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import ENV_PROGRESS_URL
 from reconstruction_api.source import CREDENTIALS
 from reconstruction_api.stages import ResourceClass
+from reconstruction_api.worker import NetworkAccess
 
 INGEST = "from reconstruction_worker.stages.ingest import run\n"
 NOTHING = """
@@ -112,7 +113,7 @@ class Worker:
         source = {"uri": uri} | ({"secretName": "captures-read"} if secret is not None else {})
         spec = ReconstructionJobSpec.model_validate({"source": source, "engine": "elsewhere"})
         with self._operator.serving():
-            _, report = self.pod.run(ResourceClass.PREPARE, spec)
+            _, report = self.pod.run(ResourceClass.PREPARE, spec, network=NetworkAccess(allow=["127.0.0.1/32"]))
         printed = self._capfd.readouterr()
         found = traces("output", printed.out) + traces("errors", printed.err)
         found += traces("report", report.model_dump_json())
