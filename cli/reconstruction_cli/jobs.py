@@ -102,6 +102,6 @@ def check_hardware(spec: ReconstructionJobSpec) -> None:
 
     engine = engine_spec(spec.engine)
     if engine.needs_gpu or spec.training.device is Device.CUDA:
-        from reconstruction_worker.engines.nerf.device import choose_device  # takes seconds: it imports torch
+        from reconstruction_worker.engines.training.device import choose_device  # takes seconds: it imports torch
 
         choose_device(spec.training.device, engine)

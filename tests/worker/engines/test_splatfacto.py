@@ -14,10 +14,10 @@ from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at
 
 from reconstruction_api.engines import GPU_ONLY
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.registry import available, engine_spec
 from reconstruction_worker.engines.splatfacto import ENGINE
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 
@@ -33,7 +33,7 @@ def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.fit.choose_device", lambda *_: torch.device("cpu"))
+    monkeypatch.setattr("reconstruction_worker.engines.training.fit.choose_device", lambda *_: torch.device("cpu"))
     monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda _: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.scene import PosedPhoto, Scene
-from reconstruction_worker.engines.nerf.split import MOST_GIVEN, choose_split, given_split, read_split, split_of
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
+from reconstruction_worker.engines.training.split import MOST_GIVEN, choose_split, given_split, read_split, split_of
+from reconstruction_worker.geometry.rendering import Camera
 
 
 def names(count: int) -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from tests.worker.engines.tiny_scene import Stop, ball, context, look_at_origin, write_ball
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.engines.vanilla_nerf import ENGINE
 from reconstruction_worker.engines.vanilla_nerf.settings import CPU
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 

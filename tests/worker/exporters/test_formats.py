@@ -15,8 +15,8 @@ import trimesh
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Compression, Export, ExportFormat
 from reconstruction_worker.exporters import glb, obj, ply
-from reconstruction_worker.exporters.model import Model
 from reconstruction_worker.exporters.registry import exporter_of
+from reconstruction_worker.exporters.textured_model import Model
 
 from .models import figure
 

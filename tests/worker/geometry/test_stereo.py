@@ -11,8 +11,8 @@ import trimesh
 from PIL import Image
 
 from reconstruction_worker.geometry.agreement import agreed
-from reconstruction_worker.geometry.depth import DepthMap, render_depth
 from reconstruction_worker.geometry.extract import Budget, extract_mesh
+from reconstruction_worker.geometry.field_depth import DepthMap, render_depth
 from reconstruction_worker.geometry.mesh import Mesh, component_labels, with_faces
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.scene import Scene, load_scene

@@ -10,13 +10,13 @@ import pycolmap
 import pytest
 from PIL import Image
 
+from reconstruction_worker.geometry.gps import local_positions
+from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.ingest.dataset import DatasetImage
 from reconstruction_worker.poses.climb import Attempt, climb
-from reconstruction_worker.poses.gps import local_positions
 from reconstruction_worker.poses.gps_priors import tell_scale
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.sfm import Workbench, camera_groups, enter_photos
-from reconstruction_worker.poses.similarity import fit_similarity
 from reconstruction_worker.poses.strategies import ladder
 
 from .scenes import Array, an_image

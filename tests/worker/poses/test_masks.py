@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reconstruction_worker.poses.hull import Silhouette
 from reconstruction_worker.poses.masks import MaskUse
 from reconstruction_worker.poses.region import SceneKind
+from reconstruction_worker.poses.silhouettes import Silhouette
 from reconstruction_worker.stage import StageOutput
 from reconstruction_worker.stages import poses
 

@@ -34,8 +34,16 @@ def a_document() -> Document:
     for name, eye in (("a", [3.0, 0, 1]), ("b", [0, 3.0, 1]), ("c", [-3.0, 0, 1])):
         pose = looking(np.array(eye), np.zeros(3), np.array([0.0, 0, 1])) @ np.diag([1.0, -1, -1, 1])
         frames.append({"file_path": f"./images/{name}.jpg", "transform_matrix": pose.tolist()})
-    return {"camera_model": "OPENCV", "fl_x": 700.0, "fl_y": 710.0, "cx": 401.0, "cy": 299.0, "w": 800, "h": 600,
-            "frames": frames}  # fmt: skip
+    return {
+        "camera_model": "OPENCV",
+        "fl_x": 700.0,
+        "fl_y": 710.0,
+        "cx": 401.0,
+        "cy": 299.0,
+        "w": 800,
+        "h": 600,
+        "frames": frames,
+    }
 
 
 def read(tmp_path: Path, document: Document | str) -> Any:
@@ -216,8 +224,10 @@ def test_a_useless_file_is_refused(tmp_path: Path, document: Document | str, wor
 
 
 def test_a_name_that_fits_two_photos_is_refused(tmp_path: Path) -> None:
-    images = [an_image(f"{side}.png", original=Original(name=f"{side}/1.jpg", width=400, height=300, sha256=side))
-              for side in ("left", "right")]  # fmt: skip
+    images = [
+        an_image(f"{side}.png", original=Original(name=f"{side}/1.jpg", width=400, height=300, sha256=side))
+        for side in ("left", "right")
+    ]
     document = a_document()
     document["frames"][0]["file_path"] = "1.jpg"
     (tmp_path / "transforms.json").write_text(json.dumps(document))

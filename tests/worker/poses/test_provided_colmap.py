@@ -12,7 +12,7 @@ import pytest
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Dataset, DroppedImage, Original
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.provided import Provided, provided_format, read_provided
 
 from .scenes import an_image

@@ -18,7 +18,7 @@ from .checking import Content, compare, failed, reading
 from .gltf_buffer import Buffer
 from .gltf_geometry import GEOMETRIES
 from .gltf_rules import check_rules
-from .model import Model, jpeg, y_up
+from .textured_model import Model, jpeg, y_up
 from .triangles import compare_triangles
 
 FILE = "model.glb"

@@ -9,7 +9,7 @@ import trimesh
 from PIL import Image
 
 from .checking import Content, compare, decoded_size, failed, reading
-from .model import Model, y_up
+from .textured_model import Model, y_up
 
 FILE, MATERIALS, TEXTURE = "model.obj", "model.mtl", "model_basecolor.png"
 MEDIA_TYPES = {FILE: "model/obj", MATERIALS: "model/mtl", TEXTURE: "image/png"}

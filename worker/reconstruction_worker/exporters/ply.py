@@ -9,10 +9,10 @@ import trimesh
 from numpy.typing import NDArray
 
 from ..geometry.mesh import Mesh, vertex_normals
-from ..geometry.ply import write_ply
+from ..geometry.ply_file import write_ply
 from ..geometry.render import sample
 from .checking import Content, compare, failed, reading
-from .model import Model
+from .textured_model import Model
 
 FILE = "model.ply"
 MEDIA_TYPE = "application/ply"

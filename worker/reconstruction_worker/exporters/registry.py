@@ -11,7 +11,7 @@ from reconstruction_api.job import Export, ExportFormat
 
 from . import glb, obj, ply
 from .checking import Content
-from .model import Model
+from .textured_model import Model
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from ..compiled import threaded
-from .depth import DepthMap, trust
+from .field_depth import DepthMap, trust
 from .tsdf import camera_arrays
 from .visibility import pixel
 
@@ -64,9 +64,23 @@ def _back(place, rotation, centre, lens, column, row):  # pragma: no cover - com
 
 @threaded()
 def _confirm(
-    begin, end, total, spread, count, points, distance, alpha, rotation, centre, lens,
-    their_distance, their_alpha, their_rotation, their_centre, their_lens,
-):  # fmt: skip  # pragma: no cover - compiled
+    begin,
+    end,
+    total,
+    spread,
+    count,
+    points,
+    distance,
+    alpha,
+    rotation,
+    centre,
+    lens,
+    their_distance,
+    their_alpha,
+    their_rotation,
+    their_centre,
+    their_lens,
+):  # pragma: no cover - compiled
     """Add the distances at which another map sees what this one sees."""
     width = distance.shape[1]
     for row in range(begin, end):

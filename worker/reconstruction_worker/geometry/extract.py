@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
-from ..engines.base import Field
-from .depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
+from .field_depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
 from .holes import without_holes
 from .mesh import Mesh, component_labels
-from .refine import Refiner
+from .refine_surface import Refiner
+from .rendering import Field
 from .scene import Scene, View
 from .sparse import SparsePoints
 from .stereo import stereo_maps

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..engines.base import Camera
+from .rendering import Camera
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
 from .agreement import Agreement, agreed
 from .cameras import project
-from .depth import OPAQUE, DepthMap, trust
+from .field_depth import OPAQUE, DepthMap, trust
+from .rendering import Camera
 from .scene import View
 from .semiglobal import smoothest
 from .sparse import SparsePoints

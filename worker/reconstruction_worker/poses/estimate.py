@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..geometry.gps import local_positions
 from .climb import Attempt, climb
-from .gps import local_positions
 from .gps_priors import fresh_places, tell_scale
-from .model import PosedModel
-from .refine import refine_intrinsics
+from .posed_model import PosedModel
+from .refine_intrinsics import refine_intrinsics
 from .sfm import Workbench, has_masks
 from .strategies import ladder
 

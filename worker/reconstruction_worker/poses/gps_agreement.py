@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .gps import fit_without_outliers
+from ..geometry.gps import fit_without_outliers
 from .gps_priors import DEVIATION_METRES, Place, tell_scale
 
 MEDIAN_DISTANCE: Final = 1.54

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ingest.dataset import DatasetImage
-from .hull import Silhouette
-from .model import PosedModel
+from .posed_model import PosedModel
 from .region import SceneKind
 from .registration import listed
+from .silhouettes import Silhouette
 
 
 @dataclass(frozen=True)

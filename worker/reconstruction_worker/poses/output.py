@@ -13,11 +13,11 @@ import pycolmap
 from numpy.typing import NDArray
 
 from ..files import write_atomically, write_json
-from .axes import OPENGL_FROM_OPENCV
+from ..geometry.axes import OPENGL_FROM_OPENCV
+from ..geometry.similarity import Similarity
 from .masks import MaskUse
-from .model import PosedModel, SparsePoints
+from .posed_model import PosedModel, SparsePoints
 from .region import Region
-from .similarity import Similarity
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from reconstruction_api.errors import ReconstructionError
 from ..ingest.dataset import DatasetImage
 from .climb import Attempt
 from .gps_agreement import Agreement
-from .model import PosedModel
+from .posed_model import PosedModel
 
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""

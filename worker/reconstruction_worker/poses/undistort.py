@@ -11,7 +11,7 @@ import pycolmap
 from numpy.typing import NDArray
 from PIL import Image
 
-from .cameras import project, rays
+from .colmap_cameras import project, rays
 
 NEGLIGIBLE_PIXELS: Final = 0.1
 """Displacement by distortion up to which a photo is kept as it is: resampling would cost more than it mends."""

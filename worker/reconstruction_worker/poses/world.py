@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .gps import align_to_gps
-from .hull import Silhouette
+from ..geometry.gps import align_to_gps
+from ..geometry.similarity import Similarity
 from .masks import MaskUse
-from .model import PosedModel
 from .orient import rotation_to_world, up_from_cameras
 from .output import World
+from .posed_model import PosedModel
 from .region import SceneKind, find_region, scene_kind, trusted_points
-from .similarity import Similarity
+from .silhouettes import Silhouette
 
 
 def settle(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..engines.base import Camera
 from ..geometry.cameras import project
+from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
 from .orbit import orbit_camera
 

@@ -10,8 +10,8 @@ from reconstruction_api.stages import StageName
 
 from .chart import Chart, line_chart
 from .findings import Document, Findings
+from .inline_pictures import scaled_url
 from .numbers import engine_document
-from .pictures import scaled_url
 from .shell import Contents, page_of, running_time, tile, tiles
 from .words import number
 

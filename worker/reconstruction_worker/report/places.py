@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..poses.gps import GeoAlignment, align_to_gps, local_positions
+from ..geometry.gps import GeoAlignment, align_to_gps, local_positions
 from .findings import Findings
 
 

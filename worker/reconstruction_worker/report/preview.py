@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..engines.base import Camera
-from ..exporters.model import Model
+from ..exporters.textured_model import Model
 from ..geometry.mesh import Mesh
 from ..geometry.raycast import Caster
 from ..geometry.render import Picture, over, render, shaded, textured, wireframe
+from ..geometry.rendering import Camera
 from ..geometry.scene import Scene, View
 from .orbit import orbit_camera
 

@@ -21,9 +21,9 @@ from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
 from .findings import Document, Findings
+from .inline_pictures import jpeg_url
 from .numbers import versions
-from .photos import left_out, noted
-from .pictures import jpeg_url
+from .photo_notes import left_out, noted
 
 SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
 STAGE_TITLES = {

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import KDTree
 
-from ..exporters.model import Model
 from ..exporters.ply import coloured
+from ..exporters.textured_model import Model
 from ..geometry.mesh import vertex_normals
 from ..geometry.scene import Scene
 from ..geometry.surface import decimated
-from .pictures import jpeg_url, thumbnail_sheet
+from .inline_pictures import jpeg_url, thumbnail_sheet
 
 MAX_FACES = 250_000
 """A larger mesh is simplified for the page and shown with colours at its vertices."""

@@ -17,12 +17,12 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Quality, QualityAction
 from reconstruction_api.stages import StageName
 
-from ..engines.base import Field
-from ..engines.nerf.scene import PosedPhoto, read_scene
-from ..engines.nerf.split import read_split
 from ..engines.trained import trained_field
+from ..engines.training.posed_photos import PosedPhoto, read_scene
+from ..engines.training.split import read_split
 from ..files import write_json
-from ..poses.photos import source_names
+from ..geometry.rendering import Field
+from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
 from ..quality.verdict import Verdict, judge
 from ..stage import StageContext, StageOutput, Stopped

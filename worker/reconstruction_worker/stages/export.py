@@ -9,8 +9,8 @@ from typing import Any
 from reconstruction_api.job import Export
 from reconstruction_api.stages import StageName
 
-from ..exporters.model import Model, load_model
 from ..exporters.registry import exporter_of
+from ..exporters.textured_model import Model, load_model
 from ..files import sha256_of
 from ..geometry.scene import load_scene
 from ..stage import StageContext, StageOutput

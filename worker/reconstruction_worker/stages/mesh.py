@@ -9,7 +9,7 @@ from reconstruction_api.stages import StageName
 
 from ..engines.trained import trained_field
 from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh
-from ..geometry.ply import write_ply
+from ..geometry.ply_file import write_ply
 from ..geometry.scene import load_scene, training_scene
 from ..geometry.sparse import load_points
 from ..stage import StageContext, StageOutput

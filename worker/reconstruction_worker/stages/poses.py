@@ -13,25 +13,25 @@ from reconstruction_api.job import PoseMethod
 from reconstruction_api.stages import StageName
 
 from ..files import empty_folder, write_json
+from ..geometry.gps import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
 from ..poses.climb import Attempt
-from ..poses.depth import DepthFit, match_depth
+from ..poses.dataset_photos import read_dataset, read_mask
+from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
-from ..poses.gps import local_positions
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import Place
-from ..poses.hull import Silhouette
-from ..poses.model import PosedModel
 from ..poses.output import World, write_observations, write_points, write_transforms
-from ..poses.photos import read_dataset, read_mask
-from ..poses.pictures import write_pictures
+from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
+from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
+from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from reconstruction_api.lifecycle import EndStage
 from reconstruction_api.stages import StageName
 
-from ..exporters.model import load_model
+from ..exporters.textured_model import load_model
 from ..files import write_json
 from ..geometry.scene import load_scene
-from ..poses.delivery import deliver_poses
 from ..report.findings import Findings, gather
 from ..report.numbers import artifacts, manifest_document, quality_document
 from ..report.page import report_page
+from ..report.poses_delivery import deliver_poses
 from ..report.preview import preview
 from ..report.viewer_data import viewer_document
 from ..stage import StageContext, StageOutput

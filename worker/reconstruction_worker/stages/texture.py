@@ -11,8 +11,8 @@ from reconstruction_api.stages import StageName
 
 from ..geometry.atlas import texels, unwrap
 from ..geometry.bake import bake
-from ..geometry.depth import spread
-from ..geometry.ply import read_ply
+from ..geometry.field_depth import spread
+from ..geometry.ply_file import read_ply
 from ..geometry.scene import load_scene
 from ..stage import StageContext, StageOutput
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base import EngineSpec
-from ..nerf.engine import LazyEngine
+from ..training.lazy_engine import LazyEngine
 
 if TYPE_CHECKING:
-    from ..nerf.fit import Method
+    from ..training.fit import Method
 
 SPEC = EngineSpec(
     name="splatfacto",

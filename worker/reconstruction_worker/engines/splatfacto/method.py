@@ -9,16 +9,16 @@ import torch
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
 
-from ..base import Field
-from ..nerf.fit import Settings, Setup
-from ..nerf.rays import Bounds
-from ..nerf.scene import Scene
-from ..nerf.trainer import Schedule
-from .field import SplatField
-from .model import build_model
+from ...geometry.rendering import Field
+from ..training.bounds import Bounds
+from ..training.fit import Settings, Setup
+from ..training.posed_photos import Scene
+from ..training.trainer import Schedule
+from .gaussians import build_model
 from .seeds import seed_points
 from .settings import LAST_RATE_OF_MEANS, RATES, derive_settings
-from .trainer import SplatTrainer
+from .splat_field import SplatField
+from .splat_trainer import SplatTrainer
 
 
 class SplatMethod:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base import EngineSpec
-from ..nerf.engine import LazyEngine
+from ..training.lazy_engine import LazyEngine
 
 if TYPE_CHECKING:
-    from ..nerf.fit import Method
+    from ..training.fit import Method
 
 SPEC = EngineSpec(
     name="vanilla-nerf",
@@ -28,8 +28,8 @@ SPEC = EngineSpec(
 
 
 def _method() -> Method:
-    from ..nerf.rays_method import RaysMethod
-    from .model import build_model
+    from ..rays.rays_method import RaysMethod
+    from .nerf_model import build_model
     from .settings import derive_settings
 
     return RaysMethod(derive_settings, build_model)

@@ -14,7 +14,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from .checks import invalid, shown
+from .validity import invalid, shown
 
 NO_POINT: Final = -1
 _LONGEST_NAME: Final = 4096

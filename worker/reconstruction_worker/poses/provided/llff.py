@@ -16,8 +16,8 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
-from .checks import check_focal, check_parallax, check_size, invalid, rigid
-from .model import Provided, ShotList
+from .provided_poses import Provided, ShotList
+from .validity import check_focal, check_parallax, check_size, invalid, rigid
 
 COLUMNS: Final = 17
 AXES: Final = "camera-to-world with the columns down, right, backward, position"
