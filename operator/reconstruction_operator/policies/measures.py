@@ -7,6 +7,7 @@ from datetime import datetime
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.job import Device
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.profile import ClassResources
 from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
@@ -175,6 +176,6 @@ def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]
 
 def _psnr(status: ReconstructionJobStatus) -> float | None:
     try:
-        return float(status.metrics["psnr"])
+        return float(status.metrics[Metric.PSNR])
     except (KeyError, ValueError):
         return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from reconstruction_api.errors import ReconstructionError
 from .field_depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
 from .holes import without_holes
 from .mesh import Mesh, component_labels
+from .mesh_document import MeshDocument
 from .refine_surface import Refiner
 from .rendering import Field
 from .scene import Scene, View
@@ -50,30 +50,6 @@ CPU_BUDGET = Budget(views=60, rays=450_000)
 GPU_BUDGET = Budget(views=200, rays=60_000_000)
 
 
-@dataclass(frozen=True)
-class MeshStatistics:
-    """What `mesh.json` says about the mesh; lengths in world units."""
-
-    vertices: int
-    faces: int
-    components: int
-    watertight: bool
-    area: float
-    bounds: list[list[float]]
-    voxel: float
-    resolution: int
-    views: int
-    depth_size: tuple[int, int]
-    confirmed_share: float | None
-    faces_before_decimation: int
-    dropped_pieces: int
-    filled_holes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """With camelCase keys, as in the workspace's other files."""
-        return {_camel(key): value for key, value in asdict(self).items()}
-
-
 def extract_mesh(
     field: Field,
     scene: Scene,
@@ -81,7 +57,7 @@ def extract_mesh(
     budget: Budget,
     progress: Callable[[float, str], None] = lambda percent, message: None,
     points: SparsePoints | None = None,
-) -> tuple[Mesh, MeshStatistics]:
+) -> tuple[Mesh, MeshDocument]:
     """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
 
     Of an open scene the photos, guided by the field and the sparse `points`, tell the depth themselves. The mesh has at
@@ -114,7 +90,7 @@ def extract_mesh(
     fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
     progress(95, "simplifying")
     mesh, _ = main_pieces(simplified(fine, target_faces, _hole_perimeter(bounds)), FLOATER_SHARE)
-    return mesh, MeshStatistics(
+    return mesh, MeshDocument(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
         components=component_labels(mesh)[0],
@@ -205,8 +181,3 @@ def _diagonal(bounds: NDArray[np.float64]) -> float:
 
 def _hole_perimeter(bounds: NDArray[np.float64]) -> float:
     return HOLE_SHARE * _diagonal(bounds)
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pycolmap
+
+from reconstruction_api.documents.registration import StrategyResult
 
 from .gps_agreement import Agreement, agreement
 from .gps_priors import Place, fresh_places, write_priors
@@ -45,19 +47,19 @@ class Attempt:
     def contradicts_gps(self) -> bool:
         return self.gps is not None and self.gps.contradicts
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> StrategyResult:
         """For registration.json."""
-        return {
-            "strategy": self.strategy.name,
-            "pairing": self.pairing.value,
-            "registered": self.registered,
-            "points": self.points,
-            "modelSizes": self.model_sizes,
-            "featuresPerPhoto": self.features_per_photo,
-            "verifiedPairs": self.verified_pairs,
-            "gps": self.gps.document() if self.gps is not None else None,
-            "seconds": round(self.seconds, 1),
-        }
+        return StrategyResult(
+            strategy=self.strategy.name,
+            pairing=self.pairing,
+            registered=self.registered,
+            points=self.points,
+            model_sizes=self.model_sizes,
+            features_per_photo=self.features_per_photo,
+            verified_pairs=self.verified_pairs,
+            gps=self.gps.document() if self.gps is not None else None,
+            seconds=round(self.seconds, 1),
+        )
 
 
 def climb(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reconstruction_api.documents.registration import DepthMapUse
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
 
@@ -55,14 +56,14 @@ class DepthFit:
         """Units of the model in a metre, where the maps are to be used."""
         return None if self.problem else self.units_per_metre
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> DepthMapUse:
         """As `registration.json` has it."""
-        return {
-            "used": self.usable_scale is not None,
-            "unitsPerMetre": self.units_per_metre,
-            "points": self.points,
-            "medianError": round(self.error, 4) if self.error is not None else None,
-        }
+        return DepthMapUse(
+            used=self.usable_scale is not None,
+            units_per_metre=self.units_per_metre,
+            points=self.points,
+            median_error=round(self.error, 4) if self.error is not None else None,
+        )
 
 
 def match_depth(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..files import write_atomically, write_json
 from ..geometry.axes import OPENGL_FROM_OPENCV
 from ..geometry.similarity import Similarity
-from .masks import MaskUse
+from .masks import Masks
 from .posed_model import PosedModel, SparsePoints
 from .region import Region
 
@@ -26,7 +26,7 @@ class World:
 
     model: PosedModel
     region: Region
-    masks: MaskUse
+    masks: Masks
     world_from_model: Similarity
     metres_per_unit: float | None
     up_from: str

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..geometry.gps import align_to_gps
 from ..geometry.similarity import Similarity
-from .masks import MaskUse
+from .masks import Masks
 from .orient import rotation_to_world, up_from_cameras
 from .output import World
 from .posed_model import PosedModel
@@ -36,7 +36,7 @@ def settle(
     return World(
         model=turned.transformed(normalise),
         region=region.transformed(normalise),
-        masks=MaskUse.of(kind, model, silhouettes),
+        masks=Masks.of(kind, model, silhouettes),
         world_from_model=normalise.after(upright),
         metres_per_unit=metres / normalise.scale if metres is not None else None,
         up_from=up_from,

@@ -29,7 +29,7 @@ def noted(findings: Findings) -> list[Document]:
 
 def _about_mask(findings: Findings, name: str) -> list[str]:
     """What follows from the photo's having no mask where others have one."""
-    masks = findings.registration.get("masks") or {}
-    if name not in masks.get("missing", []):
+    masks = findings.registration.masks
+    if masks is None or name not in masks.missing:
         return []
-    return ["no mask: only its camera is used" if masks["used"] else "no mask: those of the other photos are not used"]
+    return ["no mask: only its camera is used" if masks.used else "no mask: those of the other photos are not used"]

@@ -15,10 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
+from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.stages import StageName
 
 from ..artifacts import MEDIA_TYPES
-from ..files import write_json
+from ..files import write_document, write_json
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points, read_coloured_points
 from ..stage import StageContext, StageOutput
@@ -50,18 +53,18 @@ def deliver_poses(context: StageContext) -> StageOutput:
             frame["depth_file_path"] = f"depth/{PurePosixPath(frame['depth_file_path']).name}"
     transforms["ply_file_path"] = "points.ply"
     write_json(folder / "transforms.json", transforms)
-    for name in ("points.ply", "registration.json"):
+    for name in ("points.ply", REGISTRATION_FILE):
         shutil.copyfile(poses / name, folder / name)
     _pack(context, {"images": pictures, "depth": maps}, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
     context.advance(PACKED_AT, "writing the report")
     files = _report(context, findings)
-    write_json(folder / "manifest.json", manifest_document(findings, files) | {"engine": None})
+    write_document(folder / MANIFEST_FILE, manifest_document(findings, files, engine=None))
     registered = f"{len(pictures)} of {len(findings.photos())}"
     return StageOutput(f"camera poses of {registered} photos, {len(files) + 1} files")
 
 
-def _report(context: StageContext, findings: Findings) -> list[dict[str, Any]]:
+def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
     """All files so far and the report, as the manifest lists them; the archive can be large and is read once."""
     scene = load_scene(context.workspace)
     points = worth_showing(read_coloured_points(context.of(StageName.POSES) / "points.ply"))
@@ -73,10 +76,10 @@ def _report(context: StageContext, findings: Findings) -> list[dict[str, Any]]:
     files = [_described(path) for path in sorted(context.folder.iterdir()) if path != page]
     text = poses_page(findings, places_fit(findings), seen, files, viewer, still)
     page.write_text(text, encoding="utf-8")
-    return sorted([*files, _described(page)], key=lambda file: file["name"])
+    return sorted([*files, _described(page)], key=lambda file: file.name)
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path) -> DeliveredFile:
     return described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
+
 from .findings import Document, Findings, source_name
 from .places import PlacesFit
 from .shell import Contents, page_of, running_time, tile, tiles
@@ -16,9 +19,9 @@ from .words import number
 WEAKEST = 8
 """Photos that are named because few points hold them."""
 METHODS = {
-    "structureFromMotion": "structure from motion",
-    "provided": "provided with the photos",
-    "canonicalViews": "six sides, by the photos' names",
+    PoseOrigin.STRUCTURE_FROM_MOTION: "structure from motion",
+    PoseOrigin.PROVIDED: "provided with the photos",
+    PoseOrigin.CANONICAL_VIEWS: "six sides, by the photos' names",
 }
 
 
@@ -26,7 +29,7 @@ def poses_page(
     findings: Findings,
     fit: PlacesFit,
     seen: Mapping[str, int],
-    delivered: list[Document],
+    delivered: list[DeliveredFile],
     scene: Document,
     still: Image.Image,
 ) -> str:
@@ -52,14 +55,14 @@ def _verdict(findings: Findings) -> Document:
 
 def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
     found = findings.registration
-    median, length = number(found.get("medianReprojectionError"), 2), number(found.get("meanTrackLength"), 1)
-    points = found.get("points")
+    median, length = number(found.median_reprojection_error, 2), number(found.mean_track_length, 1)
+    points = found.points
     gps = fit.alignment
     return tiles(
         tile("Photos placed", f"{len(findings.registered())} of {len(findings.photos())}"),
         tile(
             "Reprojection error",
-            number(found.get("meanReprojectionError"), 2),
+            number(found.mean_reprojection_error, 2),
             "px",
             f"median {median} px" if median else None,
         ),
@@ -76,11 +79,11 @@ def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
 
 def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
     found, scale = findings.registration, findings.transforms.get("metresPerUnit")
-    chosen = next((each for each in found.get("strategies", []) if each["strategy"] == found.get("strategy")), None)
+    chosen = next((each for each in found.strategies if each.strategy == found.strategy), None)
     return [
-        ("Poses", METHODS.get(found.get("method", ""))),
-        ("Read from", found.get("providedFormat")),
-        ("Strategy", f"{chosen['strategy']}, {chosen['pairing']} pairs" if chosen else None),
+        ("Poses", METHODS.get(found.method) if found.method else None),
+        ("Read from", found.provided_format),
+        ("Strategy", f"{chosen.strategy}, {chosen.pairing} pairs" if chosen else None),
         ("Tried before", ", ".join(_tried_before(found))),
         ("Scene", findings.transforms.get("scene", {}).get("kind")),
         ("Up from", findings.transforms.get("upFrom")),
@@ -89,12 +92,10 @@ def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
     ]
 
 
-def _tried_before(found: Document) -> list[str]:
+def _tried_before(found: RegistrationDocument) -> list[str]:
     """`quick: 12 photos` for each strategy that was not enough."""
     return [
-        f"{each['strategy']}: {each['registered']} photos"
-        for each in found.get("strategies", [])
-        if each["strategy"] != found.get("strategy")
+        f"{each.strategy}: {each.registered} photos" for each in found.strategies if each.strategy != found.strategy
     ]
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
@@ -72,7 +73,8 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     check_allowed(context, dataset, limits)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(
-        _summary(dataset, arrangement), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)}
+        _summary(dataset, arrangement),
+        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
     )
 
 

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..files import empty_folder, write_json
+from ..files import empty_folder, write_document
 from ..geometry.gps import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
@@ -60,14 +63,15 @@ def run(context: StageContext) -> StageOutput:
     world = _world(context, model, photos, places, provided, depth)
     _write(context, world, photos, provided.shares if provided else {}, depth)
     gps = agreement(model.poses[:, :3, 3], places)
-    seconds = time.monotonic() - start
-    document = registration.document(model, gps, strategy, attempts, seconds, most_held())
-    document["depth"] = depth.document() if depth is not None else None
-    document["masks"] = world.masks.document(by_name)
-    write_json(context.folder / "registration.json", document)
-    metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
+    document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
+    took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
+    write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
+    metrics: dict[str, str | int] = {
+        Metric.IMAGES: registration.total,
+        Metric.REGISTERED_IMAGES: registration.registered,
+    }
     if model.mean_reprojection_error is not None:
-        metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
+        metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
@@ -99,11 +103,10 @@ def _posed(
     return with_points(replace(bench, photos=shown), provided, places), [], None
 
 
-def _method(provided: Provided | None) -> str:
-    """Where the poses come from, as `registration.json` says it."""
+def _method(provided: Provided | None) -> PoseOrigin:
     if provided is None:
-        return "structureFromMotion"
-    return "canonicalViews" if provided.format is None else "provided"
+        return PoseOrigin.STRUCTURE_FROM_MOTION
+    return PoseOrigin.CANONICAL_VIEWS if provided.format is None else PoseOrigin.PROVIDED
 
 
 def _provided(context: StageContext, dataset: Dataset) -> Provided | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from PIL import Image
 
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..files import write_document
 from ..geometry.atlas import texels, unwrap
 from ..geometry.bake import bake
 from ..geometry.field_depth import spread
 from ..geometry.ply_file import read_ply
 from ..geometry.scene import load_scene
+from ..geometry.texture_document import FILE, TextureDocument
 from ..stage import StageContext, StageOutput
 
 MAX_VIEWS = 200
@@ -38,16 +39,16 @@ def run(context: StageContext) -> StageOutput:
         uv=atlas.uv,
     )
     Image.fromarray(baked.picture).save(context.folder / "basecolor.png", compress_level=4)
-    document = {
-        "size": size,
-        "charts": atlas.charts,
-        "surfaceShare": len(surface.index) / size**2,
-        "photoShare": baked.photo_share,
-        "views": {name: round(share, 4) for name, share in baked.views.items()},
-    }
-    (context.folder / "texture.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
+    document = TextureDocument(
+        size=size,
+        charts=atlas.charts,
+        surface_share=len(surface.index) / size**2,
+        photo_share=baked.photo_share,
+        views={name: round(share, 4) for name, share in baked.views.items()},
+    )
+    write_document(context.folder / FILE, document)
     used = sum(share > 0 for share in baked.views.values())
     return StageOutput(
         f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} photos",
-        {"texturePhotoPercent": int(baked.photo_share * 100)},
+        {Metric.TEXTURE_PHOTO_PERCENT: int(baked.photo_share * 100)},
     )

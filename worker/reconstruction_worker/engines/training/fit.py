@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import HoldOut, Precision, Training
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName, digest
 
-from ...files import write_json
+from ...files import write_document
 from ...geometry.rendering import Camera, Field
 from ...stage import StageContext, StageOutput
 from ..base import EngineSpec
+from ..engine_document import FILE as ENGINE_FILE
+from ..engine_document import BestState, EngineDocument
 from .bounds import Bounds, Box
 from .checkpoint_store import CheckpointStore, load_checkpoint
 from .compact import compact
@@ -31,14 +34,13 @@ from .held_out_views import HeldOutViews
 from .loop import TrainingLoop
 from .memory_check import check_room
 from .posed_photos import PosedPhoto, Scene, read_scene
+from .split import FILE as SPLIT_FILE
 from .split import Split, split_of
 from .trainer import Trainer
 from .visual_hull import carve
 
 Settings = dict[str, Any]
 """Plain JSON data. Has at least `steps` and `raysPerStep`; the rest is the engine's own."""
-
-MANIFEST = "engine.json"
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,11 @@ class TrainableEngine:
         halved = training.result_precision is Precision.HALF
         if halved and (kept := _kept_result(context.folder, store, belongs_to)) is not None:
             store.remove_checkpoints()
-            return _output(f"{kept['trainedSteps']} steps, trained before", kept["step"], split)
+            return _output(f"{kept.trained_steps} steps, trained before", kept.step or 0, split)
         checkpoint = store.load_latest()
         if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
             raise ReconstructionError("CheckpointIncompatible", "The checkpoints are of other photos or settings.")
-        split.write(context.folder / "split.json")
+        write_document(context.folder / SPLIT_FILE, split)
 
         photos = [scene.photo(name) for name in split.train]
         check_room(photos, masked=scene.masked)
@@ -133,18 +135,18 @@ class TrainableEngine:
         if halved:
             result = store.save_result(compact(load_checkpoint(result)))
         best = loop.levelling
-        manifest = {
-            "engine": self.spec.name,
-            "licence": self.spec.licence,
-            "device": device.type,
-            "step": loop.result_step,
-            "trainedSteps": trainer.step,
-            "checkpoint": f"checkpoints/{result.name}",
-            "precision": training.result_precision.value,
-            "best": {"step": best.best_step, "heldOutPsnr": round(best.best_psnr, 3)} if best.best_step else None,
-            "settings": settings,
-        }
-        write_json(context.folder / MANIFEST, manifest)
+        document = EngineDocument(
+            engine=self.spec.name,
+            licence=self.spec.licence,
+            device=device.type,
+            step=loop.result_step,
+            trained_steps=trainer.step,
+            checkpoint=f"checkpoints/{result.name}",
+            precision=training.result_precision,
+            best=BestState(step=best.best_step, held_out_psnr=round(best.best_psnr, 3)) if best.best_step else None,
+            settings=settings,
+        )
+        write_document(context.folder / ENGINE_FILE, document)
         # What is not the result goes last: killed before that, the next process finds it and has little to do.
         if halved:
             store.remove_checkpoints()
@@ -156,10 +158,12 @@ class TrainableEngine:
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
         """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
         try:
-            manifest = json.loads((folder / MANIFEST).read_text())
+            document = EngineDocument.read(folder / ENGINE_FILE)
         except (OSError, ValueError) as error:
             raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
-        return self._method.field(load_checkpoint(folder / manifest["checkpoint"]), torch.device(device))
+        if document.checkpoint is None:
+            raise ReconstructionError("CheckpointIncompatible", f"{ENGINE_FILE} names no checkpoint.")
+        return self._method.field(load_checkpoint(folder / document.checkpoint), torch.device(device))
 
     def _check_count(self, count: int) -> None:
         spec = self.spec
@@ -171,18 +175,18 @@ class TrainableEngine:
 
 
 def _output(message: str, step: int, split: Split) -> StageOutput:
-    return StageOutput(message=message, metrics={"steps": step, "heldOutImages": len(split.held_out)})
+    return StageOutput(message=message, metrics={Metric.STEPS: step, Metric.HELD_OUT_IMAGES: len(split.held_out)})
 
 
-def _kept_result(folder: Path, store: CheckpointStore, belongs_to: str) -> dict[str, Any] | None:
-    """The manifest of a training that ended and left its result in half precision; None when there is no such."""
+def _kept_result(folder: Path, store: CheckpointStore, belongs_to: str) -> EngineDocument | None:
+    """The document of a training that ended and left its result in half precision; None when there is no such."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        if manifest["precision"] != Precision.HALF or load_checkpoint(store.result)["belongs_to"] != belongs_to:
+        document = EngineDocument.read(folder / ENGINE_FILE)
+        if document.precision is not Precision.HALF or load_checkpoint(store.result)["belongs_to"] != belongs_to:
             return None
     except (OSError, ValueError, KeyError, ReconstructionError):
         return None
-    return manifest
+    return document
 
 
 def _message(loop: TrainingLoop, device: torch.device, seconds: float, resumed_at: int) -> str:

@@ -15,6 +15,7 @@ from ...quality.metrics import decibels
 from ...stage import StageContext, Stopped
 from .checkpoint_store import CheckpointStore
 from .held_out_views import HeldOutViews, Look, steps_between_looks
+from .history import FILE as HISTORY_FILE
 from .history import History, Measurement
 from .levelling import Levelling
 from .losses import Losses
@@ -131,7 +132,7 @@ class TrainingLoop:
         return self.spent_before + time.monotonic() - self.started
 
     def _history(self) -> History:
-        return History(self.context.folder / "history.jsonl", self.trainer.step)
+        return History(self.context.folder / HISTORY_FILE, self.trainer.step)
 
     def _plan(self) -> None:
         if self.planned:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ...files import write_json
+from pydantic import Field
+
+from reconstruction_api.documents.base import Document
+
 from .posed_photos import Scene
 
+FILE = "split.json"
 SHARE = 0.1
 MOST = 8
 FEWEST_TO_TRAIN_ON = 2
@@ -17,15 +19,11 @@ MOST_GIVEN = 25
 """Of the photos that were given for judging, how many are looked at; none of them is trained on."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """Names of photos. Those in `held_out` are never trained on."""
+class Split(Document):
+    """`train/split.json`: names of photos. Those in `held_out` are never trained on."""
 
     train: tuple[str, ...]
-    held_out: tuple[str, ...]
-
-    def write(self, file: Path) -> None:
-        write_json(file, {"train": self.train, "eval": self.held_out})
+    held_out: tuple[str, ...] = Field(validation_alias="eval", serialization_alias="eval")
 
 
 def split_of(scene: Scene, *, hold_out: bool) -> Split:
@@ -35,7 +33,7 @@ def split_of(scene: Scene, *, hold_out: bool) -> Split:
     shares = {photo.name: photo.share for photo in photos if photo.share is not None}
     if hold_out and scene.can_hold_out:
         return given_split(shares) or choose_split([photo.name for photo in photos])
-    return Split(tuple(photo.name for photo in photos if photo.share != "unused"), ())
+    return Split(train=tuple(photo.name for photo in photos if photo.share != "unused"), held_out=())
 
 
 def choose_split(names: Sequence[str]) -> Split:
@@ -57,9 +55,9 @@ def given_split(shares: Mapping[str, str]) -> Split | None:
     if len(train) < FEWEST_TO_TRAIN_ON or not judged:
         return None
     count = min(len(judged), MOST_GIVEN)
-    return Split(train, tuple(judged[int((i + 0.5) * len(judged) / count)] for i in range(count)))
+    return Split(train=train, held_out=tuple(judged[int((i + 0.5) * len(judged) / count)] for i in range(count)))
 
 
-def read_split(file: Path) -> Split:
-    document = json.loads(file.read_text())
-    return Split(tuple(document["train"]), tuple(document["eval"]))
+def read_split(train: Path) -> Split:
+    """What the training stage left in its folder."""
+    return Split.read(train / FILE)
