@@ -95,6 +95,7 @@ def _status(
         failure=situation.failure,
         profile=situation.acceptance.snapshot or before.profile,
         workspace_claim=_workspace_claim(observed, kept, started),
+        abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=completion_time,

@@ -162,6 +162,8 @@ class Claim:
     parent_uid: str
     """uid of the ReconstructionJob that owns it; empty when none does."""
     phase: str = "Pending"
+    volume: str = ""
+    """Name of the PersistentVolume that is bound to it."""
     deleting: bool = False
     created: datetime | None = None
 

@@ -109,6 +109,7 @@ def claim(document: Document) -> Claim:
         uid=metadata["uid"],
         parent_uid=owners[0] if owners else "",
         phase=(document.get("status") or {}).get("phase", "Pending"),
+        volume=(document.get("spec") or {}).get("volumeName", ""),
         deleting="deletionTimestamp" in metadata,
         created=parse_time(metadata.get("creationTimestamp")),
     )

@@ -79,12 +79,12 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Why does this object make no headway? The answer is in its latest Event, or in the conditions of the Workload
-    that Kueue made for a Job."""
+    """Why does this object make no headway? The answer is in its latest Event, in the conditions of the Workload that
+    Kueue made for a Job, or in where a PersistentVolume is."""
 
-    kind: Literal["Job", "PersistentVolumeClaim", "Pod", "Workload"]
+    kind: Literal["Job", "PersistentVolume", "PersistentVolumeClaim", "Pod", "Workload"]
     uid: str
-    """Of the object; of the Job for its Workload."""
+    """Of the object; of the Job for its Workload; the name of a PersistentVolume."""
 
 
 Action = DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit

@@ -21,6 +21,7 @@ from .dependency import dependency
 from .failure import deadline_exceeded
 from .hold import Hold, hold_of
 from .limits import deadline_seconds
+from .relocation import abandoned_claim
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .running import noted, running_seconds
@@ -61,6 +62,8 @@ class Situation:
     """The spec has changed since the last decision."""
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
+    abandoned: str | None = None
+    """uid of the volume claim that was given up because its volume is where no GPU is."""
     anew: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
     awaits: str = ""
@@ -77,6 +80,13 @@ class Situation:
     @property
     def done(self) -> bool:
         return bool(self.needs) and self.current is None and self.failure is None
+
+    @property
+    def need(self) -> Need | None:
+        """What the current run is for."""
+        if self.current is None:
+            return None
+        return next((need for need in self.needs if need.digest == self.current.digest), None)
 
     @property
     def cancelled(self) -> bool:
@@ -104,7 +114,8 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         renewed=renewed,
         cancellation=asked,
     )
-    situation = _without_workspace(_follow(situation, spec, observed, now), observed)
+    situation = _follow(situation, spec, observed, now)
+    situation = _without_workspace(_abandon(situation, observed, now), observed)
     situation = _refuse(situation, observed, now)
     situation = _depend(situation, observed)
     spent = _spent_seconds(situation, observed, now)
@@ -133,10 +144,20 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     return next_attempt(job, cleared, None) if run.ended else cleared
 
 
+def _abandon(situation: Situation, observed: Observed, now: datetime) -> Situation:
+    """Give up a workspace that can't be reached from where the GPUs are."""
+    profile = situation.acceptance.profile if situation.failure is None else None
+    uid = abandoned_claim(observed, profile, situation.need, situation.current, situation.outcome, now)
+    if uid is None or uid == observed.job.status.abandoned_workspace:
+        return replace(situation, abandoned=uid)
+    text = "The workspace's volume is where no GPU is free: the photos are prepared again on a volume near one."
+    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, "WorkspaceMoved", text)))
+
+
 def _without_workspace(situation: Situation, observed: Observed) -> Situation:
     """Results that a class builds on are in the workspace: where it is gone, they are made again first."""
     job, claim = observed.job, observed.claim
-    gone = claim is None or (claim.deleting and claim.parent_uid == job.uid)
+    gone = claim is None or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
     if not gone or situation.current is None or situation.failure is not None:
         return situation
     if not any(run.completed for run in situation.runs):

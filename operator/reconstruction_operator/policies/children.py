@@ -64,7 +64,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     if retry is not None and now < retry:
         return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     claim = observed.claim
-    if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
+    replaced = claim is not None and (claim.deleting or claim.uid == situation.abandoned)
+    if claim is not None and (replaced or claim.parent_uid != observed.job.uid):
         if claim.parent_uid == observed.job.uid:
             return Blocked("WorkspaceInUse", f"The volume claim {claim.name} is being deleted; a new one follows.")
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."

@@ -26,7 +26,8 @@ def removals(
     """
     if is_expired(after.retention, now) and is_told(after) and after == observed.job.status:
         return (DeleteSelf(observed.job.uid, observed.job.resource_version),)
-    claim, removed = observed.claim, is_removed(after.retention)
+    claim = observed.claim
+    removed = is_removed(after.retention) or (claim is not None and claim.uid == situation.abandoned)
     mine = claim is not None and claim.parent_uid == observed.job.uid
     if claim is None or not mine or not (removed or claim.deleting):
         return _stopped_at_once(observed, situation)
