@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
 from .rules import KeyedBy, Rule, untouched
@@ -174,16 +175,13 @@ class Mesh(ApiModel):
     """Side of the square texture in pixels."""
 
 
-class ExportFormat(StrEnum):
-    GLB = "GLB"
-    OBJ = "OBJ"
-    PLY = "PLY"
-
-
 class Compression(StrEnum):
     NONE = "None"
     QUANTIZED = "Quantized"
     DRACO = "Draco"
+
+
+_COMPRESSIBLE: Final = next(each for each in ExportFormat if each.compressible)
 
 
 class Export(ApiModel):
@@ -191,15 +189,14 @@ class Export(ApiModel):
 
     rules: ClassVar = (
         Rule(
-            "compression is for GLB; leave it out for other formats",
-            cel="self.compression == 'None' || self.format == 'GLB'",
-            holds=lambda export: export.compression is Compression.NONE or export.format is ExportFormat.GLB,
+            f"compression is for {_COMPRESSIBLE}; leave it out for other formats",
+            cel=f"self.compression == 'None' || self.format == '{_COMPRESSIBLE}'",
+            holds=lambda export: export.compression is Compression.NONE or export.format.compressible,
             field="compression",
         ),
     )
 
-    format: ExportFormat
-    """`GLB` (binary glTF 2.0, texture inside), `OBJ` (with MTL and texture) or `PLY` (vertex colours)."""
+    format: ExportFormat = Field(description=described_formats())
     compression: Compression = Compression.NONE
     """How a GLB stores its triangles. `Quantized`: in whole steps of 16 bits, six tenths of the size, shown by viewers
     as it is (KHR_mesh_quantization). `Draco`: an eighth of the size, for viewers that bring Draco's decoder

@@ -13,18 +13,16 @@ from reconstruction_api.documents.manifest import (
     ManifestPhotos,
     ManifestStage,
 )
+from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
+from reconstruction_api.formats import format_of, media_type_of
 
 from ..engines.engine_document import EngineDocument
 from ..files import sha256_of
 from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
-OWN_FILES = {
-    "report.html": ("HTML", "text/html"),
-    "quality.json": ("JSON", "application/json"),
-    "preview.png": ("PNG", "image/png"),
-}
+OWN_FILES = ("report.html", QUALITY_FILE, "preview.png")
 
 
 def quality_document(findings: Findings) -> QualityDocument:
@@ -52,19 +50,17 @@ def quality_document(findings: Findings) -> QualityDocument:
 
 def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
     """The files that are in `folder`, as the manifest lists them."""
-    known = {name: kinds for name, kinds in OWN_FILES.items() if (folder / name).exists()}
-    for export in findings.delivered():
-        for file in export.files:
-            known[file.name] = (export.format, file.media_type)
-    return [described(folder / name, kind, media_type) for name, (kind, media_type) in sorted(known.items())]
+    known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
+    known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    return [described(folder / name, kind) for name, kind in sorted(known.items())]
 
 
-def described(path: Path, kind: str, media_type: str) -> DeliveredFile:
-    """A file as the manifest lists it."""
+def described(path: Path, kind: str | None = None) -> DeliveredFile:
+    """A file as the manifest lists it; `kind` is the format that it belongs to, where its name does not say."""
     return DeliveredFile(
         name=path.name,
-        format=kind,
-        media_type=media_type,
+        format=kind or format_of(path.name),
+        media_type=media_type_of(path.name),
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
     )

@@ -20,7 +20,6 @@ from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.stages import StageName
 
-from ..artifacts import MEDIA_TYPES
 from ..files import write_document, write_json
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points, read_coloured_points
@@ -73,14 +72,10 @@ def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
     seen = {name: len(shown) for name, shown in load_points(context.workspace, scene).seen.items()}
     viewer = points_document(points, scene)
     page = context.folder / "report.html"
-    files = [_described(path) for path in sorted(context.folder.iterdir()) if path != page]
+    files = [described(path) for path in sorted(context.folder.iterdir()) if path != page]
     text = poses_page(findings, places_fit(findings), seen, files, viewer, still)
     page.write_text(text, encoding="utf-8")
-    return sorted([*files, _described(page)], key=lambda file: file.name)
-
-
-def _described(path: Path) -> DeliveredFile:
-    return described(path, path.suffix.removeprefix(".").upper(), MEDIA_TYPES[path.suffix])
+    return sorted([*files, described(page)], key=lambda file: file.name)
 
 
 def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:

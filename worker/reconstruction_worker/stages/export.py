@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reconstruction_api.formats import media_type_of
 from reconstruction_api.job import Export
 from reconstruction_api.stages import StageName
 
@@ -32,9 +33,9 @@ def run(context: StageContext) -> StageOutput:
 
 def _export(export: Export, model: Model, folder: Path) -> ExportEntry:
     """Write one entry of `spec.exports` and open it again."""
-    exporter = exporter_of(export)
-    paths = exporter.write(model, folder)
-    content = exporter.check(model, folder)
+    exporter = exporter_of(export.format)
+    options = {"compression": export.compression} if export.format.compressible else {}
+    paths, content = exporter.written(model, folder, **options)
     return ExportEntry(
         format=export.format,
         compression=export.compression,
@@ -46,7 +47,7 @@ def _export(export: Export, model: Model, folder: Path) -> ExportEntry:
         files=[
             ExportedFile(
                 name=path.name,
-                media_type=exporter.media_types[path.name],
+                media_type=media_type_of(path.name),
                 size_bytes=path.stat().st_size,
                 sha256=sha256_of(path),
             )
