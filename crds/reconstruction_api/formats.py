@@ -21,17 +21,23 @@ class ExportFormat(StrEnum):
     """What it holds, for people."""
     compressible: bool
     """Whether `compression` applies."""
+    gaussians: bool
+    """Whether it holds what only some engines make, instead of the mesh."""
 
-    def __new__(cls, value: str, file: str, media_type: str, about: str, compressible: bool = False) -> Self:
+    def __new__(
+        cls, value: str, file: str, media_type: str, about: str, compressible: bool = False, gaussians: bool = False
+    ) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
-        member.file, member.media_type, member.about, member.compressible = file, media_type, about, compressible
+        member.file, member.media_type, member.about = file, media_type, about
+        member.compressible, member.gaussians = compressible, gaussians
         return member
 
     GLB = "GLB", "model.glb", "model/gltf-binary", "binary glTF 2.0, texture inside", True
     OBJ = "OBJ", "model.obj", "model/obj", "with MTL and texture"
     PLY = "PLY", "model.ply", "application/ply", "vertex colours"
     STL = "STL", "model.stl", "model/stl", "binary, shape only: no colours, no texture"
+    SPLAT = "SPLAT", "splats.ply", "application/ply", "Gaussians as PLY, of engines that make them", False, True
 
 
 def described_formats() -> str:

@@ -1,41 +1,45 @@
-"""What an engine is: a method that learns a scene from posed photos and can be asked what a camera would see."""
+"""What an engine is: a method that learns a scene from photos."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from reconstruction_api.engines import EngineSpec, Makes, Weights
 
 if TYPE_CHECKING:
+    from ..geometry.coloured_mesh import ColouredMesh
+    from ..geometry.gaussians import Gaussians
     from ..geometry.rendering import Field
     from ..stage import StageContext, StageOutput
 
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """What an engine needs and allows; read without importing the engine's libraries."""
-
-    name: str
-    licence: str
-    """SPDX identifier."""
-    commercial_use: bool
-    min_images: int
-    max_images: int
-    needs_poses: bool
-    needs_gpu: bool
-    min_vram_bytes: int
-    paper: str
+__all__ = ["Engine", "EngineSpec", "GaussianEngine", "Makes", "Weights"]
 
 
 class Engine(Protocol):
     """One method. Instances hold no state between calls."""
 
-    spec: EngineSpec
-
-    def fit(self, context: StageContext) -> StageOutput:
-        """Train on `poses/`, leave checkpoints and `engine.json` in the stage's folder; resume from what is there."""
+    @property
+    def spec(self) -> EngineSpec:
+        """Known without importing the engine's libraries."""
         ...
 
-    def load(self, folder: Path, workspace: Path, device: str) -> Field:
-        """The trained scene that `fit` left in `folder` (`workspace/train`)."""
+    def fit(self, context: StageContext) -> StageOutput:
+        """Learn from `poses/` (or `ingest/`, for an engine that needs no poses); leave `engine.json` and whatever
+        `load` reads in the stage's folder; resume from what is there. Where photos were kept from the training to judge
+        the result by, `split.json` says which."""
+        ...
+
+    def load(self, folder: Path, workspace: Path, device: str) -> Field | ColouredMesh:
+        """What `fit` left in `folder` (`workspace/train`): a coloured mesh, in world units, where `spec.makes` is one,
+        else a field. Raises CheckpointIncompatible when it is not there or damaged."""
+        ...
+
+
+@runtime_checkable
+class GaussianEngine(Protocol):
+    """An engine whose `spec.makes` is Gaussians has this method too."""
+
+    def gaussians(self, folder: Path) -> Gaussians:
+        """Those that `fit` left in `folder`, in world units; also on a machine without a GPU."""
         ...

@@ -108,6 +108,24 @@ def extract_mesh(
     )
 
 
+def finished_mesh(made: Mesh, target_faces: int) -> tuple[Mesh, MeshDocument]:
+    """A mesh that an engine made, with at most `target_faces` triangles. Raises EmptyMesh."""
+    if len(made.faces) == 0:
+        raise ReconstructionError("EmptyMesh", "The engine's mesh has no triangles.")
+    mesh = made
+    if len(made.faces) > target_faces:
+        mesh = simplified(made, target_faces, _hole_perimeter(made.bounds()))
+    return mesh, MeshDocument(
+        vertices=len(mesh.vertices),
+        faces=len(mesh.faces),
+        components=component_labels(mesh)[0],
+        watertight=mesh.is_watertight(),
+        area=mesh.area(),
+        bounds=mesh.bounds().tolist(),
+        faces_before_decimation=len(made.faces),
+    )
+
+
 @dataclass(frozen=True)
 class _Coarse:
     """The fused surface after its clean-up."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..geometry.cameras import project
+from ..geometry.orbit import orbit_camera
 from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
-from .orbit import orbit_camera
 
 MAX_POINTS = 150_000
 """Of the page; of more every so many is taken."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconstruction_api.documents import quality, registration
 from reconstruction_api.documents.quality import QualityDocument
-from reconstruction_api.documents.registration import RegistrationDocument
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import STAGES, StageName
 
@@ -74,7 +74,9 @@ class Findings:
 
     def unregistered(self) -> list[str]:
         """Photos whose camera is not known, by their names in the source. An undistorted picture has its photo's name
-        with another suffix."""
+        with another suffix. None where no poses were wanted."""
+        if self.registration.method is PoseOrigin.NONE:
+            return []
         placed = {Path(name).stem for name in self.registered()}
         return sorted(source_name(photo) for photo in self.photos() if Path(photo["name"]).stem not in placed)
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.quality import QualityDocument, ViewQuality
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
@@ -62,7 +63,7 @@ def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
     return tiles(
         tile("PSNR, held-out views", psnr, "dB", f"passes at {bar.min_psnr:g} dB" if bar else None),
         tile("SSIM, held-out views", ssim, "", f"passes at {bar.min_ssim:g}" if bar else None),
-        tile("Photos placed", f"{placed} of {photos}"),
+        tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
         tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture.photo_share if texture else None)),

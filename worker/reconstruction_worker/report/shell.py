@@ -17,6 +17,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.stages import StageName
 from reconstruction_api.words import byte_size, duration
 
@@ -112,6 +113,8 @@ def running_time(findings: Findings) -> str:
 def _photos_line(findings: Findings, *, trained: bool) -> str:
     """What became of the photos. A job may have been trained before it was changed to end with its poses: then nothing
     is said of held-out ones."""
+    if findings.registration.method is PoseOrigin.NONE:
+        return f"{len(findings.photos())} photos were used; where they were taken from is not known."
     parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
     if trained and (held_out := len(findings.held_out())):
         parts.append(f"{held_out} of them were held out from training")

@@ -33,6 +33,7 @@ WORST = 3
 SHOWN = 8
 """Photos that were trained on, of which renderings are shown where none was held out."""
 NONE_HELD_OUT = "no photo was held out"
+NO_POSES = "there are no camera poses"
 JPEG_QUALITY = 92
 ERROR_SHOWN_AS_BRIGHTEST = 0.25
 """Mean difference of the channels (0..1) that gets the last colour of the error map."""
@@ -43,7 +44,9 @@ def run(context: StageContext) -> StageOutput:
     pictures = context.folder / "views"
     pictures.mkdir(parents=True, exist_ok=True)
     scene = read_scene(context.workspace)
-    split = read_split(context.of(StageName.TRAIN))
+    split = read_split(context.of(StageName.TRAIN), (photo.name for photo in scene.photos if photo.usable))
+    if not scene.photos:
+        return _nothing_compared(context)
     names = split.held_out or some_of(split.train)
     field = trained_field(context)
     no_lpips = perceptual.why_unavailable()
@@ -58,6 +61,22 @@ def run(context: StageContext) -> StageOutput:
         result = without_held_out(result)
     write_document(context.folder / QUALITY_FILE, result)
     return _outcome(result, context.spec.quality, source_names(context.workspace))
+
+
+def _nothing_compared(context: StageContext) -> StageOutput:
+    """Without cameras there is no place to compare from."""
+    result = QualityDocument(
+        psnr=None,
+        ssim=None,
+        lpips=None,
+        verdict=Verdict.WARN,
+        thresholds=_thresholds(context.spec.quality),
+        views=[],
+        worst=[],
+        reason=NO_POSES,
+    )
+    write_document(context.folder / QUALITY_FILE, result)
+    return _outcome(result, context.spec.quality, {})
 
 
 def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: bool) -> ViewQuality:
@@ -85,18 +104,22 @@ def _summary(views: list[ViewQuality], no_lpips: str | None, bar: Quality) -> Qu
         ssim=means.ssim,
         lpips=means.lpips,
         verdict=judge(means.psnr, means.ssim, bar),
-        thresholds=Thresholds(
-            min_psnr=float(bar.min_psnr),
-            min_ssim=float(bar.min_ssim),
-            warn_psnr=float(bar.warn_psnr),
-            warn_ssim=float(bar.warn_ssim),
-        ),
+        thresholds=_thresholds(bar),
         background="white",
         views=[_rounded(view) for view in views],
         worst=[view.name for view in sorted(views, key=lambda view: view.psnr)[:WORST]],
     )
     # Only one of the two is in the file.
     return result.model_copy(update={"lpips_reason": no_lpips} if no_lpips else {"lpips_backbone": "AlexNet"})
+
+
+def _thresholds(bar: Quality) -> Thresholds:
+    return Thresholds(
+        min_psnr=float(bar.min_psnr),
+        min_ssim=float(bar.min_ssim),
+        warn_psnr=float(bar.warn_psnr),
+        warn_ssim=float(bar.warn_ssim),
+    )
 
 
 def _means(views: Sequence[ViewQuality]) -> Means:
@@ -137,6 +160,9 @@ def without_held_out(result: QualityDocument) -> QualityDocument:
 def _outcome(result: QualityDocument, bar: Quality, names: Mapping[str, str]) -> StageOutput:
     """`names` are what the source calls the photos, by those of their files without suffix."""
     verdict: dict[str, str | int] = {Metric.QUALITY_VERDICT: str(result.verdict)}
+    if result.psnr is None and result.trained is None:
+        message = f"{result.reason}, so there is no PSNR or SSIM: {result.verdict}"
+        return StageOutput(message=message, metrics=verdict)
     if result.trained is not None:
         trained = f"{len(result.views)} of the photos trained on are reproduced with {result.trained.psnr:.2f} dB"
         message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result.verdict}"

@@ -6,25 +6,32 @@ from reconstruction_api.job import Device
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..engines.trained import trained_field
+from ..engines.trained import trained
 from ..engines.training.split import read_split
 from ..files import write_document
-from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh
+from ..geometry.coloured_mesh import ColouredMesh
+from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh, finished_mesh
 from ..geometry.mesh_document import FILE
 from ..geometry.ply_file import write_ply
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points
+from ..geometry.stand_ins import with_stand_ins
 from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
-    """Render depth from the training cameras and fuse it. Raises EmptyMesh when the field shows no surface."""
-    field = trained_field(context)
-    photographed = load_scene(context.workspace)
-    points = load_points(context.workspace, photographed)
-    scene = photographed.only(read_split(context.of(StageName.TRAIN)).train)
+    """The engine's own mesh where it makes one; otherwise depth is rendered from the training cameras and fused. Raises
+    EmptyMesh when there is no surface."""
+    made = trained(context)
     faces = context.spec.mesh.target_faces
-    mesh, document = extract_mesh(field, scene, faces, _budget(context), context.advance, points)
+    photographed = load_scene(context.workspace)
+    if isinstance(made, ColouredMesh):
+        mesh, document = finished_mesh(made.mesh, faces)
+    else:
+        points = load_points(context.workspace, photographed)
+        names = read_split(context.of(StageName.TRAIN), (view.name for view in photographed.views)).train
+        scene = with_stand_ins(photographed.only(names), made)
+        mesh, document = extract_mesh(made, scene, faces, _budget(context), context.advance, points)
     write_ply(context.folder / "mesh.ply", mesh)
     write_document(context.folder / FILE, document)
     kind = "closed" if document.watertight else "open"

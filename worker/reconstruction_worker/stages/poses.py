@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
-from reconstruction_api.documents.registration import PoseOrigin
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..engines.registry import available, engine_spec
+from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
 from ..geometry.gps import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
@@ -27,7 +29,7 @@ from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import Place
-from ..poses.output import World, write_observations, write_points, write_transforms
+from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
@@ -46,6 +48,8 @@ def run(context: StageContext) -> StageOutput:
     """Estimate or read poses. Raises PoseEstimationFailed, LowRegistration, InvalidPoses or DepthInvalid."""
     start = time.monotonic()
     dataset = read_dataset(context.workspace)
+    if context.spec.poses.method is PoseMethod.NONE:
+        return _without_poses(context, len(dataset.images))
     photos = dataset.images
     provided = _provided(context, dataset)
     scratch = context.folder / ".sfm"
@@ -76,6 +80,17 @@ def run(context: StageContext) -> StageOutput:
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics)
+
+
+def _without_poses(context: StageContext, photos: int) -> StageOutput:
+    """What the next stages read where no pose is wanted. Raises InvalidSpec for an engine that needs poses."""
+    if context.spec.engine in available():
+        check_job(context.spec, engine_spec(context.spec.engine))
+    write_transforms(context.folder, UNPOSED, Pictures(), {}, {}, can_hold_out=False)
+    document = RegistrationDocument(method=PoseOrigin.NONE, registered=0, total=photos, unregistered=[])
+    write_document(context.folder / REGISTRATION_FILE, document)
+    metrics: dict[str, str | int] = {Metric.IMAGES: photos, Metric.REGISTERED_IMAGES: 0}
+    return StageOutput("no poses: spec.poses.method is None", metrics)
 
 
 def _posed(

@@ -7,23 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import EngineSpec
+from reconstruction_api.engines import ENGINES
+
 from ..training.lazy_engine import LazyEngine
 
 if TYPE_CHECKING:
     from ..training.fit import Method
 
-SPEC = EngineSpec(
-    name="nerfacto",
-    licence="Apache-2.0",
-    commercial_use=True,
-    min_images=3,
-    max_images=5000,
-    needs_poses=True,
-    needs_gpu=False,
-    min_vram_bytes=4 * 2**30,
-    paper="https://arxiv.org/abs/2302.04264",
-)
+SPEC = ENGINES["nerfacto"]
 
 
 def _method() -> Method:

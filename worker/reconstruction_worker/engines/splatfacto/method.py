@@ -9,6 +9,7 @@ import torch
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
 
+from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field
 from ..training.bounds import Bounds
 from ..training.fit import Settings, Setup
@@ -48,6 +49,20 @@ class SplatMethod:
             Schedule(settings["steps"], settings["raysPerStep"], RATES["means"], LAST_RATE_OF_MEANS),
             settings["photosPerStep"],
             setup.training.seed,
+        )
+
+    def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
+        model: dict[str, Any] = checkpoint["model"]
+        means, scales, quats, opacities, first, rest = (
+            model[f"gauss_params.{name}"].detach().float().cpu()
+            for name in ("means", "scales", "quats", "opacities", "features_dc", "features_rest")
+        )
+        return Gaussians(
+            means=means.numpy(),
+            scales=scales.exp().numpy(),
+            rotations=torch.nn.functional.normalize(quats, dim=-1).numpy(),
+            opacities=opacities.sigmoid()[:, 0].numpy(),
+            harmonics=torch.cat([first[:, None], rest], dim=1).numpy(),
         )
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:

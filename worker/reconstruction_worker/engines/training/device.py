@@ -32,8 +32,20 @@ def choose_device(wanted: Device, spec: EngineSpec) -> torch.device:
             f"{_gib(free)} of {_gib(total)} are free.",
             details={"freeBytes": free, "totalBytes": total, "neededBytes": spec.min_vram_bytes},
         )
+    capability = torch.cuda.get_device_capability()
+    if spec.min_capability is not None and capability < spec.min_capability:
+        raise ReconstructionError(
+            "GPUUnavailable",
+            f"The engine {spec.name} needs a GPU of compute capability {_version(spec.min_capability)}; "
+            f"{torch.cuda.get_device_name()} has {_version(capability)}.",
+            suggestion="Use a profile with newer GPUs, or choose another engine.",
+        )
     return torch.device("cuda")
 
 
 def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
+
+
+def _version(capability: tuple[int, int]) -> str:
+    return ".".join(map(str, capability))

@@ -20,11 +20,13 @@ from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName, digest
 
 from ...files import write_document
+from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Camera, Field
 from ...stage import StageContext, StageOutput
 from ..base import EngineSpec
 from ..engine_document import FILE as ENGINE_FILE
 from ..engine_document import BestState, EngineDocument
+from ..registry import suggestion_for
 from .bounds import Bounds, Box
 from .checkpoint_store import CheckpointStore, load_checkpoint
 from .compact import compact
@@ -77,6 +79,14 @@ class Method(Protocol):
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
         """The scene of a checkpoint that one of its trainers has saved."""
+        ...
+
+
+class GaussianMethod(Method, Protocol):
+    """A method that trains Gaussians."""
+
+    def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
+        """Those of a checkpoint, in world units, without a GPU."""
         ...
 
 
@@ -157,21 +167,27 @@ class TrainableEngine:
 
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
         """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
-        try:
-            document = EngineDocument.read(folder / ENGINE_FILE)
-        except (OSError, ValueError) as error:
-            raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
-        if document.checkpoint is None:
-            raise ReconstructionError("CheckpointIncompatible", f"{ENGINE_FILE} names no checkpoint.")
-        return self._method.field(load_checkpoint(folder / document.checkpoint), torch.device(device))
+        return self._method.field(result_in(folder), torch.device(device))
 
     def _check_count(self, count: int) -> None:
         spec = self.spec
-        if not spec.min_images <= count <= spec.max_images:
+        if not spec.takes(count):
             raise ReconstructionError(
                 "ImageCountOutOfRange",
                 f"The engine {spec.name} takes {spec.min_images} to {spec.max_images} posed photos; there are {count}.",
+                suggestion=suggestion_for(count),
             )
+
+
+def result_in(folder: Path) -> dict[str, Any]:
+    """The checkpoint that is the result of a training. Raises CheckpointIncompatible."""
+    try:
+        document = EngineDocument.read(folder / ENGINE_FILE)
+    except (OSError, ValueError) as error:
+        raise ReconstructionError("CheckpointIncompatible", "There is no finished training to load.") from error
+    if document.checkpoint is None:
+        raise ReconstructionError("CheckpointIncompatible", f"{ENGINE_FILE} names no checkpoint.")
+    return load_checkpoint(folder / document.checkpoint)
 
 
 def _output(message: str, step: int, split: Split) -> StageOutput:

@@ -10,8 +10,9 @@ from ...geometry.rendering import Field
 from ..base import EngineSpec
 
 if TYPE_CHECKING:
+    from ...geometry.gaussians import Gaussians
     from ...stage import StageContext, StageOutput
-    from .fit import Method, TrainableEngine
+    from .fit import GaussianMethod, Method, TrainableEngine
 
 
 class LazyEngine:
@@ -31,3 +32,16 @@ class LazyEngine:
         from .fit import TrainableEngine
 
         return TrainableEngine(self.spec, self._make_method())
+
+
+class LazyGaussianEngine(LazyEngine):
+    """The same for a method that trains Gaussians."""
+
+    def __init__(self, spec: EngineSpec, make_method: Callable[[], GaussianMethod]):
+        super().__init__(spec, make_method)
+        self._make_gaussian_method = make_method
+
+    def gaussians(self, folder: Path) -> Gaussians:
+        from .fit import result_in
+
+        return self._make_gaussian_method().gaussians(result_in(folder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -58,6 +58,6 @@ def given_split(shares: Mapping[str, str]) -> Split | None:
     return Split(train=train, held_out=tuple(judged[int((i + 0.5) * len(judged) / count)] for i in range(count)))
 
 
-def read_split(train: Path) -> Split:
-    """What the training stage left in its folder."""
-    return Split.read(train / FILE)
+def read_split(train: Path, photos: Iterable[str] = ()) -> Split:
+    """What the training stage left in its folder; an engine that leaves no division was trained on all `photos`."""
+    return Split.read_if_there(train / FILE) or Split(train=tuple(photos), held_out=())

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import EngineSpec
+from reconstruction_api.engines import ENGINES
+
 from ..training.lazy_engine import LazyEngine
 
 if TYPE_CHECKING:
     from ..training.fit import Method
 
-SPEC = EngineSpec(
-    name="vanilla-nerf",
-    licence="Apache-2.0",
-    commercial_use=True,
-    min_images=3,
-    max_images=5000,
-    needs_poses=True,
-    needs_gpu=False,
-    min_vram_bytes=6 * 2**30,
-    paper="https://arxiv.org/abs/2003.08934",
-)
+SPEC = ENGINES["vanilla-nerf"]
 
 
 def _method() -> Method:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.rendering import Camera
+from .rendering import Camera
 
 FIELD_OF_VIEW = np.radians(30)
 
