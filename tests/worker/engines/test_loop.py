@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.worker.engines.tiny_scene import Stop, context, write_ball
 
 from reconstruction_api.worker import Progress
 from reconstruction_worker.engines.training.checkpoint_store import CheckpointStore, load_checkpoint
@@ -25,6 +24,7 @@ from reconstruction_worker.engines.training.trainer import Schedule
 from reconstruction_worker.geometry.rendering import Camera, Field, Rendering
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import train
+from tests.worker.engines.tiny_scene import Stop, context, write_ball
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.worker.engines.tiny_scene import Stop, ball, ball_depth, context, look_at_origin, write_ball
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
@@ -28,6 +27,7 @@ from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import evaluate, train
+from tests.worker.engines.tiny_scene import Stop, ball, ball_depth, context, look_at_origin, write_ball
 
 STEPS = 120
 TRAINING = {"steps": STEPS, "device": "CPU", "checkpointEverySteps": 30}

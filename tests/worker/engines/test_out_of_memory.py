@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import context, write_ball
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
@@ -18,6 +17,7 @@ from reconstruction_worker.engines.training.checkpoint_store import load_checkpo
 from reconstruction_worker.engines.training.out_of_memory import is_out_of_memory, parts_that_fit
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto
 from reconstruction_worker.stages import train
+from tests.worker.engines.tiny_scene import context, write_ball
 
 TRAINING = {"steps": 5, "device": "CPU", "raysPerStep": 1024, "checkpointEverySteps": 10}
 

@@ -25,7 +25,7 @@ from reconstruction_worker.exporters.textured_model import Model
 from .models import figure
 
 COMPRESSIONS = list(Compression)
-EXPORTS = [Export(format=kind) for kind in ExportFormat] + [
+EXPORTS = [Export(format=kind) for kind in ExportFormat if not kind.gaussians] + [
     Export(format=ExportFormat.GLB, compression=how) for how in COMPRESSIONS if how is not Compression.NONE
 ]
 Y_UP = [export for export in EXPORTS if exporter_of(export.format).up == "y"]
