@@ -160,7 +160,7 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (_rotation(lambda m: m.T), "transposed"),
     (_rotation(lambda m: m @ np.diag([-1.0, 1, 1, 1])), "mirrors"),
     (_rotation(_scaled), "not a rotation"),
-    (_rotation(_not_finite), "not finite"),
+    (_rotation(_not_finite), "NaN or infinite"),
     (_frame(fl_x="700"), "'fl_x' must be a number"),
     (_frame(fl_x=10**400), "'fl_x' must be a number"),
     (_frame(transform_matrix=[[10**400] * 4] * 4), "4 rows of 4 numbers"),

@@ -61,7 +61,7 @@ def extract_mesh(
     """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
 
     Of an open scene the photos, guided by the field and the sparse `points`, tell the depth themselves. The mesh has at
-    most `target_faces` triangles. `progress` is told the percentage and what is going on. Raises EmptyMesh when the
+    most `target_faces` triangles. `progress` gets the percentage and what is being done. Raises EmptyMesh when the
     field shows no surface.
     """
     views = spread(scene.views, budget.views)

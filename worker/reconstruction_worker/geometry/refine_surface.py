@@ -172,12 +172,12 @@ def _patch(values, frame, view, pixels, start, size, rotation, centre, lens):  #
     """
     side = 2 * PATCH + 1
     total = 0.0
-    place = np.empty(3)
+    point = np.empty(3)
     for i in range(side):
         for j in range(side):
             for axis in range(3):
-                place[axis] = frame[0, axis] + (i - PATCH) * frame[1, axis] + (j - PATCH) * frame[2, axis]
-            column, row, depth = pixel(place, rotation[view], centre[view], lens[view])
+                point[axis] = frame[0, axis] + (i - PATCH) * frame[1, axis] + (j - PATCH) * frame[2, axis]
+            column, row, depth = pixel(point, rotation[view], centre[view], lens[view])
             if depth < 0:
                 return 0.0
             value = _grey(pixels, start[view], size[view, 0], size[view, 1], column, row)

@@ -46,7 +46,7 @@ class DepthFit:
     def problem(self) -> str:
         """Why they are not used; empty where they are."""
         if self.units_per_metre is None:
-            return "too few points lie in front of them to tell their scale"
+            return "too few points lie in front of them to determine their scale"
         if self.error is not None and self.error > DISAGREEMENT:
             return f"they are typically {100 * self.error:.0f} % off the points that the photos share"
         return ""
@@ -112,9 +112,9 @@ def _ratios(workspace: Path, model: PosedModel, photos: Mapping[str, DatasetImag
         local = (model.points.xyz[points] - pose[:3, 3]) @ pose[:3, :3]
         local = local[local[:, 2] > 1e-9]
         size = np.array([camera.width, camera.height])
-        places = np.floor(project(camera, local) * np.array(depth.shape[::-1]) / size)
-        inside = ((places >= 0) & (places < depth.shape[::-1])).all(axis=1)
-        column, row = places[inside].astype(np.int64).T
+        pixels = np.floor(project(camera, local) * np.array(depth.shape[::-1]) / size)
+        inside = ((pixels >= 0) & (pixels < depth.shape[::-1])).all(axis=1)
+        column, row = pixels[inside].astype(np.int64).T
         map_says, model_says = depth[row, column], local[inside, 2]
         found.append(model_says[map_says > 0] / map_says[map_says > 0])
     return np.concatenate(found)
@@ -136,7 +136,7 @@ def write_depth(
     column, row = np.meshgrid(
         (np.arange(width) + 0.5) * pinhole.width / width, (np.arange(height) + 0.5) * pinhole.height / height
     )
-    x, y, (photo_width, photo_height) = undistorter.places(column, row)
+    x, y, (photo_width, photo_height) = undistorter.pixels(column, row)
     inside = (x >= 0) & (x < photo_width) & (y >= 0) & (y < photo_height)
     x, y = np.where(inside, x, 0), np.where(inside, y, 0)
     values = depth[_indices(y, photo_height, depth.shape[0]), _indices(x, photo_width, depth.shape[1])]
@@ -171,6 +171,6 @@ def _require_distance(spec: ReconstructionJobSpec) -> None:
         )
 
 
-def _indices(places: NDArray[np.float64], size: int, pixels: int) -> NDArray[np.int64]:
-    """Of the pixels that places along one side of a photo fall into, in a picture of it with another size."""
-    return np.clip(places * pixels / size, 0, pixels - 1).astype(np.int64)
+def _indices(coordinates: NDArray[np.float64], size: int, pixels: int) -> NDArray[np.int64]:
+    """The pixels that coordinates along a photo's side of `size` fall into, in a picture of it with `pixels`."""
+    return np.clip(coordinates * pixels / size, 0, pixels - 1).astype(np.int64)

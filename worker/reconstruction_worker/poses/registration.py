@@ -9,10 +9,10 @@ from reconstruction_api.documents.registration import MaskUse, PoseOrigin, Regis
 from reconstruction_api.errors import ReconstructionError
 
 from ..ingest.dataset import DatasetImage
-from .climb import Attempt
 from .depth_scale import DepthFit
 from .gps_agreement import Agreement
 from .posed_model import PosedModel
+from .try_strategies import Attempt
 
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""

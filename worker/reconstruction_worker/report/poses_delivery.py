@@ -27,8 +27,8 @@ from ..stage import StageContext, StageOutput
 from .cloud import picture_of, worth_showing
 from .colmap_text import model_files
 from .findings import Findings, gather
+from .gps_fit import gps_fit
 from .numbers import described, manifest_document
-from .places import places_fit
 from .poses_page import poses_page
 from .viewer_data import points_document
 
@@ -73,7 +73,7 @@ def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
     viewer = points_document(points, scene)
     page = context.folder / "report.html"
     files = [described(path) for path in sorted(context.folder.iterdir()) if path != page]
-    text = poses_page(findings, places_fit(findings), seen, files, viewer, still)
+    text = poses_page(findings, gps_fit(findings), seen, files, viewer, still)
     page.write_text(text, encoding="utf-8")
     return sorted([*files, described(page)], key=lambda file: file.name)
 

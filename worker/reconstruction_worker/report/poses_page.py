@@ -12,7 +12,7 @@ from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 
 from .findings import Document, Findings, source_name
-from .places import PlacesFit
+from .gps_fit import GpsFit
 from .shell import Contents, page_of, running_time, tile, tiles
 from .words import number
 
@@ -27,7 +27,7 @@ METHODS = {
 
 def poses_page(
     findings: Findings,
-    fit: PlacesFit,
+    fit: GpsFit,
     seen: Mapping[str, int],
     delivered: list[DeliveredFile],
     scene: Document,
@@ -53,7 +53,7 @@ def _verdict(findings: Findings) -> Document:
     return {"kind": "warn", "text": f"{missing} photo{'s' if missing > 1 else ''} without a place"}
 
 
-def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
+def _tiles(findings: Findings, fit: GpsFit) -> list[Document]:
     found = findings.registration
     median, length = number(found.median_reprojection_error, 2), number(found.mean_track_length, 1)
     points = found.points
@@ -71,13 +71,13 @@ def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
             "GPS fit",
             number(gps.residual_metres, 2) if gps else None,
             "m",
-            f"{gps.photos} of {fit.located} photos with a place" if gps else None,
+            f"{gps.photos} of {fit.located} photos with GPS" if gps else None,
         ),
         tile("Time", running_time(findings)),
     )
 
 
-def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
+def _facts(findings: Findings, fit: GpsFit) -> list[tuple[str, object]]:
     found, scale = findings.registration, findings.transforms.get("metresPerUnit")
     chosen = next((each for each in found.strategies if each.strategy == found.strategy), None)
     return [
@@ -99,15 +99,13 @@ def _tried_before(found: RegistrationDocument) -> list[str]:
     ]
 
 
-def _gps(fit: PlacesFit) -> str:
+def _gps(fit: GpsFit) -> str:
     if fit.located == 0:
         return "no photo says where it was taken"
     if fit.alignment is None:
-        return (
-            f"not used: the places of {fit.located} photos are too few, too near each other, or do not fit the cameras"
-        )
+        return f"not used: {fit.located} positions, too few, too near each other, or not where the cameras are"
     use = "scale and orientation" if fit.alignment.orients else "scale"
-    return f"{fit.alignment.photos} of {fit.located} places fit; tells {use}"
+    return f"{fit.alignment.photos} of {fit.located} positions fit; used for {use}"
 
 
 def _weakest(findings: Findings, seen: Mapping[str, int]) -> list[Document]:

@@ -23,7 +23,6 @@ from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
-from ..poses.climb import Attempt
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
@@ -36,6 +35,7 @@ from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
+from ..poses.try_strategies import Attempt
 from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
@@ -101,7 +101,7 @@ def _posed(
     reached = 0.0
 
     def say(done: float, message: str) -> None:
-        nonlocal reached  # a mapper that starts again with other photos must not take progress back
+        nonlocal reached  # a mapper that starts over with other photos must not take progress back
         reached = max(reached, done)
         context.tell(reached * ESTIMATED_AT, message)
 

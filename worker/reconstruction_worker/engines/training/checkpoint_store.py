@@ -37,7 +37,7 @@ class CheckpointStore:
 
     @property
     def result(self) -> Path:
-        """Where the result is that is no checkpoint: no training goes on from it."""
+        """Where the result is that is no checkpoint: no training continues from it."""
         return self.folder / _RESULT
 
     def save_result(self, state: dict[str, Any]) -> Path:

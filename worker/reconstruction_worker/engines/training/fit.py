@@ -117,13 +117,13 @@ class TrainableEngine:
             return _output(f"{kept.trained_steps} steps, trained before", kept.step or 0, split)
         checkpoint = store.load_latest()
         if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
-            raise ReconstructionError("CheckpointIncompatible", "The checkpoints are of other photos or settings.")
+            raise ReconstructionError("CheckpointIncompatible", "The checkpoints belong to other photos or settings.")
         write_document(context.folder / SPLIT_FILE, split)
 
         photos = [scene.photo(name) for name in split.train]
         check_room(photos, masked=scene.masked)
         pictures = [photo.pixels() for photo in photos]
-        if checkpoint is not None:  # a training goes on with what it began with, also on another machine
+        if checkpoint is not None:  # a training continues with what it began with, also on another machine
             bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
         else:
             bounds = _bounds(scene, [photo.camera for photo in photos], pictures)

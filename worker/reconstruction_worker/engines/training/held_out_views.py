@@ -1,4 +1,4 @@
-"""Looks at the held-out views while training goes on: at every so many pixels of a few, which costs next to nothing.
+"""Looks at the held-out views during training: at every so many pixels of a few, which costs next to nothing.
 
 The pixels are rendered and compared one by one, as at the end of the training: pictures that were scaled down would be
 smoother than what a ray through a pixel's centre sees, by several decibels.

@@ -170,7 +170,7 @@ class TrainingLoop:
         if checkpoint is None or checkpoint["rate_factor"] != 1.0 or self.trainer.rate_factor != 1.0:
             raise ReconstructionError(
                 "TrainingDiverged",
-                f"Training gave values that are not finite at step {step}, also with a lower learning rate.",
+                f"Training gave NaN or infinite values at step {step}, also with a lower learning rate.",
                 details={"step": step},
             )
         spent_before = self.spent_before

@@ -128,7 +128,7 @@ def _photo(workspace: Path, document: dict[str, Any], frame: dict[str, Any], log
     fx, fy, cx, cy, width, height = (float(frame[key] if key in frame else document[key]) for key in INTRINSICS)
     matrix = np.array(frame["transform_matrix"], np.float64).reshape(4, 4)
     if not np.isfinite(matrix).all():
-        raise ValueError(f"the pose of {frame['file_path']} is not finite")
+        raise ValueError(f"the pose of {frame['file_path']} is NaN or infinite")
     path = Path(frame["file_path"])
     return PosedPhoto(
         path.name,

@@ -58,7 +58,7 @@ def _pose(image: ImageEntry, file: str) -> NDArray[np.float64]:
     """World-from-camera [4, 4]."""
     quaternion, translation = np.array(image.rotation), np.array(image.translation)
     if not (np.isfinite(quaternion).all() and np.isfinite(translation).all()):
-        raise invalid(file, f"{image.where}: the pose holds a value that is not finite.")
+        raise invalid(file, f"{image.where}: the pose holds a value that is NaN or infinite.")
     length = float(np.abs(quaternion).max()) and float(np.linalg.norm(quaternion))
     if not abs(length - 1) < 0.01:
         raise invalid(file, f"{image.where}: QW QX QY QZ has length {length:.3g}; a rotation has length 1.")

@@ -33,7 +33,7 @@ def read_llff(folder: Path, dataset: Dataset) -> Provided:
         where = f"row {index} ({photo.original.name})"
         matrix = row[:15].reshape(3, 5)
         if not np.isfinite(matrix).all():
-            raise invalid(LLFF, f"{where} holds a value that is not finite.")
+            raise invalid(LLFF, f"{where} holds a value that is NaN or infinite.")
         # OpenCV's right, down, forward from LLFF's down, right, backward.
         axes = np.stack([matrix[:, 1], matrix[:, 0], -matrix[:, 2], matrix[:, 3]], axis=1)
         pose = rigid(np.vstack([axes, [0, 0, 0, 1]]), LLFF, where, "the matrix")

@@ -46,7 +46,7 @@ def as_number(value: Any, file: str, what: str) -> float:
 def rigid(matrix: NDArray[np.float64], file: str, where: str, field: str) -> NDArray[np.float64]:
     """A world-from-camera matrix [4, 4] whose rotation is made exact. `where` names the entry, `field` the matrix."""
     if not np.isfinite(matrix).all():
-        raise invalid(file, f"{where}: {field} holds a value that is not finite.")
+        raise invalid(file, f"{where}: {field} holds a value that is NaN or infinite.")
     if not np.allclose(matrix[3], [0, 0, 0, 1], atol=1e-6):
         raise invalid(file, f"{where}: the last row of {field} must be 0 0 0 1; is the matrix transposed?")
     if np.abs(matrix[:3, 3]).max() > LARGEST_COORDINATE:
@@ -126,7 +126,7 @@ def check_parallax(positions: NDArray[np.float64], photos: int, file: str, axes:
     if len(positions) < 2:
         raise invalid(file, f"it has poses for {len(positions)} of the {photos} photos; at least two are needed.")
     if np.ptp(positions, axis=0).max() < 1e-9:
-        raise invalid(file, f"all frames have the same position, so no depth can be told; poses must be {axes}.")
+        raise invalid(file, f"all frames have the same position, so depth can't be determined; poses must be {axes}.")
 
 
 def _is_finite(value: int | float) -> bool:

@@ -62,7 +62,7 @@ class Attempt:
         )
 
 
-def climb(
+def try_strategies(
     bench: Workbench, steps: Sequence[Strategy], places: Sequence[Place], required_share: float
 ) -> tuple[Attempt, list[Attempt]]:
     """Try strategies until enough photos are placed: the best attempt, and all in their order. `places` are in metres,
