@@ -78,6 +78,12 @@ JOB: Final = Resource(
         Column("Engine", ".spec.engine", "Method that learns the scene."),
         Column("SSIM", f"{_METRICS}.{Metric.SSIM}", "Structural similarity of held-out views.", wide=True),
         Column(
+            "Quality",
+            '.status.conditions[?(@.type=="Validated")].reason',
+            "QualityPassed, QualityWarning or QualityFailed once the held-out views are measured.",
+            wide=True,
+        ),
+        Column(
             "Registered", f"{_METRICS}.{Metric.REGISTERED_IMAGES}", "Photos placed in the scene.", "integer", wide=True
         ),
         Column("Images", f"{_METRICS}.{Metric.IMAGES}", "Usable photos.", "integer", wide=True),

@@ -19,6 +19,7 @@ from .policies.accept import accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
+from .policies.claims import adoptions
 from .policies.conditions import conditions
 from .policies.notices import notices
 from .policies.notify import deliveries, due
@@ -27,6 +28,8 @@ from .policies.renewal import current_digest
 from .policies.retention import is_removed, remaining, retention
 from .policies.schedule import next_check
 from .policies.turn import WAITS_FOR_TURN, admission_time
+from .policies.unreadable import left_alone
+from .policies.unwritable import given_up
 from .policies.workspace import removals
 from .times import format_time
 
@@ -36,7 +39,11 @@ def decide(observed: Observed, now: datetime) -> Plan:
     job = observed.job
     if job.deleting:
         return Plan()
+    if job.unreadable is not None:
+        return left_alone(observed, job.unreadable, now)
     situation = advance(observed, accept(observed), now)
+    if observed.status_refusal is not None:
+        return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
     status = _told(
@@ -48,6 +55,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
         *lost.removals(observed, situation.acceptance.profile, now),
+        *adoptions(observed),
         *created,
         *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
@@ -57,6 +65,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         place="held" if status.admission_time else "waiting" if waiting else "none",
+        expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
