@@ -30,6 +30,8 @@ class Health:
 
     live: Callable[[], str]
     ready: Callable[[], str]
+    note: Callable[[], str] = lambda: ""
+    """What is wrong without making the replica unready; it is said after the `ok`."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def application(health: Health, metrics: Metrics, reviewer: TokenReviewer, sink:
         return _verdict(health.live())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(health.ready())
+        return _verdict(health.ready(), health.note())
 
     async def expose(_: web.Request) -> web.Response:
         text, content_type = metrics.expose()
@@ -122,8 +124,8 @@ def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink
     )
 
 
-def _verdict(problem: str) -> web.Response:
-    return web.Response(text=problem or "ok", status=503 if problem else 200)
+def _verdict(problem: str, note: str = "") -> web.Response:
+    return web.Response(text=problem or "\n".join(["ok", *filter(None, [note])]), status=503 if problem else 200)
 
 
 def _refusal(status: int, message: str) -> web.Response:
