@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from .network import ENTRY_PATTERN
 from .rules import Rule, check_rules
 
 _DECIMAL: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
@@ -17,6 +27,7 @@ _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$"
 _SIZE: Final = r"^[0-9]+(\.[0-9]+)?(k|[MGTP]|[KMGTP]i)?$"
+_SECRET_KEY: Final = r"^[-._a-zA-Z0-9]+$"
 _ABSOLUTE: Final = r"^/.+"
 _RELATIVE: Final = r"^$|^[^/].*$"
 
@@ -39,7 +50,12 @@ TEXT_FORMS: Final = {
     ),
     _QUANTITY: TextForm("amount", "must be an amount such as 4, 500m or 16Gi"),
     _SIZE: TextForm("size", "must be a size such as 500Mi or 100Gi"),
+    _SECRET_KEY: TextForm("name", "must be letters, digits, '-', '_' and '.'"),
     _ABSOLUTE: TextForm("absolute path", "must be an absolute path"),
+    ENTRY_PATTERN: TextForm(
+        "network, name or domain",
+        "must be a network such as 10.1.0.0/16, a name of a host, or a domain such as .museum.org",
+    ),
     _RELATIVE: TextForm("relative path", "must be a relative path, without a '/' at its beginning"),
 }
 """The forms that text may have to take, by regular expression."""
@@ -49,6 +65,9 @@ DecimalString = Annotated[str, Field(pattern=_DECIMAL, max_length=20)]
 
 DNSLabel = Annotated[str, Field(pattern=_LABEL, min_length=1, max_length=63)]
 DNSSubdomain = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
+
+SecretKey = Annotated[str, Field(pattern=_SECRET_KEY, min_length=1, max_length=253)]
+"""Name of an entry of a Secret."""
 
 LabelValue = Annotated[str, Field(max_length=63)]
 
@@ -61,7 +80,16 @@ Size = Annotated[str, Field(pattern=_SIZE, max_length=32)]
 AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE, max_length=1024)]
 RelativePath = Annotated[str, Field(pattern=_RELATIVE, max_length=1024)]
 
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number of things that every JSON library reads exactly."""
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Timestamp = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 """A moment as RFC 3339 text in UTC: `2026-01-31T12:00:00Z`."""
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .base import ApiModel, Timestamp
 from .rules import ATOMIC
+from .text import Message, Note
 from .worker import Failure
 
 
@@ -25,14 +26,16 @@ class Delivery(ApiModel):
     id: str
     """Identifier of the event, the same in every attempt: a receiver that has seen it may ignore it."""
     url: str
-    """Receiver."""
+    """Receiver: scheme, host and port of the address. The rest of it may be a secret and is not shown."""
+    receiver: str = ""
+    """Digest of the whole address: tells receivers of one host apart."""
     state: DeliveryState
     """`Pending` until the receiver has answered with a status of 2xx, or is given up on."""
     event_time: Timestamp
     """When it happened."""
     reason: str = ""
     """Of the condition that told it, at that time: the job may have gone on since."""
-    explanation: str = ""
+    explanation: Message = ""
     """That condition's message."""
     failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)
     """Why the job had failed or was cancelled."""
@@ -40,5 +43,5 @@ class Delivery(ApiModel):
     """Attempts that are over."""
     next_attempt_time: Timestamp | None = None
     """The next attempt does not start before this time."""
-    message: str = ""
+    message: Note = ""
     """Why the last attempt did not succeed."""

@@ -108,6 +108,7 @@ STAGES: Final[tuple[Stage, ...]] = (
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
 WITHOUT_EFFECT: Final = {
+    "operatorClass": "Which operator acts on the job; it can't change.",
     "profileName": "Which hardware, limits and defaults; the values that defaults fill in count themselves.",
     "queueName": "When pods are admitted.",
     "priorityClassName": "When pods are scheduled.",

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
 from .events import Recorder
-from .kube import ApiError, Document, Kube
+from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
-from .model import JobView
+from .model import JobView, StatusRefusal
 from .notifier import Notifier
-from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, DeleteSelf, EnsureClaim, Notify, Plan
+from .ownership import Ownership
+from .parse import LABEL_CHILD_JOB
+from .plan import (
+    AdoptClaim,
+    CreateJob,
+    DeleteClaim,
+    DeleteJob,
+    DeletePod,
+    DeleteSelf,
+    Emit,
+    EnsureClaim,
+    ExpectAbsent,
+    Notify,
+    Plan,
+)
+from .policies.unreadable import CODE
 from .store import Store
 
 _log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
 
 class Outdated(Exception):  # noqa: N818 - not an error
@@ -28,10 +46,22 @@ class Refused(Exception):  # noqa: N818 - not an error
     """The API server does not take a child object; the store remembers why, and the next decision says it."""
 
 
+class StatusRefused(Exception):  # noqa: N818 - not an error
+    """The API server does not take the status; the store remembers why, and the next decision makes a smaller one."""
+
+    def __init__(self, refusal: StatusRefusal):
+        super().__init__(refusal.message)
+        self.look_again_seconds = min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * (2.0 ** (refusal.count - 1) - 1))
+        """At once after the first refusal; later ones are of the smallest status that there is."""
+
+
 class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
-    def __init__(self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier):
+    def __init__(
+        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None
+    ):
+        self._ownership = ownership or Ownership()
         self._kube = kube
         self._store = store
         self._recorder = recorder
@@ -42,18 +72,28 @@ class Actor:
         nothing is created or thrown away from an outdated view, not even by a leader that slept through the loss of its
         Lease.
 
-        Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
-        otherwise.
+        Raises Outdated when it was not, Refused when a child object may not be created, StatusRefused when the status
+        can't be written (what is to stop has been stopped all the same), ApiError and connection errors otherwise.
         """
-        if plan.status is not None or any(
-            isinstance(action, CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
+        for expected in plan.expects:
+            await self._check_absence(job, expected)
+        if (
+            plan.status is not None
+            or self._ownership.must_claim(job, plan)
+            or any(isinstance(action, AdoptClaim | CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions)
         ):
-            await self._write_status(job, plan)
+            try:
+                await self._write_status(job, plan)
+            except StatusRefused:
+                await self._stop(job, plan)
+                raise
         for action in plan.actions:
             if isinstance(action, DeleteJob):
                 await self._delete_job(job, action)
             elif isinstance(action, DeletePod | DeleteClaim | DeleteSelf):
                 await self._delete(job, action)
+            elif isinstance(action, AdoptClaim):
+                await self._adopt(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
@@ -66,6 +106,15 @@ class Actor:
             else:
                 self._recorder.record(job, action)
 
+    async def _stop(self, job: JobView, plan: Plan) -> None:
+        """Hardware is not held by a job that can't say what it does. Each deletion is of one object that was looked
+        at; files stay, because nothing proves that the view was current."""
+        for action in plan.actions:
+            if isinstance(action, DeleteJob):
+                await self._delete_job(job, action)
+            elif isinstance(action, DeletePod):
+                await self._delete(job, action)
+
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim = self._store.claim(job.key)
         if claim is None or claim.parent_uid != job.uid:
@@ -76,9 +125,38 @@ class Actor:
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
+    async def _check_absence(self, job: JobView, expected: ExpectAbsent) -> None:
+        """Raises Outdated when the API server has what no watch has shown."""
+        if expected.kind == "claim":
+            try:
+                found = await self._kube.get(f"{paths.claims(job.key.namespace)}/{expected.name}")
+            except ApiError as error:
+                if not error.not_found:
+                    raise
+                return
+            self._store.see_claim(found, asked_by=job.key)
+            raise Outdated(f"the volume claim {expected.name} is there")
+        selector = f"{LABEL_CHILD_JOB}={expected.name}"
+        pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
+        news = [pod for pod in pods if self._store.see_pod(pod) is not None]
+        if news:
+            raise Outdated(f"pods of {expected.name} are there")
+
+    async def _adopt(self, job: JobView, action: AdoptClaim) -> None:
+        """Its watch shows the result. Another controller that was faster stays: the API server allows one only."""
+        metadata = {"uid": action.uid, "labels": action.labels, "ownerReferences": [action.owner]}
+        path = f"{paths.claims(job.key.namespace)}/{action.name}"
+        try:
+            await self._kube.request("PATCH", path, body={"metadata": metadata}, content_type=STRATEGIC_MERGE_PATCH)
+        except ApiError as error:
+            if not (error.not_found or error.conflict or error.status == 422):
+                raise
+            return _log.warning("not adopted: %s", error.message, extra=_about(job) | {"claim": action.name})
+        _log.info("adopted volume claim", extra=_about(job) | {"claim": action.name})
+
     async def _write_status(self, job: JobView, plan: Plan) -> None:
         """Even a status without a difference is refused when the job is not what it was."""
-        body = status_document(job, plan.status or job.status)
+        body = status_document(job, plan.status or job.status, self._ownership.installation)
         try:
             answer = await self._kube.request(
                 "PUT", paths.job_status(job.key), body=body, query={"fieldManager": MANAGER}, brief=True
@@ -86,8 +164,17 @@ class Actor:
         except ApiError as error:
             if error.conflict or error.not_found:
                 raise Outdated(str(error)) from error
+            if error.content_refused:
+                raise StatusRefused(self._refused_status(job, str(error))) from error
             raise
         self._store.see_written_status(answer, body["status"])
+
+    def _refused_status(self, job: JobView, message: str) -> StatusRefusal:
+        refusal = self._store.refuse_status(job, message)
+        if refusal.count == 1:
+            text = f"The cluster refuses the job's status, so the job is stopped: {refusal.message}"
+            self._recorder.record(job, Emit(True, "InternalError", text))
+        return refusal
 
     async def _ensure(self, job: JobView, path: str, manifest: Document) -> Document:
         try:
@@ -134,15 +221,30 @@ class Actor:
         _log.info("deleted", extra=_about(job) | {"object": path})
 
 
-def status_document(job: JobView, status: ReconstructionJobStatus) -> Document:
-    """What is written to the job's status subresource: refused unless the job is still what was looked at."""
+def status_document(job: JobView, status: ReconstructionJobStatus, installation: str = "") -> Document:
+    """What is written to the job's status subresource: refused unless the job is still what was looked at. It makes the
+    job `installation`'s."""
     metadata = {
         "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
     }  # fmt: skip
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if job.unreadable is not None:
+        kept = _with_conditions(job.unreadable.document, document["conditions"])
+        kept |= {"operator": installation} if installation else {}
+        return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": kept}
+    if installation:
+        document["operator"] = installation
     for name in ("stages", "runs"):
         document[name] = [_without_empty(each) for each in document[name]]
     return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}
+
+
+def _with_conditions(status: Document, conditions: list[Document]) -> Document:
+    """A status that can't be understood, as it is but for the conditions that say so."""
+    new = {each["type"]: each for each in conditions if each["reason"] == CODE}
+    known: list[Any] = status["conditions"] if isinstance(status.get("conditions"), list) else []
+    others = [each for each in known if not (isinstance(each, dict) and each.get("type") in new)]
+    return status | {"conditions": [*others, *new.values()]}
 
 
 def _without_empty(document: Document) -> Document:

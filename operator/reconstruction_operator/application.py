@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -17,9 +18,10 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE
 from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths
-from .act import Actor, Outdated, Refused
+from .act import Actor, Outdated, Refused, StatusRefused
 from .chains import Chains
 from .decide import decide
+from .default_profile import DefaultProfile
 from .events import Recorder
 from .inquiry import Inquiries
 from .kube import ApiError, Kube, load_configuration
@@ -58,17 +60,24 @@ class Application:
             Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
         )
         self._policy = settings.policy
-        self._store = Store(self._slots)
+        self._store = Store(self._slots, settings.ownership)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
-        self._actor = Actor(kube, self._store, self._recorder, self._notifier)
+        self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._chains = Chains(kube, self._store, self._queue.add)
         self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
+        self._default_profile: DefaultProfile | None = None
+        if settings.default_profile:
+            self._default_profile = DefaultProfile(
+                kube, Path(settings.default_profile), settings.release, lambda name: ("", name) in self._store.profiles
+            )
         self.metrics = Metrics()
+        self._contenders: set[str] = set()
+        """Other installations that were named in the log."""
         self._stop = asyncio.Event()
         self._kinds_exist = False
         self._leading = False
@@ -87,6 +96,8 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
+        self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
+        self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
         kube.called = self.metrics.api_calls.inc
 
     async def run(self) -> int:
@@ -126,6 +137,8 @@ class Application:
             asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
+        if self._default_profile:
+            tasks.append(asyncio.create_task(self._default_profile.run(), name="default profile"))
         keeping: asyncio.Task | None = None
         if self._settings.leader_election:
             keeping = asyncio.create_task(self._lease.keep(), name="lease")
@@ -161,6 +174,7 @@ class Application:
         await self._chains.look_up(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
+            self._leave_alone(key)
             self._chains.tell(key)
             self._queue.forget(key)
             self._live.forget(key)
@@ -173,6 +187,9 @@ class Application:
         now = datetime.now(UTC)
         plan = decide(observed, now)
         self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
+        if observed.job.unreadable is not None and plan.status is not None:
+            about = {"namespace": key.namespace, "job": key.name}
+            _log.warning("status can't be read, pods are left alone: %s", observed.job.unreadable.problem, extra=about)
         try:
             await self._actor.act(observed.job, plan)
             status = plan.status or observed.job.status
@@ -182,6 +199,10 @@ class Application:
             self._chains.tell(key)
         except Outdated:
             return _OUTDATED_SECONDS
+        except StatusRefused as refusal:
+            self.metrics.status_refusals.inc()
+            _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
+            return refusal.look_again_seconds
         except Refused as refusal:
             _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
             return 0.0
@@ -194,6 +215,16 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
         return min(waits) if waits else None
+
+    def _leave_alone(self, key: JobKey) -> None:
+        """Say once that jobs are another installation's."""
+        stored = self._store.jobs.get(key)
+        if stored is not None and stored.holder and stored.holder not in self._contenders:
+            self._contenders.add(stored.holder)
+            _log.warning(
+                "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
+                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
+            )  # fmt: skip
 
     def _wake(self, key: JobKey) -> None:
         self._queue.add(key)
@@ -239,7 +270,7 @@ class Application:
             pods=self._store.pods,
             receive=self._receive,
         )
-        app = http.application(http.Health(self._liveness, self._readiness), self.metrics, reviewer, sink)
+        app = http.application(http.Health(self._liveness, self._readiness, self._note), self.metrics, reviewer, sink)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
@@ -255,7 +286,14 @@ class Application:
             return "the custom resource definitions are missing"
         if self._leading and not self._watching.ready.is_set():
             return "the watches are starting"
+        if self._leading and self._default_profile and not self._default_profile.looked:
+            return "the default profile is being applied"
         return ""
+
+    def _note(self) -> str:
+        """Jobs go on without the default profile, or with the one that is there: no reason to be unready."""
+        problem = self._default_profile.problem if self._default_profile else ""
+        return f"the default profile stays as it is: {problem}" if problem else ""
 
     def _receive(self, key: JobKey, update: ProgressUpdate) -> bool:
         wait = self._live.receive(key, update, time.monotonic())

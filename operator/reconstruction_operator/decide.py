@@ -22,7 +22,9 @@ from .policies.accept import Acceptance, accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
+from .policies.claims import adoptions
 from .policies.conditions import conditions
+from .policies.environment import masked
 from .policies.notices import notices
 from .policies.notify import deliveries, due
 from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
@@ -30,6 +32,8 @@ from .policies.renewal import current_digest
 from .policies.retention import is_removed, remaining, retention
 from .policies.schedule import next_check
 from .policies.turn import WAITS_FOR_TURN, admission_time
+from .policies.unreadable import left_alone
+from .policies.unwritable import given_up
 from .policies.workspace import removals
 from .times import format_time
 
@@ -39,9 +43,13 @@ def decide(observed: Observed, now: datetime) -> Plan:
     job = observed.job
     if job.deleting:
         return Plan()
+    if job.unreadable is not None:
+        return left_alone(observed, job.unreadable, now)
     acceptance = accept(observed)
     observed = _as_accepted(observed, acceptance)
     situation = advance(observed, acceptance, now)
+    if observed.status_refusal is not None:
+        return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
     status = _told(
@@ -53,6 +61,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
         *lost.removals(observed, situation.acceptance.profile, now),
+        *adoptions(observed),
         *created,
         *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
@@ -62,6 +71,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         place="held" if status.admission_time else "waiting" if waiting else "none",
+        expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
@@ -97,6 +107,7 @@ def _status(
     kept = retention(observed, situation, completion_time, now)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
+        operator=before.operator,
         short_id=short_id(observed.job.uid),
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
         **_kept_plan(before, situation.acceptance),
@@ -108,7 +119,7 @@ def _status(
         checkpoints=[] if is_removed(kept) else checkpoints(observed, situation),
         artifacts=remaining(artifacts(observed, situation), kept),
         failure=situation.failure,
-        profile=situation.acceptance.snapshot or before.profile,
+        profile=masked(situation.acceptance.snapshot or before.profile),
         workspace_claim=_workspace_claim(observed, kept, started),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
@@ -126,8 +137,15 @@ def _of_a_spec_that_can_not_be_read(
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
     before = observed.job.status
     told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
-    changes = {"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
-    return before.model_copy(update=changes | {"short_id": short_id(observed.job.uid)})
+    return before.model_copy(
+        update={
+            "observed_generation": observed.job.generation,
+            "short_id": short_id(observed.job.uid),
+            "conditions": told,
+            "failure": situation.failure,
+            "profile": masked(before.profile),
+        }
+    )
 
 
 def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[str, Any]:

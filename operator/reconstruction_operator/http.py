@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
-from pydantic import ValidationError
 
 from reconstruction_api.names import PROGRESS_PATH
 from reconstruction_api.worker import ProgressUpdate
@@ -31,6 +30,8 @@ class Health:
 
     live: Callable[[], str]
     ready: Callable[[], str]
+    note: Callable[[], str] = lambda: ""
+    """What is wrong without making the replica unready; it is said after the `ok`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def application(health: Health, metrics: Metrics, reviewer: TokenReviewer, sink:
         return _verdict(health.live())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(health.ready())
+        return _verdict(health.ready(), health.note())
 
     async def expose(_: web.Request) -> web.Response:
         text, content_type = metrics.expose()
@@ -87,9 +88,9 @@ async def _progress(request: web.Request, reviewer: TokenReviewer, sink: Progres
     if identity is None:
         return _refusal(401, "the token is not valid for this audience")
     try:
-        update = ProgressUpdate.model_validate_json(await request.read(), extra="ignore")
-    except ValidationError as error:
-        return _refusal(400, f"not an update: {error.error_count()} mistakes")
+        update = ProgressUpdate.parse(await request.read())
+    except ValueError:
+        return _refusal(400, "not an update")
     key = JobKey(update.namespace, update.name)
     if not _speaks_for(identity, key, update, sink):
         return _refusal(403, "the pod does not belong to that job")
@@ -123,8 +124,8 @@ def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink
     )
 
 
-def _verdict(problem: str) -> web.Response:
-    return web.Response(text=problem or "ok", status=503 if problem else 200)
+def _verdict(problem: str, note: str = "") -> web.Response:
+    return web.Response(text=problem or "\n".join(["ok", *filter(None, [note])]), status=503 if problem else 200)
 
 
 def _refusal(status: int, message: str) -> web.Response:

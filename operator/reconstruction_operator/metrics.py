@@ -37,6 +37,10 @@ class Metrics:
         self.reconcile_errors = self._counter(
             "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error."
         )
+        self.status_refusals = self._counter(
+            "reconstruction_operator_status_refusals_total",
+            "Status writes that the API server refused as too large or malformed; the job ends with InternalError.",
+        )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
         )
@@ -57,6 +61,17 @@ class Metrics:
             "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
             registry=self.registry,
         )  # fmt: skip
+
+        self.jobs_of_others = Gauge(
+            "reconstruction_operator_jobs_of_others",
+            "Jobs that this installation would act on, and that another one has claimed.",
+            registry=self.registry,
+        )
+        self.default_profile_refused = Gauge(
+            "reconstruction_operator_default_profile_refused",
+            "1 while the default profile of the installation could not be applied.",
+            registry=self.registry,
+        )
 
     def _job_metrics(self) -> None:
         self.finished = self._counter(

@@ -27,6 +27,16 @@ class JobKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A status whose memory can't be understood: what to leave as it is."""
+
+    problem: str
+    """Which field, and what is wrong with it."""
+    document: dict[str, Any]
+    """The whole status as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """A ReconstructionJob."""
 
@@ -42,6 +52,8 @@ class JobView:
     status: ReconstructionJobStatus
     written: ReconstructionJobSpec | None = None
     """The spec as its author left it, where `spec` says more."""
+    unreadable: Unreadable | None = None
+    """`status` is only what could be understood, and nothing may be concluded from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +175,9 @@ class Claim:
     name: str
     uid: str
     parent_uid: str
-    """uid of the ReconstructionJob that owns it; empty when none does."""
+    """uid of its controller, which is a ReconstructionJob of ours; empty when it has none."""
+    job_name: str = ""
+    """The ReconstructionJob that its label names."""
     phase: str = "Pending"
     volume: str = ""
     """Name of the PersistentVolume that is bound to it."""
@@ -179,6 +193,17 @@ class Refusal:
     count: int
     """How many times in a row."""
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRefusal:
+    """The API server's answer to a status that it does not take: too large, or not as the schema demands."""
+
+    generation: int
+    """Of the job that the status was about."""
+    message: str
+    count: int
+    """How many times in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +224,8 @@ class DeliveryResult:
     """How an attempt to deliver a notification ended."""
 
     id: str
-    url: str
+    receiver: str
+    """As in `Delivery.receiver`."""
     attempt: int
     at: datetime
     problem: str = ""
@@ -257,5 +283,9 @@ class Observed:
     sent: tuple[DeliveryResult, ...] = ()
     """Attempts to deliver notifications that have ended in this process."""
     sending: frozenset[tuple[str, str]] = frozenset()
-    """Identifier and address of notifications that are under way."""
+    """Identifier and receiver of notifications that are under way."""
     policy: Policy = field(default_factory=Policy)
+    status_refusal: StatusRefusal | None = None
+    """Why the status of this generation could not be written."""
+    pinned_profile: ProfileView | None = None
+    """The profile that the job's status names, as it is now."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from reconstruction_api.secrecy import receiver_id
 from reconstruction_api.status import ReconstructionJobStatus
 
 
@@ -14,6 +15,16 @@ class EnsureClaim:
     """Create the workspace's volume claim unless it is there."""
 
     manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptClaim:
+    """Make the job the owner of a volume claim that has none."""
+
+    name: str
+    uid: str
+    labels: dict[str, str]
+    owner: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +73,16 @@ class Notify:
     """Begin to post a CloudEvent to a receiver; its result comes back as an observation."""
 
     id: str
-    url: str
+    url: str = field(repr=False)
+    """The whole address, which may hold a secret."""
     secret_name: str
     attempt: int
     event: dict[str, Any]
+
+    @property
+    def receiver(self) -> str:
+        """As in `Delivery.receiver`."""
+        return receiver_id(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,17 @@ class Inquiry:
     """Of the object; of the Job for its Workload; the name of a PersistentVolume."""
 
 
-Action = DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
+@dataclass(frozen=True, slots=True)
+class ExpectAbsent:
+    """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
+    anything is made anew or thrown away: a watch may have missed an event."""
+
+    kind: Literal["claim", "report"]
+    name: str
+    """Of the volume claim; of the child Job whose pod would have the report."""
+
+
+Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +128,7 @@ class Plan:
     """Decide again at this time even if nothing is observed; None waits for an observation."""
     place: Literal["held", "waiting", "none"] = "none"
     """Among the jobs that run, among those that wait for their turn, or neither."""
+    expects: tuple[ExpectAbsent, ...] = ()
+    """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()
     """Objects that make no headway, and of which the cluster may have said why."""

@@ -14,15 +14,20 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 
 from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
+from reconstruction_api.text import one_line
 
 from . import parse
-from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
+from .manifests.names import claim_name
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, StatusRefusal
+from .ownership import Ownership
 from .slots import Lane, Limits, Slots
 from .versions import Versions
 
 Document = dict[str, Any]
 K = TypeVar("K")
 V = TypeVar("V")
+
+_LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,10 @@ class StoredJob:
     """Namespace and name of the profile in its status."""
     builds_on: str = ""
     """Name of the job whose results it starts from."""
+    foreign: bool = False
+    """Another installation acts on it, or none does; it is known for the jobs that build on it."""
+    holder: str = ""
+    """The other installation that acts on it although this one would; empty once the job has ended."""
 
 
 class Sighting(NamedTuple, Generic[V]):
@@ -64,13 +73,18 @@ def sight_pod(document: Document) -> Sighting[Pod] | None:
 
 
 def sight_claim(document: Document) -> Sighting[Claim] | None:
+    """A copy that somebody made of a workspace's claim has our label as well, but another name."""
+    key = parse.parent_key(document)
+    if key is None or document["metadata"]["name"] != claim_name(key.name):
+        return None
     return _sighting(document, parse.claim)
 
 
 class Store:
     """Everything seen. Each `see_*` returns the job that should be looked at, or None when nothing is new."""
 
-    def __init__(self, slots: Slots | None = None) -> None:
+    def __init__(self, slots: Slots | None = None, ownership: Ownership | None = None) -> None:
+        self._ownership = ownership or Ownership()
         self.slots = Slots(Limits(), lambda _: None) if slots is None else slots
         self.jobs: dict[JobKey, StoredJob] = {}
         self.profiles: dict[tuple[str, str], ProfileView] = {}
@@ -80,6 +94,7 @@ class Store:
         self._builders: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
+        self._status_refusals: dict[JobKey, StatusRefusal] = {}
         self._versions = Versions()
 
     def see_job(self, document: Document) -> JobKey | None:
@@ -101,6 +116,8 @@ class Store:
             profile_name=spec.get("profileName") or "default",
             pinned=_pinned(status.get("profile"), key.namespace),
             builds_on=_builds_on(spec),
+            foreign=not self._ownership.owns(key.namespace, spec, status),
+            holder=self._contender(key, spec, status),
         )
         self._link(self.jobs[key])
         self._record_slot(key, status)
@@ -116,8 +133,16 @@ class Store:
             self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
             self._record_slot(key, status)
 
+    def _contender(self, key: JobKey, spec: Document, status: Document) -> str:
+        contested = self._ownership.serves(key.namespace, spec) and not status.get("completionTime")
+        return self._ownership.holder(status) if contested else ""
+
     def _record_slot(self, key: JobKey, status: Document) -> None:
-        self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
+        """A job of another installation takes no slot of this one."""
+        if self.jobs[key].foreign:
+            self.slots.forget(key)
+        else:
+            self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
 
     def lane(self, key: JobKey) -> Lane:
         """The namespace and profile by which the job is counted."""
@@ -140,8 +165,14 @@ class Store:
         return self.take_pod(sight_pod(document))
 
     def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
-        """`asked_by` is the job that wants a claim of this name; a claim of somebody else has none of our labels."""
-        return self.take_claim(_sighting(document, parse.claim, asked_by))
+        """`asked_by` is the job that has asked for the claim of its own name: the answer counts whatever was seen
+        before, and whatever labels the claim has."""
+        if asked_by is None:
+            return self.take_claim(sight_claim(document))
+        seen = _sighting(document, parse.claim, asked_by)
+        assert seen is not None
+        self._versions.confirm(seen.uid, seen.version)
+        return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def take_child_job(self, seen: Sighting[ChildJob] | None) -> JobKey | None:
         """As `see_child_job`, and so are the following."""
@@ -157,6 +188,9 @@ class Store:
     def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
         if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
+        known = self._claims.get(seen.key)
+        if known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version:
+            return None  # late news of an earlier claim of the same name
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:
@@ -166,6 +200,7 @@ class Store:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
             self._refusals.pop(key, None)
+            self._status_refusals.pop(key, None)
             self.slots.forget(key)
         return key
 
@@ -199,6 +234,7 @@ class Store:
 
     def explain(self, key: JobKey, uid: str, message: str) -> bool:
         """Remember what was said of a child object; whether that is new. An empty message takes it back."""
+        message = one_line(message, _LONGEST_MESSAGE)
         known = self._explanations.get(key, {})
         if known.get(uid, "") == message or key not in self.jobs:
             return False
@@ -212,13 +248,30 @@ class Store:
     def refuse(self, key: JobKey, message: str, now: datetime) -> None:
         """A child object of the job could not be created."""
         before = self._refusals.get(key)
-        self._refusals[key] = Refusal(message, before.count + 1 if before is not None else 1, now)
+        self._refusals[key] = Refusal(
+            one_line(message, _LONGEST_MESSAGE), before.count + 1 if before is not None else 1, now
+        )
 
     def refusal(self, key: JobKey) -> Refusal | None:
         return self._refusals.get(key)
 
     def overcome_refusal(self, key: JobKey) -> None:
         self._refusals.pop(key, None)
+
+    def refuse_status(self, job: JobView, message: str) -> StatusRefusal:
+        """The status that was decided for the job as it was then can't be written."""
+        before = self._status_refusals.get(job.key)
+        again = before is not None and before.generation == job.generation
+        refusal = StatusRefusal(
+            job.generation, one_line(message, _LONGEST_MESSAGE), before.count + 1 if before and again else 1
+        )
+        self._status_refusals[job.key] = refusal
+        return refusal
+
+    def status_refusal(self, key: JobKey) -> StatusRefusal | None:
+        """None once the job's spec has changed: another spec is worth another attempt."""
+        refusal, job = self._status_refusals.get(key), self.jobs.get(key)
+        return refusal if refusal is not None and job is not None and refusal.generation == job.generation else None
 
     def builders(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
@@ -299,9 +352,9 @@ def _builds_on(spec: Document) -> str:
 
 
 def _pinned(snapshot: Document | None, namespace: str) -> tuple[str, str] | None:
-    if not snapshot:
+    if not isinstance(snapshot, dict) or not snapshot:
         return None
-    return namespace if snapshot.get("kind") == PROFILE_KIND else "", snapshot.get("name", "")
+    return namespace if snapshot.get("kind") == PROFILE_KIND else "", str(snapshot.get("name", ""))
 
 
 def _packed(status: Document) -> bytes:

@@ -15,12 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devcluster import processes
+from harness.rest import GROUP, Answer, Rest
 from reconstruction_api import names
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.validation import parse_job, parse_profile
-
-from .rest import GROUP, Answer, Rest
 
 pytestmark = pytest.mark.cluster
 
@@ -146,16 +145,27 @@ def test_the_server_leaves_to_the_operator_what_a_profile_may_decide(job: Any):
         ({"engine": "splatfacto"}, "SpecImmutable: spec.engine can't change after creation; create another job"),
         ({"source": {"uri": "s3://others/"}}, "SpecImmutable: spec.source can't change after creation"),
         ({"source": SOURCE | {"secretName": "keys"}}, "SpecImmutable: spec.source can't change after creation"),
+        ({"operatorClass": "lab"}, "SpecImmutable: spec.operatorClass can't change after creation"),
     ],
-    ids=["engine", "uri", "secret"],
+    ids=["engine", "uri", "secret", "class"],
 )
-def test_source_and_engine_never_change(rest: Rest, job: Any, change: dict[str, Any], reason: str):
+def test_what_a_job_is_about_and_who_acts_on_it_never_change(rest: Rest, job: Any, change: dict[str, Any], reason: str):
     job("immutable")
     answer = rest.send(
         "PATCH", f"{JOBS}/immutable", json.dumps({"spec": change}), content="application/merge-patch+json"
     )
     assert answer.status == 422
     assert reason in answer.message
+
+
+@pytest.mark.parametrize("change", [None, "other"])
+def test_a_class_is_neither_changed_nor_taken_away(rest: Rest, job: Any, change: str | None):
+    job("classed", operatorClass="lab")
+    patch = json.dumps({"spec": {"operatorClass": change}})
+    answer = rest.send("PATCH", f"{JOBS}/classed", patch, content="application/merge-patch+json")
+    assert answer.status == 422 and "SpecImmutable: spec.operatorClass" in answer.message
+    same = json.dumps({"spec": {"operatorClass": "lab", "suspend": True}})
+    assert rest.send("PATCH", f"{JOBS}/classed", same, content="application/merge-patch+json").status == 200
 
 
 def patched(rest: Rest, name: str, **spec: Any) -> Answer:
@@ -312,6 +322,7 @@ def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
         "ETA": 310,
         "Profile": "default",
         "Message": None,
+        "Quality": None,
     }
 
 
@@ -327,10 +338,27 @@ DECIMALS = [None, "0", "0.5", "1", "20", "25.25", "-3", ".5", "1e3", "", 20]
 WORDS = [None, "Auto", "auto", "CPU", "None", "Fail", "Warn", "Provided", 3]
 SWITCHES = [None, True, False, "true", 1]
 VALUES: dict[str, list[Any]] = {
-    "source.uri": [None, "https://a/b.zip", "http://a/b.tar", "", 3],
+    "source.uri": [
+        None,
+        "https://a/b.zip",
+        "http://a/b.tar",
+        "",
+        3,
+        "https://u:p@a/b.zip",
+        "https://a\\@b/",
+        "s3://a/b@c",
+        " s3://a",
+        "s3://a\u00a0",
+        "s3://a/b c/",
+        "s3://a\n",
+        "s3://a\u2028b",
+        "s3://a\x85b",
+        "s3://a\u202eb",
+        "s3://ä/\U0001f5ff",
+    ],
     "source.secretName": [None, "keys", "Keys", "a..b"],
     "source.persistentVolumeClaim": [None, {"claimName": "photos"}, {"claimName": "Photos"}, {}],
-    "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/.."],
+    "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/..", "a\tb", "a b "],
     "source.jobRef": [None, {"name": "base"}, {"name": "Base"}, {}, {"name": "agree"}],
     "source.jobRef.reuse": [None, "Photos", "Poses", "Training", "poses"],
     "endAfter": [None, "Poses", "poses", "Train"],

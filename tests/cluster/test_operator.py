@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, conditions, workbench
 from reconstruction_api.worker import PodReport, WorkerJob
-
-from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
-from .operator_process import eventually
-from .workbench import JobUnderTest, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 
@@ -357,7 +356,7 @@ async def every_transition_is_told_in_an_event(case: Case) -> None:
     async def told() -> bool:
         events = await case.work.listed("/apis/events.k8s.io/v1/.../events")
         mine = [each for each in events if each["regarding"]["name"] == case.name]
-        return {"Started", "ClassCompleted", "Succeeded"} <= {each["reason"] for each in mine}
+        return {"Started", "Succeeded"} <= {each["reason"] for each in mine}
 
     await eventually(told, "all events")
 

@@ -18,11 +18,11 @@ import yaml
 
 from devcluster import processes
 from devcluster.kubectl import Kubectl
+from harness.operator_process import OperatorProcess
+from harness.rest import GROUP, Answer, Rest
+from harness.workbench import CRDS
 
-from .operator_process import OperatorProcess
-from .rest import GROUP, Answer, Rest
 from .waiting import eventually
-from .workbench import CRDS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("kubernetes_tools")]
 
@@ -158,12 +158,21 @@ def test_the_api_server_takes_no_such_job(tenants: Tenants, attempt: str) -> Non
     assert answer.message
 
 
+def _from(uri: str) -> Spec:
+    return {"source": {"uri": uri}}
+
+
 REFUSED: dict[str, tuple[Spec, str, str]] = {
     "system-priority": (
         {"priorityClassName": "system-node-critical"}, "LimitExceeded", "spec.priorityClassName"),
     "queue": ({"queueName": "gpus"}, "LimitExceeded", "spec.queueName"),
     "engine": ({"engine": "splatfacto"}, "EngineUnavailable", "spec.engine"),
     "profile": ({"profileName": "bobs-own"}, "ProfileNotFound", "spec.profileName"),
+    "metadata": (_from("http://169.254.169.254/latest/"), "AddressNotAllowed", "spec.source.uri"),
+    "wire-server": (_from("http://168.63.129.16/machine"), "AddressNotAllowed", "spec.source.uri"),
+    "node": (_from("http://0x7f.1:10250/pods"), "AddressNotAllowed", "spec.source.uri"),
+    "api-server": (_from("https://kubernetes.default.svc/"), "AddressNotAllowed", "network.allow"),
+    "neighbour": (_from("http://minio.bob.svc:9000/photos/"), "AddressNotAllowed", "network.allow"),
 }  # fmt: skip
 """Values that only the operator can judge: reason, and the field that its message names."""
 
@@ -196,7 +205,8 @@ def test_secrets_and_claims_named_in_a_job_are_those_of_its_own_namespace(tenant
     child = tenants.child("thief")
     pod = child["spec"]["template"]["spec"]
     assert child["metadata"]["namespace"] == tenants.own
-    assert pod["containers"][0]["envFrom"] == [{"prefix": "SOURCE_SECRET_", "secretRef": {"name": "keys"}}]
+    assert {v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v} == {"keys"}
+    assert "envFrom" not in pod["containers"][0]
     tenants.submit("mount", source={"persistentVolumeClaim": {"claimName": "photos"}})
     child = tenants.child("mount")
     claims = [v["persistentVolumeClaim"] for v in child["spec"]["template"]["spec"]["volumes"]

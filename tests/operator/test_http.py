@@ -62,6 +62,7 @@ class Side:
     leading: bool = True
     leader: str = ""
     problem: str = ""
+    note: str = ""
     clock: float = 0.0
 
     async def post(self, token: str | None = "good", **changes: Any) -> int:
@@ -101,7 +102,7 @@ async def side() -> AsyncIterator[Side]:
 
     sink = http.ProgressSink(lambda: made[0].leading, lambda: made[0].leader, pods, receive)
     reviewer = TokenReviewer(reviews, lambda: made[0].clock)  # type: ignore[arg-type]
-    health = http.Health(lambda: "", lambda: made[0].problem)
+    health = http.Health(lambda: "", lambda: made[0].problem, lambda: made[0].note)
     app = http.application(health, Metrics(), reviewer, sink)
     async with TestClient(TestServer(app)) as client:
         made.append(Side(client, reviews))
@@ -192,6 +193,12 @@ async def test_probes_answer_what_is_wrong(side: Side) -> None:
     side.problem = "the watches are starting"
     answer = await side.client.get("/readyz")
     assert (answer.status, await answer.text()) == (503, "the watches are starting")
+
+
+async def test_what_does_not_keep_a_replica_from_work_is_said_beside_its_readiness(side: Side) -> None:
+    side.note = "the default profile stays as it is"
+    answer = await side.client.get("/readyz")
+    assert (answer.status, await answer.text()) == (200, "ok\nthe default profile stays as it is")
 
 
 async def test_metrics_count_updates_by_what_became_of_them(side: Side) -> None:

@@ -14,6 +14,7 @@ from reconstruction_api import baseline
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import stage_digests
 from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_api.stored import read_status
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
 from reconstruction_operator.plan import CreateJob, Plan
@@ -218,3 +219,24 @@ def paths_in(document: Any, path: str = "") -> Iterator[str]:
 
 def test_the_recorded_files_stay_small():
     assert sum(file.stat().st_size for file in Path(__file__).parent.rglob("*.json")) < 1_000_000
+
+
+def test_a_plan_with_more_in_it_than_this_release_knows_is_a_plan():
+    seen, now = job("finished")
+    status = carried_out(seen, decide(seen, now)).job.status
+    document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    document["plan"] |= {"reason": "new"}
+    document["plan"]["stages"][0] |= {"priority": 3}
+    document["plan"]["settings"] |= {"turntable": {"frames": 9}}
+    document["defaults"] |= {"turntable.frames": 1440}
+    read = read_status(document)
+    assert read.problem == ""
+    assert decide(replace(seen, job=replace(seen.job, status=read.status)), now).actions == ()
+
+
+@pytest.mark.parametrize("damage", [{"stages": [{"name": "train"}]}, "lost", {"generation": "one", "stages": []}])
+def test_a_plan_that_can_not_be_read_is_never_guessed(damage: Any):
+    seen, now = job("finished")
+    status = carried_out(seen, decide(seen, now)).job.status
+    document = status.model_dump(mode="json", by_alias=True, exclude_none=True) | {"plan": damage}
+    assert read_status(document).problem.startswith("status.plan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,7 +14,7 @@ from reconstruction_api.base import ApiModel
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress, SourceLimits
+from reconstruction_api.worker import NetworkAccess, Progress, SourceLimits
 
 from .stage import StageOutput
 
@@ -30,6 +31,10 @@ class StageRequest(ApiModel):
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
     accepted_versions: tuple[int, ...] = ()
+    credentials: str | None = None
+    """Folder with the credentials of the source's Secret; only for the stage that fetches."""
+    network: NetworkAccess | None = None
+    """What a worker pod's profile lets the stage connect to; None where nothing guards it, in a local run."""
 
 
 class ProgressEvent(ApiModel):
@@ -72,10 +77,14 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 class EventWriter:
-    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream."""
+    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream.
 
-    def __init__(self, descriptor: int):
+    `redact` takes out of an event, as JSON data, what must not be shown: from here it goes to status, logs and reports.
+    """
+
+    def __init__(self, descriptor: int, redact: Callable[[Any], Any] = lambda data: data):
         self._descriptor = descriptor
+        self._redact = redact
         self._last_progress = float("-inf")
 
     def progress(self, progress: Progress) -> None:
@@ -95,6 +104,8 @@ class EventWriter:
         self._send(StoppedEvent())
 
     def _send(self, event: ApiModel) -> None:
-        data = event.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+        # By way of pydantic's JSON, which has null for numbers that are not finite.
+        shown = self._redact(json.loads(event.model_dump_json(by_alias=True, exclude_none=True)))
+        data = json.dumps(shown).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]

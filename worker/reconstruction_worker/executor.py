@@ -16,7 +16,7 @@ from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
-from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResult
+from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
 from .events import StageRequest
 from .failures import from_exception
@@ -38,6 +38,7 @@ from .records import (
     started_key,
     write_record,
 )
+from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
 from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
@@ -88,6 +89,8 @@ class Run:
     plan: WorkerPlan | None = None
     """What the job was accepted with, where an operator says so; otherwise the spec and this worker's own code
     decide."""
+    network: NetworkAccess | None = None
+    """What stages may connect to in a worker pod; None leaves a local run unguarded."""
     package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
@@ -95,6 +98,8 @@ class Run:
     may_work: Callable[[], bool] = lambda: True
     """Asked before a stage is run, not where it is skipped; when the answer is no, the run stops there."""
     min_free_bytes: int = MIN_FREE_BYTES
+    credentials: Path | None = None
+    """Folder with the credentials of the source's Secret; None where the environment has them."""
     lock_patience_seconds: float = 15.0
 
 
@@ -143,7 +148,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
     except Exception as exception:  # the edge: from here on a failure is data
         error = from_exception(exception, current or run.stages[0].name)
         if not isinstance(exception, ReconstructionError):
-            _log_traceback(run.workspace)
+            _log_traceback(run)
         outcome.failure = Failure.from_error(error, current)
         observer.stage_failed(current, outcome.failure)
     return outcome
@@ -271,6 +276,8 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),
+        network=run.network if stage.name is StageName.INGEST else None,
+        credentials=str(run.credentials) if run.credentials is not None and stage.name is StageName.INGEST else None,
     )
     try:
         return run_in_child(
@@ -310,10 +317,11 @@ def _result_of(run: Run, record: StageRecord, *, skipped: bool) -> StageResult:
     )
 
 
-def _log_traceback(workspace: Path) -> None:
+def _log_traceback(run: Run) -> None:
     """A defect of the executor itself; users get its code, the log gets the rest."""
+    redactor = Redactor(secrets_of(os.environ, run.credentials), run.spec.source.uri)
     with contextlib.suppress(OSError):
-        path = log_of(workspace, "executor")
+        path = log_of(run.workspace, "executor")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as log:
-            traceback.print_exc(file=log)
+            log.write(redactor(traceback.format_exc()))

@@ -17,6 +17,8 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress, SourceLimits
 
+from .network.guard import Guard
+
 
 class Report(Protocol):
     """Sends a live update; cheap, may be called for every step (updates are thinned out on the way)."""
@@ -49,6 +51,10 @@ class StageContext:
     """What the profile allows a source to hold; can refuse photos, never change a result."""
     accepted_versions: tuple[int, ...] = ()
     """Versions of this stage's code whose results may be taken over from another job."""
+    guard: Guard | None = None
+    """In a worker pod, what every connection goes through; None in a local run, and in stages that need no network."""
+    credentials: Path | None = None
+    """Folder with the credentials of spec.source.secretName; None where the environment has them, as in local runs."""
 
     @property
     def folder(self) -> Path:

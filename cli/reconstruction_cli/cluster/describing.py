@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.secrecy import shown_receiver
 from reconstruction_api.short_id import short_id
 from reconstruction_api.words import duration
 
@@ -71,7 +72,7 @@ def _places(job: Job) -> Iterator[str]:
             yield f"job        deleted at {kept.job_expiry_time}"
     for told in status.notifications:
         problem = f": {told.message}" if told.message else ""
-        yield f"told       {told.event} to {told.url}: {told.state.value}{problem}"
+        yield f"told       {told.event} to {shown_receiver(told.url)}: {told.state.value}{problem}"
     if status.artifacts:
         yield f"artifacts  {len(status.artifacts)}: recon artifacts {job.name} -n {job.namespace}"
 

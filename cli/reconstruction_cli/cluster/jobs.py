@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.names import API_VERSION, JOB_PLURAL
 from reconstruction_api.short_id import is_short_id, short_id
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
+from reconstruction_api.stored import read_status
+from reconstruction_api.text import plain
 
-from ..words import printable
 from .connection import Cluster, Document
 
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
@@ -37,7 +36,7 @@ class Job:
     @property
     def engine(self) -> str:
         """Empty while the job names none and was not accepted."""
-        return self.status.engine or str(self.spec.get("engine") or "")
+        return str(plain(self.status.engine or self.spec.get("engine") or ""))
 
     @property
     def is_current(self) -> bool:
@@ -63,32 +62,17 @@ class Job:
 
 
 def parse(document: Document) -> Job:
-    """A job from the API server's JSON; fields that a newer operator writes are left out."""
+    """A job from the API server's JSON, with its texts in one line each; what a newer operator writes and this version
+    does not understand is left out."""
     metadata = document["metadata"]
-    try:
-        status = ReconstructionJobStatus.model_validate(_printable(document.get("status") or {}), extra="ignore")
-    except ValidationError:
-        raise ReconstructionError(
-            "InternalError",
-            f"This version of recon does not understand the status of '{metadata['name']}'.",
-            suggestion="Install the version of the cluster's operator.",
-        ) from None
     return Job(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         spec=document.get("spec", {}),
-        status=status,
+        status=read_status(plain(document.get("status") or {})).status,
     )
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _printable(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_printable(entry) for entry in value]
-    return printable(value) if isinstance(value, str) else value
 
 
 def get_job(cluster: Cluster, name: str) -> Job:

@@ -14,7 +14,6 @@ from reconstruction_api.names import (
     ENV_JOB,
     ENV_PLAN,
     ENV_PROGRESS_URL,
-    ENV_SECRET_PREFIX,
     ENV_TOKEN_FILE,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
@@ -23,19 +22,22 @@ from reconstruction_api.names import (
     WORKSPACE_PATH,
 )
 from reconstruction_api.plan import JobPlan, WorkerPlan, WorkerStage
-from reconstruction_api.profile import ClusterProfileSpec
+from reconstruction_api.pod_security import pod_security_context
+from reconstruction_api.profile import ClusterProfileSpec, SecretEntry
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun, StageState
 from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
 from ..policies.limits import source_limits
+from ..policies.networks import network_access
+from .credentials import credential_mounts, credential_volumes
 from .names import claim_name
 from .placement import Placement, placement
 
-USER_ID = 65532
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
+LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600
 
@@ -53,16 +55,12 @@ def pod_spec(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": profile.termination_grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(profile),
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
-        "volumes": _volumes(job, profile, source, progress_url),
+        "volumes": [
+            *_volumes(job, profile, source, progress_url),
+            *credential_volumes(spec.source, run.resource_class),
+        ],
     }
     if placed.node_selector:
         document["nodeSelector"] = placed.node_selector
@@ -83,11 +81,16 @@ def pod_spec(
     return document
 
 
+def identity_labels(profile: ClusterProfileSpec) -> dict[str, str]:
+    """Azure Workload Identity gives its token only to pods that ask for it; the other clouds go by the account."""
+    return {LABEL_AZURE_IDENTITY: "true"} if profile.service_account_name else {}
+
+
 def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
     image: str, source: str | None, progress_url: str | None, plan: JobPlan | None,
 ) -> dict[str, Any]:  # fmt: skip
-    document: dict[str, Any] = {
+    return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": profile.image_pull_policy,
@@ -100,22 +103,14 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": _mounts(profile, source, progress_url),
+        "volumeMounts": [*_mounts(profile, source, progress_url), *credential_mounts(spec.source, run.resource_class)],
     }
-    if spec.source.secret_name and reads_source(run.resource_class):
-        # The worker takes credentials from these and nothing else: no key may replace what the environment says.
-        document["envFrom"] = [{"prefix": ENV_SECRET_PREFIX, "secretRef": {"name": spec.source.secret_name}}]
-    return document
 
 
 def _environment(
-    job: JobView,
-    spec: ReconstructionJobSpec,
-    run: ClassRun,
-    profile: ClusterProfileSpec,
-    progress_url: str | None,
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None,
     plan: JobPlan | None,
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:  # fmt: skip
     """What the operator says comes last: neither a profile nor a secret replaces it."""
     order = WorkerJob(
         namespace=job.key.namespace,
@@ -123,22 +118,39 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        spec=spec,
+        # Neither matters to a worker, and the addresses of receivers may hold tokens.
+        spec=spec.model_copy(update={"operator_class": None, "notifications": None}),
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
+        network=network_access(profile),
     )
-    values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
+    defaults = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba"}
+    entries = {name: _literal(name, value) for name, value in {**defaults, **profile.environment}.items()}
+    entries |= {name: _from_secret(name, entry) for name, entry in profile.environment_from_secrets.items()}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
     document = order.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"spec"})
-    values[ENV_JOB] = json.dumps(document | {"spec": explicit(spec, portable=True)}, separators=(",", ":"))
+    document["spec"] = explicit(order.spec, portable=True)
+    own = {
+        ENV_JOB: json.dumps(document, separators=(",", ":")),
+        ENV_WORKSPACE_CLAIM: claim_name(job.key.name),
+    }
     if plan is not None:
-        values[ENV_PLAN] = _worker_plan(job, run, plan).model_dump_json(by_alias=True, exclude_defaults=True)
-    values[ENV_WORKSPACE_CLAIM] = claim_name(job.key.name)
+        own[ENV_PLAN] = _worker_plan(job, run, plan).model_dump_json(by_alias=True, exclude_defaults=True)
     if progress_url:
-        values[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
-        values[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
-    # `$(NAME)` in a value is expanded by Kubernetes; `$$` keeps text from users as it is.
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
+        own[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
+        own[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
+    return list((entries | {name: _literal(name, value) for name, value in own.items()}).values())
+
+
+def _literal(name: str, value: str) -> dict[str, Any]:
+    """A variable with exactly this value. Kubernetes expands `$(NAME)` in values and turns `$$` into `$`, so every `$`
+    is doubled: escaping only some of them would leave text that becomes a reference when it is unescaped."""
+    return {"name": name, "value": value.replace("$", "$$")}
+
+
+def _from_secret(name: str, entry: SecretEntry) -> dict[str, Any]:
+    """The pod waits until the Secret of the job's namespace has the entry."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": entry.secret_name, "key": entry.key}}}
 
 
 def _worker_plan(job: JobView, run: ClassRun, plan: JobPlan) -> WorkerPlan:

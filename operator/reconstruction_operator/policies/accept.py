@@ -11,12 +11,15 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
 from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
+from reconstruction_api.rules import broken_rules
 from reconstruction_api.status import ConditionType, ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.worker import Failure
 
 from ..model import JobView, Observed, ProfileView
+from .environment import masked
 from .hardware import missing_gpu
 from .limits import excess
+from .networks import forbidden_source
 from .planning import Planned, planned
 from .renewal import is_renewed
 
@@ -45,7 +48,9 @@ def accept(observed: Observed) -> Acceptance:
     pinned = job.status.profile
     keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
     if pinned is not None and pinned.name == job.spec.profile_name and keeps:
-        return _check(job, job.spec, pinned)
+        # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
+        started = was_accepted(job.status) and not is_renewed(job)
+        return _check(job, job.spec, masked(pinned) or pinned, started=started)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
@@ -58,13 +63,14 @@ def accept(observed: Observed) -> Acceptance:
 
 
 def snapshot(profile: ProfileView) -> ProfileSnapshot:
-    """The profile as it is now."""
-    return ProfileSnapshot(
+    """The profile as it is now, as status may show it."""
+    made = ProfileSnapshot(
         kind=PROFILE_KIND if profile.namespace else CLUSTER_PROFILE_KIND,
         name=profile.name,
         generation=profile.generation,
         spec=profile.spec,
     )
+    return masked(made) or made
 
 
 def profile_spec(pinned: ProfileSnapshot) -> ClusterProfileSpec:
@@ -83,7 +89,9 @@ def was_accepted(status: ReconstructionJobStatus) -> bool:
     return any(each.type == ConditionType.ACCEPTED and each.status == "True" for each in status.conditions)
 
 
-def _check(job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
+def _check(
+    job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot, *, started: bool = False
+) -> Acceptance:
     try:
         profile = profile_spec(pinned)
     except ValidationError as error:
@@ -94,17 +102,18 @@ def _check(job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot
             reason="ProfileInvalid",
         )
     whole = planned(job, written, profile)
-    refusal = _refusal(written, whole.spec, profile, pinned.name)
+    refusal = _refusal(written, whole.spec, profile, pinned.name, started=started)
     if refusal is not None:
         return _refused(*refusal, whole)
     return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile, planned=whole)
 
 
 def _refusal(
-    written: ReconstructionJobSpec, spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str
-) -> tuple[str, str] | None:
+    written: ReconstructionJobSpec, spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str, *,
+    started: bool,
+) -> tuple[str, str] | None:  # fmt: skip
     """Code and message of what stands in the way of running such a job with the profile; `spec` says what stands for
-    what `written` leaves unset."""
+    what `written` leaves unset. One that has `started` keeps what was allowed then."""
     engines = [engine.name for engine in profile.engines]
     if spec.chosen_engine not in engines:
         meant = ", which stands for an unset engine" if written.engine is None else ""
@@ -113,10 +122,20 @@ def _refusal(
             f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
             f"It offers: {', '.join(engines)}.",
         )
+    if not started and (broken := next(broken_rules(spec.rules, spec), None)) is not None:
+        return "InvalidSpec", f"spec.{broken.field}: {broken.message}{_meaning(written, spec)}"
     if (reason := excess(spec, profile, name)) is not None:
         return reason
-    missing = missing_gpu(spec, profile, name)
-    return ("GPUUnavailable", missing) if missing else None
+    if missing := missing_gpu(spec, profile, name):
+        return "GPUUnavailable", missing
+    if not started and (error := forbidden_source(spec, profile, name)) is not None:
+        return error.code, error.message
+    return None
+
+
+def _meaning(written: ReconstructionJobSpec, spec: ReconstructionJobSpec) -> str:
+    """What a rule is broken by that the author has left out."""
+    return f" (spec.engine is unset and stands for {spec.chosen_engine!r})." if written.engine is None else "."
 
 
 def _refused(code: str, message: str, whole: Planned | None = None, reason: str | None = None) -> Acceptance:

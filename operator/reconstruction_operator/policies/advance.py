@@ -11,23 +11,29 @@ from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import Failure, PodReport
 
-from ..manifests.names import child_job_name
+from ..manifests.names import child_job_name, claim_name
 from ..model import JobView, Observed
+from ..plan import ExpectAbsent
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
+from .claims import is_lost
+from .credible import credible_outcome
 from .dependency import dependency
-from .failure import deadline_exceeded
+from .failure import deadline_exceeded, ending_of
 from .hold import Hold, hold_of
+from .interruptions import counted, eviction_code, eviction_failure
 from .limits import deadline_seconds
 from .relocation import abandoned_claim
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
-from .running import noted, running_seconds
+from .running import marked, noted, replaced_pods, running_seconds
 from .stages import Need, needs_of, needs_of_plan
 
 _ORDER = list(ResourceClass)
+CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED = "ClassCompleted", "WorkspaceLost", "WorkspaceMoved"
+"""Reasons of notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Situation:
     """Why the job has failed for good, until its spec changes."""
     abandoned: str | None = None
     """uid of the volume claim that was given up because its volume is where no GPU is."""
+    expects: tuple[ExpectAbsent, ...] = ()
+    """Conclusions from absence that are to be checked."""
     anew: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
     awaits: str = ""
@@ -141,7 +149,9 @@ def _carried_over(job: JobView, needs: tuple[Need, ...], fresh_chance: bool) -> 
 def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     if run.completed:
         return run
-    cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": "", "ended": False})
+    cleared = run.model_copy(
+        update={"failures": 0, "retry_after": None, "trouble": "", "ended": False, "interruptions_in_vain": 0}
+    )
     return next_attempt(job, cleared, None) if run.ended else cleared
 
 
@@ -152,20 +162,31 @@ def _abandon(situation: Situation, observed: Observed, now: datetime) -> Situati
     if uid is None or uid == observed.job.status.abandoned_workspace:
         return replace(situation, abandoned=uid)
     text = "The workspace's volume is where no GPU is free: the photos are prepared again on a volume near one."
-    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, "WorkspaceMoved", text)))
+    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, WORKSPACE_MOVED, text)))
 
 
 def _without_workspace(situation: Situation, observed: Observed) -> Situation:
     """Results that a class builds on are in the workspace: where it is gone, they are made again first."""
     job, claim = observed.job, observed.claim
-    gone = claim is None or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
-    if not gone or situation.current is None or situation.failure is not None:
+    if situation.current is None or situation.failure is not None:
         return situation
-    if not any(run.completed for run in situation.runs):
+    lost = is_lost(claim, job.uid, situation.outcome)
+    gone = (
+        claim is None or lost or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
+    )
+    waits_in_vain = lost and not isinstance(situation.outcome, Absent)
+    if not gone or not (waits_in_vain or any(run.completed for run in situation.runs)):
         return situation
     runs = tuple(_restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
-    return replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+    situation = replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+    if claim is None:
+        expected = ExpectAbsent("claim", claim_name(job.key.name))
+        return replace(situation, expects=(*situation.expects, expected))
+    if lost:
+        notice = Notice(True, WORKSPACE_LOST, f"The volume of claim {claim.name} is lost: everything is made again.")
+        return replace(situation, notices=(*situation.notices, notice))
+    return situation
 
 
 def _depend(situation: Situation, observed: Observed) -> Situation:
@@ -189,9 +210,10 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         situation, run = _started(situation, observed.job, need)
         if run.completed:
             continue
-        outcome = outcome_of(run, spec, observed, now)
+        outcome = credible_outcome(outcome_of(run, spec, observed, now), need, job=observed.job)
         if not run.ended:
-            run = noted(run, observed, now)
+            run, outcome, notices = _counting_replaced(noted(run, observed, now), outcome, need, observed, now)
+            situation = replace(situation, notices=(*situation.notices, *notices))
         situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)
         if situation.failure is not None or isinstance(outcome, Absent):
             return situation
@@ -199,6 +221,23 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         if situation.current is not None:
             return situation
     return replace(situation, current=None, outcome=None)
+
+
+def _counting_replaced(
+    run: ClassRun, outcome: Outcome, need: Need, observed: Observed, now: datetime
+) -> tuple[ClassRun, Outcome, tuple[Notice, ...]]:
+    """Pods that Kubernetes has replaced within the attempt are interruptions like any other. The second eviction for a
+    pod's own doing fails the attempt, whatever its replacement does."""
+    notices: list[Notice] = []
+    for pod in replaced_pods(run, observed):
+        code, why = eviction_code(pod), ending_of(pod).interruption or pod.message
+        run = counted(marked(run, pod, now), observed, need, why, bool(code))
+        run = run.model_copy(update={"interruptions": run.interruptions + 1})
+        notices.append(Notice(False, "Interrupted", f"{run.resource_class.capitalize()} was interrupted: {why}"))
+        failed = eviction_failure(run, code, why) if code else None
+        if failed is not None and isinstance(outcome, Running | Waiting):
+            outcome = Failed(failed)
+    return run, outcome, tuple(notices)
 
 
 def _conclude(
@@ -217,11 +256,18 @@ def _conclude(
     ended = run.model_copy(update={"seconds": seconds, "pods": []})
     if isinstance(outcome, Failed) and _was_given_more_time(situation, run, outcome, spec, observed):
         outcome = Interrupted("spec.activeDeadlineSeconds was raised while the pod ran.", outcome.report)
+    if isinstance(outcome, Interrupted):
+        need = next(each for each in situation.needs if each.digest == run.digest)
+        ended = counted(ended, observed, need, outcome.why, bool(outcome.eviction))
+        if outcome.eviction and (failed := eviction_failure(ended, outcome.eviction, outcome.why)) is not None:
+            outcome = Failed(failed, outcome.report)
+    if isinstance(outcome, Interrupted) and outcome.unreported:
+        situation = replace(situation, expects=(*situation.expects, ExpectAbsent("report", run.job_name)))
     if outcome.report is not None:
         situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
     if isinstance(outcome, Completed):
         ended = ended.model_copy(update={"completed": True, "retry_after": None, "trouble": ""})
-        notice = Notice(False, "ClassCompleted", f"{run.resource_class.capitalize()} has ended well: {_told(outcome)}")
+        notice = Notice(False, CLASS_COMPLETED, f"{run.resource_class.capitalize()} has completed: {_told(outcome)}")
         return _moved(situation, ended, None, None, notice)
     if isinstance(outcome, Paused):
         following = after_interruption(job, ended, "", now)

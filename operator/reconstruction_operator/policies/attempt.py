@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.status import ClassRun
+from reconstruction_api.status import ClassRun, ProfileSnapshot
 from reconstruction_api.worker import Failure, PodReport
 
 from ..model import ChildJob, Claim, Observed, Pod
 from ..plan import Inquiry
+from . import secrets
 from .failure import ending_of, failure
+from .interruptions import eviction_code
 from .lost import CODE as NODE_LOST
 from .lost import explanation, given_up, is_overdue
 from .obstacles import WORKSPACE_ELSEWHERE, Obstacle, no_volume, not_created, not_starting, queued, unscheduled
@@ -83,6 +85,10 @@ class Interrupted:
 
     why: str
     report: PodReport | None = None
+    eviction: str = ""
+    """Code of what the pod was evicted for, if that was its own doing."""
+    unreported: bool = False
+    """Concluded from the absence of the pod that would have the report."""
 
 
 Outcome = Absent | Waiting | Running | Completed | Paused | Failed | Interrupted
@@ -113,20 +119,39 @@ def pods_of(run: ClassRun, observed: Observed) -> list[Pod]:
 def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime) -> Outcome:
     for pod in reversed(pods):
         if pod.container.exit_code == 0:
-            report = PodReport.from_termination_message(pod.container.message)
-            if report is None:
-                return Failed(failure("InternalError", "The worker ended well but left no report."))
-            return Paused(report) if report.paused_after else Completed(report)
+            text = "The worker completed its stages but left no report."
+            return _completed(pod) or Failed(failure("InternalError", text))
     return _unreported(child, grace, now)
+
+
+def _completed(pod: Pod) -> Completed | Paused | None:
+    """What a worker reports that ended with status 0; None when it left no report."""
+    report = PodReport.from_termination_message(pod.container.message)
+    if report is None:
+        return None
+    return Paused(report) if report.paused_after else Completed(report)
+
+
+def _ended_beside_others(pod: Pod) -> Outcome:
+    """The worker has ended, but a container that somebody injected keeps the pod running, and with it the hardware: the
+    worker's end is the attempt's, and the child Job is deleted with what still runs in it."""
+    if pod.container.exit_code == 0:
+        return Failed(failure("InternalError", "The worker completed its stages but left no report."))
+    ending = ending_of(pod)
+    if ending.failure is not None:
+        return Failed(ending.failure, ending.report)
+    return Interrupted(ending.interruption, ending.report, eviction_code(pod))
 
 
 def _failed(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime) -> Outcome:
     for pod in reversed(pods):
+        if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+            return completed  # another container of the pod has failed
         if pod.finished or pod.container.exit_code is not None:
             ending = ending_of(pod)
             if ending.failure is not None:
                 return Failed(ending.failure, ending.report)
-            return Interrupted(ending.interruption, ending.report)
+            return Interrupted(ending.interruption, ending.report, eviction_code(pod))
     return _unreported(child, grace, now)
 
 
@@ -135,7 +160,7 @@ def _unreported(child: ChildJob, grace: timedelta, now: datetime) -> Outcome:
     until = (child.ended or child.created or now) + grace
     if now < until:
         return Waiting("Ending", "The child Job has ended; its pod's report is awaited.", scheduled=True, until=until)
-    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.")
+    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.", unreported=True)
 
 
 def _active(
@@ -146,8 +171,12 @@ def _active(
     if not pods:
         return _without_pod(child, observed, now)
     pod = pods[-1]
+    if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+        return completed  # the Job's own end follows a second or two later and says no more
     if pod.finished:
         return Waiting("Ending", "The pod has ended.", scheduled=True)
+    if pod.container.exit_code is not None:
+        return _ended_beside_others(pod)
     if is_overdue(pod, now):
         if given_up(pod, observed.policy, now):
             return Interrupted(f"Pod {pod.name} was lost with its node {pod.node}.")
@@ -182,7 +211,7 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
         text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
         return Failed(failure("SourceNotFound", text)) if now >= until else Waiting("SourceNotFound", text, until=until)
-    if not message and not pod.unscheduled_reason and pod.created is not None and now < pod.created + SOON:
+    if pod.created is not None and now < pod.created + SOON:  # volumes are made and nodes become free meanwhile
         return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
@@ -219,11 +248,20 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
     """A node was found; the image and the volumes are being made ready."""
     reason, message = pod.container.waiting_reason, pod.container.waiting_message
     until = (pod.scheduled or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
-    if (trouble := _trouble(pod, spec)) is not None:
+    if (trouble := _trouble(pod, spec, observed.job.status.profile)) is not None:
         if now >= until or reason in _HOPELESS_PULL_REASONS:
             return Failed(trouble)
         return Waiting(trouble.code, f"{trouble.message} {trouble.suggestion}", scheduled=True, until=until)
-    said = observed.explanations.get(pod.uid)
+    if pod.scheduled is not None and now < pod.scheduled + SOON:
+        return Waiting(*ON_ITS_WAY, until=pod.scheduled + SOON)
+    said = observed.explanations.get(pod.uid, "")
+    lacking = secrets.of_the_source(said, spec)
+    if lacking is not None and now >= until:
+        return Failed(lacking)
+    if lacking is not None:
+        waiting = Waiting(lacking.code, f"{lacking.message} {lacking.suggestion}", scheduled=True)
+        waiting = _inquired(waiting, None, Inquiry("Pod", pod.uid), pod.scheduled, now)
+        return replace(waiting, until=min(until, waiting.until or until))
     waiting = Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
     return _inquired(waiting, said and not_starting(said), Inquiry("Pod", pod.uid), pod.scheduled, now)
 
@@ -239,19 +277,14 @@ def _inquired(
     return replace(waiting, until=now + _AGAIN, inquiries=(inquiry,))
 
 
-def _trouble(pod: Pod, spec: ReconstructionJobSpec) -> Failure | None:
+def _trouble(pod: Pod, spec: ReconstructionJobSpec, profile: ProfileSnapshot | None) -> Failure | None:
     """What keeps the container from being made, unless it goes away by itself."""
     reason, message = pod.container.waiting_reason, pod.container.waiting_message
     if reason in _HOPELESS_PULL_REASONS or reason in _PULL_REASONS:
         image = f" {pod.container.image}" if pod.container.image else ""
         return failure("ImagePullFailed", f"The worker image{image} can't be pulled: {message or reason}")
     if reason in _SETUP_REASONS:
-        return _setup_failure(message or reason, spec)
+        said = message or reason
+        lacking = secrets.of_the_source(said, spec) or secrets.of_the_profile(said, profile)
+        return lacking or failure("InternalError", f"The worker's container can't be set up: {said[:500]}")
     return None
-
-
-def _setup_failure(message: str, spec: ReconstructionJobSpec) -> Failure:
-    secret = spec.source.secret_name
-    if secret and secret in message:
-        return failure("SourceAccessDenied", f"spec.source.secretName: {message}")
-    return failure("InternalError", f"The worker's container can't be set up: {message[:500]}")

@@ -10,12 +10,14 @@ from reconstruction_api.job import ReconstructionJobSpec
 
 from ..manifests.claim import workspace_claim
 from ..manifests.job import child_job
-from ..model import Observed, Refusal
+from ..model import ChildJob, Observed, Refusal
 from ..plan import CreateJob, DeleteJob, EnsureClaim
 from . import lost
 from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
+from .claims import is_lost, is_orphan
 from .dependency import CODE as NOT_READY
+from .environment import lacks_values, with_values
 from .limits import queue_of
 from .obstacles import not_created
 from .retry import backoff
@@ -48,7 +50,7 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             continue
         if (child.resource_class, child.digest) not in wanted:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
-        elif not child.finished and not _is_current(child.name, situation):
+        elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
@@ -63,14 +65,26 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     retry = retry_time(run)
     if retry is not None and now < retry:
         return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+    pinned, profile = situation.acceptance.snapshot, situation.acceptance.profile
     claim = observed.claim
-    replaced = claim is not None and (claim.deleting or claim.uid == situation.abandoned)
+    if is_orphan(observed):
+        return Blocked("WorkspaceInUse", "The volume claim of an earlier job of this name is being taken over.")
+    replaced = claim is not None and (
+        claim.deleting or claim.uid == situation.abandoned or is_lost(claim, observed.job.uid, situation.outcome)
+    )
     if claim is not None and (replaced or claim.parent_uid != observed.job.uid):
         if claim.parent_uid == observed.job.uid:
             return Blocked("WorkspaceInUse", f"The volume claim {claim.name} is being deleted; a new one follows.")
+        if claim.deleting:
+            text = f"The volume claim {claim.name} of an earlier job of this name is being deleted; a new one follows."
+            return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
         return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
-    busy = [child.name for child in observed.child_jobs if not child.finished]
+    busy = [
+        child.name
+        for child in observed.child_jobs
+        if not (child.finished or _ends_by_itself(child, observed, situation))
+    ]
     busy += [pod.name for pod in observed.pods if not pod.finished]
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)
@@ -79,6 +93,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return Blocked(lost.CODE, lost.explanation(overdue[0], observed.policy))
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
+    if pinned is not None and profile is not None and (lacking := lacks_values(observed, pinned, profile)):
+        return Blocked("ProfileNotFound", lacking)
     if situation.awaits:
         return Blocked(NOT_READY, situation.awaits, now + _OTHER_JOB_POLL)
     if waits(observed):
@@ -109,7 +125,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     deleted the workspace while the first pod still waits for a node: it is made again.
     """
     run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
-    if run is None or spec is None or profile is None:
+    pinned = situation.acceptance.snapshot
+    if run is None or spec is None or profile is None or pinned is None:
         return ()
     obstacle = blocked(observed, situation, now)
     claim = EnsureClaim(workspace_claim(observed.job, profile))
@@ -120,7 +137,7 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
     job = child_job(
-        observed.job, spec, run, profile, digest_label=_label(situation, run.digest),
+        observed.job, spec, run, with_values(observed, pinned, profile), digest_label=_label(situation, run.digest),
         source_claim=_source_claim(observed, spec), progress_url=observed.policy.progress_url,
         remaining_seconds=situation.remaining_seconds,
         plan=situation.acceptance.planned.plan if situation.acceptance.planned is not None else None,
@@ -154,6 +171,13 @@ def may_start(situation: Situation) -> bool:
 def _is_current(name: str, situation: Situation) -> bool:
     current = situation.current
     return current is not None and current.job_name == name and not current.ended
+
+
+def _ends_by_itself(child: ChildJob, observed: Observed, situation: Situation) -> bool:
+    """A Job whose class is complete and whose pods have all ended: the Job controller is about to notice."""
+    complete = any(run.completed and run.job_name == child.name for run in situation.runs)
+    pods = [pod for pod in observed.pods if pod.job_name == child.name]
+    return complete and bool(pods) and all(pod.finished for pod in pods)
 
 
 def _label(situation: Situation, digest: str) -> str:

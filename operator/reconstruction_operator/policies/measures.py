@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.job import Device
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.profile import ClassResources
 from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
@@ -175,6 +177,7 @@ def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]
 
 def _psnr(status: ReconstructionJobStatus) -> float | None:
     try:
-        return float(status.metrics["psnr"])
+        psnr = float(status.metrics[Metric.PSNR])
     except (KeyError, ValueError):
         return None
+    return psnr if math.isfinite(psnr) else None

@@ -18,6 +18,7 @@ from .heartbeat import silence_time
 from .notify import is_told, next_attempts
 from .relocation import give_up_time
 from .retention import expiry_times
+from .settling import may_settle
 
 
 def next_check(
@@ -25,6 +26,7 @@ def next_check(
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
+    moments.append(may_settle(observed, situation, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):
         moments.append(now)

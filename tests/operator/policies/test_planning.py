@@ -225,3 +225,10 @@ def test_the_worker_gets_its_part_of_the_plan_and_what_has_been_completed() -> N
         each["name"] for each in json.loads(environment["RECONSTRUCTION_PLAN"])["stages"] if each.get("completed")
     ]
     assert completed == ["train", "evaluate"]
+
+
+def test_a_rule_that_is_broken_by_what_stands_for_an_unset_field_refuses_the_job() -> None:
+    """The API server can't know which engine that will be."""
+    seen, _ = settled(with_defaults({}, spec_of(poses={"method": "None"})))
+    assert condition(seen.job.status, "Accepted") == ("False", "InvalidSpec")
+    assert "spec.engine is unset and stands for 'nerfacto'" in message(seen.job.status, "Accepted")

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reconstruction_api.documents.quality import QualityDocument
 from reconstruction_api.stages import StageName
+from reconstruction_worker.files import write_document
 from reconstruction_worker.stages import report
 from reconstruction_worker.stages.evaluate import without_held_out
 
@@ -68,10 +70,10 @@ class Elements(HTMLParser):
 def test_nothing_is_said_of_held_out_views_where_there_are_none(tmp_path: Path) -> None:
     spec = finished(tmp_path, "GLB")
     file = tmp_path / "evaluate" / "quality.json"
-    quality = json.loads(file.read_text())
-    file.write_text(json.dumps(without_held_out(quality)))
+    quality = QualityDocument.read(file)
+    write_document(file, without_held_out(quality))
     (tmp_path / "train" / "split.json").write_text(
-        json.dumps({"train": [v["name"] for v in quality["views"]], "eval": []})
+        json.dumps({"train": [view.name for view in quality.views], "eval": []})
     )
     context = context_of(StageName.REPORT, tmp_path, spec)
     report.run(context)
@@ -151,6 +153,7 @@ def test_names_and_messages_are_text_not_markup(page: str) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in page
     assert "cut off &lt;b&gt;here&lt;/b&gt;" in page
+    assert not {"\u202e", "\x9b", "\x1b"} & set(page), "no name reverses what stands beside it"
 
 
 def test_each_changed_or_conspicuous_photo_is_named_with_what_was_done(page: str) -> None:

@@ -19,8 +19,8 @@ from reconstruction_worker.geometry.bake import bake
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.sparse import in_frame
 from reconstruction_worker.geometry.surface import decimated
-from reconstruction_worker.poses.model import SparsePoints
 from reconstruction_worker.poses.output import write_observations, write_points
+from reconstruction_worker.poses.posed_model import SparsePoints
 from reconstruction_worker.records import StageRecord, write_record
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.stages import export
@@ -144,7 +144,9 @@ def dataset(names: list[str]) -> dict[str, Any]:
         image["name"] = image["name"].replace(".png", ".jpg")
     images[0] |= {"original": {"name": "a&b.HEIC"}, "status": "fixed", "notes": ["turned upright", "scaled by 0.397"]}
     images[1] |= {"notes": ["blurred: 20% of the usual sharpness"]}
-    dropped = [{"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>"}]
+    dropped = [
+        {"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>\u202e\x9b"}
+    ]
     return {"images": images, "dropped": dropped}
 
 
