@@ -15,12 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devcluster import processes
+from harness.rest import GROUP, Answer, Rest
 from reconstruction_api import names
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.validation import parse_job, parse_profile
-
-from .rest import GROUP, Answer, Rest
 
 pytestmark = pytest.mark.cluster
 

@@ -16,11 +16,11 @@ import pytest
 
 from devcluster.cluster import Cluster
 from devcluster.processes import recall
+from harness.operator_process import eventually
+from harness.workbench import API, JobUnderTest, Workbench, conditions
 
-from .operator_process import eventually
 from .stub_bench import WAITS, create_stub_profile, stub_workbench
 from .test_operator_waiting import tells
-from .workbench import API, JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 

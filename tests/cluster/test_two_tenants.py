@@ -18,11 +18,11 @@ import yaml
 
 from devcluster import processes
 from devcluster.kubectl import Kubectl
+from harness.operator_process import OperatorProcess
+from harness.rest import GROUP, Answer, Rest
+from harness.workbench import CRDS
 
-from .operator_process import OperatorProcess
-from .rest import GROUP, Answer, Rest
 from .waiting import eventually
-from .workbench import CRDS
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("kubernetes_tools")]
 

@@ -113,7 +113,7 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        # No matter to a worker; and addresses of receivers may hold tokens.
+        # Neither matters to a worker, and the addresses of receivers may hold tokens.
         spec=spec.model_copy(update={"operator_class": None, "notifications": None}),
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
