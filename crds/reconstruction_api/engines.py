@@ -62,10 +62,6 @@ class EngineSpec:
     """Oldest compute capability of CUDA that its kernels work on."""
     weights: tuple[Weights, ...] = ()
 
-    def takes(self, photos: int) -> bool:
-        """Whether so many photos are within its bounds."""
-        return self.min_images <= photos <= self.max_images
-
 
 ENGINES: Final = {
     spec.name: spec

@@ -57,7 +57,8 @@ def unavailable(name: str, known: list[str]) -> ReconstructionError:
 
 def suggestion_for(photos: int) -> str | None:
     """Which of the installed engines take so many photos; None where none does."""
-    fitting = [spec for name in available() if (spec := _spec_of(name)) is not None and spec.takes(photos)]
+    specs = [spec for name in available() if (spec := _spec_of(name)) is not None]
+    fitting = [spec for spec in specs if spec.min_images <= photos <= spec.max_images]
     listed = ", ".join(f"{spec.name} ({spec.min_images} to {spec.max_images})" for spec in fitting)
     return f"Add or remove photos, or choose an engine that takes {photos}: {listed}." if fitting else None
 

@@ -44,9 +44,9 @@ def run(context: StageContext) -> StageOutput:
     pictures = context.folder / "views"
     pictures.mkdir(parents=True, exist_ok=True)
     scene = read_scene(context.workspace)
-    split = read_split(context.of(StageName.TRAIN), (photo.name for photo in scene.photos if photo.usable))
     if not scene.photos:
         return _nothing_compared(context)
+    split = read_split(context.of(StageName.TRAIN), [photo.name for photo in scene.photos if photo.usable])
     names = split.held_out or some_of(split.train)
     field = trained_field(context)
     no_lpips = perceptual.why_unavailable()

@@ -171,7 +171,7 @@ class TrainableEngine:
 
     def _check_count(self, count: int) -> None:
         spec = self.spec
-        if not spec.takes(count):
+        if not spec.min_images <= count <= spec.max_images:
             raise ReconstructionError(
                 "ImageCountOutOfRange",
                 f"The engine {spec.name} takes {spec.min_images} to {spec.max_images} posed photos; there are {count}.",
