@@ -1,0 +1,217 @@
+"""An HTTP server that hostile clients can't fill: connections, times and sizes are bounded before a request is handled.
+
+aiohttp bounds lines, headers and bodies. It accepts any number of connections, and waits without end for the rest of a
+request. Here every connection passes a door of its own: it counts, and it closes when a request takes too long to come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+_LARGEST_UNHANDLED_BYTES = 256 * 1024
+"""What a connection may send between the beginnings of two requests: a body, its headers, and what follows it."""
+_LINGERING_SECONDS = 1.0
+_BACKLOG = 128
+_LARGEST_LINE, _LARGEST_FIELD, _MOST_HEADERS = 1024, 4096, 32
+_SHUTDOWN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one server. Where a connection is one too many, the newcomer is let in and an older one is closed: the oldest
+    of the same client, or of the client that has the most. So nobody keeps others out by holding connections."""
+
+    connections: int
+    connections_of_one_client: int
+    request_seconds: float = 10.0
+    """For a request to come, headers and body, and for it to be handled."""
+    idle_seconds: float = 15.0
+    """Between two requests, or until the answer is read."""
+
+
+class Listener:
+    """Serves an application at one port. `closed` hears the reason of each connection that is closed for a limit:
+    `crowded`, `slow` or `flooded`."""
+
+    def __init__(self, app: web.Application, limits: Limits, closed: Callable[[str], None] = lambda _: None):
+        self._limits = limits
+        self._closed = closed
+        self._clients: dict[str, dict[_Door, None]] = {}
+        self._doors: dict[asyncio.BaseProtocol, _Door] = {}
+        self._count = 0
+        app.middlewares.insert(0, web.middleware(self._bounded))
+        self._runner = web.AppRunner(
+            app, access_log=None, auto_decompress=False, keepalive_timeout=limits.idle_seconds,
+            lingering_time=_LINGERING_SECONDS, max_line_size=_LARGEST_LINE, max_field_size=_LARGEST_FIELD,
+            max_headers=_MOST_HEADERS, shutdown_timeout=_SHUTDOWN_SECONDS,
+        )  # fmt: skip
+        self._server: asyncio.Server | None = None
+
+    def __len__(self) -> int:
+        """Open connections."""
+        return self._count
+
+    async def start(self, host: str, port: int) -> int:
+        """The port that is listened on: a free one where 0 is asked for."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Door(self), host, port, backlog=_BACKLOG, reuse_address=True)
+        return self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+    @property
+    def limits(self) -> Limits:
+        return self._limits
+
+    def enter(self, door: _Door) -> asyncio.Protocol:
+        """What handles the connection from now on."""
+        mine = self._clients.setdefault(door.client, {})
+        if len(mine) >= self._limits.connections_of_one_client:
+            self._evict(mine)
+        elif self._count >= self._limits.connections:
+            self._evict(max(self._clients.values(), key=len))
+        self._clients.setdefault(door.client, {})[door] = None
+        self._count += 1
+        assert self._runner.server is not None
+        handler = self._runner.server()
+        self._doors[handler] = door
+        return handler
+
+    def leave(self, door: _Door) -> None:
+        """Does nothing for a connection that has left already."""
+        mine = self._clients.get(door.client, {})
+        if door not in mine:
+            return
+        del mine[door]
+        self._count -= 1
+        if not mine:
+            del self._clients[door.client]
+
+    def forget(self, handler: asyncio.BaseProtocol) -> None:
+        self._doors.pop(handler, None)
+
+    def drop(self, door: _Door, reason: str) -> None:
+        self._closed(reason)
+        self.leave(door)
+        door.abort()
+
+    def _evict(self, doors: dict[_Door, None]) -> None:
+        """The one that has been open for the longest; one whose request is being handled only if all are."""
+        waiting = next((door for door in doors if not door.handling), None)
+        self.drop(waiting or next(iter(doors)), "crowded")
+
+    async def _bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A refused client has to connect anew: that costs it more than us."""
+        door = self._doors.get(request.protocol)
+        if door is not None:
+            door.begin()
+        try:
+            response = await self._within_limits(request, handler)
+            if response.status >= 400:
+                response.force_close()
+            return response
+        except web.HTTPException as refusal:
+            refusal.force_close()
+            raise
+        finally:
+            if door is not None:
+                door.end()
+
+    async def _within_limits(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            return web.json_response({"error": "bodies are not compressed"}, status=415)
+        deadline = asyncio.timeout(self._limits.request_seconds)
+        try:
+            async with deadline:
+                return await handler(request)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            return web.json_response({"error": "the request took too long"}, status=408)
+        except web.RequestPayloadError:
+            return web.json_response({"error": "the body is not as its headers say"}, status=400)
+
+
+class _Door(asyncio.Protocol):
+    """One connection: passes everything on to aiohttp's protocol, and keeps to the limits."""
+
+    def __init__(self, listener: Listener):
+        self._listener = listener
+        self._handler: asyncio.Protocol | None = None
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._received = 0
+        self.client = ""
+        self.handling = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.client = peer[0] if isinstance(peer, tuple) else ""
+        self._handler = self._listener.enter(self)
+        self._handler.connection_made(transport)
+        self._wait(self._listener.limits.request_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        if self._handler is None or self._transport is None:
+            return
+        self._received += len(data)
+        if self._received > _LARGEST_UNHANDLED_BYTES:
+            self._listener.drop(self, "flooded")
+        else:
+            self._handler.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """A client that has said all is not kept open: its answer is lost, as it does not wait for one."""
+        return self._handler.eof_received() if self._handler is not None else None
+
+    def pause_writing(self) -> None:
+        if self._handler is not None:
+            self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._handler is not None:
+            self._handler.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self._listener.leave(self)
+        if self._handler is not None:
+            self._listener.forget(self._handler)
+            self._handler.connection_lost(exc)
+        self._handler = self._transport = None
+
+    def begin(self) -> None:
+        """A request has come and is handled: that has a time limit of its own."""
+        self.handling = True
+        self._received = 0
+        self._stop_waiting()
+
+    def end(self) -> None:
+        self.handling = False
+        if self._transport is not None:
+            self._wait(self._listener.limits.idle_seconds)
+
+    def abort(self) -> None:
+        self._stop_waiting()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._listener.drop, self, "slow")
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
