@@ -41,6 +41,7 @@ from .receivers import Receivers
 from .resync import resync
 from .reviews import TokenReviewer
 from .settings import Settings
+from .signatures import SigningKeys
 from .slots import Limits, Slots
 from .store import Store
 from .tokens import PodIdentity
@@ -262,7 +263,8 @@ class Application:
     async def _serve(self) -> None:
         """The probes' port and the workers': what happens at one of them takes no connection from the other."""
         settings, reviews = self._settings, self._connections.reviews
-        reviewer = TokenReviewer(reviews, time.monotonic, self._is_worker)
+        keys = SigningKeys(reviews, time.monotonic)
+        reviewer = TokenReviewer(reviews, time.monotonic, self._is_worker, keys=keys)
         sink = http.ProgressSink(
             accepting=lambda: self._leading,
             leader=lambda: self._lease.leader_address,
@@ -272,7 +274,7 @@ class Application:
         )
         workers = ServerLimits(settings.progress_connections, settings.progress_connections_per_client)
         probing = probes.application(probes.Health(self._liveness, self._readiness), self.metrics)
-        taking = http.application(self.metrics, reviewer, sink, Forwarder())
+        taking = http.application(self.metrics, reviewer, sink, Forwarder(keys))
         await self._listen("http", probing, _PROBES, settings.http_port)
         await self._listen("progress", taking, workers, settings.workers_port)
 

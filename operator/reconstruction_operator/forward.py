@@ -12,6 +12,8 @@ import aiohttp
 from reconstruction_api.names import PROGRESS_PATH
 
 from .buckets import Buckets
+from .reviews import TRIES, TRIES_TRUSTED
+from .signatures import SigningKeys
 from .tokens import claimed_identity
 
 FORWARDED = "X-Reconstruction-Forwarded"
@@ -20,7 +22,7 @@ _CONNECTIONS = 8
 _MOST_AT_ONCE = 64
 _IDLE_SECONDS = 5.0
 """Less than the leader keeps an idle connection open for: none is used in the moment when it is closed."""
-_TRIES, _UPDATES = (3, 10.0), (20, 0.1)
+_UPDATES = (20, 0.1)
 _MOST_PROVEN = 10_000
 
 
@@ -30,24 +32,31 @@ class NotNow(Exception):  # noqa: N818 - not an error
 
 class Forwarder:
     """This replica knows no pods. It learns from the leader's answers which tokens are valid; those that were not yet
-    accepted it hands on only a few times for each pod and address."""
+    accepted it hands on only a few times for each pod and address, and those with a wrong signature not at all."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time):
+    def __init__(
+        self, keys: SigningKeys | None = None, clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ):  # fmt: skip
+        self._keys = keys
         self._now = now
-        self._tries = Buckets(clock, *_TRIES)
+        self._tries = {False: Buckets(clock, *TRIES), True: Buckets(clock, *TRIES_TRUSTED)}
         self._updates = Buckets(clock, *_UPDATES)
         self._proven: OrderedDict[bytes, None] = OrderedDict()
         self._at_once = 0
         self._session: aiohttp.ClientSession | None = None
 
-    def admits(self, token: str, address: str) -> bool | None:
+    async def admits(self, token: str, address: str) -> bool | None:
         """Whether an update with this token is handed on; None for a token that can't be valid."""
         claimed = claimed_identity(token, self._now())
         if claimed is None:
             return None
-        place = _place(token)
-        buckets, key = (self._updates, place) if place in self._proven else (self._tries, (claimed.uid, address))
-        return self._at_once < _MOST_AT_ONCE and buckets.take(key)
+        if _place(token) in self._proven:
+            return self._at_once < _MOST_AT_ONCE and self._updates.take(claimed.uid)
+        signed = None if self._keys is None else await self._keys.signed(token)
+        if signed is False:
+            return None
+        return self._at_once < _MOST_AT_ONCE and self._tries[bool(signed)].take((claimed.uid, address, signed))
 
     async def send(self, leader: str, token: str, body: bytes) -> tuple[int, bytes, str]:
         """Status, body and content type of the leader's answer: it reviews the token itself. Raises NotNow."""

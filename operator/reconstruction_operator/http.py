@@ -94,7 +94,7 @@ async def _forward(request: web.Request, token: str, leader: str, forwarder: For
     """Hand the update on as it is."""
     if not leader or FORWARDED in request.headers:
         return _refusal(503, "no replica leads at the moment")
-    admitted = forwarder.admits(token, request.remote or "")
+    admitted = await forwarder.admits(token, request.remote or "")
     if admitted is None:
         return _refusal(401, "the token is not one of a worker pod for this audience")
     if not admitted:

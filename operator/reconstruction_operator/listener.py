@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 _LARGEST_UNHANDLED_BYTES = 256 * 1024
 """What a connection may send between the beginnings of two requests: a body, its headers, and what follows it."""
 _LINGERING_SECONDS = 1.0
-_BACKLOG = 128
+_BACKLOG = 512
 _LARGEST_LINE, _LARGEST_FIELD, _MOST_HEADERS = 1024, 4096, 32
 _SHUTDOWN_SECONDS = 1.0
 
@@ -44,7 +45,7 @@ class Listener:
         self._clients: dict[str, dict[_Door, None]] = {}
         self._doors: dict[asyncio.BaseProtocol, _Door] = {}
         self._count = 0
-        app.middlewares.insert(0, web.middleware(self._bounded))
+        app.middlewares.insert(0, self._middleware())
         self._runner = web.AppRunner(
             app, access_log=None, auto_decompress=False, keepalive_timeout=limits.idle_seconds,
             lingering_time=_LINGERING_SECONDS, max_line_size=_LARGEST_LINE, max_field_size=_LARGEST_FIELD,
@@ -109,6 +110,13 @@ class Listener:
         waiting = next((door for door in doors if not door.handling), None)
         self.drop(waiting or next(iter(doors)), "crowded")
 
+    def _middleware(self) -> Middleware:
+        @web.middleware
+        async def bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._bounded(request, handler)
+
+        return bounded
+
     async def _bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """A refused client has to connect anew: that costs it more than us."""
         door = self._doors.get(request.protocol)
@@ -154,8 +162,7 @@ class _Door(asyncio.Protocol):
         self.handling = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
         peer = transport.get_extra_info("peername")
         self.client = peer[0] if isinstance(peer, tuple) else ""
         self._handler = self._listener.enter(self)

@@ -8,6 +8,8 @@ from .model import JobKey
 
 API = f"/apis/{GROUP}/{VERSION}"
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+SIGNING_KEYS = "/openid/v1/jwks"
+"""Of service account tokens."""
 
 
 def namespace(name: str) -> str:

@@ -14,6 +14,7 @@ from . import paths
 from .buckets import Buckets
 from .fair_gate import FairGate, GateFull
 from .kube import Document, Kube
+from .signatures import SigningKeys
 from .tokens import PodIdentity, claimed_identity
 
 _POD_NAME = "authentication.kubernetes.io/pod-name"
@@ -26,8 +27,9 @@ _WAITING, _WAITING_EACH = 256, 32
 _SECONDS = 5.0
 """A worker does not wait for longer."""
 _MOST_VALID, _MOST_REFUSED = 10_000, 2_000
-_TRIES, _TRIES_FORWARDED = (3, 10.0), (10, 1.0)
-"""Tokens never seen valid that one address may present for one pod: so many at once, then one each so many seconds."""
+TRIES, TRIES_TRUSTED = (3, 10.0), (10, 1.0)
+"""Tokens never seen valid that one address may present for one pod: so many at once, then one each so many seconds.
+More where they are signed, or come from another replica, which does the same for many addresses."""
 
 
 class Busy(Exception):  # noqa: N818 - not an error
@@ -37,24 +39,26 @@ class Busy(Exception):  # noqa: N818 - not an error
 class TokenReviewer:
     """Answers are remembered for a while: one review a minute for a pod, not one for an update.
 
-    A token whose claims can't be right costs no review (`known` says whether there is such a worker pod). The claims
-    can be forged by whoever knows the pod, in its own namespace as a rule: so reviews are bounded for each pod and
-    address, and a pod with a valid token neither waits for other addresses nor, once its token is known, for its own.
+    A token whose claims can't be right costs no review (`known` says whether there is such a worker pod), nor does one
+    with a wrong signature, as far as `keys` can tell. Where it can't, whoever knows the pod can forge its claims: so
+    reviews are bounded for each pod and address, and a pod with a valid token neither waits for other addresses nor,
+    once its token is known, for its own.
     """
 
     def __init__(
         self, kube: Kube, clock: Callable[[], float], known: Callable[[PodIdentity], bool], *,
-        now: Callable[[], float] = time.time, valid_seconds: float = 60, refused_seconds: float = 10,
+        keys: SigningKeys | None = None, now: Callable[[], float] = time.time, valid_seconds: float = 60,
+        refused_seconds: float = 10,
     ):  # fmt: skip
         self._kube = kube
         self._clock = clock
         self._known = known
+        self._keys = keys
         self._now = now
         self._valid_seconds = valid_seconds
         self._refused_seconds = refused_seconds
         self._gate = FairGate(AT_ONCE, _WAITING, _WAITING_EACH)
-        self._tries = {forwarded: Buckets(clock, *numbers) for forwarded, numbers in
-                       ((False, _TRIES), (True, _TRIES_FORWARDED))}  # fmt: skip
+        self._tries = {False: Buckets(clock, *TRIES), True: Buckets(clock, *TRIES_TRUSTED)}
         self._valid: OrderedDict[bytes, tuple[float, PodIdentity]] = OrderedDict()
         """Until when an answer counts. It stays when that is over: the token has proven to be none of a flood."""
         self._refused: OrderedDict[bytes, float] = OrderedDict()
@@ -75,13 +79,17 @@ class TokenReviewer:
             return proven[1]
         if now < self._refused.get(place, now):
             return None
-        asked = self._asked.get(place)
-        if asked is None:
-            if proven is None and not self._tries[forwarded].take((claimed.uid, address)):
+        if proven is None and place not in self._asked:
+            signed = None if self._keys is None else await self._keys.signed(token)
+            if signed is False:
+                return None
+            tries = self._tries[bool(signed or forwarded)]
+            if place not in self._asked and not tries.take((claimed.uid, address, signed)):
                 raise Busy
-            asked = self._asked[place] = asyncio.create_task(self._ask(place, token, claimed.namespace))
-            asked.add_done_callback(lambda task: self._answered(place, task))
-        return await asyncio.shield(asked)
+        if place not in self._asked:
+            self._asked[place] = asyncio.create_task(self._ask(place, token, claimed.namespace))
+            self._asked[place].add_done_callback(lambda task: self._answered(place, task))
+        return await asyncio.shield(self._asked[place])
 
     async def _ask(self, place: bytes, token: str, namespace: str) -> PodIdentity | None:
         body = {

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.application import Application
+from reconstruction_operator.connections import Connections
 from reconstruction_operator.settings import Settings
 
 from .builders import KEY, PROFILE_SPEC, SPEC, UID
@@ -30,7 +31,7 @@ def metadata(version: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("engine", ["made-up", "splatfacto"])
 async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_own(engine: str) -> None:
-    application = Application(Settings(), Server(), None)  # type: ignore[arg-type]
+    application = Application(Settings(), Connections.sharing(Server()), None)  # type: ignore[arg-type]
     store = application._store
     store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
     store.see_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
