@@ -7,12 +7,16 @@ request. Here every connection passes a door of its own: it counts, and it close
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
+
+_log = logging.getLogger(__name__)
 
 _LARGEST_UNHANDLED_BYTES = 256 * 1024
 """What a connection may send between the beginnings of two requests: a body, its headers, and what follows it."""
@@ -45,9 +49,10 @@ class Listener:
         self._clients: dict[str, dict[_Door, None]] = {}
         self._doors: dict[asyncio.BaseProtocol, _Door] = {}
         self._count = 0
+        _log.addFilter(_is_ours)
         app.middlewares.insert(0, self._middleware())
         self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, keepalive_timeout=limits.idle_seconds,
+            app, access_log=None, logger=_log, auto_decompress=False, keepalive_timeout=limits.idle_seconds,
             lingering_time=_LINGERING_SECONDS, max_line_size=_LARGEST_LINE, max_field_size=_LARGEST_FIELD,
             max_headers=_MOST_HEADERS, shutdown_timeout=_SHUTDOWN_SECONDS,
         )  # fmt: skip
@@ -145,8 +150,13 @@ class Listener:
             if not deadline.expired():
                 raise
             return web.json_response({"error": "the request took too long"}, status=408)
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):  # the client has broken it off
             return web.json_response({"error": "the body is not as its headers say"}, status=400)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """What clients do wrong is not logged: they could fill the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class _Door(asyncio.Protocol):

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 EVERYWHERE = ""
 """Stands for the whole cluster where no namespaces are named."""
-_LOOK_AGAIN_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 30.0
 _BACKOFF_SECONDS = (1.0, 30.0)
 _OWN_KINDS = (JOB_PLURAL, PROFILE_PLURAL)
 _REFUSALS = (403, 404)
@@ -83,7 +83,7 @@ class Namespaces:
                 await self._record(name, *await self._look(name, thoroughly))
                 known = True
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                _log.warning("a namespace could not be looked at: %s", error, extra={"namespace": name})
+                _log.warning("namespace %s could not be looked at: %s", name, error, extra={"namespace": name})
                 known = False
             served = known and self._problems[name] == ""
             pause = _BACKOFF_SECONDS[0] if served else min(2 * pause, _BACKOFF_SECONDS[1])
@@ -130,9 +130,9 @@ class Namespaces:
             self._gone = self._gone | {name} if gone else self._gone - {name}
             self._changed.notify_all()
         if problem and not before:
-            _log.warning("a namespace can't be served: %s", problem, extra={"namespace": name})
+            _log.warning("namespace %s can't be served: %s", name, problem, extra={"namespace": name})
         elif before and not problem:
-            _log.info("a namespace can be served again", extra={"namespace": name})
+            _log.info("namespace %s can be served again", name, extra={"namespace": name})
 
 
 async def _until(now: bool) -> None:

@@ -27,7 +27,7 @@ _WAITING, _WAITING_EACH = 256, 32
 _SECONDS = 5.0
 """A worker does not wait for longer."""
 _MOST_VALID, _MOST_REFUSED = 10_000, 2_000
-TRIES, TRIES_TRUSTED = (3, 10.0), (10, 1.0)
+TRIES, TRIES_TRUSTED = (10, 1.0), (20, 0.25)
 """Tokens never seen valid that one address may present for one pod: so many at once, then one each so many seconds.
 More where they are signed, or come from another replica, which does the same for many addresses."""
 

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 60.0
 """Between two questions for keys: a new key signs for a day or more."""
 _SECONDS = 5.0
+_KEY_SET = "application/jwk-set+json"
 _LARGEST_EXPONENT = 1 << 32
 _LARGEST_MODULUS_BITS = 8192
 _HASHES = {"RS256": "sha256", "RS384": "sha384", "RS512": "sha512"}
@@ -73,7 +74,7 @@ class SigningKeys:
             self._asked_at = self._clock()
             try:
                 async with asyncio.timeout(_SECONDS):
-                    self._keys = rsa_keys(await self._kube.get(paths.SIGNING_KEYS))
+                    self._keys = rsa_keys(await self._kube.get(paths.SIGNING_KEYS, accept=_KEY_SET))
             except (ApiError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 _log.info("the keys of service account tokens can't be read: %s", error)
 

@@ -203,7 +203,7 @@ async def test_a_job_whose_pods_reach_the_operator_alone_comes_to_its_end(
 ) -> None:
     async with stub_workbench(cluster.kubeconfig, python_image, tmp_path / "operator.log") as work:
         kubectl = Kubectl(cluster.kubeconfig)
-        port = int(work.operator.url.rpartition(":")[2])
+        port = int(work.operator.workers_url.rpartition(":")[2])
         egress = [{"to": [{"ipBlock": {"cidr": f"{NODE_IP}/32"}}], "ports": [{"port": port}]}]
         apply_policies(kubectl, "default", for_workers(work.namespace, egress))
         case = JobUnderTest(work, "statue")

@@ -104,10 +104,10 @@ async def test_a_hostile_client_is_refused_and_keeps_nobody_out(
     assert not any(b"reconstruction_operator_" in answer for answer in answers), "metrics are elsewhere"
     assert await side.post() == 200, "and afterwards"
     assert len(side.received) == 3, "nobody else's update was taken"
-    assert len(side.reviews.asked) <= 6, "as few reviews as there are pods, and three tries of a forger"
+    assert len(side.reviews.asked) <= 13, "as few reviews as there are pods, and some tries of a forger"
     await all_gone(side)
     assert asyncio.get_running_loop().time() - started < 5
-    assert len(caplog.records) <= 3, caplog.text
+    assert caplog.text == "", "a client can't fill the log"
 
 
 async def all_gone(side: Side) -> None:

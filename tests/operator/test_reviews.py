@@ -114,8 +114,8 @@ async def test_forged_tokens_from_one_address_do_not_keep_out_a_pod_with_a_valid
     case.server.go.set()
     answers = [case.start(worker_token(POD, signature=f"forged {number}"), "10.0.0.66") for number in range(200)]
     refused = await asyncio.gather(*answers, return_exceptions=True)
-    assert len(case.server.asked) == 3
-    assert sum(isinstance(answer, Busy) for answer in refused) == 197
+    assert len(case.server.asked) == 10
+    assert sum(isinstance(answer, Busy) for answer in refused) == 190
     assert await case.start(worker_token(POD), "10.0.0.1") is not None
     case.now = 61.0
     assert await case.start(worker_token(POD), "10.0.0.66") is not None, "known to be valid: from anywhere"

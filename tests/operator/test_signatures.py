@@ -42,8 +42,8 @@ class ApiServer:
         self.asked = 0
         self.broken = False
 
-    async def get(self, path: str) -> dict[str, Any]:
-        assert path == "/openid/v1/jwks"
+    async def get(self, path: str, *, accept: str) -> dict[str, Any]:
+        assert (path, accept) == ("/openid/v1/jwks", "application/jwk-set+json")
         self.asked += 1
         if self.broken:
             raise ApiError(403, "Forbidden", "not for you")
