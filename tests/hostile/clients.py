@@ -54,12 +54,11 @@ async def send(target: Target, *parts: bytes, pause: float = 0.0) -> bytes:
             reader, writer = await asyncio.open_connection(target.host, target.port)
             try:
                 reading = asyncio.create_task(reader.read(MIB))
-                for part in parts:
-                    writer.write(part)
-                    await writer.drain()
-                    if pause:
-                        done, _ = await asyncio.wait([reading], timeout=pause)
-                        if done:
+                with suppress(OSError):  # the server may have answered before it closed the connection
+                    for part in parts:
+                        writer.write(part)
+                        await writer.drain()
+                        if pause and (await asyncio.wait([reading], timeout=pause))[0]:
                             break
                 answer = await reading
             finally:
