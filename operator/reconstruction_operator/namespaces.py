@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 EVERYWHERE = ""
 """Stands for the whole cluster where no namespaces are named."""
 _LOOK_AGAIN_SECONDS = 30.0
-_BACKOFF_SECONDS = (1.0, 30.0)
+_BACKOFF_SECONDS = (1.0, 15.0)
+_ENDING_SECONDS = 2.0
 _OWN_KINDS = (JOB_PLURAL, PROFILE_PLURAL)
 _REFUSALS = (403, 404)
 _random = random.Random()
@@ -40,6 +41,7 @@ class Namespaces:
         self._problems: dict[str, str | None] = dict.fromkeys(self.names)
         """Why a namespace is not served, empty for one that is; None until that is known."""
         self._gone: set[str] = set()
+        self._ending: set[str] = set()
         self._suspected: dict[str, asyncio.Event] = {name: asyncio.Event() for name in self.names}
         self._changed = asyncio.Condition()
 
@@ -87,7 +89,8 @@ class Namespaces:
                 known = False
             served = known and self._problems[name] == ""
             pause = _BACKOFF_SECONDS[0] if served else min(2 * pause, _BACKOFF_SECONDS[1])
-            wait = (_LOOK_AGAIN_SECONDS if served else pause) * (0.75 + 0.5 * _random.random())
+            often = _ENDING_SECONDS if name in self._ending else _LOOK_AGAIN_SECONDS
+            wait = (often if served else pause) * (0.75 + 0.5 * _random.random())
             thoroughly = await self._is_suspected(name, wait) or not served
             if thoroughly and served:
                 # What was refused may have been refused for another reason: not to be asked about without a pause.
@@ -107,8 +110,10 @@ class Namespaces:
 
     async def _look(self, name: str, thoroughly: bool) -> tuple[str, bool]:
         """What is wrong with the namespace, and whether it is gone. Raises what says nothing about the namespace."""
+        self._ending.discard(name)
         try:
-            await self._kube.get(paths.namespace(name))
+            if "deletionTimestamp" in (await self._kube.get(paths.namespace(name)))["metadata"]:
+                self._ending.add(name)
         except ApiError as error:
             if error.not_found:
                 return "there is no such namespace", True
