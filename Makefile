@@ -10,14 +10,21 @@ GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := PATH="$$PATH:$(CURDIR)/.cache/uv/bin" uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
-.PHONY: help demo demo-local setup test pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
+# Seconds, without a cluster and without the reconstruction stack.
+QUICK_TESTS := tests/api tests/operator
+WORKER_TESTS := tests/worker
+E2E_TESTS := tests/e2e
+PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+ARGS ?=
+
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
 FUZZ_CASES ?= 2000
 # Two more than the processors, up to a point: of the first four, two have a cluster each, and mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 BENCH ?=
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Photos to a textured model on a real Kubernetes that this machine becomes (or DEMO_CLUSTER=kind|current)
 	@$(PYTHON) -m demo cluster
@@ -28,13 +35,26 @@ demo-local: ## The same job without a cluster
 setup: ## Make .venv with the locked dependencies
 	@$(PYTHON) tools/bootstrap.py
 
+check: setup ## The inner loop, under a minute: style, imports, generated files, API, policies, operator without a cluster
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-style lint-imports lint-generated
+	@$(VENV) -m pytest -n $$(nproc) -q -m 'not cluster and not node' $(QUICK_TESTS) $(ARGS)
+
 test: ## Everything: static checks, then all tests (builds Kubernetes the first time)
 	@$(MAKE) --no-print-directory --jobs=2 setup kubernetes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(filter-out lint-types,$(LINTS))
 	@$(MAKE) --no-print-directory --jobs=2 lint-types pytest  # a minute of one processor, beside the first tests
 
-pytest:
-	$(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+test-worker: setup ## Tests of the worker: ingest, poses, engines, geometry, exporters, report
+	$(PYTEST) $(WORKER_TESTS) $(ARGS)
+
+test-cluster: setup kubernetes ## Tests on a real API server and on a node that runs pods
+	$(PYTEST) -m 'cluster or node' $(ARGS)
+
+test-e2e: setup kubernetes ## Whole runs from photos to artifacts
+	$(PYTEST) $(E2E_TESTS) $(ARGS)
+
+pytest: ## pytest as `make test` calls it: make pytest ARGS="tests/api -k plan"
+	$(PYTEST) $(ARGS)
 
 kubernetes:
 	@$(if $(KUBEBUILDER_ASSETS)$(RECONSTRUCTION_TEST_KUBECONFIG),,$(PYTHON) -m devcluster build --kueue --network-policies)

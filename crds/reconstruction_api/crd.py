@@ -67,7 +67,9 @@ JOB: Final = Resource(
     ReconstructionJobStatus,
     (
         Column("Succeeded", f"{_SUCCEEDED}.status", "True, False, or Unknown while the job goes on."),
-        Column("Reason", f"{_SUCCEEDED}.reason", "Why Succeeded is as it is; a code of the catalogue after a failure."),
+        Column(
+            "Reason", f"{_SUCCEEDED}.reason", "What the job does or waits for; after a failure a code of the catalogue."
+        ),
         Column("Stage", ".status.stage", "Stage that runs now, or the last that ran."),
         Column("Progress", ".status.progress.percent", "Percentage of the whole job.", type="integer"),
         Column("PSNR", ".status.metrics.psnr", "Peak signal-to-noise ratio of held-out views in decibels."),

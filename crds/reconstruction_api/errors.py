@@ -115,6 +115,9 @@ _KINDS = (
               "Ask the platform team to fill the weight cache."),
     ErrorKind("LicenseNotAccepted", _V, False, "The engine's licence has not been accepted.",
               "Ask the platform team to accept the licence by name in the profile, or choose another engine."),
+    ErrorKind("WorkspaceElsewhere", _R, True, "The workspace's volume is where no node can run the pod.",
+              "The job waits until a node near the volume is free. For later jobs, the platform team sets "
+              "gpu.nodeSelector or workspace.zones in the profile."),
     ErrorKind("GPUUnavailable", _R, True, "No usable GPU was found.",
               "Set spec.training.device to Auto, use a profile with GPU nodes, or choose an engine that needs none."),
     ErrorKind("GPUOutOfMemory", _R, True, "The GPU's memory was exhausted.",

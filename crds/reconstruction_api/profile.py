@@ -64,6 +64,11 @@ class ClassResources(ApiModel):
     runtime_class_name: DNSSubdomain | None = None
     """RuntimeClass of the pods, such as `nvidia`."""
 
+    @property
+    def names_device(self) -> bool:
+        """Whether pods ask for a device: a resource with a domain, such as `nvidia.com/gpu`."""
+        return any("/" in resource for resource in (*self.requests, *self.limits))
+
 
 AccessMode = Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]
 
@@ -77,6 +82,14 @@ class Workspace(ApiModel):
     """StorageClass of the claim; the cluster's default when unset."""
     access_modes: list[AccessMode] = Field(default_factory=lambda: ["ReadWriteOnce"], min_length=1, max_length=4)
     """Access modes of the claim. ReadWriteOnce keeps a job's pods on one node where the volume demands it."""
+    placement: Literal["WithGPU", "Any"] = "WithGPU"
+    """Where the pod that uses the volume first may run, and with it where the volume is made. `WithGPU`: where `gpu`
+    asks for a device, pods that need none run on the nodes of `gpu` as well (its nodeSelector and tolerations, not the
+    device), so that the volume can be reached from there. `Any`: on the nodes of `cpu`; right where every node reaches
+    every volume."""
+    zones: Annotated[list[LabelValue], Field(max_length=16)] = Field(default_factory=list[str])
+    """Zones (node label `topology.kubernetes.io/zone`) in which all pods of a job run, and so its volume; any zone when
+    empty."""
 
 
 class Limits(ApiModel):

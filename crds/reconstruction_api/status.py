@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     EXPORTED = "Exported"
     VALIDATED = "Validated"
     SUCCEEDED = "Succeeded"
+    FINISHED = "Finished"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     CANCELLATION_REQUESTED = "CancellationRequested"
@@ -35,8 +36,8 @@ class Condition(ApiModel):
     model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     type: str = Field(max_length=316)
-    """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Reconciling,
-    Stalled; and CancellationRequested once there was a request."""
+    """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Finished,
+    Reconciling, Stalled; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
@@ -184,7 +185,8 @@ class ReconstructionJobStatus(ApiModel):
     observed_generation: int | None = None
     """The metadata.generation that this status is about."""
     conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
-    """Aspects of the job. `Succeeded` says whether it is over and how: `kubectl wait --for=condition=Succeeded`."""
+    """Aspects of the job. `Finished` becomes True at any end (`kubectl wait --for=condition=Finished`). `Succeeded`
+    says how it ended; until then its reason and message say what the job does or waits for."""
     stage: str | None = None
     """Stage that runs now, or the last that ran."""
     progress: JobProgress | None = Field(default=None, json_schema_extra=ATOMIC)
@@ -206,6 +208,8 @@ class ReconstructionJobStatus(ApiModel):
     """The profile that the job runs with."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""
+    abandoned_workspace: str | None = None
+    """uid of the volume claim that was given up because its volume was where no GPU is; absent in most jobs."""
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""

@@ -10,11 +10,23 @@ from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
 from .events import Recorder
-from .kube import ApiError, Document, Kube
+from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView
 from .notifier import Notifier
-from .plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, DeleteSelf, EnsureClaim, Notify, Plan
+from .parse import LABEL_CHILD_JOB
+from .plan import (
+    AdoptClaim,
+    CreateJob,
+    DeleteClaim,
+    DeleteJob,
+    DeletePod,
+    DeleteSelf,
+    EnsureClaim,
+    ExpectAbsent,
+    Notify,
+    Plan,
+)
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -45,8 +57,10 @@ class Actor:
         Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
         otherwise.
         """
+        for expected in plan.expects:
+            await self._check_absence(job, expected)
         if plan.status is not None or any(
-            isinstance(action, CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
+            isinstance(action, AdoptClaim | CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
         ):
             await self._write_status(job, plan)
         for action in plan.actions:
@@ -54,6 +68,8 @@ class Actor:
                 await self._delete_job(job, action)
             elif isinstance(action, DeletePod | DeleteClaim | DeleteSelf):
                 await self._delete(job, action)
+            elif isinstance(action, AdoptClaim):
+                await self._adopt(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
                 self._store.see_claim(document, asked_by=job.key)
@@ -75,6 +91,35 @@ class Actor:
         self._store.see_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
+
+    async def _check_absence(self, job: JobView, expected: ExpectAbsent) -> None:
+        """Raises Outdated when the API server has what no watch has shown."""
+        if expected.kind == "claim":
+            try:
+                found = await self._kube.get(f"{paths.claims(job.key.namespace)}/{expected.name}")
+            except ApiError as error:
+                if not error.not_found:
+                    raise
+                return
+            self._store.see_claim(found, asked_by=job.key)
+            raise Outdated(f"the volume claim {expected.name} is there")
+        selector = f"{LABEL_CHILD_JOB}={expected.name}"
+        pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
+        news = [pod for pod in pods if self._store.see_pod(pod) is not None]
+        if news:
+            raise Outdated(f"pods of {expected.name} are there")
+
+    async def _adopt(self, job: JobView, action: AdoptClaim) -> None:
+        """Its watch shows the result. Another controller that was faster stays: the API server allows one only."""
+        metadata = {"uid": action.uid, "labels": action.labels, "ownerReferences": [action.owner]}
+        path = f"{paths.claims(job.key.namespace)}/{action.name}"
+        try:
+            await self._kube.request("PATCH", path, body={"metadata": metadata}, content_type=STRATEGIC_MERGE_PATCH)
+        except ApiError as error:
+            if not (error.not_found or error.conflict or error.status == 422):
+                raise
+            return _log.warning("not adopted: %s", error.message, extra=_about(job) | {"claim": action.name})
+        _log.info("adopted volume claim", extra=_about(job) | {"claim": action.name})
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
         """Even a status without a difference is refused when the job is not what it was."""

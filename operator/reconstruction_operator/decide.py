@@ -19,6 +19,7 @@ from .policies.accept import accept
 from .policies.advance import Situation, advance
 from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
+from .policies.claims import adoptions
 from .policies.conditions import conditions
 from .policies.notices import notices
 from .policies.notify import deliveries, due
@@ -48,6 +49,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
         *lost.removals(observed, situation.acceptance.profile, now),
+        *adoptions(observed),
         *created,
         *due(observed, status, now),
         *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
@@ -57,6 +59,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         place="held" if status.admission_time else "waiting" if waiting else "none",
+        expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
@@ -95,6 +98,7 @@ def _status(
         failure=situation.failure,
         profile=situation.acceptance.snapshot or before.profile,
         workspace_claim=_workspace_claim(observed, kept, started),
+        abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=completion_time,

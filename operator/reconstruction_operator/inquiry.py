@@ -24,7 +24,13 @@ _log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 10.0
 _MOST_EVENTS = 2000
-_UNTELLING = ("WaitForFirstConsumer", "SuccessfulCreate", "Scheduled", "Pulling", "Pulled", "Created", "Started")
+_UNTELLING = (
+    *("WaitForFirstConsumer", "WaitForPodScheduled", "SuccessfulCreate", "Scheduled"),
+    *("Pulling", "Pulled", "Created", "Started"),
+)
+
+_PLACES = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
+"""Ends of the labels by which volumes are restricted: Kubernetes' own, and those of storage drivers."""
 
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 """Kueue 0.15 brought the first; the fields that matter are the same in both."""
@@ -69,7 +75,7 @@ class Inquiries:
     async def _answer(self, namespace: str, asked: dict[Inquiry, JobKey]) -> None:
         for kind in sorted({inquiry.kind for inquiry in asked}):
             try:
-                said = await (self._workloads(namespace) if kind == "Workload" else self._latest(namespace, kind))
+                said = await self._said(namespace, kind, [each.uid for each in asked if each.kind == kind])
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 _log.warning("the cluster did not say why: %s", error, extra={"namespace": namespace})
                 continue
@@ -77,6 +83,13 @@ class Inquiries:
                 answer = said.get(inquiry.uid) or said.get("", "")
                 if inquiry.kind == kind and self._store.explain(key, inquiry.uid, answer):
                     self._enqueue(key)
+
+    async def _said(self, namespace: str, kind: str, uids: list[str]) -> dict[str, str]:
+        if kind == "Workload":
+            return await self._workloads(namespace)
+        if kind == "PersistentVolume":
+            return {name: place_of(await self._kube.get(paths.volume(name))) for name in uids}
+        return await self._latest(namespace, kind)
 
     async def _latest(self, namespace: str, kind: str) -> dict[str, str]:
         """The last telling message about each object of a kind, by its uid."""
@@ -102,6 +115,19 @@ class Inquiries:
                 raise
             return {uid: words for item in items if (words := _held_back_by(item)) for uid in _owners(item)}
         return {"": "there is no Kueue in this cluster"}
+
+
+def place_of(volume: Document) -> str:
+    """Where a PersistentVolume can be used, for people: `zone a`, `node worker-1`; empty where it is not restricted."""
+    required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
+    places: list[str] = []
+    for term in required.get("nodeSelectorTerms") or []:
+        for expression in term.get("matchExpressions") or []:
+            name, values = expression.get("key", ""), expression.get("values") or []
+            noun = next((noun for end, noun in _PLACES if name.endswith(end)), None)
+            if noun is not None and expression.get("operator") == "In" and values:
+                places.append(f"{noun} {' or '.join(values)}")
+    return ", ".join(dict.fromkeys(places))
 
 
 def _owners(item: Document) -> list[str]:

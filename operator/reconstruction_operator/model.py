@@ -160,8 +160,12 @@ class Claim:
     name: str
     uid: str
     parent_uid: str
-    """uid of the ReconstructionJob that owns it; empty when none does."""
+    """uid of its controller, which is a ReconstructionJob of ours; empty when it has none."""
+    job_name: str = ""
+    """The ReconstructionJob that its label names."""
     phase: str = "Pending"
+    volume: str = ""
+    """Name of the PersistentVolume that is bound to it."""
     deleting: bool = False
     created: datetime | None = None
 

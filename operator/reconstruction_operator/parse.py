@@ -108,7 +108,9 @@ def claim(document: Document) -> Claim:
         name=metadata["name"],
         uid=metadata["uid"],
         parent_uid=owners[0] if owners else "",
+        job_name=labels(document).get(LABEL_JOB, ""),
         phase=(document.get("status") or {}).get("phase", "Pending"),
+        volume=(document.get("spec") or {}).get("volumeName", ""),
         deleting="deletionTimestamp" in metadata,
         created=parse_time(metadata.get("creationTimestamp")),
     )

@@ -54,6 +54,10 @@ def secret(namespace: str, name: str) -> str:
     return f"/api/v1/namespaces/{namespace}/secrets/{name}"
 
 
+def volume(name: str) -> str:
+    return f"/api/v1/persistentvolumes/{name}"
+
+
 def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 

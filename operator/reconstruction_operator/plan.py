@@ -17,6 +17,16 @@ class EnsureClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptClaim:
+    """Make the job the owner of a volume claim that has none."""
+
+    name: str
+    uid: str
+    labels: dict[str, str]
+    owner: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateJob:
     """Create a child Job unless it is there."""
 
@@ -79,15 +89,25 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Why does this object make no headway? The answer is in its latest Event, or in the conditions of the Workload
-    that Kueue made for a Job."""
+    """Why does this object make no headway? The answer is in its latest Event, in the conditions of the Workload that
+    Kueue made for a Job, or in where a PersistentVolume is."""
 
-    kind: Literal["Job", "PersistentVolumeClaim", "Pod", "Workload"]
+    kind: Literal["Job", "PersistentVolume", "PersistentVolumeClaim", "Pod", "Workload"]
     uid: str
-    """Of the object; of the Job for its Workload."""
+    """Of the object; of the Job for its Workload; the name of a PersistentVolume."""
 
 
-Action = DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
+@dataclass(frozen=True, slots=True)
+class ExpectAbsent:
+    """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
+    anything is made anew or thrown away: a watch may have missed an event."""
+
+    kind: Literal["claim", "report"]
+    name: str
+    """Of the volume claim; of the child Job whose pod would have the report."""
+
+
+Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +121,7 @@ class Plan:
     """Decide again at this time even if nothing is observed; None waits for an observation."""
     place: Literal["held", "waiting", "none"] = "none"
     """Among the jobs that run, among those that wait for their turn, or neither."""
+    expects: tuple[ExpectAbsent, ...] = ()
+    """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()
     """Objects that make no headway, and of which the cluster may have said why."""

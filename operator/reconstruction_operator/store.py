@@ -16,6 +16,7 @@ import orjson
 from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
 
 from . import parse
+from .manifests.names import claim_name
 from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
 from .slots import Lane, Limits, Slots
 from .versions import Versions
@@ -64,6 +65,10 @@ def sight_pod(document: Document) -> Sighting[Pod] | None:
 
 
 def sight_claim(document: Document) -> Sighting[Claim] | None:
+    """A copy that somebody made of a workspace's claim has our label as well, but another name."""
+    key = parse.parent_key(document)
+    if key is None or document["metadata"]["name"] != claim_name(key.name):
+        return None
     return _sighting(document, parse.claim)
 
 
@@ -141,8 +146,14 @@ class Store:
         return self.take_pod(sight_pod(document))
 
     def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
-        """`asked_by` is the job that wants a claim of this name; a claim of somebody else has none of our labels."""
-        return self.take_claim(_sighting(document, parse.claim, asked_by))
+        """`asked_by` is the job that has asked for the claim of its own name: the answer counts whatever was seen
+        before, and whatever labels the claim has."""
+        if asked_by is None:
+            return self.take_claim(sight_claim(document))
+        seen = _sighting(document, parse.claim, asked_by)
+        assert seen is not None
+        self._versions.confirm(seen.uid, seen.version)
+        return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def take_child_job(self, seen: Sighting[ChildJob] | None) -> JobKey | None:
         """As `see_child_job`, and so are the following."""
@@ -162,6 +173,9 @@ class Store:
     def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
         if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
+        known = self._claims.get(seen.key)
+        if known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version:
+            return None  # late news of an earlier claim of the same name
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:

@@ -31,6 +31,16 @@ class Versions:
         self._seen[uid] = version
         return True
 
+    def seen(self, uid: str) -> int:
+        """The newest version of the object that was seen; -1 when none was."""
+        return self._seen.get(uid, -1)
+
+    def confirm(self, uid: str, version: int) -> None:
+        """The object was there when it was asked for, whatever a watch had said: one that loses its label is gone for
+        the watch."""
+        self._gone.pop(uid, None)
+        self._seen[uid] = max(version, self._seen.get(uid, -1))
+
     def forget(self, uid: str, version: int = -1) -> None:
         """The object was gone at this version; where that is not known, it never comes back."""
         self._seen.pop(uid, None)

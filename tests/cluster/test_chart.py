@@ -160,6 +160,7 @@ def test_serving_some_namespaces_gives_rights_in_these_only(release: Kubectl) ->
         "clusterreconstructionprofiles",
         "tokenreviews",
         "namespaces",
+        "persistentvolumes",
     }
     (which,) = [rule for rule in rules if "namespaces" in rule.get("resources", [])]
     assert (which["resourceNames"], which["verbs"]) == (["museum"], ["get"])

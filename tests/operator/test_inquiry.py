@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconstruction_operator.inquiry import Inquiries
+from reconstruction_operator.inquiry import Inquiries, place_of
 from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.plan import Inquiry
@@ -109,3 +109,23 @@ async def test_a_cluster_without_kueue_is_named_as_the_reason() -> None:
     known = store()
     await answered(Cluster(missing=("kueue",)), known, Inquiry("Workload", "j"))
     assert known.explanations(KEY) == {"j": "there is no Kueue in this cluster"}
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "place"),
+    [
+        ("topology.kubernetes.io/zone", ["a"], "zone a"),
+        ("topology.gke.io/zone", ["a", "b"], "zone a or b"),
+        ("topology.ebs.csi.aws.com/zone", ["a"], "zone a"),
+        ("kubernetes.io/hostname", ["worker-1"], "node worker-1"),
+        ("topology.topolvm.io/node", ["worker-1"], "node worker-1"),
+        ("example.com/rack", ["7"], ""),
+    ],
+)
+def test_a_volume_says_where_it_is(key: str, values: list[str], place: str) -> None:
+    term = {"matchExpressions": [{"key": key, "operator": "In", "values": values}]}
+    assert place_of({"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}}) == place
+
+
+def test_a_volume_that_every_node_reaches_has_no_place() -> None:
+    assert place_of({"spec": {"nfs": {"server": "files"}}}) == ""

@@ -132,7 +132,8 @@ def test_training_gets_the_gpu_and_preparing_does_not() -> None:
     assert container(training)["resources"]["limits"] == {"nvidia.com/gpu": 1}
     assert (pod(training)["runtimeClassName"], pod(training)["nodeSelector"]) == ("nvidia", {"gpu": "yes"})
     assert pod(training)["tolerations"] == GPU["tolerations"]
-    assert "nodeSelector" not in pod(child(profile=profile))
+    assert container(child(profile=profile))["resources"]["limits"] == {}
+    assert "runtimeClassName" not in pod(child(profile=profile))
 
 
 def test_a_job_that_trains_on_the_cpu_never_asks_for_a_gpu() -> None:

@@ -45,8 +45,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   resources: [pods] # deleted when a job is cancelled: the hardware is free at once
   verbs: [get, list, watch, delete]
 - apiGroups: [""]
-  resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, create, delete]
+  resources: [persistentvolumeclaims] # patched when a restored workspace becomes the restored job's
+  verbs: [get, list, watch, create, patch, delete]
 {{- if .Values.notifications.enabled }}
 - apiGroups: [""]
   resources: [secrets] # keys that sign notifications

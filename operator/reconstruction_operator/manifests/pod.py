@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     ENV_JOB,
     ENV_PROGRESS_URL,
@@ -19,14 +19,15 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
-from reconstruction_api.profile import ClassResources, ClusterProfileSpec
-from reconstruction_api.stages import ResourceClass, reads_source
+from reconstruction_api.profile import ClusterProfileSpec
+from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
 from ..policies.limits import source_limits
 from .names import claim_name
+from .placement import Placement, placement
 
 USER_ID = 65532
 CONTAINER = "worker"
@@ -40,7 +41,7 @@ def pod_spec(
     progress_url: str | None, remaining_seconds: int | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
-    hardware = _hardware(spec, run.resource_class, profile)
+    placed = placement(spec, run.resource_class, profile, moved=job.status.abandoned_workspace is not None)
     source = source_claim if reads_source(run.resource_class) else None
     image = next(engine.image for engine in profile.engines if engine.name == spec.engine)
     document: dict[str, Any] = {
@@ -56,15 +57,17 @@ def pod_spec(
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(job, spec, run, profile, hardware, image, source, progress_url)],
+        "containers": [_container(job, spec, run, profile, placed, image, source, progress_url)],
         "volumes": _volumes(job, profile, source, progress_url),
     }
-    if hardware.node_selector:
-        document["nodeSelector"] = dict(hardware.node_selector)
-    if hardware.tolerations:
-        document["tolerations"] = list(hardware.tolerations)
-    if hardware.runtime_class_name:
-        document["runtimeClassName"] = hardware.runtime_class_name
+    if placed.node_selector:
+        document["nodeSelector"] = placed.node_selector
+    if placed.node_affinity:
+        document["affinity"] = {"nodeAffinity": placed.node_affinity}
+    if placed.tolerations:
+        document["tolerations"] = list(placed.tolerations)
+    if placed.runtime_class_name:
+        document["runtimeClassName"] = placed.runtime_class_name
     if spec.priority_class_name:
         document["priorityClassName"] = spec.priority_class_name
     if profile.service_account_name:
@@ -76,17 +79,8 @@ def pod_spec(
     return document
 
 
-def _hardware(
-    spec: ReconstructionJobSpec, resource_class: ResourceClass, profile: ClusterProfileSpec
-) -> ClassResources:
-    """A job that trains on the CPU never occupies a GPU node."""
-    if resource_class is ResourceClass.RECONSTRUCT and spec.training.device is not Device.CPU:
-        return profile.gpu
-    return profile.cpu
-
-
 def _container(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, hardware: ClassResources,
+    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
     image: str, source: str | None, progress_url: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     document: dict[str, Any] = {
@@ -95,7 +89,7 @@ def _container(
         "imagePullPolicy": profile.image_pull_policy,
         "command": ["python3", "-m", "reconstruction_worker"],
         "env": _environment(job, spec, run, profile, progress_url),
-        "resources": {"requests": dict(hardware.requests), "limits": dict(hardware.limits)},
+        "resources": {"requests": placed.requests, "limits": placed.limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

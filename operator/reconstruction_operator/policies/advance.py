@@ -11,16 +11,19 @@ from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import Failure, PodReport
 
-from ..manifests.names import child_job_name
+from ..manifests.names import child_job_name, claim_name
 from ..model import JobView, Observed
+from ..plan import ExpectAbsent
 from ..times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
+from .claims import is_lost
 from .dependency import dependency
 from .failure import deadline_exceeded
 from .hold import Hold, hold_of
 from .limits import deadline_seconds
+from .relocation import abandoned_claim
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
 from .running import noted, running_seconds
@@ -61,6 +64,10 @@ class Situation:
     """The spec has changed since the last decision."""
     failure: Failure | None = None
     """Why the job has failed for good, until its spec changes."""
+    abandoned: str | None = None
+    """uid of the volume claim that was given up because its volume is where no GPU is."""
+    expects: tuple[ExpectAbsent, ...] = ()
+    """Conclusions from absence that are to be checked."""
     anew: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
     awaits: str = ""
@@ -77,6 +84,13 @@ class Situation:
     @property
     def done(self) -> bool:
         return bool(self.needs) and self.current is None and self.failure is None
+
+    @property
+    def need(self) -> Need | None:
+        """What the current run is for."""
+        if self.current is None:
+            return None
+        return next((need for need in self.needs if need.digest == self.current.digest), None)
 
     @property
     def cancelled(self) -> bool:
@@ -104,7 +118,8 @@ def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situat
         renewed=renewed,
         cancellation=asked,
     )
-    situation = _without_workspace(_follow(situation, spec, observed, now), observed)
+    situation = _follow(situation, spec, observed, now)
+    situation = _without_workspace(_abandon(situation, observed, now), observed)
     situation = _refuse(situation, observed, now)
     situation = _depend(situation, observed)
     spent = _spent_seconds(situation, observed, now)
@@ -133,17 +148,38 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     return next_attempt(job, cleared, None) if run.ended else cleared
 
 
+def _abandon(situation: Situation, observed: Observed, now: datetime) -> Situation:
+    """Give up a workspace that can't be reached from where the GPUs are."""
+    profile = situation.acceptance.profile if situation.failure is None else None
+    uid = abandoned_claim(observed, profile, situation.need, situation.current, situation.outcome, now)
+    if uid is None or uid == observed.job.status.abandoned_workspace:
+        return replace(situation, abandoned=uid)
+    text = "The workspace's volume is where no GPU is free: the photos are prepared again on a volume near one."
+    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, "WorkspaceMoved", text)))
+
+
 def _without_workspace(situation: Situation, observed: Observed) -> Situation:
     """Results that a class builds on are in the workspace: where it is gone, they are made again first."""
     job, claim = observed.job, observed.claim
-    gone = claim is None or (claim.deleting and claim.parent_uid == job.uid)
-    if not gone or situation.current is None or situation.failure is not None:
+    if situation.current is None or situation.failure is not None:
         return situation
-    if not any(run.completed for run in situation.runs):
+    lost = is_lost(claim, job.uid, situation.outcome)
+    gone = (
+        claim is None or lost or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
+    )
+    waits_in_vain = lost and not isinstance(situation.outcome, Absent)
+    if not gone or not (waits_in_vain or any(run.completed for run in situation.runs)):
         return situation
     runs = tuple(_restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
-    return replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+    situation = replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+    if claim is None:
+        expected = ExpectAbsent("claim", claim_name(job.key.name))
+        return replace(situation, expects=(*situation.expects, expected))
+    if lost:
+        notice = Notice(True, "WorkspaceLost", f"The volume of claim {claim.name} is lost: everything is made again.")
+        return replace(situation, notices=(*situation.notices, notice))
+    return situation
 
 
 def _depend(situation: Situation, observed: Observed) -> Situation:
@@ -195,6 +231,8 @@ def _conclude(
     ended = run.model_copy(update={"seconds": seconds, "pods": []})
     if isinstance(outcome, Failed) and _was_given_more_time(situation, run, outcome, spec, observed):
         outcome = Interrupted("spec.activeDeadlineSeconds was raised while the pod ran.", outcome.report)
+    if isinstance(outcome, Interrupted) and outcome.unreported:
+        situation = replace(situation, expects=(*situation.expects, ExpectAbsent("report", run.job_name)))
     if outcome.report is not None:
         situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
     if isinstance(outcome, Completed):

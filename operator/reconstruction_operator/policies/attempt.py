@@ -14,7 +14,7 @@ from ..plan import Inquiry
 from .failure import ending_of, failure
 from .lost import CODE as NODE_LOST
 from .lost import explanation, given_up, is_overdue
-from .obstacles import Obstacle, no_volume, not_created, not_starting, queued, unscheduled
+from .obstacles import WORKSPACE_ELSEWHERE, Obstacle, no_volume, not_created, not_starting, queued, unscheduled
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable")
@@ -83,6 +83,8 @@ class Interrupted:
 
     why: str
     report: PodReport | None = None
+    unreported: bool = False
+    """Concluded from the absence of the pod that would have the report."""
 
 
 Outcome = Absent | Waiting | Running | Completed | Paused | Failed | Interrupted
@@ -135,7 +137,7 @@ def _unreported(child: ChildJob, grace: timedelta, now: datetime) -> Outcome:
     until = (child.ended or child.created or now) + grace
     if now < until:
         return Waiting("Ending", "The child Job has ended; its pod's report is awaited.", scheduled=True, until=until)
-    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.")
+    return Interrupted("The pod disappeared with its report; what it finished is in the workspace.", unreported=True)
 
 
 def _active(
@@ -186,11 +188,23 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
-    obstacle = unscheduled(message)
+    obstacle = unscheduled(message, _volume_place(observed))
     waiting = Waiting(obstacle.code, obstacle.message)
+    if obstacle.code == WORKSPACE_ELSEWHERE and observed.claim is not None and observed.claim.volume:
+        return _inquired(waiting, None, Inquiry("PersistentVolume", observed.claim.volume), None, now)
     if observed.claim is not None and _is_unbound(observed.claim):
         return _volume_missing(waiting, observed.claim, observed, now)
     return waiting
+
+
+def _volume_place(observed: Observed) -> str:
+    """Where the workspace's volume is: as the volume says, else by the node whose pod used it last."""
+    claim = observed.claim
+    if claim is not None and (place := observed.explanations.get(claim.volume)):
+        return place
+    used = [pod for pod in observed.pods if pod.node and pod.container.started is not None]
+    last = max(used, key=lambda pod: pod.created or _EPOCH, default=None)
+    return f"where node {last.node} is" if last is not None else ""
 
 
 def _is_unbound(claim: Claim) -> bool:

@@ -15,6 +15,7 @@ from ..plan import CreateJob, DeleteJob, EnsureClaim
 from . import lost
 from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
+from .claims import is_lost, is_orphan
 from .dependency import CODE as NOT_READY
 from .limits import queue_of
 from .obstacles import not_created
@@ -64,9 +65,17 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     if retry is not None and now < retry:
         return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     claim = observed.claim
-    if claim is not None and (claim.deleting or claim.parent_uid != observed.job.uid):
+    if is_orphan(observed):
+        return Blocked("WorkspaceInUse", "The volume claim of an earlier job of this name is being taken over.")
+    replaced = claim is not None and (
+        claim.deleting or claim.uid == situation.abandoned or is_lost(claim, observed.job.uid, situation.outcome)
+    )
+    if claim is not None and (replaced or claim.parent_uid != observed.job.uid):
         if claim.parent_uid == observed.job.uid:
             return Blocked("WorkspaceInUse", f"The volume claim {claim.name} is being deleted; a new one follows.")
+        if claim.deleting:
+            text = f"The volume claim {claim.name} of an earlier job of this name is being deleted; a new one follows."
+            return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
         return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
     busy = [child.name for child in observed.child_jobs if not child.finished]

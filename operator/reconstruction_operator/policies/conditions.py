@@ -21,6 +21,7 @@ from .attempt import ON_ITS_WAY, Running, Waiting
 from .cancel import told
 from .children import Blocked
 from .heartbeat import CODE, silence
+from .settling import may_settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,22 @@ def conditions(
 ) -> list[Condition]:  # fmt: skip
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
     silent = silence(observed, situation, now)
+    admitted = _admitted(observed, situation, obstacle)
+    settling = may_settle(observed, situation, now) is not None
     facts = {
         ConditionType.ACCEPTED: Fact(
             situation.acceptance.accepted, situation.acceptance.reason, situation.acceptance.message
         ),
-        ConditionType.ADMITTED: _admitted(observed, situation, obstacle),
+        ConditionType.ADMITTED: admitted,
         ConditionType.SUSPENDED: _suspended(situation),
         ConditionType.POSES_ESTIMATED: _reached(StageName.POSES, stages),
         ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
         ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
         ConditionType.VALIDATED: _validated(stages, metrics),
-        ConditionType.SUCCEEDED: _succeeded(situation, observed),
-        ConditionType.RECONCILING: _reconciling(situation, obstacle, silent),
-        ConditionType.STALLED: _stalled(situation, silent),
+        ConditionType.SUCCEEDED: _succeeded(situation, observed, admitted),
+        ConditionType.FINISHED: _finished(situation),
+        ConditionType.RECONCILING: _reconciling(situation, obstacle, silent, settling),
+        ConditionType.STALLED: _stalled(situation, silent, settling),
     }
     if situation.cancellation is not None:
         facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
@@ -114,7 +118,8 @@ def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact
     return Fact(True, "QualityPassed", fact.message) if fact.status else fact
 
 
-def _succeeded(situation: Situation, observed: Observed) -> Fact:
+def _succeeded(situation: Situation, observed: Observed, admitted: Fact) -> Fact:
+    """Until the end, reason and message are those of what the job does or waits for: `kubectl get` shows them."""
     if situation.done:
         kept = observed.job.status.retention
         gone = kept.workspace_removed_time if kept else None
@@ -123,12 +128,25 @@ def _succeeded(situation: Situation, observed: Observed) -> Fact:
         return Fact(False, situation.failure.code, situation.failure.message)
     if situation.hold is not None:
         return Fact(None, situation.hold.reason, situation.hold.message)
-    return Fact(None, "Running" if isinstance(situation.outcome, Running) else "Pending")
+    return Fact(None, admitted.reason, admitted.message)
 
 
-def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | None) -> Fact:
+def _finished(situation: Situation) -> Fact:
+    """A job that is not accepted has not ended: it goes on by itself once what it lacks is there."""
+    if situation.done:
+        return Fact(True, "Completed", "The job has succeeded.")
+    if situation.cancelled:
+        return Fact(True, "Cancelled", "The job was cancelled.")
+    if situation.failure is not None and situation.acceptance.accepted:
+        return Fact(True, situation.failure.code, "The job has failed.")
+    return Fact(False, "NotFinished")
+
+
+def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | None, settling: bool) -> Fact:
     if situation.done:
         return Fact(False, "Completed")
+    if situation.failure is not None and settling:
+        return Fact(True, "Waiting", situation.failure.message)
     if situation.failure is not None:
         return Fact(False, "Cancelled" if situation.cancelled else "Failed")
     if situation.hold is not None:
@@ -146,7 +164,9 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
     return Fact(True, "Progressing", _activity(run))
 
 
-def _stalled(situation: Situation, silent: str | None) -> Fact:
+def _stalled(situation: Situation, silent: str | None, settling: bool) -> Fact:
+    if situation.failure is not None and settling:
+        return Fact(False, "NotStalled")
     if situation.failure is not None:
         return Fact(True, situation.failure.code, situation.failure.suggestion)
     return Fact(True, CODE, silent) if silent is not None else Fact(False, "NotStalled")

@@ -33,6 +33,4 @@ def trains(spec: ReconstructionJobSpec) -> bool:
 def offers_gpu(profile: ProfileSpec) -> bool:
     """Whether pods that train may find a GPU. Devices are resources with a domain (`nvidia.com/gpu`); a runtime class
     may bring them without asking."""
-    resources = profile.gpu
-    named = [*resources.requests, *resources.limits]
-    return resources.runtime_class_name is not None or any("/" in resource for resource in named)
+    return profile.gpu.runtime_class_name is not None or profile.gpu.names_device

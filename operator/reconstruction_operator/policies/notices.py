@@ -14,7 +14,8 @@ from .heartbeat import CODE as WORKER_SILENT
 from .retention import is_removed
 
 _WAITING_REASONS = (
-    "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "GPUUnavailable", "QuotaExceeded",
+    "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
+    "QuotaExceeded",
     "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
     "SourceNotFound", "InternalError",
 )  # fmt: skip

@@ -14,6 +14,9 @@ _PREEMPTION = re.compile(r"\s*preemption: .*$", re.DOTALL)
 _SHORT_OF = re.compile(r"Insufficient (\S+?)[,.]?(?=\s|$)")
 _POD_NAME = re.compile(r'^(?:\(combined from similar events\): )?Error creating: (?:pods? "[^"]+" is forbidden: )?')
 _SELECTOR = "didn't match Pod's node affinity/selector"
+_ELSEWHERE = ("volume node affinity conflict", "didn't match PersistentVolume's node affinity")
+"""The scheduler says so only of nodes that would take the pod otherwise; the words before and since Kubernetes 1.34."""
+WORKSPACE_ELSEWHERE = "WorkspaceElsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,16 @@ class Obstacle:
     message: str
 
 
-def unscheduled(message: str) -> Obstacle:
-    """The scheduler's words about a pod for which it has found no node."""
+def unscheduled(message: str, volume_place: str = "") -> Obstacle:
+    """The scheduler's words about a pod for which it has found no node. `volume_place` says where the workspace's
+    volume is (`zone a`), if that is known."""
     said = _PREEMPTION.sub("", message).strip()
     short_of = list(dict.fromkeys(_SHORT_OF.findall(said)))
     gpus = [name for name in short_of if "gpu" in name.lower()]
+    if any(words in said for words in _ELSEWHERE):
+        where = f" ({volume_place})" if volume_place else ""
+        what = f"The workspace's volume{where} can't be reached from the nodes that could run the pod."
+        return _obstacle(WORKSPACE_ELSEWHERE, what, said)
     if gpus:
         return _obstacle("GPUUnavailable", f"No node has a free GPU ({gpus[0]}).", said)
     if "unbound immediate PersistentVolumeClaims" in said:

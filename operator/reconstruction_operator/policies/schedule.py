@@ -16,7 +16,9 @@ from .children import Blocked, may_start
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
 from .notify import is_told, next_attempts
+from .relocation import give_up_time
 from .retention import expiry_times
+from .settling import may_settle
 
 
 def next_check(
@@ -24,6 +26,7 @@ def next_check(
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
+    moments.append(may_settle(observed, situation, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):
         moments.append(now)
@@ -35,6 +38,8 @@ def next_check(
             moments.append(None if obstacle.asks == "all" else obstacle.until)
         if isinstance(situation.outcome, Waiting):
             moments.append(situation.outcome.until)
+            profile = situation.acceptance.profile
+            moments.append(give_up_time(observed, profile, situation.need, situation.current, situation.outcome))
         if isinstance(situation.outcome, Absent) and obstacle is None and may_start(situation):
             moments.append(now + SOON)  # no watch tells of a pod that is not made
     known = [moment for moment in moments if moment is not None]

@@ -9,6 +9,7 @@ from reconstruction_api.status import ReconstructionJobStatus
 from ..model import ChildJob, Observed
 from ..plan import DeleteClaim, DeleteJob, DeletePod, DeleteSelf
 from .advance import Situation
+from .claims import is_lost
 from .notify import is_told
 from .retention import is_expired, is_removed
 
@@ -26,7 +27,10 @@ def removals(
     """
     if is_expired(after.retention, now) and is_told(after) and after == observed.job.status:
         return (DeleteSelf(observed.job.uid, observed.job.resource_version),)
-    claim, removed = observed.claim, is_removed(after.retention)
+    claim = observed.claim
+    useless = claim is not None and claim.uid == situation.abandoned
+    useless = useless or is_lost(claim, observed.job.uid, situation.outcome)
+    removed = is_removed(after.retention) or useless
     mine = claim is not None and claim.parent_uid == observed.job.uid
     if claim is None or not mine or not (removed or claim.deleting):
         return _stopped_at_once(observed, situation)

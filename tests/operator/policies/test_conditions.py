@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_api.worker import PodReport
 from reconstruction_operator.decide import decide
+from reconstruction_operator.policies.settling import GRACE
 
 from ..builders import (
     DELIVER,
     NOW,
     PREPARE,
     RECONSTRUCT,
+    changed,
     condition,
     current,
     ended,
+    failure,
+    message,
     observed,
     pod_of,
     report_of,
     seconds,
     settled,
+    spec_of,
     started,
     with_pod,
 )
 
 ORDER = ["Accepted", "Admitted", "Suspended", "PosesEstimated", "Trained", "Exported", "Validated", "Succeeded",
-         "Reconciling", "Stalled"]  # fmt: skip
+         "Finished", "Reconciling", "Stalled"]  # fmt: skip
 
 
 def test_all_conditions_are_there_from_the_first_status_on() -> None:
@@ -74,3 +80,45 @@ def test_deciding_twice_changes_nothing() -> None:
     plan = decide(replace(seen, pods=(*seen.pods, pod_of(current(seen)))), NOW)
     after, _ = settled(replace(seen, pods=(*seen.pods, pod_of(current(seen)))))
     assert plan.status is not None and decide(after, NOW + seconds(30)).status is None
+
+
+def test_what_a_job_waits_for_is_what_kubectl_get_shows() -> None:
+    seen = started(RECONSTRUCT)
+    assert condition(seen.job.status, "Succeeded") == ("Unknown", "Pending")
+    short = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message=short)
+    after, _ = settled(with_pod(seen, pod))
+    assert condition(after.job.status, "Succeeded") == ("Unknown", "GPUUnavailable")
+    assert message(after.job.status, "Succeeded") == message(after.job.status, "Admitted")
+    runs, _ = settled(with_pod(seen, pod_of(current(seen))))
+    assert condition(runs.job.status, "Succeeded") == ("Unknown", "Running")
+
+
+def test_finished_is_true_at_any_end_and_at_nothing_else() -> None:
+    seen = started(DELIVER)
+    assert condition(seen.job.status, "Finished") == ("False", "NotFinished")
+    done, _ = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
+    assert condition(done.job.status, "Finished") == ("True", "Completed")
+    broken = PodReport(failure=failure("EmptyMesh", retryable=False))
+    failed, _ = settled(with_pod(seen, ended(current(seen), 3, broken), failed=True, ended=NOW))
+    assert condition(failed.job.status, "Finished") == ("True", "EmptyMesh")
+    again, _ = settled(changed(failed, mesh={"targetFaces": 5000}))
+    assert condition(again.job.status, "Finished")[0] == "False"
+    refused, _ = settled(observed(profile=None))
+    assert condition(refused.job.status, "Finished")[0] == "False"
+
+
+def test_a_job_that_came_before_its_profile_is_not_stalled_for_five_minutes() -> None:
+    seen, plan = settled(observed(profile=None))
+    assert condition(seen.job.status, "Accepted") == ("False", "ProfileNotFound")
+    assert condition(seen.job.status, "Stalled")[0] == "False"
+    assert condition(seen.job.status, "Reconciling") == ("True", "Waiting")
+    assert plan.next_check == NOW + GRACE
+    later, plan = settled(seen, NOW + GRACE)
+    assert condition(later.job.status, "Stalled") == ("True", "ProfileNotFound") and plan.next_check is None
+    assert condition(later.job.status, "Reconciling")[0] == "False"
+
+
+def test_a_mistake_in_the_spec_is_stalled_at_once() -> None:
+    seen, _ = settled(observed(spec_of(engine="unheard-of")))
+    assert condition(seen.job.status, "Stalled") == ("True", "EngineUnavailable")

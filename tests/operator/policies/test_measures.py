@@ -117,8 +117,8 @@ def test_a_job_that_waits_is_counted_by_what_it_waits_for() -> None:
 
 
 def test_a_job_that_can_not_be_run_is_stalled_until_it_has_ended() -> None:
-    seen = replace(started(PREPARE), profile=None, job=observed().job)
-    assert measured(seen).stalled == "ProfileNotFound"
+    seen, _ = settled(replace(started(PREPARE), profile=None, job=observed().job))
+    assert measured(seen).stalled == "" and measured(seen, 300).stalled == "ProfileNotFound"
     seen = started(PREPARE)
     pod = ended(current(seen), 3, PodReport(failure=failure("EmptyMesh", retryable=False)))
     assert measured(with_pod(seen, pod, failed=True, ended=NOW)).stalled == ""

@@ -23,13 +23,23 @@ NODES = "0/3 nodes are available:"
         (f"{NODES} 3 node(s) didn't match Pod's node affinity/selector.", "Unschedulable", "labels that the profile"),
         ("no nodes available to schedule pods", "Unschedulable", "The cluster has no nodes. The job waits"),
         (f"{NODES} pod has unbound immediate PersistentVolumeClaims.", "VolumeUnavailable", "A volume of the pod"),
-        (f"{NODES} 3 node(s) had volume node affinity conflict.", "Unschedulable", "volume node affinity conflict"),
+        (f"{NODES} 3 node(s) had volume node affinity conflict.", "WorkspaceElsewhere", "The workspace's volume"),
+        (
+            f"{NODES} 1 Insufficient nvidia.com/gpu, 1 node(s) didn't match PersistentVolume's node affinity.",
+            "WorkspaceElsewhere",
+            "nodes that could run the pod. The cluster says: 0/3 nodes",
+        ),
     ],
 )
 def test_the_schedulers_words_become_a_code_and_a_next_step(message: str, code: str, told: str) -> None:
     obstacle = unscheduled(message)
     assert obstacle.code == code
     assert told in obstacle.message and "preemption" not in obstacle.message
+
+
+def test_the_place_of_the_volume_is_named() -> None:
+    said = unscheduled(f"{NODES} 1 node(s) had volume node affinity conflict.", "zone a").message
+    assert said.startswith("The workspace's volume (zone a) can't be reached")
 
 
 @pytest.mark.parametrize(
