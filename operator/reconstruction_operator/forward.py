@@ -12,7 +12,7 @@ import aiohttp
 from reconstruction_api.names import PROGRESS_PATH
 
 from .buckets import Buckets
-from .reviews import TRIES, TRIES_TRUSTED
+from .reviews import CHECKS, TRIES, TRIES_TRUSTED
 from .signatures import SigningKeys
 from .tokens import claimed_identity
 
@@ -40,6 +40,7 @@ class Forwarder:
     ):  # fmt: skip
         self._keys = keys
         self._now = now
+        self._checks = Buckets(clock, *CHECKS)
         self._tries = {False: Buckets(clock, *TRIES), True: Buckets(clock, *TRIES_TRUSTED)}
         self._updates = Buckets(clock, *_UPDATES)
         self._proven: OrderedDict[bytes, None] = OrderedDict()
@@ -53,6 +54,8 @@ class Forwarder:
             return None
         if _place(token) in self._proven:
             return self._at_once < _MOST_AT_ONCE and self._updates.take(claimed.uid)
+        if not self._checks.take((claimed.uid, address)):
+            return False
         signed = None if self._keys is None else await self._keys.signed(token)
         if signed is False:
             return None

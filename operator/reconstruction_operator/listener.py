@@ -22,14 +22,17 @@ _LARGEST_UNHANDLED_BYTES = 256 * 1024
 """What a connection may send between the beginnings of two requests: a body, its headers, and what follows it."""
 _LINGERING_SECONDS = 1.0
 _BACKLOG = 512
+_YOUNG = 50
+"""A connection is young for this part of the time that a request may take."""
 _LARGEST_LINE, _LARGEST_FIELD, _MOST_HEADERS = 1024, 4096, 32
 _SHUTDOWN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one server. Where a connection is one too many, the newcomer is let in and an older one is closed: the oldest
-    of the same client, or of the client that has the most. So nobody keeps others out by holding connections."""
+    """Of one server. Where a connection is one too many, the oldest one of the client that has the most is closed, so
+    nobody keeps others out by holding connections. Only where the newcomer is of that client itself, and the oldest is
+    so young that it may be answered yet, the newcomer is."""
 
     connections: int
     connections_of_one_client: int
@@ -78,13 +81,11 @@ class Listener:
     def limits(self) -> Limits:
         return self._limits
 
-    def enter(self, door: _Door) -> asyncio.Protocol:
-        """What handles the connection from now on."""
-        mine = self._clients.setdefault(door.client, {})
-        if len(mine) >= self._limits.connections_of_one_client:
-            self._evict(mine)
-        elif self._count >= self._limits.connections:
-            self._evict(max(self._clients.values(), key=len))
+    def enter(self, door: _Door) -> asyncio.Protocol | None:
+        """What handles the connection from now on; None where it is one too many."""
+        if not self._makes_room_for(door):
+            self._closed("crowded")
+            return None
         self._clients.setdefault(door.client, {})[door] = None
         self._count += 1
         assert self._runner.server is not None
@@ -110,10 +111,20 @@ class Listener:
         self.leave(door)
         door.abort()
 
-    def _evict(self, doors: dict[_Door, None]) -> None:
-        """The one that has been open for the longest; one whose request is being handled only if all are."""
-        waiting = next((door for door in doors if not door.handling), None)
-        self.drop(waiting or next(iter(doors)), "crowded")
+    def _makes_room_for(self, newcomer: _Door) -> bool:
+        mine = self._clients.get(newcomer.client, {})
+        if len(mine) >= self._limits.connections_of_one_client:
+            crowd = mine
+        elif self._count >= self._limits.connections:
+            crowd = max(self._clients.values(), key=len)
+        else:
+            return True
+        # The one that has been open for the longest; one whose request is being handled only if all are.
+        oldest = next((door for door in crowd if not door.handling), None) or next(iter(crowd))
+        if crowd is mine and newcomer.since - oldest.since < self._limits.request_seconds / _YOUNG:
+            return False
+        self.drop(oldest, "crowded")
+        return True
 
     def _middleware(self) -> Middleware:
         @web.middleware
@@ -169,6 +180,7 @@ class _Door(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._received = 0
         self.client = ""
+        self.since = asyncio.get_running_loop().time()
         self.handling = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -176,6 +188,9 @@ class _Door(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.client = peer[0] if isinstance(peer, tuple) else ""
         self._handler = self._listener.enter(self)
+        if self._handler is None:
+            self._transport.abort()
+            return
         self._handler.connection_made(transport)
         self._wait(self._listener.limits.request_seconds)
 

@@ -30,6 +30,8 @@ _MOST_VALID, _MOST_REFUSED = 10_000, 2_000
 TRIES, TRIES_TRUSTED = (10, 1.0), (20, 0.25)
 """Tokens never seen valid that one address may present for one pod: so many at once, then one each so many seconds.
 More where they are signed, or come from another replica, which does the same for many addresses."""
+CHECKS = (200, 0.02)
+"""The same for looks at signatures: each takes up to a millisecond."""
 
 
 class Busy(Exception):  # noqa: N818 - not an error
@@ -58,6 +60,7 @@ class TokenReviewer:
         self._valid_seconds = valid_seconds
         self._refused_seconds = refused_seconds
         self._gate = FairGate(AT_ONCE, _WAITING, _WAITING_EACH)
+        self._checks = Buckets(clock, *CHECKS)
         self._tries = {False: Buckets(clock, *TRIES), True: Buckets(clock, *TRIES_TRUSTED)}
         self._valid: OrderedDict[bytes, tuple[float, PodIdentity]] = OrderedDict()
         """Until when an answer counts. It stays when that is over: the token has proven to be none of a flood."""
@@ -80,6 +83,8 @@ class TokenReviewer:
         if now < self._refused.get(place, now):
             return None
         if proven is None and place not in self._asked:
+            if not self._checks.take((claimed.uid, address)):
+                raise Busy
             signed = None if self._keys is None else await self._keys.signed(token)
             if signed is False:
                 return None

@@ -19,7 +19,8 @@ LONGEST_SECONDS = 30.0
 
 
 class Flood:
-    """`connections` clients, each with one connection after the other, until `requests` have been answered."""
+    """`connections` clients, each with one connection after the other, until `requests` have been sent: answered, or
+    refused by closing the connection."""
 
     def __init__(self, port: int, requests: int, connections: int, tokens: list[str]):
         self._port = port
@@ -46,9 +47,9 @@ class Flood:
                 continue
             try:
                 while self._left > 0:
+                    self._left -= 1
                     writer.write(self._request())
                     answer = await reader.readuntil(b"\r\n\r\n")
-                    self._left -= 1
                     self.answers[answer.split(b" ", 2)[1].decode()] += 1
             except (OSError, asyncio.IncompleteReadError):
                 self.answers["closed"] += 1

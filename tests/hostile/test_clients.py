@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -173,6 +174,29 @@ async def test_who_has_the_most_connections_loses_one_and_not_the_newcomer() -> 
         ended = [source for source, (reader, _) in enumerate(opened) if reader.at_eof()]
         assert ended == [0, 1, 2], "the oldest of the first client"
         assert (len(listener), closed) == (10, ["crowded"] * 3)
+    finally:
+        for _, writer in opened:
+            writer.close()
+        await listener.close()
+
+
+async def test_a_client_that_has_all_it_may_gets_more_only_for_one_that_it_holds_for_too_long() -> None:
+    closed: list[str] = []
+    limits = Limits(connections=10, connections_of_one_client=3, request_seconds=20.0)
+    listener = Listener(web.Application(), limits, closed.append)
+    port = await listener.start("127.0.0.1", 0)
+    opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    try:
+        for _ in range(4):
+            opened.append(await asyncio.open_connection("127.0.0.1", port))
+        with suppress(OSError):
+            assert await opened[3][0].read() == b""
+        assert (len(listener), closed) == (3, ["crowded"]), "the newcomer: the others may be answered yet"
+        await asyncio.sleep(limits.request_seconds / 40)
+        opened.append(await asyncio.open_connection("127.0.0.1", port))
+        with suppress(OSError):
+            assert await opened[0][0].read() == b""
+        assert (len(listener), closed) == (3, ["crowded"] * 2), "the oldest"
     finally:
         for _, writer in opened:
             writer.close()

@@ -46,16 +46,14 @@ async def test_hostile_clients_keep_no_worker_out(case: Bench) -> None:
     assert "Traceback" not in case.log.read_text()
 
 
-async def test_forged_tokens_of_a_known_pod_cost_few_reviews_and_do_not_keep_the_pod_out(case: Bench) -> None:
+async def test_forged_tokens_of_a_known_pod_cost_no_review_and_its_first_true_one_is_taken(case: Bench) -> None:
     pod = await case.pod()
     token = await case.token(pod)
-    assert await case.post(token, pod) in (200, 202)
     before = await metric(case.work.operator, CALLS)
-    target = Target(case.port, lambda: forged(token), "")
-    answers = await asyncio.gather(*(CLIENTS["forged_tokens"](target) for _ in range(3)))
-    assert {status(answer) for each in answers for answer in each} <= {401, 503, 0}
+    answers = await CLIENTS["forged_tokens"](Target(case.port, lambda: forged(token), ""))
+    assert {status(answer) for answer in answers} <= {401, 0}
     assert await case.post(token, pod) in (200, 202)
-    assert await metric(case.work.operator, CALLS) - before < 40, "some tries, and what the operator does"
+    assert await metric(case.work.operator, CALLS) - before < 20, "the keys, one review, and what the operator does"
 
 
 async def test_a_pod_speaks_for_no_other_job_whatever_its_token_says(case: Bench) -> None:
@@ -94,7 +92,8 @@ async def test_the_leader_keeps_its_lease_and_starts_jobs_under_ten_thousand_wor
     counted = json.loads(said)
     calls = await metric(case.work.operator, CALLS) - before
     print(f"\nflood: {counted}; first child Jobs after {[round(each, 2) for each in started]} s; {calls:.0f} API calls")
-    assert "out of time" not in counted and counted["401"] + counted.get("503", 0) >= REQUESTS, counted
+    assert "out of time" not in counted and not set(counted) & {"200", "202", "500"}, counted
+    assert counted["401"] >= REQUESTS / 10 and sum(counted.values()) >= REQUESTS, counted
     assert sorted(started)[len(started) // 2] < 1 and max(started) < 2
     assert await lease(case) == transitions
     assert calls < 60 + 12 * len(started), "none for worthless tokens"
