@@ -22,8 +22,9 @@ _LARGEST_UNHANDLED_BYTES = 256 * 1024
 """What a connection may send between the beginnings of two requests: a body, its headers, and what follows it."""
 _LINGERING_SECONDS = 1.0
 _BACKLOG = 512
-_YOUNG = 50
-"""A connection is young for this part of the time that a request may take."""
+_YOUNG_TICKS, _TICK = 8, 400
+"""For how many ticks a connection is young, and how many there are in the time that a request may take. Ticks are turns
+of the event loop as well: on a busy machine one may take long, and what has come by then is read in the next ones."""
 _LARGEST_LINE, _LARGEST_FIELD, _MOST_HEADERS = 1024, 4096, 32
 _SHUTDOWN_SECONDS = 1.0
 
@@ -60,6 +61,9 @@ class Listener:
             max_headers=_MOST_HEADERS, shutdown_timeout=_SHUTDOWN_SECONDS,
         )  # fmt: skip
         self._server: asyncio.Server | None = None
+        self._ticking: asyncio.TimerHandle | None = None
+        self.ticks = 0
+        """Goes on while there are connections."""
 
     def __len__(self) -> int:
         """Open connections."""
@@ -88,10 +92,17 @@ class Listener:
             return None
         self._clients.setdefault(door.client, {})[door] = None
         self._count += 1
+        if self._ticking is None:
+            self._tick()
         assert self._runner.server is not None
         handler = self._runner.server()
         self._doors[handler] = door
         return handler
+
+    def _tick(self) -> None:
+        self.ticks += 1
+        again = asyncio.get_running_loop().call_later
+        self._ticking = again(self._limits.request_seconds / _TICK, self._tick) if self._count else None
 
     def leave(self, door: _Door) -> None:
         """Does nothing for a connection that has left already."""
@@ -121,7 +132,7 @@ class Listener:
             return True
         # The one that has been open for the longest; one whose request is being handled only if all are.
         oldest = next((door for door in crowd if not door.handling), None) or next(iter(crowd))
-        if crowd is mine and newcomer.since - oldest.since < self._limits.request_seconds / _YOUNG:
+        if crowd is mine and newcomer.since - oldest.since < _YOUNG_TICKS:
             return False
         self.drop(oldest, "crowded")
         return True
@@ -180,7 +191,7 @@ class _Door(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._received = 0
         self.client = ""
-        self.since = asyncio.get_running_loop().time()
+        self.since = listener.ticks
         self.handling = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

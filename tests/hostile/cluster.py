@@ -21,6 +21,7 @@ from tests.cluster.workbench import JobUnderTest, Workbench, workbench
 from reconstruction_api.names import ENV_JOB, PROGRESS_AUDIENCE
 
 _SPARE_FILES = 200
+WORKER = "127.0.0.2"
 
 
 @dataclass
@@ -52,13 +53,13 @@ class Bench:
         return (await self.work.kube.create(path, body))["status"]["token"]
 
     async def post(self, token: str, pod: dict[str, Any]) -> int:
-        """An update of the pod's worker; the status of the answer."""
+        """An update of the pod's worker, from an address of its own, as pods have; the status of the answer."""
         environment = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
         order = json.loads(environment[ENV_JOB])
         body = {name: order[name] for name in ("namespace", "name", "uid", "attempt", "resourceClass")}
         body |= {"sequence": time.time_ns() // 1_000_000}
         async with (
-            aiohttp.ClientSession() as session,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(WORKER, 0))) as session,
             session.post(
                 f"{self.work.operator.workers_url}/v1/progress",
                 json=body,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import secrets
 import sys
 import time
@@ -53,7 +54,7 @@ class Flood:
                     self.answers[answer.split(b" ", 2)[1].decode()] += 1
             except (OSError, asyncio.IncompleteReadError):
                 self.answers["closed"] += 1
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(random.uniform(0.2, 0.6))
             finally:
                 writer.close()
 

@@ -93,7 +93,7 @@ async def test_the_leader_keeps_its_lease_and_starts_jobs_under_ten_thousand_wor
     calls = await metric(case.work.operator, CALLS) - before
     print(f"\nflood: {counted}; first child Jobs after {[round(each, 2) for each in started]} s; {calls:.0f} API calls")
     assert "out of time" not in counted and not set(counted) & {"200", "202", "500"}, counted
-    assert counted["401"] >= REQUESTS / 10 and sum(counted.values()) >= REQUESTS, counted
+    assert counted["401"] >= 100 and sum(counted.values()) >= REQUESTS, counted
     assert sorted(started)[len(started) // 2] < 1 and max(started) < 2
     assert await lease(case) == transitions
     assert calls < 60 + 12 * len(started), "none for worthless tokens"
