@@ -41,9 +41,9 @@ class Settings(BaseModel):
     progress_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /v1/progress, for worker pods and other replicas; 0 takes a free one, unset it is the one after
     `http_port`."""
-    progress_connections: int = Field(default=256, ge=1, le=65536)
+    progress_connections: int = Field(default=256, ge=1, le=1024)
     """Open connections at that port. Where there are more, the oldest of whoever has the most is closed."""
-    progress_connections_per_client: int = Field(default=64, ge=1, le=65536)
+    progress_connections_per_client: int = Field(default=64, ge=1, le=1024)
     """The same for one client address."""
     progress_url: str | None = None
     """Base address at which worker pods reach this operator; they send no live updates when it is unset."""

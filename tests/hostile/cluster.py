@@ -98,8 +98,10 @@ def connections_allowed(wanted: int) -> int:
     return min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_FILES)
 
 
-async def flood(port: int, requests: int, connections: int, tokens: Path | None = None) -> asyncio.subprocess.Process:
+async def flood(
+    port: int, requests: int, connections: int, addresses: int, tokens: Path
+) -> asyncio.subprocess.Process:  # fmt: skip
     """The program in flood.py, running."""
-    words = [str(port), str(requests), str(connections), *([str(tokens)] if tokens else [])]
+    words = [*map(str, (port, requests, connections, addresses)), str(tokens)]
     program = Path(__file__).with_name("flood.py")
     return await asyncio.create_subprocess_exec(sys.executable, program, *words, stdout=asyncio.subprocess.PIPE)

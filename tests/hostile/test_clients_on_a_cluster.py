@@ -65,8 +65,9 @@ async def test_a_pod_speaks_for_no_other_job_whatever_its_token_says(case: Bench
     assert await case.post(await case.token(pod), theirs) == 403
 
 
+@pytest.mark.parametrize("addresses", [1, 50])
 async def test_the_leader_keeps_its_lease_and_starts_jobs_under_ten_thousand_worthless_requests(
-    case: Bench, tmp_path: Path
+    case: Bench, tmp_path: Path, addresses: int
 ) -> None:
     pod = await case.pod()
     token, tokens = await case.token(pod), tmp_path / "tokens"
@@ -74,7 +75,7 @@ async def test_the_leader_keeps_its_lease_and_starts_jobs_under_ten_thousand_wor
     assert await case.post(token, pod) in (200, 202)
     transitions = await lease(case)
     before = await metric(case.work.operator, CALLS)
-    attack = await flood(case.port, REQUESTS, connections_allowed(CONNECTIONS), tokens)
+    attack = await flood(case.port, REQUESTS, connections_allowed(CONNECTIONS), addresses, tokens)
     try:
         started = []
         for number in range(20):
@@ -92,8 +93,9 @@ async def test_the_leader_keeps_its_lease_and_starts_jobs_under_ten_thousand_wor
     counted = json.loads(said)
     calls = await metric(case.work.operator, CALLS) - before
     print(f"\nflood: {counted}; first child Jobs after {[round(each, 2) for each in started]} s; {calls:.0f} API calls")
-    assert "out of time" not in counted and not set(counted) & {"200", "202", "500"}, counted
-    assert counted["401"] >= 100 and sum(counted.values()) >= REQUESTS, counted
+    assert not set(counted) & {"200", "202", "500"}, counted
+    assert counted["401"] >= 50, counted
+    assert sum(counted.values()) >= REQUESTS or "out of time" in counted, counted
     assert sorted(started)[len(started) // 2] < 1 and max(started) < 2
     assert await lease(case) == transitions
     assert calls < 60 + 12 * len(started), "none for worthless tokens"
