@@ -12,6 +12,7 @@ from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
+from reconstruction_api.text import one_line
 from reconstruction_api.words import byte_size
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.observers import Observers
@@ -96,7 +97,7 @@ def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path, ho
         wanted = outcome.failure.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory") and log.exists()
         print_failure(outcome.failure, str(log) if wanted else None)
     elif outcome.stopped and hold:
-        console.print(hold, highlight=False, soft_wrap=True)
+        console.print(Text(hold), soft_wrap=True)
     elif outcome.stopped:
         console.print("Stopped. Run the same command again to continue.", highlight=False)
     elif outcome.paused_after is not None:
@@ -115,7 +116,9 @@ def _tell_results(console: Console, outcome: Outcome, files: list[Path], out: Pa
     numbers = outcome.metrics
     if "psnr" in numbers:
         ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
-        console.print(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}", highlight=False)
+        console.print(Text(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
     for file in files:
-        console.print(Text(f"  {file.relative_to(out)}  {byte_size(file.stat().st_size)}"), soft_wrap=True)
+        console.print(
+            Text(f"  {one_line(str(file.relative_to(out)))}  {byte_size(file.stat().st_size)}"), soft_wrap=True
+        )

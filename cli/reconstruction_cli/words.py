@@ -25,9 +25,3 @@ def details(progress: Progress) -> str:
     if progress.eta_seconds is not None:
         parts.append(f"{duration(progress.eta_seconds)} left")
     return " · ".join(parts)
-
-
-def printable(text: str) -> str:
-    """Without characters that could steer the terminal: what clusters' objects and logs hold is not to be trusted."""
-    replacement = "\N{REPLACEMENT CHARACTER}"
-    return "".join(letter if letter.isprintable() or letter in "\t\n" else replacement for letter in text)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from .network import ENTRY_PATTERN
 from .rules import Rule, check_rules
 
 _DECIMAL: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
@@ -40,6 +50,10 @@ TEXT_FORMS: Final = {
     _QUANTITY: TextForm("amount", "must be an amount such as 4, 500m or 16Gi"),
     _SIZE: TextForm("size", "must be a size such as 500Mi or 100Gi"),
     _ABSOLUTE: TextForm("absolute path", "must be an absolute path"),
+    ENTRY_PATTERN: TextForm(
+        "network, name or domain",
+        "must be a network such as 10.1.0.0/16, a name of a host, or a domain such as .museum.org",
+    ),
     _RELATIVE: TextForm("relative path", "must be a relative path, without a '/' at its beginning"),
 }
 """The forms that text may have to take, by regular expression."""
@@ -61,7 +75,16 @@ Size = Annotated[str, Field(pattern=_SIZE, max_length=32)]
 AbsolutePath = Annotated[str, Field(pattern=_ABSOLUTE, max_length=1024)]
 RelativePath = Annotated[str, Field(pattern=_RELATIVE, max_length=1024)]
 
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number of things that every JSON library reads exactly."""
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Timestamp = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "date-time"})]
 """A moment as RFC 3339 text in UTC: `2026-01-31T12:00:00Z`."""
 
 

@@ -75,6 +75,12 @@ JOB: Final = Resource(
         Column("PSNR", ".status.metrics.psnr", "Peak signal-to-noise ratio of held-out views in decibels."),
         Column("Engine", ".spec.engine", "Method that learns the scene."),
         Column("SSIM", ".status.metrics.ssim", "Structural similarity of held-out views.", wide=True),
+        Column(
+            "Quality",
+            '.status.conditions[?(@.type=="Validated")].reason',
+            "QualityPassed, QualityWarning or QualityFailed once the held-out views are measured.",
+            wide=True,
+        ),
         Column("Registered", ".status.metrics.registeredImages", "Photos placed in the scene.", "integer", wide=True),
         Column("Images", ".status.metrics.images", "Usable photos.", "integer", wide=True),
         Column("ETA", ".status.progress.etaSeconds", "Seconds until the running stage ends.", "integer", wide=True),

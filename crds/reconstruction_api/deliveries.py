@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .base import ApiModel, Timestamp
 from .rules import ATOMIC
+from .text import Message, Note
 from .worker import Failure
 
 
@@ -32,7 +33,7 @@ class Delivery(ApiModel):
     """When it happened."""
     reason: str = ""
     """Of the condition that told it, at that time: the job may have gone on since."""
-    explanation: str = ""
+    explanation: Message = ""
     """That condition's message."""
     failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)
     """Why the job had failed or was cancelled."""
@@ -40,5 +41,5 @@ class Delivery(ApiModel):
     """Attempts that are over."""
     next_attempt_time: Timestamp | None = None
     """The next attempt does not start before this time."""
-    message: str = ""
+    message: Note = ""
     """Why the last attempt did not succeed."""

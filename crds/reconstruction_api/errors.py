@@ -63,6 +63,9 @@ _KINDS = (
               "Check the address, claim or folder in spec.source, and that it holds photos."),
     ErrorKind("SourceAccessDenied", _V, False, "The storage or the file system refuses to read spec.source.",
               "Check the secret named in spec.source and its permission to list and read."),
+    ErrorKind("AddressNotAllowed", _V, False, "Worker pods may not connect to the address.",
+              "Use a public address, or ask the platform team to add the host or its network to network.allow of the "
+              "profile, as storage inside the cluster needs it."),
     ErrorKind("UnsafeArchive", _V, False, "The archive holds entries that must not be unpacked.",
               "Pack the photos again as plain files: no links, no absolute or '..' paths, no nested archives."),
     ErrorKind("UnsupportedFormat", _V, False, "A file is not an image of a supported format.",
@@ -132,6 +135,9 @@ _KINDS = (
     ErrorKind("WorkerSilent", _R, True, "The worker has not reported for a long time.",
               "Look at `recon logs NAME` and check that pods reach the operator; delete the pod to have its work "
               "continued from the last checkpoint."),
+    ErrorKind("NoProgress", _R, True, "The job is interrupted again and again and comes no further.",
+              "The job keeps trying. Give it nodes that are not taken away so often, or a shorter time between "
+              "checkpoints; the message has the last interruption."),
     ErrorKind("NodeLost", _R, True, "The pod's node does not answer.",
               "Nothing to do: the work continues in another pod. If the node stays away, the platform team should "
               "remove it from the cluster; where the workspace has access mode ReadWriteMany, it must."),
@@ -155,6 +161,9 @@ _KINDS = (
               "The job retries; check the storage service if it keeps failing."),
     ErrorKind("WorkspaceBusy", _R, True, "Another run uses the workspace.",
               "Wait for the other run to end, or choose another folder with --out."),
+    ErrorKind("StatusUnreadable", _S, True, "The job's status was written by another release, or by hand.",
+              "Install the release that wrote it again, or correct the field named in the message with `kubectl edit "
+              "--subresource=status`; the job goes on by itself."),
     ErrorKind("ImagePullFailed", _R, True, "The worker image could not be pulled.",
               "Ask the platform team to check the image named in the profile and its pull secret."),
     ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",

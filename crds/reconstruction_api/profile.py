@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, Size
 from .names import SOURCE_PATH, WORKSPACE_PATH
+from .network import ENTRY_PATTERN, Allowed
 from .rules import KeyedBy, Rule
 
 LicenseName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -112,6 +113,28 @@ class Limits(ApiModel):
     """A source that is larger in all fails the job (20G when unset)."""
 
 
+AllowedAddress = Annotated[str, Field(pattern=ENTRY_PATTERN, max_length=253)]
+"""A network (`10.1.0.0/16`, `10.1.2.3`), a name (`minio.storage.svc`) or a domain (`.example.org`)."""
+
+
+class Network(ApiModel):
+    """What worker pods may connect to."""
+
+    rules: ClassVar = (
+        Rule(
+            "allow lists networks such as 10.1.0.0/16 or fd12::/64, names of hosts, and domains such as .example.org",
+            holds=lambda network: _can_be_allowed(network.allow),
+            field="allow",
+        ),
+    )
+
+    allow: list[AllowedAddress] = Field(default_factory=list[AllowedAddress], max_length=64)
+    """Private networks (`10.1.0.0/16`, `10.1.2.3`), names (`minio.storage.svc`) and domains (`.example.org`) that
+    storage of jobs may be at, besides public addresses. Storage inside the cluster needs an entry. A name allows the
+    private addresses that it leads to; addresses of the node or the cloud (loopback, link-local, metadata) only a
+    network of nothing else allows."""
+
+
 class ProfileSpec(ApiModel):
     """What the platform team decides: images, hardware, storage. Users name a profile and never write pod specs."""
 
@@ -130,9 +153,13 @@ class ProfileSpec(ApiModel):
     workspace: Workspace = Field(default_factory=Workspace)
     """The volume that a job's stages share."""
     service_account_name: DNSSubdomain | None = None
-    """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset."""
+    """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset. Jobs without a
+    secret read their photos with the identity that the cloud gives this account (web identity); without an account, and
+    without credentials in `environment`, they read anonymously. The node's own role is never used."""
     termination_grace_seconds: int = Field(default=60, ge=5, le=3600)
     """Time a pod has to write its checkpoint when asked to stop."""
+    network: Network = Field(default_factory=Network)
+    """What the pods may connect to."""
     limits: Limits = Field(default_factory=Limits)
     """The most that jobs may use."""
     accepted_licenses: list[LicenseName] = Field(default_factory=lambda: list(FREE_LICENSES), max_length=32)
@@ -142,6 +169,14 @@ class ProfileSpec(ApiModel):
     Kueue."""
     priority_class_names: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=16)
     """PriorityClasses that jobs may name, the most urgent first. Jobs that name none have none and come last."""
+
+
+def _can_be_allowed(entries: list[str]) -> bool:
+    try:
+        Allowed.of(entries)
+    except ValueError:
+        return False
+    return True
 
 
 class HostPath(ApiModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,7 +13,10 @@ from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
 from .rules import ATOMIC, KeyedBy
 from .stages import ResourceClass
+from .text import Message, Note
 from .worker import Artifact, Checkpoint, Failure, Trend
+
+REASON: Final = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
 
 
 class ConditionType(StrEnum):
@@ -40,14 +44,23 @@ class Condition(ApiModel):
     Reconciling, Stalled; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
-    reason: str = Field(max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    reason: str = Field(max_length=1024, pattern=REASON)
     """CamelCase word for programs; the code of the catalogue where something failed."""
-    message: str = Field(default="", max_length=32768)
+    message: Message = Field(default="", max_length=32768)
     """Sentence for people."""
     last_transition_time: Timestamp
     """When `status` last changed."""
     observed_generation: int | None = None
     """The metadata.generation that this is about."""
+
+
+UNKNOWN_REASON: Final = "Unknown"
+_REASON: Final = re.compile(REASON)
+
+
+def is_reason(text: object) -> bool:
+    """Whether a condition can have it as its reason."""
+    return isinstance(text, str) and len(text) <= 1024 and _REASON.fullmatch(text) is not None
 
 
 class StageState(StrEnum):
@@ -74,7 +87,7 @@ class StageStatus(ApiModel):
     """Child Job that runs or ran it."""
     digest: str | None = None
     """Digest of the settings the result stands for."""
-    message: str = ""
+    message: Note = ""
     """One line for people: `38 of 40 photos registered`."""
 
 
@@ -117,7 +130,7 @@ class JobProgress(ApiModel):
     """Processor time of the stage's process; 100 is one core."""
     disk_free_bytes: int | None = None
     """Left in the workspace."""
-    message: str = ""
+    message: Note = ""
     """What the stage is doing, for people."""
     last_update_time: Timestamp | None = None
     """When the worker last reported."""
@@ -132,6 +145,8 @@ class PodTime(ApiModel):
     """When it began."""
     ended: Timestamp | None = None
     """When it ended; none while it runs."""
+    replaced: bool = False
+    """Kubernetes has made another pod in place of this one, which was interrupted."""
 
 
 class ClassRun(ApiModel):
@@ -148,7 +163,13 @@ class ClassRun(ApiModel):
     failures: int = 0
     """Attempts that count against retryPolicy.maxAttempts."""
     interruptions: int = 0
-    """Attempts ended by preemption, eviction or suspension; not counted."""
+    """Pods ended by preemption, eviction or suspension; not counted as failures."""
+    evictions: int = 0
+    """Pods that were evicted for the memory or disk that they used themselves; from the second on, failures."""
+    interruptions_in_vain: int = 0
+    """Interruptions in a row without a finished stage or a newer checkpoint in between."""
+    progress_mark: str = ""
+    """How far the class was at the last interruption."""
     completed: bool = False
     """The class has ended well for this digest."""
     ended: bool = False
@@ -159,7 +180,7 @@ class ClassRun(ApiModel):
     """Running time for spec.activeDeadlineSeconds, without that of the pods below."""
     pods: list[PodTime] = Field(default_factory=list[PodTime])
     """Pods of the current attempt."""
-    trouble: str = ""
+    trouble: Message = ""
     """Why the last attempt ended early, for people."""
 
 

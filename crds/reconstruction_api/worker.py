@@ -4,7 +4,6 @@ termination message (so that nothing depends on an update having arrived)."""
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Iterator
 from enum import StrEnum
@@ -12,14 +11,19 @@ from typing import Any, cast
 
 from pydantic import Field
 
-from .base import ApiModel
+from . import lenient, metrics, reported, untrusted
+from .base import ApiModel, Count
 from .errors import ReconstructionError
 from .job import ReconstructionJobSpec
 from .stages import ResourceClass, StageName
+from .text import MESSAGE_LIMIT, Message, Note, Word, one_line
 
 TERMINATION_MESSAGE_LIMIT = 4096
 """Bytes that Kubernetes keeps of a container's termination message."""
 
+
+NOT_LISTED = "artifactsNotListed"
+"""Metric: how many artifacts did not fit into the termination message; they are in the workspace all the same."""
 
 _PACKED = "z:"  # marks a compressed message; JSON never begins so
 
@@ -33,6 +37,15 @@ class SourceLimits(ApiModel):
     """A larger photo is left out."""
     max_set_bytes: int | None = None
     """A larger set is refused."""
+
+
+class NetworkAccess(ApiModel):
+    """What the profile lets a worker pod connect to, and as whom."""
+
+    allow: list[str] = Field(default_factory=list[str])
+    """Private networks, names and domains that storage may be at; public addresses only when empty."""
+    service_account: bool = False
+    """Whether the profile names a service account, whose own identity in the cloud may be used."""
 
 
 class WorkerJob(ApiModel):
@@ -54,22 +67,24 @@ class WorkerJob(ApiModel):
     """What the profile allows."""
     accepted_licenses: list[str] | None = None
     """Licences of engines that may be used; any when None."""
+    network: NetworkAccess = Field(default_factory=NetworkAccess)
+    """What the pod may connect to."""
 
 
 class Failure(ApiModel):
     """Why something failed, and what to do next."""
 
-    code: str
+    code: Word
     """Code of the catalogue (`recon explain CODE`)."""
-    category: str
+    category: Word
     """Validation, State, Model or Resource."""
-    message: str
+    message: Message
     """What happened, naming the file or field."""
-    suggestion: str
+    suggestion: Message
     """What to do next."""
     retryable: bool
     """Whether the same spec may succeed later."""
-    stage: str | None = None
+    stage: Word | None = None
     """Stage in which it happened."""
     details: dict[str, Any] = Field(default_factory=dict)
     """Numbers and names behind the message."""
@@ -79,8 +94,8 @@ class Failure(ApiModel):
         return cls(
             code=error.code,
             category=error.kind.category,
-            message=_plain(error.message),
-            suggestion=_plain(error.suggestion),
+            message=error.message,
+            suggestion=error.suggestion,
             retryable=error.kind.retryable,
             stage=stage,
             details=_plain(error.details),
@@ -91,51 +106,51 @@ class Failure(ApiModel):
         return Failure(
             code=self.code[:64],
             category=self.category[:64],
-            message=self.message[:characters],
-            suggestion=self.suggestion[:characters],
+            message=one_line(self.message, characters),
+            suggestion=one_line(self.suggestion, characters),
             retryable=self.retryable,
             stage=self.stage and self.stage[:64],
         )
 
 
 def _plain(value: Any) -> Any:
-    """What a Kubernetes object can hold: decimals as text, odd bytes of file names that are not UTF-8 replaced."""
+    """What a Kubernetes object can hold: decimals as text, texts in one line."""
     if isinstance(value, dict):
         return {str(_plain(name)): _plain(member) for name, member in cast(dict[Any, Any], value).items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in cast(list[Any], value)]
     if value is None or isinstance(value, bool | int):
         return value
-    return str(value).encode("utf-8", "replace").decode()
+    return one_line(str(value), MESSAGE_LIMIT)
 
 
 class Artifact(ApiModel):
     """A file that the job delivered."""
 
-    name: str
+    name: Word
     """File name; stable for a given format."""
-    format: str
+    format: Word
     """GLB, OBJ, PLY, HTML, JSON, ..."""
-    uri: str
+    uri: Message
     """Where it is: `pvc://CLAIM/artifacts/NAME` or the destination's address."""
-    size_bytes: int
+    size_bytes: Count
     """Size in bytes."""
-    sha256: str
+    sha256: Word
     """Checksum of the content."""
-    media_type: str
+    media_type: Word
     """IANA media type."""
 
 
 class Checkpoint(ApiModel):
     """A state of the training that it can be resumed from."""
 
-    name: str
+    name: Word
     """Path in the workspace: `train/checkpoints/step-001000.ckpt`."""
-    step: int
+    step: Count
     """Optimisation steps done."""
-    size_bytes: int
+    size_bytes: Count
     """Size in bytes."""
-    sha256: str
+    sha256: Word
     """Checksum of the content."""
 
 
@@ -144,13 +159,13 @@ class StageResult(ApiModel):
 
     name: StageName
     """Stage that has ended."""
-    digest: str
+    digest: Word
     """`stage_digests` entry that the result stands for."""
     seconds: float = 0
     """Running time in seconds."""
     skipped: bool = False
     """The workspace already held the result."""
-    message: str = ""
+    message: Note = ""
     """One line for people: `38 of 40 photos registered`."""
 
 
@@ -168,9 +183,9 @@ class Progress(ApiModel):
     """Stage that runs."""
     percent: float = 0
     """0-100 of this stage."""
-    step: int | None = None
+    step: Count | None = None
     """Optimisation steps done."""
-    total_steps: int | None = None
+    total_steps: Count | None = None
     """Optimisation steps in all."""
     eta_seconds: float | None = None
     """Seconds until this stage ends."""
@@ -190,17 +205,17 @@ class Progress(ApiModel):
     """Optimisation steps each second."""
     rays_per_second: float | None = None
     """Camera rays trained on each second."""
-    gpu_memory_bytes: int | None = None
+    gpu_memory_bytes: Count | None = None
     """GPU memory in use."""
     gpu_percent: float | None = None
     """Share of time in which the GPU was at work."""
-    memory_bytes: int | None = None
+    memory_bytes: Count | None = None
     """Resident memory of the stage's process."""
     cpu_percent: float | None = None
     """Processor time of the stage's process; 100 is one core."""
-    disk_free_bytes: int | None = None
+    disk_free_bytes: Count | None = None
     """Left in the workspace."""
-    message: str = ""
+    message: Note = ""
     """What the stage is doing, for people."""
 
 
@@ -213,11 +228,11 @@ class ProgressUpdate(ApiModel):
     """Name of the ReconstructionJob."""
     uid: str
     """metadata.uid of the ReconstructionJob."""
-    attempt: int
+    attempt: Count
     """Attempt that the pod was started for."""
     resource_class: ResourceClass
     """Class of stages that the pod runs."""
-    sequence: int
+    sequence: Count
     """Grows with each update of an attempt, over all its pods; an older one is ignored."""
     progress: Progress | None = None
     """The running stage."""
@@ -227,6 +242,18 @@ class ProgressUpdate(ApiModel):
     """Numbers for status.metrics so far; decimals as text."""
     checkpoints: list[Checkpoint] | None = None
     """The latest checkpoints in the workspace; None from a pod that does not train."""
+
+    @classmethod
+    def parse(cls, body: bytes) -> ProgressUpdate:
+        """From a worker that may be anybody's program: what can't be understood or does not fit is left out. Raises
+        ValueError where that leaves no update."""
+        update, _ = lenient.read(cls, _readable(untrusted.parsed(body)))
+        return update.model_copy(
+            update={
+                "stages": reported.stages(update.stages),
+                "checkpoints": reported.checkpoints(update.checkpoints),
+            }
+        )
 
 
 class PodReport(ApiModel):
@@ -259,16 +286,30 @@ class PodReport(ApiModel):
 
     @classmethod
     def from_termination_message(cls, text: str) -> PodReport | None:
-        """None when the text is not a report (the container died before it could write one)."""
+        """None when the text is not a report (the container died before it could write one).
+
+        The worker may be newer, or anybody's program: what can't be understood or does not fit is left out.
+        """
         try:
-            if text.startswith(_PACKED):
-                text = zlib.decompress(base64.b85decode(text.removeprefix(_PACKED))).decode()
-            return cls.model_validate(json.loads(text), extra="ignore")  # a newer worker may say more
-        except (ValueError, zlib.error):
+            packed = text.startswith(_PACKED)
+            content = untrusted.inflated(base64.b85decode(text.removeprefix(_PACKED))) if packed else text
+            report, left_out = lenient.read(cls, _readable(untrusted.parsed(content)))
+        except ValueError:
             return None
+        if report == PodReport() and any(len(each.path) == 1 for each in left_out):
+            return None
+        return report.model_copy(
+            update={
+                "stages": reported.stages(report.stages),
+                "artifacts": reported.artifacts(report.artifacts),
+                "checkpoints": reported.checkpoints(report.checkpoints),
+                "failure": reported.failure(report.failure),
+            }
+        )
 
     def _shorter_and_shorter(self) -> Iterator[PodReport]:
-        """This report, then what is left when details, the stages' messages, artifacts and stages are given up."""
+        """This report, then what is left when details, the stages' messages, checkpoints, artifacts from the last on,
+        and stages are given up."""
         yield self
         report = self.model_copy(update={"failure": self.failure and self.failure.shortened(1000)})
         yield report
@@ -278,6 +319,22 @@ class PodReport(ApiModel):
         yield report
         report = report.model_copy(update={"checkpoints": None})
         yield report
-        report = report.model_copy(update={"artifacts": list[Artifact](), "metrics": dict[str, str | int]()})
-        yield report
+        for tenths in range(9, -1, -1):
+            kept = len(self.artifacts) * tenths // 10
+            left_out = {NOT_LISTED: len(self.artifacts) - kept}
+            yield report.model_copy(update={"artifacts": self.artifacts[:kept], "metrics": self.metrics | left_out})
+        yield report.model_copy(update={"artifacts": list[Artifact](), "metrics": dict[str, str | int]()})
         yield PodReport(failure=self.failure and self.failure.shortened(200), paused_after=self.paused_after)
+
+
+def _readable(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with its metrics cleaned one by one, as what is wrong with one says nothing of the others; and with
+    a failure that lacks nothing but what the catalogue knows."""
+    numbers, failure = document.get("metrics"), document.get("failure")
+    document = document | {"metrics": metrics.clean(cast(dict[str, Any], numbers) if isinstance(numbers, dict) else {})}
+    if isinstance(failure, dict):
+        fields = {"message": "", "suggestion": ""} | cast(dict[str, Any], failure)
+        texts = {name: value if isinstance(value, str) else "" for name, value in fields.items()}
+        known: dict[str, Any] = {"category": "", "retryable": False, "details": fields.get("details") or {}}
+        document = document | {"failure": texts | known}
+    return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
 from reconstruction_api.status import ReconstructionJobStatus
@@ -12,7 +13,7 @@ from . import paths
 from .events import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
-from .model import JobView
+from .model import JobView, StatusRefusal
 from .notifier import Notifier
 from .parse import LABEL_CHILD_JOB
 from .plan import (
@@ -22,14 +23,18 @@ from .plan import (
     DeleteJob,
     DeletePod,
     DeleteSelf,
+    Emit,
     EnsureClaim,
     ExpectAbsent,
     Notify,
     Plan,
 )
+from .policies.unreadable import CODE
 from .store import Store
 
 _log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
 
 class Outdated(Exception):  # noqa: N818 - not an error
@@ -38,6 +43,15 @@ class Outdated(Exception):  # noqa: N818 - not an error
 
 class Refused(Exception):  # noqa: N818 - not an error
     """The API server does not take a child object; the store remembers why, and the next decision says it."""
+
+
+class StatusRefused(Exception):  # noqa: N818 - not an error
+    """The API server does not take the status; the store remembers why, and the next decision makes a smaller one."""
+
+    def __init__(self, refusal: StatusRefusal):
+        super().__init__(refusal.message)
+        self.look_again_seconds = min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * (2.0 ** (refusal.count - 1) - 1))
+        """At once after the first refusal; later ones are of the smallest status that there is."""
 
 
 class Actor:
@@ -54,15 +68,19 @@ class Actor:
         nothing is created or thrown away from an outdated view, not even by a leader that slept through the loss of its
         Lease.
 
-        Raises Outdated when it was not, Refused when a child object may not be created, ApiError and connection errors
-        otherwise.
+        Raises Outdated when it was not, Refused when a child object may not be created, StatusRefused when the status
+        can't be written (what is to stop has been stopped all the same), ApiError and connection errors otherwise.
         """
         for expected in plan.expects:
             await self._check_absence(job, expected)
         if plan.status is not None or any(
             isinstance(action, AdoptClaim | CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
         ):
-            await self._write_status(job, plan)
+            try:
+                await self._write_status(job, plan)
+            except StatusRefused:
+                await self._stop(job, plan)
+                raise
         for action in plan.actions:
             if isinstance(action, DeleteJob):
                 await self._delete_job(job, action)
@@ -81,6 +99,15 @@ class Actor:
                 self._notifier.send(job, action)
             else:
                 self._recorder.record(job, action)
+
+    async def _stop(self, job: JobView, plan: Plan) -> None:
+        """Hardware is not held by a job that can't say what it does. Each deletion is of one object that was looked
+        at; files stay, because nothing proves that the view was current."""
+        for action in plan.actions:
+            if isinstance(action, DeleteJob):
+                await self._delete_job(job, action)
+            elif isinstance(action, DeletePod):
+                await self._delete(job, action)
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim = self._store.claim(job.key)
@@ -131,8 +158,17 @@ class Actor:
         except ApiError as error:
             if error.conflict or error.not_found:
                 raise Outdated(str(error)) from error
+            if error.content_refused:
+                raise StatusRefused(self._refused_status(job, str(error))) from error
             raise
         self._store.see_written_status(answer, body["status"])
+
+    def _refused_status(self, job: JobView, message: str) -> StatusRefusal:
+        refusal = self._store.refuse_status(job, message)
+        if refusal.count == 1:
+            text = f"The cluster refuses the job's status, so the job is stopped: {refusal.message}"
+            self._recorder.record(job, Emit(True, "InternalError", text))
+        return refusal
 
     async def _ensure(self, job: JobView, path: str, manifest: Document) -> Document:
         try:
@@ -185,9 +221,20 @@ def status_document(job: JobView, status: ReconstructionJobStatus) -> Document:
         "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
     }  # fmt: skip
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if job.unreadable is not None:
+        kept = _with_conditions(job.unreadable.document, document["conditions"])
+        return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": kept}
     for name in ("stages", "runs"):
         document[name] = [_without_empty(each) for each in document[name]]
     return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}
+
+
+def _with_conditions(status: Document, conditions: list[Document]) -> Document:
+    """A status that can't be understood, as it is but for the conditions that say so."""
+    new = {each["type"]: each for each in conditions if each["reason"] == CODE}
+    known: list[Any] = status["conditions"] if isinstance(status.get("conditions"), list) else []
+    others = [each for each in known if not (isinstance(each, dict) and each.get("type") in new)]
+    return status | {"conditions": [*others, *new.values()]}
 
 
 def _without_empty(document: Document) -> Document:

@@ -17,7 +17,7 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE
 from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths, probes
-from .act import Actor, Outdated, Refused
+from .act import Actor, Outdated, Refused, StatusRefused
 from .buckets import Buckets
 from .chains import Chains
 from .connections import Connections
@@ -192,6 +192,9 @@ class Application:
         now = datetime.now(UTC)
         plan = decide(observed, now)
         self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
+        if observed.job.unreadable is not None and plan.status is not None:
+            about = {"namespace": key.namespace, "job": key.name}
+            _log.warning("status can't be read, pods are left alone: %s", observed.job.unreadable.problem, extra=about)
         try:
             await self._actor.act(observed.job, plan)
             status = plan.status or observed.job.status
@@ -201,6 +204,10 @@ class Application:
             self._chains.tell(key)
         except Outdated:
             return _OUTDATED_SECONDS
+        except StatusRefused as refusal:
+            self.metrics.status_refusals.inc()
+            _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
+            return refusal.look_again_seconds
         except Refused as refusal:
             _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
             return 0.0

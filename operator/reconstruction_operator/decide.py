@@ -28,6 +28,8 @@ from .policies.renewal import current_digest
 from .policies.retention import is_removed, remaining, retention
 from .policies.schedule import next_check
 from .policies.turn import WAITS_FOR_TURN, admission_time
+from .policies.unreadable import left_alone
+from .policies.unwritable import given_up
 from .policies.workspace import removals
 from .times import format_time
 
@@ -37,7 +39,11 @@ def decide(observed: Observed, now: datetime) -> Plan:
     job = observed.job
     if job.deleting:
         return Plan()
+    if job.unreadable is not None:
+        return left_alone(observed, job.unreadable, now)
     situation = advance(observed, accept(observed), now)
+    if observed.status_refusal is not None:
+        return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
     status = _told(

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.text import one_line
 
 from . import paths
 from .kube import ApiError, Document, Kube
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _WRITERS = 2
 _CAPACITY = 20_000
+_NOTE_BYTES = 1024
 
 
 class Recorder:
@@ -66,8 +68,8 @@ def event(job: JobView, emit: Emit, instance: str, now: datetime) -> Document:
         "reportingController": f"reconstruction.dev/{MANAGER}",
         "reportingInstance": instance[:128],
         "action": "Reconcile",
-        "reason": emit.reason[:128],
-        "note": emit.message[:1024],
+        "reason": one_line(emit.reason, 128),
+        "note": _note(emit.message),
         "type": "Warning" if emit.warning else "Normal",
         "regarding": {
             "apiVersion": API_VERSION,
@@ -77,3 +79,11 @@ def event(job: JobView, emit: Emit, instance: str, now: datetime) -> Document:
             "uid": job.uid,
         },
     }
+
+
+def _note(message: str) -> str:
+    """The API server counts bytes."""
+    text = one_line(message, _NOTE_BYTES)
+    while len(text.encode()) > _NOTE_BYTES:
+        text = one_line(text, len(text) * 9 // 10)
+    return text

@@ -15,6 +15,8 @@ import orjson
 from aiohttp import ClientTimeout
 from yarl import URL
 
+from reconstruction_api.text import MESSAGE_LIMIT, one_line
+
 from .official import ConfigException, Configuration, RESTClientObject, load_incluster_config, load_kube_config
 
 Document = dict[str, Any]
@@ -23,6 +25,8 @@ _TIMEOUT_SECONDS = 30.0
 _PAGE = 100
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
+_TOO_LARGE = ("too large", "larger than max", "ResourceExhausted")
+"""The storage behind the API server has limits of its own, and tells of them as an internal error."""
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
@@ -31,6 +35,7 @@ class ApiError(Exception):
     """The API server refused a call."""
 
     def __init__(self, status: int, reason: str, message: str):
+        reason, message = one_line(reason, 100), one_line(message, MESSAGE_LIMIT)
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
@@ -48,6 +53,12 @@ class ApiError(Exception):
     def refused(self) -> bool:
         """The object as it is can't be created now: quota, admission, or a mistake in it."""
         return self.status in (400, 403, 422)
+
+    @property
+    def content_refused(self) -> bool:
+        """What was to be written is too large, or not as the schema demands: sent again, it is refused again."""
+        too_large = any(words in self.message for words in _TOO_LARGE)
+        return self.status in (400, 413, 422) or (self.status == 500 and too_large)
 
     @property
     def not_found(self) -> bool:

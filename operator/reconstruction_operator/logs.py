@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from reconstruction_api.text import lines, one_line
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -29,11 +31,25 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
+class TextFormatter(logging.Formatter):
+    """A line a record, for people; a traceback follows it, indented."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        bare = logging.makeLogRecord(vars(record) | {"msg": one_line(record.getMessage()), "args": None})
+        bare.exc_info = bare.exc_text = bare.stack_info = None
+        parts = [super().format(bare)]
+        if record.exc_info:
+            parts += [f"    {line}" for line in lines(self.formatException(record.exc_info)).splitlines()]
+        return "\n".join(parts)
+
+
 def configure(level: str, style: Literal["json", "text"]) -> None:
     """Log to standard error. kopf tells of every event it handles; only its warnings are wanted."""
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if style == "json" else plain)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

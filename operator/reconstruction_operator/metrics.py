@@ -37,6 +37,10 @@ class Metrics:
         self.reconcile_errors = self._counter(
             "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error."
         )
+        self.status_refusals = self._counter(
+            "reconstruction_operator_status_refusals_total",
+            "Status writes that the API server refused as too large or malformed; the job ends with InternalError.",
+        )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
         )

@@ -27,6 +27,16 @@ class JobKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A status whose memory can't be understood: what to leave as it is."""
+
+    problem: str
+    """Which field, and what is wrong with it."""
+    document: dict[str, Any]
+    """The whole status as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """A ReconstructionJob."""
 
@@ -39,6 +49,8 @@ class JobView:
     """None when the spec does not follow the model; `spec_error` says why."""
     spec_error: str
     status: ReconstructionJobStatus
+    unreadable: Unreadable | None = None
+    """`status` is only what could be understood, and nothing may be concluded from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +193,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusRefusal:
+    """The API server's answer to a status that it does not take: too large, or not as the schema demands."""
+
+    generation: int
+    """Of the job that the status was about."""
+    message: str
+    count: int
+    """How many times in a row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Whether a job may start as far as the number of running jobs is limited."""
 
@@ -258,3 +281,5 @@ class Observed:
     sending: frozenset[tuple[str, str]] = frozenset()
     """Identifier and address of notifications that are under way."""
     policy: Policy = field(default_factory=Policy)
+    status_refusal: StatusRefusal | None = None
+    """Why the status of this generation could not be written."""

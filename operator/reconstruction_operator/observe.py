@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
+import orjson
 from pydantic import ValidationError
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
 
-from .model import JobKey, JobView, Observed, Policy, ProfileView
+from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
 from .others import chain_of, circle_of, other_of
 from .policies.accept import describe
 from .slots import Order
@@ -43,6 +45,7 @@ def observe(
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
         refusal=store.refusal(key),
+        status_refusal=store.status_refusal(key),
         live=live,
         heard=heard,
         policy=policy,
@@ -50,8 +53,10 @@ def observe(
 
 
 def job_view(stored: StoredJob) -> JobView:
-    """Unknown fields, written by a newer version of the operator, are ignored."""
+    """Unknown fields, written by a newer version of the operator, are ignored, and so is all else of the status that
+    can't be understood, as long as no decision depends on it."""
     spec, mistake = _spec(stored.spec)
+    status, unreadable = _status(stored.status)
     return JobView(
         key=stored.key,
         uid=stored.uid,
@@ -60,7 +65,8 @@ def job_view(stored: StoredJob) -> JobView:
         deleting=stored.deleting,
         spec=spec,
         spec_error=mistake,
-        status=_status(stored.status),
+        status=status,
+        unreadable=unreadable,
     )
 
 
@@ -74,8 +80,14 @@ def _spec(text: str) -> tuple[ReconstructionJobSpec | None, str]:
 
 
 @lru_cache(maxsize=_RECENT)
-def _status(packed: bytes) -> ReconstructionJobStatus:
-    return ReconstructionJobStatus.model_validate_json(unpacked(packed), extra="ignore")
+def _status(packed: bytes) -> tuple[ReconstructionJobStatus, Unreadable | None]:
+    text = unpacked(packed)
+    try:
+        return ReconstructionJobStatus.model_validate_json(text, extra="ignore"), None
+    except ValidationError:
+        document = orjson.loads(text)
+        stored = read_status(document)
+    return stored.status, Unreadable(stored.problem, document) if stored.problem else None
 
 
 def order_of(observed: Observed, created: str) -> Order:

@@ -14,6 +14,7 @@ from reconstruction_api.names import (
     LABEL_QUEUE,
 )
 from reconstruction_api.stages import ResourceClass
+from reconstruction_api.text import MESSAGE_LIMIT, one_line
 
 from .manifests.pod import CONTAINER
 from .model import ChildJob, Claim, Container, JobKey, Pod, ProfileView
@@ -63,8 +64,8 @@ def child_job(document: Document) -> ChildJob:
         attempt=int(marks[LABEL_ATTEMPT]) if marks.get(LABEL_ATTEMPT, "").isdigit() else 0,
         succeeded="Complete" in conditions,
         failed="Failed" in conditions,
-        reason=end.get("reason", ""),
-        message=end.get("message", ""),
+        reason=_text(end, "reason"),
+        message=_text(end, "message"),
         deleting="deletionTimestamp" in metadata,
         suspended=bool((document.get("spec") or {}).get("suspend")),
         queue=marks.get(LABEL_QUEUE, ""),
@@ -86,16 +87,16 @@ def pod(document: Document) -> Pod:
         parent_uid=marks.get(LABEL_JOB_UID, ""),
         job_name=marks.get(LABEL_CHILD_JOB, ""),
         phase=status.get("phase", "Pending"),
-        reason=status.get("reason", ""),
-        message=(disruption.get("message", "") if disrupted else "") or status.get("message", ""),
+        reason=_text(status, "reason"),
+        message=(_text(disruption, "message") if disrupted else "") or _text(status, "message"),
         deleting="deletionTimestamp" in metadata,
         deadline_seconds=(document.get("spec") or {}).get("activeDeadlineSeconds"),
         stop_by=parse_time(metadata.get("deletionTimestamp")),
         node=(document.get("spec") or {}).get("nodeName", ""),
         disrupted=disrupted,
         scheduled=_scheduled(scheduled, document),
-        unscheduled_reason=scheduled.get("reason", "") if scheduled.get("status") == "False" else "",
-        unscheduled_message=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+        unscheduled_reason=_text(scheduled, "reason") if scheduled.get("status") == "False" else "",
+        unscheduled_message=_text(scheduled, "message") if scheduled.get("status") == "False" else "",
         created=parse_time(metadata.get("creationTimestamp")),
         container=_container(status),
     )
@@ -132,17 +133,22 @@ def _container(status: Document) -> Container:
             started=parse_time(ended.get("startedAt")),
             ended=parse_time(ended.get("finishedAt")),
             exit_code=ended.get("exitCode"),
-            reason=ended.get("reason", ""),
-            message=ended.get("message", ""),
+            reason=_text(ended, "reason"),
+            message=ended.get("message") or "",
         )
     if running := state.get("running"):
         return Container(started=parse_time(running.get("startedAt")))
     waiting = state.get("waiting") or {}
     return Container(
         image=(found or {}).get("image", ""),
-        waiting_reason=waiting.get("reason", ""),
-        waiting_message=waiting.get("message", ""),
+        waiting_reason=_text(waiting, "reason"),
+        waiting_message=_text(waiting, "message"),
     )
+
+
+def _text(document: Document, name: str) -> str:
+    """Anybody with the right to write a pod's status may have written it."""
+    return one_line(document.get(name) or "", MESSAGE_LIMIT)
 
 
 def _resource_class(text: str | None) -> ResourceClass | None:

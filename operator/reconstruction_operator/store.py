@@ -14,16 +14,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import orjson
 
 from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
+from reconstruction_api.text import one_line
 
 from . import parse
 from .manifests.names import claim_name
-from .model import ChildJob, Claim, JobKey, Pod, ProfileView, Refusal
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, StatusRefusal
 from .slots import Lane, Limits, Slots
 from .versions import Versions
 
 Document = dict[str, Any]
 K = TypeVar("K")
 V = TypeVar("V")
+
+_LONGEST_MESSAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Store:
         self._builders: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
+        self._status_refusals: dict[JobKey, StatusRefusal] = {}
         self._versions = Versions()
 
     def see_job(self, document: Document) -> JobKey | None:
@@ -185,6 +189,7 @@ class Store:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
             self._refusals.pop(key, None)
+            self._status_refusals.pop(key, None)
             self.slots.forget(key)
         return key
 
@@ -225,6 +230,7 @@ class Store:
 
     def explain(self, key: JobKey, uid: str, message: str) -> bool:
         """Remember what was said of a child object; whether that is new. An empty message takes it back."""
+        message = one_line(message, _LONGEST_MESSAGE)
         known = self._explanations.get(key, {})
         if known.get(uid, "") == message or key not in self.jobs:
             return False
@@ -238,13 +244,30 @@ class Store:
     def refuse(self, key: JobKey, message: str, now: datetime) -> None:
         """A child object of the job could not be created."""
         before = self._refusals.get(key)
-        self._refusals[key] = Refusal(message, before.count + 1 if before is not None else 1, now)
+        self._refusals[key] = Refusal(
+            one_line(message, _LONGEST_MESSAGE), before.count + 1 if before is not None else 1, now
+        )
 
     def refusal(self, key: JobKey) -> Refusal | None:
         return self._refusals.get(key)
 
     def overcome_refusal(self, key: JobKey) -> None:
         self._refusals.pop(key, None)
+
+    def refuse_status(self, job: JobView, message: str) -> StatusRefusal:
+        """The status that was decided for the job as it was then can't be written."""
+        before = self._status_refusals.get(job.key)
+        again = before is not None and before.generation == job.generation
+        refusal = StatusRefusal(
+            job.generation, one_line(message, _LONGEST_MESSAGE), before.count + 1 if before and again else 1
+        )
+        self._status_refusals[job.key] = refusal
+        return refusal
+
+    def status_refusal(self, key: JobKey) -> StatusRefusal | None:
+        """None once the job's spec has changed: another spec is worth another attempt."""
+        refusal, job = self._status_refusals.get(key), self.jobs.get(key)
+        return refusal if refusal is not None and job is not None and refusal.generation == job.generation else None
 
     def builders(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
@@ -332,9 +355,9 @@ def _builds_on(spec: Document) -> str:
 
 
 def _pinned(snapshot: Document | None, namespace: str) -> tuple[str, str] | None:
-    if not snapshot:
+    if not isinstance(snapshot, dict) or not snapshot:
         return None
-    return namespace if snapshot.get("kind") == PROFILE_KIND else "", snapshot.get("name", "")
+    return namespace if snapshot.get("kind") == PROFILE_KIND else "", str(snapshot.get("name", ""))
 
 
 def _packed(status: Document) -> bytes:

@@ -357,7 +357,7 @@ async def every_transition_is_told_in_an_event(case: Case) -> None:
     async def told() -> bool:
         events = await case.work.listed("/apis/events.k8s.io/v1/.../events")
         mine = [each for each in events if each["regarding"]["name"] == case.name]
-        return {"Started", "ClassCompleted", "Succeeded"} <= {each["reason"] for each in mine}
+        return {"Started", "Succeeded"} <= {each["reason"] for each in mine}
 
     await eventually(told, "all events")
 

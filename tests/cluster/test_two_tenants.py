@@ -158,12 +158,21 @@ def test_the_api_server_takes_no_such_job(tenants: Tenants, attempt: str) -> Non
     assert answer.message
 
 
+def _from(uri: str) -> Spec:
+    return {"source": {"uri": uri}}
+
+
 REFUSED: dict[str, tuple[Spec, str, str]] = {
     "system-priority": (
         {"priorityClassName": "system-node-critical"}, "LimitExceeded", "spec.priorityClassName"),
     "queue": ({"queueName": "gpus"}, "LimitExceeded", "spec.queueName"),
     "engine": ({"engine": "splatfacto"}, "EngineUnavailable", "spec.engine"),
     "profile": ({"profileName": "bobs-own"}, "ProfileNotFound", "spec.profileName"),
+    "metadata": (_from("http://169.254.169.254/latest/"), "AddressNotAllowed", "spec.source.uri"),
+    "wire-server": (_from("http://168.63.129.16/machine"), "AddressNotAllowed", "spec.source.uri"),
+    "node": (_from("http://0x7f.1:10250/pods"), "AddressNotAllowed", "spec.source.uri"),
+    "api-server": (_from("https://kubernetes.default.svc/"), "AddressNotAllowed", "network.allow"),
+    "neighbour": (_from("http://minio.bob.svc:9000/photos/"), "AddressNotAllowed", "network.allow"),
 }  # fmt: skip
 """Values that only the operator can judge: reason, and the field that its message names."""
 

@@ -25,6 +25,7 @@ from reconstruction_operator.model import (
     Policy,
     ProfileView,
     Refusal,
+    StatusRefusal,
     Turn,
 )
 from reconstruction_operator.plan import (
@@ -73,6 +74,8 @@ class Cluster:
     refusal: Refusal | None = None
     refusing: str = ""
     """What the API server says to whoever wants to create something; it takes everything when empty."""
+    refused: int = 0
+    """The generation of the job whose whole status the API server does not take."""
     explanations: dict[str, str] = field(default_factory=dict)
     has_room: bool = True
     """Whether another job may start beside those that run."""
@@ -106,6 +109,7 @@ class Cluster:
             job, self.profile, ("default",) if self.profile else (), self.other, (), tuple(self.child_jobs.values()),
             tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
             policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
+            status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
         )  # fmt: skip
 
     def _turn(self) -> Turn:
@@ -172,6 +176,11 @@ class Cluster:
             if run.completed:
                 self.completed.add((run.resource_class, run.digest))
 
+    def _is_about_to_end(self, job: ChildJob) -> bool:
+        """The worker has ended with status 0: the Job controller makes no other pod."""
+        pods = [pod for pod in self.pods.values() if pod.job_name == job.name]
+        return any(pod.container.exit_code == 0 for pod in pods) and all(pod.finished for pod in pods)
+
     def _create(self, action: CreateJob) -> None:
         metadata = action.manifest["metadata"]
         name, marks = metadata["name"], metadata["labels"]
@@ -182,7 +191,7 @@ class Cluster:
             return
         if name in self.created and name not in self.removed_by_people:
             raise BrokenPromiseError(f"{name} was created twice")
-        busy = [job.name for job in self.child_jobs.values() if not job.finished]
+        busy = [job.name for job in self.child_jobs.values() if not job.finished and not self._is_about_to_end(job)]
         if busy:
             raise BrokenPromiseError(f"{name} was created beside {busy}")
         if any(not pod.finished for pod in self.pods.values()):

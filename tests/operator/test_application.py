@@ -40,3 +40,16 @@ async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_
     assert engine not in text
     assert 'reconstructionjob_current{state="Failed"} 1.0' in text, "it was looked at"
     assert "reconstructionjob_finished_total{" not in text, "and may yet be accepted"
+
+
+async def test_a_job_of_a_namespace_that_can_not_be_served_is_left_alone() -> None:
+    server = Server()
+    application = Application(Settings(namespaces=("museum",)), Connections.sharing(server), None)  # type: ignore[arg-type]
+    store = application._store
+    store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    store.see_job({"metadata": metadata(1), "spec": SPEC})
+    assert await application._look(KEY) is None
+    assert "reconstructionjob_current{" not in application.metrics.expose()[0].decode()
+    application._watching._active["museum"].set()
+    await application._look(KEY)
+    assert "reconstructionjob_current{" in application.metrics.expose()[0].decode()

@@ -199,6 +199,12 @@ def refuse(cluster: Cluster, number: int) -> None:
     cluster.refusing = ["", "jobs is forbidden: exceeded quota: team", "denied by policy"][number % 3]
 
 
+def refuse_status(cluster: Cluster, number: int) -> None:
+    """The status as it would be is too large: the job ends, until its spec changes."""
+    if number % 4 == 0:
+        cluster.refused = cluster.generation
+
+
 def crowd(cluster: Cluster, number: int) -> None:
     """Others take all slots, or leave one."""
     cluster.has_room = number % 2 == 0
@@ -221,7 +227,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, wait,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
         retain, delete_claim, notify, answer, restart, end_early, other_comes_further, other_goes,
-        lose_node,
+        lose_node, refuse_status,
     )
 }  # fmt: skip
 LATE = {"act_late": act_late}

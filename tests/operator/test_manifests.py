@@ -126,6 +126,18 @@ def test_only_the_pods_that_take_the_photos_in_get_their_credentials() -> None:
     assert "envFrom" not in container(child(spec, RECONSTRUCT))
 
 
+def test_the_worker_is_told_what_it_may_connect_to_and_whether_as_its_account() -> None:
+    order = json.loads(environment(child())["RECONSTRUCTION_JOB"])
+    assert "network" not in order
+    profile = cluster_profile(network={"allow": ["minio.storage.svc"]}, serviceAccountName="photos")
+    manifest = child(profile=profile)
+    order = json.loads(environment(manifest)["RECONSTRUCTION_JOB"])
+    assert order["network"] == {"allow": ["minio.storage.svc"], "serviceAccount": True}
+    template = manifest["spec"]["template"]["metadata"]["labels"]
+    assert template["azure.workload.identity/use"] == "true"
+    assert "azure.workload.identity/use" not in child()["spec"]["template"]["metadata"]["labels"]
+
+
 def test_training_gets_the_gpu_and_preparing_does_not() -> None:
     profile = cluster_profile(gpu=GPU)
     training = child(resource_class=RECONSTRUCT, profile=profile)

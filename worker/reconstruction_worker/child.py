@@ -12,12 +12,15 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
+from .network.guard import Guard
 from .stage import StageContext, Stopped
 from .stop_signal import StopSignal
 
@@ -40,18 +43,20 @@ def main() -> None:
 
 
 def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
-    context = StageContext(
-        name=request.stage,
-        workspace=Path(request.workspace),
-        spec=request.spec,
-        report=events.progress,
-        stop_requested=stop.requested,
-        source=Path(request.source) if request.source is not None else None,
-        job_name=request.job_name,
-        limits=request.limits,
-    )
     try:
-        output = importlib.import_module(request.module).run(context)
+        with _guarded(request) as guard:
+            context = StageContext(
+                name=request.stage,
+                workspace=Path(request.workspace),
+                spec=request.spec,
+                report=events.progress,
+                stop_requested=stop.requested,
+                source=Path(request.source) if request.source is not None else None,
+                job_name=request.job_name,
+                limits=request.limits,
+                guard=guard,
+            )
+            output = importlib.import_module(request.module).run(context)
     except Stopped:
         events.stopped()
     except BaseException as exception:  # the edge of the process: everything becomes an entry of the catalogue
@@ -61,6 +66,17 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
         events.error(error)
     else:
         events.output(output, most_held())
+
+
+@contextmanager
+def _guarded(request: StageRequest) -> Iterator[Guard | None]:
+    """The guard of a worker pod, and a lock on every way around it, before the stage's libraries are imported."""
+    if request.network is None:
+        yield None
+        return
+    with Guard(request.network, request.spec.profile_name) as guard:
+        guard.lock.install()
+        yield guard
 
 
 def _die_with_parent() -> None:

@@ -13,7 +13,7 @@ from reconstruction_api.base import ApiModel
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress, SourceLimits
+from reconstruction_api.worker import NetworkAccess, Progress, SourceLimits
 
 from .stage import StageOutput
 
@@ -29,6 +29,8 @@ class StageRequest(ApiModel):
     source: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
+    network: NetworkAccess | None = None
+    """What a worker pod's profile lets the stage connect to; None where nothing guards it, in a local run."""
 
 
 class ProgressEvent(ApiModel):

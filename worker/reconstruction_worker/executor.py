@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
-from reconstruction_api.worker import Failure, Progress, SourceLimits, StageResult
+from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
 from .events import StageRequest
 from .failures import from_exception
@@ -84,6 +84,8 @@ class Run:
     """What the report calls the job."""
     limits: SourceLimits = field(default_factory=SourceLimits)
     """What the profile allows a source to hold."""
+    network: NetworkAccess | None = None
+    """What stages may connect to in a worker pod; None leaves a local run unguarded."""
     package: str = STAGE_PACKAGE
     """Package with a module for each stage."""
     verify: bool = False
@@ -230,6 +232,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         source=str(run.source) if run.source is not None else None,
         job_name=run.job_name,
         limits=run.limits,
+        network=run.network if stage.name is StageName.INGEST else None,
     )
     try:
         return run_in_child(

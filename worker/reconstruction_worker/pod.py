@@ -92,6 +92,7 @@ def _work(
         workspace=options.workspace,
         job_name=job.name,
         limits=job.limits,
+        network=job.network,
         stages=stages_of(job.resource_class, graph_of(job.spec)),
         source=_source(job.spec.source, options.source),
         package=options.stages,

@@ -17,6 +17,8 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress, SourceLimits
 
+from .network.guard import Guard
+
 
 class Report(Protocol):
     """Sends a live update; cheap, may be called for every step (updates are thinned out on the way)."""
@@ -47,6 +49,8 @@ class StageContext:
     """Name of the job, for people; no result may depend on it."""
     limits: SourceLimits = field(default_factory=SourceLimits)
     """What the profile allows a source to hold; can refuse photos, never change a result."""
+    guard: Guard | None = None
+    """In a worker pod, what every connection goes through; None in a local run, and in stages that need no network."""
 
     @property
     def folder(self) -> Path:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.text import one_line
 
-from ..words import printable
 from .connection import Cluster, Document
 from .times import parse_time
 
@@ -44,8 +44,8 @@ def parse(document: Document) -> Event:
     return Event(
         time=parse_time(moment),
         warning=document.get("type") == "Warning",
-        reason=printable(document.get("reason", "")),
-        message=printable(" ".join(document.get("message", "").split())),
+        reason=one_line(document.get("reason") or ""),
+        message=one_line(" ".join((document.get("message") or "").split())),
         uid=document["metadata"]["uid"],
     )
 

@@ -90,7 +90,7 @@ def _check_claim(cluster: Cluster, job: Job) -> None:
 
 def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with (
         download_pod(cluster, job, seconds, lambda text: click.echo(text, err=True)) as pod,
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,

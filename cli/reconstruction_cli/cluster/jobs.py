@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.names import API_VERSION, JOB_PLURAL
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
+from reconstruction_api.stored import read_status
+from reconstruction_api.text import plain
 
-from ..words import printable
 from .connection import Cluster, Document
 
 
@@ -33,7 +32,7 @@ class Job:
 
     @property
     def engine(self) -> str:
-        return str(self.spec.get("engine", ""))
+        return str(plain(self.spec.get("engine", "")))
 
     @property
     def is_current(self) -> bool:
@@ -59,32 +58,17 @@ class Job:
 
 
 def parse(document: Document) -> Job:
-    """A job from the API server's JSON; fields that a newer operator writes are left out."""
+    """A job from the API server's JSON, with its texts in one line each; what a newer operator writes and this version
+    does not understand is left out."""
     metadata = document["metadata"]
-    try:
-        status = ReconstructionJobStatus.model_validate(_printable(document.get("status") or {}), extra="ignore")
-    except ValidationError:
-        raise ReconstructionError(
-            "InternalError",
-            f"This version of recon does not understand the status of '{metadata['name']}'.",
-            suggestion="Install the version of the cluster's operator.",
-        ) from None
     return Job(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
         spec=document.get("spec", {}),
-        status=status,
+        status=read_status(plain(document.get("status") or {})).status,
     )
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _printable(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_printable(entry) for entry in value]
-    return printable(value) if isinstance(value, str) else value
 
 
 def get_job(cluster: Cluster, name: str) -> Job:

@@ -9,7 +9,9 @@ from typing import Any, Final
 import click
 import yaml
 
-from ..words import printable
+from reconstruction_api.text import lines as printable_lines
+from reconstruction_api.text import one_line
+
 from .connection import Cluster, Document
 from .jobs import jobs_path
 from .table import aligned
@@ -41,7 +43,10 @@ def print_document(document: Document, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(document, indent=2))
     else:
-        yaml.safe_dump(document, sys.stdout, sort_keys=False, allow_unicode=True)
+        text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        if printable_lines(text) != text:  # bidirectional controls: written as escapes, like everything odd in JSON
+            text = yaml.safe_dump(document, sort_keys=False)
+        sys.stdout.write(text)
 
 
 def _as_list(cluster: Cluster, path: str, query: dict[str, str]) -> Document:
@@ -71,4 +76,4 @@ def _table(cluster: Cluster, path: str, query: dict[str, str], *, wide: bool, ev
 
 
 def _cell(value: Any) -> str:
-    return "<none>" if value is None or value == "" else printable(str(value))
+    return "<none>" if value is None or value == "" else one_line(str(value))

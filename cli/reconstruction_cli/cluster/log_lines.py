@@ -9,9 +9,10 @@ from typing import Any, Final
 import click
 from pydantic import ValidationError
 
+from reconstruction_api.text import one_line
 from reconstruction_api.worker import Progress
 
-from ..words import details, printable
+from ..words import details
 from .times import clock, parse_time
 
 _IN_HEADING: Final = ("ts", "level", "msg", "stage", "job", "namespace", "attempt")
@@ -26,7 +27,7 @@ def readable(line: str, moment: str) -> str:
     except ValueError:
         record = None
     if not isinstance(record, dict) or "msg" not in record:
-        return f"{_time(moment)} {printable(line)}"
+        return f"{_time(moment)} {one_line(line)}"
     return _record(record, moment)
 
 
@@ -36,14 +37,14 @@ def _record(record: Mapping[str, Any], moment: str) -> str:
     text, rest = str(record["msg"]), {key: value for key, value in record.items() if key not in _IN_HEADING}
     if text == "progress" and (progress := _progress(record)) is not None:
         text, rest = f"{progress.percent:.0f} % · {details(progress)}", {}
-    words = [printable(f"{stage}{text}"), *(_field(key, value) for key, value in rest.items() if not _is_long(value))]
+    words = [one_line(f"{stage}{text}"), *(_field(key, value) for key, value in rest.items() if not _is_long(value))]
     heading = " ".join(words)
     if level in _COLOURS:
         heading = click.style(f"{level.upper()} {heading}", fg=_COLOURS[level])
     lines = [f"{_time(moment)} {heading}"]
     for value in rest.values():
         if _is_long(value):
-            lines += [f"    {printable(part)}" for part in _lines_of(value)]
+            lines += [f"    {one_line(part)}" for part in _lines_of(value)]
     return "\n".join(lines)
 
 
@@ -69,7 +70,7 @@ def _field(key: str, value: Any) -> str:
         return ""
     if isinstance(value, dict):
         return " ".join(filter(None, (_field(name, member) for name, member in value.items())))
-    text = printable(str(value))
+    text, key = one_line(str(value)), one_line(key)
     return f"{key}={json.dumps(text, ensure_ascii=False) if ' ' in text else text}"
 
 

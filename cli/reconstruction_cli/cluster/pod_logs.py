@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import click
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import JOB_KIND, LABEL_ATTEMPT, LABEL_CLASS, LABEL_JOB, LABEL_JOB_UID
+from reconstruction_api.text import one_line
 
 from .connection import Cluster, Disconnected, Document
 from .follow import Feed
@@ -37,7 +39,8 @@ class Printer:
         if not self._raw:
             click.secho(f"── {_heading(pod)} ──", bold=True)
         for moment, text in _records(self._cluster, pod, self._tail, follow):
-            click.echo(text if self._raw else readable(text, moment))
+            raw = one_line(text) if sys.stdout.isatty() else text  # a file gets what the worker wrote
+            click.echo(raw if self._raw else readable(text, moment))
 
 
 def show_logs(cluster: Cluster, name: str, *, stage_class: str | None, printer: Printer) -> None:
@@ -130,7 +133,8 @@ def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) ->
             for line in cluster.lines(path, query, None if follow else _ANSWER_SECONDS):
                 moment, _, text = line.decode(errors="replace").partition(" ")
                 if not _MOMENT.fullmatch(moment):  # not the pod's: the node says why it can't go on
-                    click.echo(f"The log of pod {pod['metadata']['name']} breaks off: {moment} {text}", err=True)
+                    reason = one_line(f"{moment} {text}")
+                    click.echo(f"The log of pod {pod['metadata']['name']} breaks off: {reason}", err=True)
                     continue
                 if resumed_at and _in_order(moment) <= _in_order(resumed_at):
                     continue
@@ -141,7 +145,7 @@ def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) ->
             query.pop("tailLines", None)
             query |= {"sinceTime": seen} if seen else {}
         except ReconstructionError as error:
-            click.echo(f"The log of pod {pod['metadata']['name']} can't be read: {error.message}", err=True)
+            click.echo(f"The log of pod {pod['metadata']['name']} can't be read: {one_line(error.message)}", err=True)
             return
 
 

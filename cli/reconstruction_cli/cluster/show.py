@@ -33,7 +33,7 @@ _UNUSUAL: Final = {
     (ConditionType.CANCELLATION_REQUESTED, "True"),
     (ConditionType.CANCELLATION_REQUESTED, "False"),
 }
-_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning")
+_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning", "QualityFailed")
 _BAR_WIDTH: Final = 20
 
 

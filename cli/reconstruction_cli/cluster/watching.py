@@ -80,7 +80,7 @@ def tell_end(console: Console, job: Job) -> ExitCode:
     numbers = job.status.metrics
     if "psnr" in numbers:
         ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
-        console.print(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}", highlight=False)
+        console.print(Text(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}"))
     console.print(Text(f"{job.full_name} has succeeded. Its artifacts:"), soft_wrap=True)
     for artifact in job.status.artifacts:
         console.print(Text(f"  {artifact.name}  {byte_size(artifact.size_bytes)}"), soft_wrap=True)

@@ -19,7 +19,7 @@ from reconstruction_api.status import ClassRun
 from ..model import JobView
 from ..policies.limits import queue_of
 from .metadata import labels, owner
-from .pod import pod_spec
+from .pod import identity_labels, pod_spec
 
 
 def child_job(
@@ -51,7 +51,7 @@ def child_job(
                 "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
             },
             "template": {
-                "metadata": {"labels": marks},
+                "metadata": {"labels": marks | identity_labels(profile)},
                 "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds),
             },
         },

@@ -26,12 +26,14 @@ from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
 from ..policies.limits import source_limits
+from ..policies.networks import network_access
 from .names import claim_name
 from .placement import Placement, placement
 
 USER_ID = 65532
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
+LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600
 
@@ -79,6 +81,11 @@ def pod_spec(
     return document
 
 
+def identity_labels(profile: ClusterProfileSpec) -> dict[str, str]:
+    """Azure Workload Identity gives its token only to pods that ask for it; the other clouds go by the account."""
+    return {LABEL_AZURE_IDENTITY: "true"} if profile.service_account_name else {}
+
+
 def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
     image: str, source: str | None, progress_url: str | None,
@@ -117,6 +124,7 @@ def _environment(
         spec=spec,
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
+        network=network_access(profile),
     )
     values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.

@@ -17,6 +17,7 @@ from reconstruction_api.worker import Failure
 from ..model import Observed, ProfileView
 from .hardware import missing_gpu
 from .limits import excess
+from .networks import forbidden_source
 from .renewal import is_renewed
 
 
@@ -42,7 +43,8 @@ def accept(observed: Observed) -> Acceptance:
     pinned = job.status.profile
     keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
     if pinned is not None and pinned.name == job.spec.profile_name and keeps:
-        return _check(job.spec, pinned)
+        # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
+        return _check(job.spec, pinned, started=was_accepted(job.status) and not is_renewed(job))
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
@@ -79,7 +81,7 @@ def was_accepted(status: ReconstructionJobStatus) -> bool:
     return any(each.type == ConditionType.ACCEPTED and each.status == "True" for each in status.conditions)
 
 
-def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
+def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot, *, started: bool = False) -> Acceptance:
     try:
         profile = profile_spec(pinned)
     except ValidationError as error:
@@ -98,6 +100,8 @@ def _check(spec: ReconstructionJobSpec, pinned: ProfileSnapshot) -> Acceptance:
         return _refused(*reason)
     if missing := missing_gpu(spec, profile, pinned.name):
         return _refused("GPUUnavailable", missing)
+    if not started and (error := forbidden_source(spec, profile, pinned.name)) is not None:
+        return _refused(error.code, error.message)
     return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile)
 
 

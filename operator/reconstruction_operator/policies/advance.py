@@ -19,17 +19,21 @@ from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
 from .claims import is_lost
+from .credible import credible_outcome
 from .dependency import dependency
-from .failure import deadline_exceeded
+from .failure import deadline_exceeded, ending_of
 from .hold import Hold, hold_of
+from .interruptions import counted, eviction_code, eviction_failure
 from .limits import deadline_seconds
 from .relocation import abandoned_claim
 from .renewal import is_renewed
 from .retry import after_failure, after_interruption, next_attempt
-from .running import noted, running_seconds
+from .running import marked, noted, replaced_pods, running_seconds
 from .stages import Need, needs_of
 
 _ORDER = list(ResourceClass)
+CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED = "ClassCompleted", "WorkspaceLost", "WorkspaceMoved"
+"""Reasons of notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,9 @@ def _carried_over(job: JobView, needs: tuple[Need, ...], fresh_chance: bool) -> 
 def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     if run.completed:
         return run
-    cleared = run.model_copy(update={"failures": 0, "retry_after": None, "trouble": "", "ended": False})
+    cleared = run.model_copy(
+        update={"failures": 0, "retry_after": None, "trouble": "", "ended": False, "interruptions_in_vain": 0}
+    )
     return next_attempt(job, cleared, None) if run.ended else cleared
 
 
@@ -155,7 +161,7 @@ def _abandon(situation: Situation, observed: Observed, now: datetime) -> Situati
     if uid is None or uid == observed.job.status.abandoned_workspace:
         return replace(situation, abandoned=uid)
     text = "The workspace's volume is where no GPU is free: the photos are prepared again on a volume near one."
-    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, "WorkspaceMoved", text)))
+    return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, WORKSPACE_MOVED, text)))
 
 
 def _without_workspace(situation: Situation, observed: Observed) -> Situation:
@@ -177,7 +183,7 @@ def _without_workspace(situation: Situation, observed: Observed) -> Situation:
         expected = ExpectAbsent("claim", claim_name(job.key.name))
         return replace(situation, expects=(*situation.expects, expected))
     if lost:
-        notice = Notice(True, "WorkspaceLost", f"The volume of claim {claim.name} is lost: everything is made again.")
+        notice = Notice(True, WORKSPACE_LOST, f"The volume of claim {claim.name} is lost: everything is made again.")
         return replace(situation, notices=(*situation.notices, notice))
     return situation
 
@@ -203,9 +209,10 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         situation, run = _started(situation, observed.job, need)
         if run.completed:
             continue
-        outcome = outcome_of(run, spec, observed, now)
+        outcome = credible_outcome(outcome_of(run, spec, observed, now), need, job=observed.job)
         if not run.ended:
-            run = noted(run, observed, now)
+            run, outcome, notices = _counting_replaced(noted(run, observed, now), outcome, need, observed, now)
+            situation = replace(situation, notices=(*situation.notices, *notices))
         situation = replace(situation, runs=_with(situation.runs, run), current=run, outcome=outcome)
         if situation.failure is not None or isinstance(outcome, Absent):
             return situation
@@ -213,6 +220,23 @@ def _follow(situation: Situation, spec: ReconstructionJobSpec, observed: Observe
         if situation.current is not None:
             return situation
     return replace(situation, current=None, outcome=None)
+
+
+def _counting_replaced(
+    run: ClassRun, outcome: Outcome, need: Need, observed: Observed, now: datetime
+) -> tuple[ClassRun, Outcome, tuple[Notice, ...]]:
+    """Pods that Kubernetes has replaced within the attempt are interruptions like any other. The second eviction for a
+    pod's own doing fails the attempt, whatever its replacement does."""
+    notices: list[Notice] = []
+    for pod in replaced_pods(run, observed):
+        code, why = eviction_code(pod), ending_of(pod).interruption or pod.message
+        run = counted(marked(run, pod, now), observed, need, why, bool(code))
+        run = run.model_copy(update={"interruptions": run.interruptions + 1})
+        notices.append(Notice(False, "Interrupted", f"{run.resource_class.capitalize()} was interrupted: {why}"))
+        failed = eviction_failure(run, code, why) if code else None
+        if failed is not None and isinstance(outcome, Running | Waiting):
+            outcome = Failed(failed)
+    return run, outcome, tuple(notices)
 
 
 def _conclude(
@@ -231,13 +255,18 @@ def _conclude(
     ended = run.model_copy(update={"seconds": seconds, "pods": []})
     if isinstance(outcome, Failed) and _was_given_more_time(situation, run, outcome, spec, observed):
         outcome = Interrupted("spec.activeDeadlineSeconds was raised while the pod ran.", outcome.report)
+    if isinstance(outcome, Interrupted):
+        need = next(each for each in situation.needs if each.digest == run.digest)
+        ended = counted(ended, observed, need, outcome.why, bool(outcome.eviction))
+        if outcome.eviction and (failed := eviction_failure(ended, outcome.eviction, outcome.why)) is not None:
+            outcome = Failed(failed, outcome.report)
     if isinstance(outcome, Interrupted) and outcome.unreported:
         situation = replace(situation, expects=(*situation.expects, ExpectAbsent("report", run.job_name)))
     if outcome.report is not None:
         situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
     if isinstance(outcome, Completed):
         ended = ended.model_copy(update={"completed": True, "retry_after": None, "trouble": ""})
-        notice = Notice(False, "ClassCompleted", f"{run.resource_class.capitalize()} has ended well: {_told(outcome)}")
+        notice = Notice(False, CLASS_COMPLETED, f"{run.resource_class.capitalize()} has completed: {_told(outcome)}")
         return _moved(situation, ended, None, None, notice)
     if isinstance(outcome, Paused):
         following = after_interruption(job, ended, "", now)

@@ -12,6 +12,7 @@ from reconstruction_api.worker import Failure, PodReport
 from ..model import ChildJob, Claim, Observed, Pod
 from ..plan import Inquiry
 from .failure import ending_of, failure
+from .interruptions import eviction_code
 from .lost import CODE as NODE_LOST
 from .lost import explanation, given_up, is_overdue
 from .obstacles import WORKSPACE_ELSEWHERE, Obstacle, no_volume, not_created, not_starting, queued, unscheduled
@@ -83,6 +84,8 @@ class Interrupted:
 
     why: str
     report: PodReport | None = None
+    eviction: str = ""
+    """Code of what the pod was evicted for, if that was its own doing."""
     unreported: bool = False
     """Concluded from the absence of the pod that would have the report."""
 
@@ -115,20 +118,39 @@ def pods_of(run: ClassRun, observed: Observed) -> list[Pod]:
 def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime) -> Outcome:
     for pod in reversed(pods):
         if pod.container.exit_code == 0:
-            report = PodReport.from_termination_message(pod.container.message)
-            if report is None:
-                return Failed(failure("InternalError", "The worker ended well but left no report."))
-            return Paused(report) if report.paused_after else Completed(report)
+            text = "The worker completed its stages but left no report."
+            return _completed(pod) or Failed(failure("InternalError", text))
     return _unreported(child, grace, now)
+
+
+def _completed(pod: Pod) -> Completed | Paused | None:
+    """What a worker reports that ended with status 0; None when it left no report."""
+    report = PodReport.from_termination_message(pod.container.message)
+    if report is None:
+        return None
+    return Paused(report) if report.paused_after else Completed(report)
+
+
+def _ended_beside_others(pod: Pod) -> Outcome:
+    """The worker has ended, but a container that somebody injected keeps the pod running, and with it the hardware: the
+    worker's end is the attempt's, and the child Job is deleted with what still runs in it."""
+    if pod.container.exit_code == 0:
+        return Failed(failure("InternalError", "The worker completed its stages but left no report."))
+    ending = ending_of(pod)
+    if ending.failure is not None:
+        return Failed(ending.failure, ending.report)
+    return Interrupted(ending.interruption, ending.report, eviction_code(pod))
 
 
 def _failed(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime) -> Outcome:
     for pod in reversed(pods):
+        if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+            return completed  # another container of the pod has failed
         if pod.finished or pod.container.exit_code is not None:
             ending = ending_of(pod)
             if ending.failure is not None:
                 return Failed(ending.failure, ending.report)
-            return Interrupted(ending.interruption, ending.report)
+            return Interrupted(ending.interruption, ending.report, eviction_code(pod))
     return _unreported(child, grace, now)
 
 
@@ -148,8 +170,12 @@ def _active(
     if not pods:
         return _without_pod(child, observed, now)
     pod = pods[-1]
+    if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+        return completed  # the Job's own end follows a second or two later and says no more
     if pod.finished:
         return Waiting("Ending", "The pod has ended.", scheduled=True)
+    if pod.container.exit_code is not None:
+        return _ended_beside_others(pod)
     if is_overdue(pod, now):
         if given_up(pod, observed.policy, now):
             return Interrupted(f"Pod {pod.name} was lost with its node {pod.node}.")
@@ -184,7 +210,7 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         until = (pod.created or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
         text = f"spec.source.persistentVolumeClaim.claimName: there is no claim {claim.claim_name!r} in the namespace."
         return Failed(failure("SourceNotFound", text)) if now >= until else Waiting("SourceNotFound", text, until=until)
-    if not message and not pod.unscheduled_reason and pod.created is not None and now < pod.created + SOON:
+    if pod.created is not None and now < pod.created + SOON:  # volumes are made and nodes become free meanwhile
         return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
@@ -225,6 +251,8 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
         if now >= until or reason in _HOPELESS_PULL_REASONS:
             return Failed(trouble)
         return Waiting(trouble.code, f"{trouble.message} {trouble.suggestion}", scheduled=True, until=until)
+    if pod.scheduled is not None and now < pod.scheduled + SOON:
+        return Waiting(*ON_ITS_WAY, until=pod.scheduled + SOON)
     said = observed.explanations.get(pod.uid)
     waiting = Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
     return _inquired(waiting, said and not_starting(said), Inquiry("Pod", pod.uid), pod.scheduled, now)

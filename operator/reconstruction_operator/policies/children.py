@@ -10,7 +10,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 
 from ..manifests.claim import workspace_claim
 from ..manifests.job import child_job
-from ..model import Observed, Refusal
+from ..model import ChildJob, Observed, Refusal
 from ..plan import CreateJob, DeleteJob, EnsureClaim
 from . import lost
 from .advance import Situation, retry_time
@@ -49,7 +49,7 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             continue
         if (child.resource_class, child.digest) not in wanted:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
-        elif not child.finished and not _is_current(child.name, situation):
+        elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
@@ -78,7 +78,11 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
             return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
         return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
-    busy = [child.name for child in observed.child_jobs if not child.finished]
+    busy = [
+        child.name
+        for child in observed.child_jobs
+        if not (child.finished or _ends_by_itself(child, observed, situation))
+    ]
     busy += [pod.name for pod in observed.pods if not pod.finished]
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)
@@ -161,6 +165,13 @@ def may_start(situation: Situation) -> bool:
 def _is_current(name: str, situation: Situation) -> bool:
     current = situation.current
     return current is not None and current.job_name == name and not current.ended
+
+
+def _ends_by_itself(child: ChildJob, observed: Observed, situation: Situation) -> bool:
+    """A Job whose class is complete and whose pods have all ended: the Job controller is about to notice."""
+    complete = any(run.completed and run.job_name == child.name for run in situation.runs)
+    pods = [pod for pod in observed.pods if pod.job_name == child.name]
+    return complete and bool(pods) and all(pod.finished for pod in pods)
 
 
 def _label(situation: Situation, digest: str) -> str:

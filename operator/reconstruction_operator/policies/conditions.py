@@ -11,8 +11,17 @@ from datetime import datetime
 from typing import Literal
 
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
+from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.stages import StageName
-from reconstruction_api.status import ClassRun, Condition, ConditionType, StageState, StageStatus
+from reconstruction_api.status import (
+    UNKNOWN_REASON,
+    ClassRun,
+    Condition,
+    ConditionType,
+    StageState,
+    StageStatus,
+    is_reason,
+)
 
 from ..model import Observed
 from ..times import format_time
@@ -20,8 +29,17 @@ from .advance import Situation
 from .attempt import ON_ITS_WAY, Running, Waiting
 from .cancel import told
 from .children import Blocked
-from .heartbeat import CODE, silence
+from .heartbeat import CODE as WORKER_SILENT
+from .heartbeat import silence
+from .interruptions import NO_PROGRESS, fruitless
 from .settling import may_settle
+
+BELOW_BAR = "QualityBelowThreshold"
+_VERDICTS: dict[str | int, tuple[bool, str]] = {
+    Verdict.PASS: (True, "QualityPassed"),
+    Verdict.WARN: (True, "QualityWarning"),
+    Verdict.FAIL: (False, "QualityFailed"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +56,7 @@ def conditions(
     metrics: dict[str, str | int], now: datetime,
 ) -> list[Condition]:  # fmt: skip
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
-    silent = silence(observed, situation, now)
+    trouble = _trouble(observed, situation, now)
     admitted = _admitted(observed, situation, obstacle)
     settling = may_settle(observed, situation, now) is not None
     facts = {
@@ -50,11 +68,11 @@ def conditions(
         ConditionType.POSES_ESTIMATED: _reached(StageName.POSES, stages),
         ConditionType.TRAINED: _reached(StageName.TRAIN, stages),
         ConditionType.EXPORTED: _reached(StageName.EXPORT, stages),
-        ConditionType.VALIDATED: _validated(stages, metrics),
+        ConditionType.VALIDATED: _validated(situation, stages, metrics),
         ConditionType.SUCCEEDED: _succeeded(situation, observed, admitted),
         ConditionType.FINISHED: _finished(situation),
-        ConditionType.RECONCILING: _reconciling(situation, obstacle, silent, settling),
-        ConditionType.STALLED: _stalled(situation, silent, settling),
+        ConditionType.RECONCILING: _reconciling(situation, obstacle, trouble, settling),
+        ConditionType.STALLED: _stalled(situation, trouble, settling),
     }
     if situation.cancellation is not None:
         facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
@@ -72,7 +90,7 @@ def _recorded(
     return Condition(
         type=kind,
         status=status,
-        reason=fact.reason,
+        reason=fact.reason if is_reason(fact.reason) else UNKNOWN_REASON,  # a kubelet's word may be anything
         message=fact.message[:1024],
         last_transition_time=before.last_transition_time if before is not None and same else format_time(now),
         observed_generation=observed.job.generation,
@@ -111,11 +129,15 @@ def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
     return Fact(stage.state == StageState.SUCCEEDED, stage.state.value, stage.message)
 
 
-def _validated(stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
+    """What the quality bar makes of the result; a verdict that is not known says no more than that it was measured."""
+    if situation.failure is not None and situation.failure.code == BELOW_BAR:
+        return Fact(False, "QualityFailed", situation.failure.message)
     fact = _reached(StageName.EVALUATE, stages)
-    if fact.status and metrics.get("verdict") == "warn":
-        return Fact(True, "QualityWarning", fact.message)
-    return Fact(True, "QualityPassed", fact.message) if fact.status else fact
+    if not fact.status:
+        return fact
+    status, reason = _VERDICTS.get(metrics.get(QUALITY_VERDICT, ""), (True, "Evaluated"))
+    return Fact(status, reason, fact.message)
 
 
 def _succeeded(situation: Situation, observed: Observed, admitted: Fact) -> Fact:
@@ -142,7 +164,7 @@ def _finished(situation: Situation) -> Fact:
     return Fact(False, "NotFinished")
 
 
-def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | None, settling: bool) -> Fact:
+def _reconciling(situation: Situation, obstacle: Blocked | None, trouble: Fact | None, settling: bool) -> Fact:
     if situation.done:
         return Fact(False, "Completed")
     if situation.failure is not None and settling:
@@ -151,8 +173,8 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
         return Fact(False, "Cancelled" if situation.cancelled else "Failed")
     if situation.hold is not None:
         return Fact(False, situation.hold.reason)
-    if silent is not None:
-        return Fact(False, CODE)
+    if trouble is not None:
+        return Fact(False, trouble.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
         return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
@@ -164,12 +186,21 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, silent: str | N
     return Fact(True, "Progressing", _activity(run))
 
 
-def _stalled(situation: Situation, silent: str | None, settling: bool) -> Fact:
+def _stalled(situation: Situation, trouble: Fact | None, settling: bool) -> Fact:
     if situation.failure is not None and settling:
         return Fact(False, "NotStalled")
     if situation.failure is not None:
         return Fact(True, situation.failure.code, situation.failure.suggestion)
-    return Fact(True, CODE, silent) if silent is not None else Fact(False, "NotStalled")
+    return trouble or Fact(False, "NotStalled")
+
+
+def _trouble(observed: Observed, situation: Situation, now: datetime) -> Fact | None:
+    """Why a job that has not ended comes no further."""
+    if (silent := silence(observed, situation, now)) is not None:
+        return Fact(True, WORKER_SILENT, silent)
+    held = situation.hold is not None or situation.cancelled
+    told = None if held else fruitless(situation.current)
+    return Fact(True, NO_PROGRESS, told) if told is not None else None
 
 
 def _cancellation_requested(cancellation: CancellationStatus) -> Fact:

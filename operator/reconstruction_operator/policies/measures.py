@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -175,6 +176,7 @@ def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]
 
 def _psnr(status: ReconstructionJobStatus) -> float | None:
     try:
-        return float(status.metrics["psnr"])
+        psnr = float(status.metrics["psnr"])
     except (KeyError, ValueError):
         return None
+    return psnr if math.isfinite(psnr) else None

@@ -8,9 +8,10 @@ from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ..plan import CreateJob, EnsureClaim
-from .advance import Notice, Situation
+from .advance import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
 from .cancel import told
 from .heartbeat import CODE as WORKER_SILENT
+from .interruptions import NO_PROGRESS
 from .retention import is_removed
 
 _WAITING_REASONS = (
@@ -37,7 +38,10 @@ def notices(
         result.append(Notice(False, "Accepted", situation.acceptance.message))
     if _changed_reason(before, after, ConditionType.ACCEPTED):
         result.append(Notice(True, situation.acceptance.reason, situation.acceptance.message))
-    result.extend(situation.notices)
+    completed = [each for each in situation.notices if each.reason == CLASS_COMPLETED]
+    ends = after.completion_time is not None and before.completion_time is None and situation.failure is None
+    merged = completed if starts or ends else []
+    result.extend(each for each in situation.notices if each not in merged)
     _, reason, message = _condition(after, ConditionType.ADMITTED)
     if reason in _WAITING_REASONS and reason != _condition(before, ConditionType.ADMITTED)[1]:
         result.append(Notice(reason not in _USUAL, reason, message))
@@ -49,10 +53,11 @@ def notices(
     run = situation.current
     if run is not None and starts:
         text = f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}."
-        result.append(Notice(False, "Started", f"{text} {situation.acceptance.message}" if accepted else text))
+        words = [*(each.message for each in merged), text, *([situation.acceptance.message] if accepted else [])]
+        result.append(Notice(False, "Started", _sentences(words)))
     result.extend(_about_cancellation(before, situation))
     _, reason, message = _condition(after, ConditionType.STALLED)
-    if reason == WORKER_SILENT != _condition(before, ConditionType.STALLED)[1]:
+    if reason in (WORKER_SILENT, NO_PROGRESS) and reason != _condition(before, ConditionType.STALLED)[1]:
         result.append(Notice(True, reason, message))
     if is_removed(after.retention) and not is_removed(before.retention) and not situation.cancelled:
         result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds is over."))
@@ -62,13 +67,14 @@ def notices(
             result.append(
                 Notice(True, "NotificationFailed", f"{each.event} could not be told to {each.url}: {each.message}")
             )
-    if situation.anew:
+    if situation.anew and not any(each.reason in (WORKSPACE_LOST, WORKSPACE_MOVED) for each in situation.notices):
         result.append(Notice(True, "WorkspaceGone", "The workspace is gone: the job starts anew, from the photos."))
     failure = situation.failure if situation.acceptance.accepted else None
     if failure is not None and _turned(before, after, ConditionType.SUCCEEDED, "False"):
         result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))
     if _turned(before, after, ConditionType.SUCCEEDED, "True"):
-        result.append(Notice(False, "Succeeded", "All artifacts are ready."))
+        words = [*(each.message for each in merged), "All artifacts are ready."]
+        result.append(Notice(False, "Succeeded", _sentences(words)))
     return tuple(result)
 
 
@@ -82,6 +88,10 @@ def _about_cancellation(before: ReconstructionJobStatus, situation: Situation) -
         return []
     reason, message = told(new)
     return [Notice(True, reason if reason in CATALOGUE else f"Cancellation{reason}", message)]
+
+
+def _sentences(words: list[str]) -> str:
+    return " ".join(each if each.endswith((".", "!", "?")) else f"{each}." for each in words)
 
 
 def _condition(status: ReconstructionJobStatus, kind: ConditionType) -> tuple[str, str, str]:

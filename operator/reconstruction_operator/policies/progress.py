@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from reconstruction_api.metrics import limited
 from reconstruction_api.stages import STAGES, ResourceClass, Stage, StageName, graph_of, overall_percent
 from reconstruction_api.status import (
     ClassRun,
@@ -23,6 +24,7 @@ from ..model import Observed
 from ..times import format_time
 from .advance import Harvest, Situation
 from .attempt import Running
+from .credible import credible_update
 
 
 def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | None:
@@ -35,7 +37,10 @@ def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | No
         current.attempt,
         current.resource_class,
     )
-    return live if fits else None
+    if not fits:
+        return None
+    need = next((each for each in situation.needs if each.digest == current.digest), None)
+    return credible_update(live, need) if need is not None else None
 
 
 def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> list[StageStatus]:
@@ -138,7 +143,7 @@ def _from_worker(
         memory_bytes=progress.memory_bytes,
         cpu_percent=_whole(progress.cpu_percent),
         disk_free_bytes=progress.disk_free_bytes,
-        message=progress.message[:200],
+        message=progress.message,
         last_update_time=format_time(now),
     )
     if before is not None and fresh == before.model_copy(update={"last_update_time": fresh.last_update_time}):
@@ -147,13 +152,13 @@ def _from_worker(
 
 
 def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
-    """Numbers of all stages; a spec that makes the training outdated drops them."""
+    """Numbers of all stages, no more than fit; a spec that makes the training outdated drops them."""
     keeps = not situation.anew and _keeps_training(observed.job.status, situation)
     result = dict(observed.job.status.metrics) if keeps else {}
     for each in situation.harvest:
         result |= each.report.metrics
     live = live_update(observed, situation)
-    return result | live.metrics if live is not None else result
+    return limited(result | live.metrics if live is not None else result)
 
 
 def checkpoints(observed: Observed, situation: Situation) -> list[Checkpoint]:

@@ -39,7 +39,9 @@ def admission_time(observed: Observed, situation: Situation, *, started: bool, n
 
 def is_busy(observed: Observed) -> bool:
     """Whether a pod works for the job, or may."""
-    return any(not child.finished for child in observed.child_jobs) or any(not pod.finished for pod in observed.pods)
+    ended = {pod.job_name for pod in observed.pods if pod.finished}
+    open_jobs = [child for child in observed.child_jobs if not child.finished and child.name not in ended]
+    return bool(open_jobs) or any(not pod.finished for pod in observed.pods)
 
 
 def waits(observed: Observed) -> bool:

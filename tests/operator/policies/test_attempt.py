@@ -54,7 +54,9 @@ def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
         pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
         unscheduled_message="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
     )  # fmt: skip
-    after, _ = settled(with_pod(seen, pod))
+    early, plan = settled(with_pod(seen, pod))
+    assert condition(early.job.status, "Admitted") == ("False", "Pending") and plan.next_check == NOW + seconds(10)
+    after, _ = settled(early, NOW + seconds(10))
     assert condition(after.job.status, "Admitted") == ("False", "GPUUnavailable")
     assert "Insufficient nvidia.com/gpu" in message(after.job.status, "Admitted")
     assert condition(after.job.status, "Reconciling") == ("True", "Waiting")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.decide import decide
 from reconstruction_operator.policies.settling import GRACE
@@ -68,11 +71,31 @@ def test_conditions_follow_the_stages() -> None:
     assert condition(seen.job.status, "Trained") == ("False", "Pending")
 
 
-def test_a_quality_warning_validates_with_another_reason() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (Verdict.PASS, ("True", "QualityPassed")),
+        (Verdict.WARN, ("True", "QualityWarning")),
+        (Verdict.FAIL, ("False", "QualityFailed")),
+        ("splendid", ("True", "Evaluated")),
+    ],
+)
+def test_the_verdict_on_the_quality_is_the_reason_of_validated(verdict: str, expected: tuple[str, str]) -> None:
     seen = started(RECONSTRUCT)
-    report = report_of(RECONSTRUCT, metrics={"verdict": "warn"})
+    report = report_of(RECONSTRUCT, metrics={QUALITY_VERDICT: verdict})
     after, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
-    assert condition(after.job.status, "Validated") == ("True", "QualityWarning")
+    assert condition(after.job.status, "Validated") == expected
+    assert condition(after.job.status, "Succeeded")[0] == "Unknown", "the job goes on"
+
+
+def test_a_job_that_failed_by_its_quality_bar_says_so_in_validated_too() -> None:
+    seen = started(RECONSTRUCT)
+    report = PodReport(failure=failure("QualityBelowThreshold", retryable=False, stage="evaluate"))
+    pod = ended(current(seen), 3, report)
+    after, _ = settled(with_pod(seen, pod, failed=True, ended=NOW))
+    assert condition(after.job.status, "Validated") == ("False", "QualityFailed")
+    assert condition(after.job.status, "Succeeded") == ("False", "QualityBelowThreshold")
+    assert settled(after)[1].status is None
 
 
 def test_deciding_twice_changes_nothing() -> None:
@@ -87,7 +110,7 @@ def test_what_a_job_waits_for_is_what_kubectl_get_shows() -> None:
     assert condition(seen.job.status, "Succeeded") == ("Unknown", "Pending")
     short = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message=short)
-    after, _ = settled(with_pod(seen, pod))
+    after, _ = settled(with_pod(seen, pod), NOW + seconds(10))
     assert condition(after.job.status, "Succeeded") == ("Unknown", "GPUUnavailable")
     assert message(after.job.status, "Succeeded") == message(after.job.status, "Admitted")
     runs, _ = settled(with_pod(seen, pod_of(current(seen))))

@@ -112,7 +112,7 @@ def test_a_job_that_waits_is_counted_by_what_it_waits_for() -> None:
     seen = started(PREPARE)
     message = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
     pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_message=message)
-    assert measured(with_pod(seen, pod)).waiting == "GPUUnavailable"
+    assert measured(with_pod(seen, pod), 10).waiting == "GPUUnavailable"
     assert measured(with_pod(seen, pod_of(current(seen)))).waiting == ""
 
 

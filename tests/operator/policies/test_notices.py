@@ -19,6 +19,7 @@ from ..builders import (
     observed,
     pod_of,
     report_of,
+    seconds,
     settled,
     spec_of,
     started,
@@ -50,8 +51,15 @@ def test_a_refused_job_is_told_once() -> None:
 def test_a_finished_class_is_told_with_what_its_stages_say() -> None:
     seen = started(DELIVER)
     plan = decide(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW), NOW)
-    assert told(plan) == [(False, "ClassCompleted"), (False, "Succeeded")]
-    assert "export done" in actions(plan, Emit)[0].message
+    assert told(plan) == [(False, "Succeeded")] and "export done" in actions(plan, Emit)[0].message
+
+
+def test_the_end_of_a_class_and_the_start_of_the_next_are_one_event() -> None:
+    seen = started(PREPARE)
+    plan = decide(with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW), NOW)
+    assert told(plan) == [(False, "Started")]
+    said = actions(plan, Emit)[0].message
+    assert said.startswith("Prepare has completed: ingest done; poses done. Reconstruct, attempt 1: Job statue-fit-")
 
 
 def test_a_retry_is_a_warning_and_a_final_failure_says_what_to_do() -> None:
@@ -67,9 +75,11 @@ def test_waiting_for_a_node_is_told_once() -> None:
     seen = started(PREPARE)
     pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
                   unscheduled_message="no GPU")  # fmt: skip
-    after, plan = settled(with_pod(seen, pod))
+    early, plan = settled(with_pod(seen, pod))
+    assert told(plan) == []
+    after, plan = settled(early, NOW + seconds(10))
     assert told(plan) == [(True, "Unschedulable")]
-    assert told(decide(after, NOW)) == []
+    assert told(decide(after, NOW + seconds(10))) == []
 
 
 def test_suspending_and_resuming_are_told() -> None:

@@ -32,6 +32,8 @@ from reconstruction_operator.policies.relocation import PATIENCE
 
 ELSEWHERE = "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) had volume node affinity conflict."
 PROFILE = cluster_profile(gpu={"limits": {"nvidia.com/gpu": 1}})
+SEEN = NOW + seconds(10)
+"""When an obstacle is first named."""
 LATER = NOW + PATIENCE
 
 
@@ -50,7 +52,7 @@ def status_of(plan: Plan) -> Any:
 
 
 def test_the_obstacle_is_named_ahead_of_the_gpus() -> None:
-    plan = decide(beside_a_free_gpu(), NOW)
+    plan = decide(beside_a_free_gpu(), SEEN)
     assert condition(status_of(plan), "Admitted") == ("False", "WorkspaceElsewhere")
     assert Inquiry("PersistentVolume", "pv-a") in plan.inquiries and actions(plan, DeleteClaim) == []
     assert plan.next_check == LATER
@@ -58,13 +60,13 @@ def test_the_obstacle_is_named_ahead_of_the_gpus() -> None:
 
 def test_the_zone_of_the_volume_is_named_once_it_is_known() -> None:
     seen = replace(beside_a_free_gpu(), explanations={"pv-a": "zone a"})
-    assert "volume (zone a) can't be reached" in message(status_of(decide(seen, NOW)), "Admitted")
+    assert "volume (zone a) can't be reached" in message(status_of(decide(seen, SEEN)), "Admitted")
 
 
 def test_until_then_the_node_that_used_it_is_named() -> None:
     seen = beside_a_free_gpu()
     pods = tuple(replace(pod, node="cpu-1") if pod.finished else pod for pod in seen.pods)
-    assert "(where node cpu-1 is)" in message(status_of(decide(replace(seen, pods=pods), NOW)), "Admitted")
+    assert "(where node cpu-1 is)" in message(status_of(decide(replace(seen, pods=pods), SEEN)), "Admitted")
 
 
 def test_the_claim_is_given_up_and_the_photos_are_prepared_again_near_a_gpu() -> None:

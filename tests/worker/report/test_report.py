@@ -151,6 +151,7 @@ def test_names_and_messages_are_text_not_markup(page: str) -> None:
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in page
     assert "cut off &lt;b&gt;here&lt;/b&gt;" in page
+    assert not {"\u202e", "\x9b", "\x1b"} & set(page), "no name reverses what stands beside it"
 
 
 def test_each_changed_or_conspicuous_photo_is_named_with_what_was_done(page: str) -> None:

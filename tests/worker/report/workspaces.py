@@ -144,7 +144,9 @@ def dataset(names: list[str]) -> dict[str, Any]:
         image["name"] = image["name"].replace(".png", ".jpg")
     images[0] |= {"original": {"name": "a&b.HEIC"}, "status": "fixed", "notes": ["turned upright", "scaled by 0.397"]}
     images[1] |= {"notes": ["blurred: 20% of the usual sharpness"]}
-    dropped = [{"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>"}]
+    dropped = [
+        {"name": "<script>alert(1)</script>.jpg", "code": "ImageCorrupt", "message": "cut off <b>here</b>\u202e\x9b"}
+    ]
     return {"images": images, "dropped": dropped}
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
+import importlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-
-import fsspec
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import Source
@@ -20,18 +17,24 @@ from .download import Downloader, RemoteFile
 from .formats import named_like_archive, named_like_video
 from .limits import Limits
 from .listing import SourceFile, describe, relevant
+from .storage.access import Access, Endpoint, Opened
 from .storage_errors import storage_errors
 from .web_names import decoded, is_web
 
-SCHEMES: Final = ("s3", "gs", "gcs", "az", "abfs", "abfss", "http", "https")
-ENV_GOOGLE_CREDENTIALS: Final = "GOOGLE_CREDENTIALS_JSON"
-"""Content of a service account's key file: a secret's keys become variables, not files."""
-READ_SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
+_MODULES: Final = {
+    "s3": ".storage.s3",
+    **dict.fromkeys(("gs", "gcs"), ".storage.google"),
+    **dict.fromkeys(("az", "abfs", "abfss"), ".storage.azure"),
+    **dict.fromkeys(("http", "https"), ".storage.web"),
+}
+"""By scheme: the libraries of each take a moment to import."""
+SCHEMES: Final = tuple(_MODULES)
+_ANONYMOUS: Final = (
+    "No credentials were sent. Set spec.source.secretName to a secret with those that may read the source, or ask the "
+    "platform team for a profile whose serviceAccountName may; the role of the node is never used."
+)
 CONNECTIONS: Final = 8
 """Files fetched at once: most of the time of a small one is the way there and back."""
-CONNECT_SECONDS: Final = 20
-SILENT_SECONDS: Final = 60
-"""Without a byte after which a connection counts as broken."""
 _VERSIONS: Final = ("generation", "ETag", "etag", "Last-Modified", "LastModified", "last_modified", "updated")
 
 
@@ -41,21 +44,29 @@ def fetch(
     limits: Limits,
     report: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
+    access: Access | None = None,
 ) -> list[SourceFile] | Path:
     """Download what lies at `uri`: the files of a folder as a list, or one archive or video. Nothing from the network
-    becomes a path. What an interrupted call left in `into` is not fetched again.
+    becomes a path. What an interrupted call left in `into` is not fetched again. `access` is that of a local run when
+    unset.
 
-    Raises InvalidSpec (scheme), SourceNotFound, SourceAccessDenied, FileTooLarge, ArtifactStoreError or Stopped.
+    Raises InvalidSpec (scheme), SourceNotFound, SourceAccessDenied, AddressNotAllowed, FileTooLarge, ArtifactStoreError
+    or Stopped.
     """
-    scheme = urlsplit(uri).scheme
-    if scheme not in SCHEMES or "::" in uri:
+    scheme = _scheme(uri)
+    if scheme not in SCHEMES or ("::" in uri and not is_web(uri)):  # fsspec's way to chain file systems
         raise ReconstructionError(
             "InvalidSpec",
             f"spec.source.uri: an address must begin with one of {', '.join(f'{known}://' for known in SCHEMES)}.",
             details={"field": "spec.source.uri"},
         )
-    with storage_errors(describe(Source(uri=uri))):
-        system, root = _open_storage(uri, scheme)
+    access, anonymous = access or Access(), False
+    with storage_errors(
+        describe(Source(uri=uri)), lambda: _refusal(uri, access), lambda: _ANONYMOUS if anonymous else None
+    ):
+        opened = _open_storage(uri, access)
+        anonymous = opened.anonymous
+        system, root = opened.system, opened.root
         if _is_single(system, uri, root):
             file = _remote_file(root, urlsplit(uri).path.rpartition("/")[2] or "source", system.info(root))
             limit = min(limits.total_bytes, limits.allowed_bytes(file.name) if named_like_video(file.name) else 1 << 62)
@@ -63,6 +74,19 @@ def fetch(
             downloader = Downloader(system, into, limit, stop_requested)
             return downloader.fetch(file, lambda done: report(f"fetched {done / 1e6:.0f} MB"))
         return _fetch_folder(system, root, into, limits, report, stop_requested)
+
+
+def _scheme(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port  # read only when asked for
+    except ValueError:
+        raise ReconstructionError(
+            "InvalidSpec",
+            "spec.source.uri: the host or port of this address can't be read.",
+            details={"field": "spec.source.uri"},
+        ) from None
+    return parts.scheme
 
 
 def _is_single(system: Any, uri: str, root: str) -> bool:
@@ -143,51 +167,23 @@ def _check_size(size: int, limit: int) -> None:
         )
 
 
-def _open_storage(uri: str, scheme: str) -> tuple[Any, str]:
-    """The file system that an address is on, and the path there."""
-    if scheme in ("gs", "gcs"):
-        # Not the class that fsspec would choose: that one asks another service (over gRPC) for the kind of the bucket.
-        from gcsfs.core import GCSFileSystem
-
-        system = GCSFileSystem(**_options(scheme))
-        return system, str(system._strip_protocol(uri))
-    return fsspec.core.url_to_fs(uri, **_options(scheme))
-
-
-def _options(scheme: str) -> dict[str, Any]:
-    """Nothing is cached: a retry must see what is there now, and with the credentials of now."""
-    options: dict[str, Any] = {"skip_instance_cache": True}
-    if scheme in ("http", "https"):
-        import aiohttp
-
-        # No limit for the whole of a transfer: large files take their time.
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
-        return {**options, "client_kwargs": {"timeout": timeout}}
-    options["use_listings_cache"] = False
-    if scheme == "s3":
-        options["config_kwargs"] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": SILENT_SECONDS}
-    if scheme in ("gs", "gcs"):
-        options["token"] = _google_token()
-        if endpoint := os.environ.get("STORAGE_EMULATOR_HOST"):
-            options["endpoint_url"] = endpoint
-    return options
+def _open_storage(uri: str, access: Access) -> Opened:
+    """The file system that an address is on, and the path there. Raises AddressNotAllowed before anything connects."""
+    storage = importlib.import_module(_MODULES[urlsplit(uri).scheme], __package__)
+    opened: Opened = storage.open_storage(uri, access)  # checks credentials; connections are made when it is used
+    if access.guard is not None:
+        where: Endpoint = storage.endpoint(uri, access)
+        access.guard.check(where.field, where.host, where.port, where.scheme)
+    return opened
 
 
-def _google_token() -> Any:
-    """Credentials in the environment; without any, whatever the pod's own account may read."""
-    text = os.environ.get(ENV_GOOGLE_CREDENTIALS)
-    if text is None:
-        return os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    import google.auth
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        return google.auth.load_credentials_from_dict(json.loads(text), scopes=[READ_SCOPE])[0]
-    except (ValueError, TypeError, AttributeError, GoogleAuthError) as error:
-        raise ReconstructionError(
-            "SourceAccessDenied",
-            f"{ENV_GOOGLE_CREDENTIALS} in the secret of spec.source.secretName is not the content of a key file.",
-        ) from error
+def _refusal(uri: str, access: Access) -> ReconstructionError | None:
+    """Why the guard refused a connection, if it did: what the library made of that does not matter."""
+    if access.guard is None:
+        return None
+    storage = importlib.import_module(_MODULES[urlsplit(uri).scheme], __package__)
+    where: Endpoint = storage.endpoint(uri, access)
+    return access.guard.refusal(where.field, where.host)
 
 
 def _relative(path: str, root: str) -> str:

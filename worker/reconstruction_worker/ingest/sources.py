@@ -10,11 +10,13 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import ClaimSource, Source
 
 from ..files import empty_folder
+from ..network.guard import Guard
 from .archives import is_archive, unpack
 from .checksums import check_file, check_listed
 from .formats import is_video
 from .limits import Limits
 from .listing import SourceFile, access_to, describe, list_folder
+from .storage.access import Access
 from .web_names import decoded, is_web
 
 
@@ -25,20 +27,22 @@ def gather(
     limits: Limits,
     report: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
+    guard: Guard | None = None,
 ) -> list[SourceFile]:
     """All files of a source; of one video, that alone. `local` is where it lies on this machine, if it does; `scratch`
     is a folder for what has to be fetched or unpacked, where an interrupted call may have left something; `report` is
-    told what is being done.
+    told what is being done; `guard` is that of a worker pod.
 
-    Raises SourceNotFound, SourceAccessDenied, ArtifactStoreError, ChecksumMismatch, Stopped and what `archives.unpack`
-    raises.
+    Raises SourceNotFound, SourceAccessDenied, AddressNotAllowed, ArtifactStoreError, ChecksumMismatch, Stopped and what
+    `archives.unpack` raises.
     """
     shown_as = describe(source)
     if local is None:
         from .remote import fetch  # fsspec and its back ends take a second to import
 
         assert source.uri is not None
-        fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested)
+        access = Access.of(guard, has_secret=source.secret_name is not None)
+        fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested, access)
         if isinstance(fetched, list):
             single = _alone(fetched, source.uri)
             if single is None:

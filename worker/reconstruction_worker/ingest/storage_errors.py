@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -27,10 +27,15 @@ _LOCAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def storage_errors(shown_as: str) -> Iterator[None]:
+def storage_errors(
+    shown_as: str,
+    refusal: Callable[[], ReconstructionError | None] = lambda: None,
+    if_denied: Callable[[], str | None] = lambda: None,
+) -> Iterator[None]:
     """Storage libraries' exceptions as the catalogue's. They share no base class, and fsspec calls many of them
     FileNotFoundError; the code that the storage gave, somewhere in the chain of causes, decides. `shown_as` is the
-    address in the user's words."""
+    address in the user's words; `refusal` tells whether a guard refused the connection, which goes before whatever a
+    library made of that; `if_denied` is a suggestion for access that was denied."""
     try:
         yield
     except (ReconstructionError, Stopped):
@@ -42,8 +47,12 @@ def storage_errors(shown_as: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _LOCAL:
             raise  # the local disk's
+        if (refused := refusal()) is not None:
+            raise refused from None
         if denied(error):
-            raise ReconstructionError("SourceAccessDenied", f"Access to {shown_as} was denied.") from error
+            raise ReconstructionError(
+                "SourceAccessDenied", f"Access to {shown_as} was denied.", suggestion=if_denied()
+            ) from error
         if missing(error):
             raise ReconstructionError("SourceNotFound", f"spec.source.uri: nothing is at {shown_as}.") from error
         reason = type(list(_causes(error))[-1]).__name__

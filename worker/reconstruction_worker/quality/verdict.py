@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from reconstruction_api.job import Quality
-
-
-class Verdict(StrEnum):
-    PASS = "pass"
-    WARN = "warn"
-    FAIL = "fail"
+from reconstruction_api.quality import Verdict
 
 
 def judge(psnr: float, ssim: float, bar: Quality) -> Verdict:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
 from .chart import Chart, line_chart
@@ -18,7 +19,11 @@ from .words import number
 WORST_VIEWS = 4
 VIEW_SIDE = 420
 """Longer side of the pictures of the worst views, in pixels."""
-VERDICTS = {"pass": "Quality passed", "warn": "Quality: warning", "fail": "Quality below the bar"}
+VERDICTS: dict[str | None, str] = {
+    Verdict.PASS: "Quality passed",
+    Verdict.WARN: "Quality: warning",
+    Verdict.FAIL: "Quality below the bar",
+}
 
 
 def report_page(

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from reconstruction_api.stages import StageName
+from reconstruction_api.text import one_line, plain
 from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
@@ -68,7 +69,9 @@ def page_of(
     the viewer where there is no WebGL."""
     style = _asset("report.css")
     script = "\n".join(_asset(name) for name in SCRIPTS)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_printable
+    )
     template = environment.from_string(_asset("report.html.j2"))
     facts = [
         *contents.facts,
@@ -134,9 +137,14 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def _printable(value: object) -> object:
+    """Names of files may hold characters that reverse what stands beside them."""
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _json_block(document: Document) -> str:
     """JSON without any character that could end the element it stands in."""
-    text = json.dumps(document, separators=(",", ":"))
+    text = json.dumps(plain(document), separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Quality, QualityAction
+from reconstruction_api.quality import QUALITY_VERDICT, Verdict
 from reconstruction_api.stages import StageName
 
 from ..engines.base import Field
@@ -24,7 +25,7 @@ from ..engines.trained import trained_field
 from ..files import write_json
 from ..poses.photos import source_names
 from ..quality import metrics, perceptual
-from ..quality.verdict import Verdict, judge
+from ..quality.verdict import judge
 from ..stage import StageContext, StageOutput, Stopped
 
 WORST = 3
@@ -137,7 +138,7 @@ def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> 
             f"{len(result['views'])} of the photos trained on are reproduced with {result['trained']['psnr']:.2f} dB"
         )
         message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result['verdict']}"
-        return StageOutput(message=message, metrics={"qualityVerdict": result["verdict"]})
+        return StageOutput(message=message, metrics={QUALITY_VERDICT: result["verdict"]})
     numbers = {"psnr": f"{result['psnr']:.2f}", "ssim": f"{result['ssim']:.3f}"}
     if result["lpips"] is not None:
         numbers["lpips"] = f"{result['lpips']:.3f}"
@@ -150,9 +151,7 @@ def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> 
             f"{found}; the job accepts PSNR {bar.warn_psnr} dB and SSIM {bar.warn_ssim}. Worst: {', '.join(worst)}.",
             details={**numbers, "worst": worst},
         )
-    return StageOutput(
-        message=f"{found}: {result['verdict']}", metrics={**numbers, "qualityVerdict": result["verdict"]}
-    )
+    return StageOutput(message=f"{found}: {result['verdict']}", metrics={**numbers, QUALITY_VERDICT: result["verdict"]})
 
 
 def _bytes(picture: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -52,6 +52,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             limits,
             lambda text: context.tell(0, text),
             context.stop_requested,
+            context.guard,
         )
         arrangement = arrange(files, limits)
         _check_policies(context, arrangement)
