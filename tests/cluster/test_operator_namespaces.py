@@ -17,6 +17,7 @@ from devcluster import processes
 from devcluster.kubectl import Kubectl
 from reconstruction_operator.kube import ApiError, Kube, load_configuration
 
+from .fake_kubelet import RUNS_ON, kubelet_for
 from .operator_process import OperatorProcess, eventually
 from .rest import Rest
 from .workbench import CRDS, JobUnderTest, Workbench
@@ -96,9 +97,11 @@ class Town:
 async def town(kubeconfig: Path, tmp_path: Path) -> AsyncIterator[Town]:
     Rest(kubeconfig).install(CRDS)
     made = Town(Kube(await load_configuration(str(kubeconfig))), kubeconfig, tmp_path)
-    yield made
-    for name in made.made:
-        await made.kube.request("DELETE", f"/api/v1/namespaces/{name}")
+    async with kubelet_for(kubeconfig) as kubelet:  # pods that nobody stops keep their namespace from going
+        kubelet.otherwise = lambda _: RUNS_ON
+        yield made
+        for name in made.made:
+            await made.kube.request("DELETE", f"/api/v1/namespaces/{name}")
     await made.kube.close()
 
 
