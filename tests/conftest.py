@@ -10,9 +10,24 @@ from hypothesis import HealthCheck, settings
 
 from devcluster.cluster import remove_orphans
 from tests import sharing
-from tests.cluster.fixtures import kubeconfig, kubernetes_tools, node_cluster, node_kubeconfig, python_image, stop
+from tests.cluster.fixtures import (
+    kubeconfig,
+    kubernetes_tools,
+    node_cluster,
+    node_kubeconfig,
+    prometheus_tools,
+    python_image,
+    stop,
+)
 
-__all__ = ["kubeconfig", "kubernetes_tools", "node_cluster", "node_kubeconfig", "python_image"]
+__all__ = [
+    "kubeconfig",
+    "kubernetes_tools",
+    "node_cluster",
+    "node_kubeconfig",
+    "prometheus_tools",
+    "python_image",
+]
 
 
 # How fast examples are made depends on what else the machine does; that is no finding.

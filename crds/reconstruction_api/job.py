@@ -279,6 +279,12 @@ class ReconstructionJobSpec(ApiModel):
             field="engine",
         ),
         Rule(
+            "SpecImmutable: spec.operatorClass can't change after creation; create another job of the other class",
+            cel="has(self.operatorClass) == has(oldSelf.operatorClass) && "
+            "(!has(self.operatorClass) || self.operatorClass == oldSelf.operatorClass)",
+            field="operatorClass",
+        ),
+        Rule(
             "softDeadlineSeconds must be shorter than activeDeadlineSeconds: it stops the job while there is time left",
             cel="!has(self.softDeadlineSeconds) || !has(self.activeDeadlineSeconds) || "
             "self.softDeadlineSeconds < self.activeDeadlineSeconds",
@@ -325,6 +331,9 @@ class ReconstructionJobSpec(ApiModel):
         ),
     )
 
+    operator_class: DNSLabel | None = None
+    """Class of the operators that may act on the job (chart value `operatorClass`); when unset, those without a class.
+    A job of a class that no operator has stays without a status. Immutable."""
     profile_name: DNSSubdomain = "default"
     """ReconstructionProfile of the namespace or, when there is none of that name, ClusterReconstructionProfile."""
     queue_name: DNSSubdomain | None = None

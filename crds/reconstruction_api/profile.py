@@ -156,6 +156,9 @@ class ProfileSpec(ApiModel):
     """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset. Jobs without a
     secret read their photos with the identity that the cloud gives this account (web identity); without an account, and
     without credentials in `environment`, they read anonymously. The node's own role is never used."""
+    pod_user: Literal["Fixed", "PlatformAssigned"] = "Fixed"
+    """User of the pods. `Fixed` is user and group 65532. `PlatformAssigned` sets none, for platforms that give each
+    namespace users of its own and refuse others, as OpenShift does; the pods never run as root."""
     termination_grace_seconds: int = Field(default=60, ge=5, le=3600)
     """Time a pod has to write its checkpoint when asked to stop."""
     network: Network = Field(default_factory=Network)

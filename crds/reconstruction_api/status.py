@@ -205,6 +205,8 @@ class ReconstructionJobStatus(ApiModel):
 
     observed_generation: int | None = None
     """The metadata.generation that this status is about."""
+    operator: str | None = None
+    """Installation of the operator that acts on the job, as namespace and name of its Lease; others leave it alone."""
     conditions: Annotated[list[Condition], KeyedBy("type")] = Field(default_factory=list[Condition])
     """Aspects of the job. `Finished` becomes True at any end (`kubectl wait --for=condition=Finished`). `Succeeded`
     says how it ended; until then its reason and message say what the job does or waits for."""

@@ -15,6 +15,7 @@ from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
 from .model import JobView, StatusRefusal
 from .notifier import Notifier
+from .ownership import Ownership
 from .parse import LABEL_CHILD_JOB
 from .plan import (
     AdoptClaim,
@@ -57,7 +58,10 @@ class StatusRefused(Exception):  # noqa: N818 - not an error
 class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
-    def __init__(self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier):
+    def __init__(
+        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None
+    ):
+        self._ownership = ownership or Ownership()
         self._kube = kube
         self._store = store
         self._recorder = recorder
@@ -73,8 +77,10 @@ class Actor:
         """
         for expected in plan.expects:
             await self._check_absence(job, expected)
-        if plan.status is not None or any(
-            isinstance(action, AdoptClaim | CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions
+        if (
+            plan.status is not None
+            or self._ownership.must_claim(job, plan)
+            or any(isinstance(action, AdoptClaim | CreateJob | EnsureClaim | DeleteClaim) for action in plan.actions)
         ):
             try:
                 await self._write_status(job, plan)
@@ -150,7 +156,7 @@ class Actor:
 
     async def _write_status(self, job: JobView, plan: Plan) -> None:
         """Even a status without a difference is refused when the job is not what it was."""
-        body = status_document(job, plan.status or job.status)
+        body = status_document(job, plan.status or job.status, self._ownership.installation)
         try:
             answer = await self._kube.request(
                 "PUT", paths.job_status(job.key), body=body, query={"fieldManager": MANAGER}, brief=True
@@ -215,15 +221,19 @@ class Actor:
         _log.info("deleted", extra=_about(job) | {"object": path})
 
 
-def status_document(job: JobView, status: ReconstructionJobStatus) -> Document:
-    """What is written to the job's status subresource: refused unless the job is still what was looked at."""
+def status_document(job: JobView, status: ReconstructionJobStatus, installation: str = "") -> Document:
+    """What is written to the job's status subresource: refused unless the job is still what was looked at. It makes the
+    job `installation`'s."""
     metadata = {
         "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
     }  # fmt: skip
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if job.unreadable is not None:
         kept = _with_conditions(job.unreadable.document, document["conditions"])
+        kept |= {"operator": installation} if installation else {}
         return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": kept}
+    if installation:
+        document["operator"] = installation
     for name in ("stages", "runs"):
         document[name] = [_without_empty(each) for each in document[name]]
     return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}

@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -22,6 +23,7 @@ from .buckets import Buckets
 from .chains import Chains
 from .connections import Connections
 from .decide import decide
+from .default_profile import DefaultProfile
 from .events import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
@@ -69,19 +71,26 @@ class Application:
             Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
         )
         self._policy = settings.policy
-        self._store = Store(self._slots)
+        self._store = Store(self._slots, settings.ownership)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
-        self._actor = Actor(kube, self._store, self._recorder, self._notifier)
+        self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._chains = Chains(kube, self._store, self._queue.add)
         self._watching = Watching(
             connections.watches, self._store, self._queue, watching_configuration, settings.namespaces
         )
+        self._default_profile: DefaultProfile | None = None
+        if settings.default_profile:
+            self._default_profile = DefaultProfile(
+                kube, Path(settings.default_profile), settings.release, lambda name: ("", name) in self._store.profiles
+            )
         self.metrics = Metrics()
+        self._contenders: set[str] = set()
+        """Other installations that were named in the log."""
         self._stop = asyncio.Event()
         self._kinds_exist = False
         self._leading = False
@@ -101,6 +110,8 @@ class Application:
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
+        self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
+        self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
         connections.count_calls(self.metrics.api_calls.inc)
         self._listeners: list[Listener] = []
 
@@ -142,6 +153,8 @@ class Application:
             asyncio.create_task(self._inquiries.run(), name="inquiries"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
+        if self._default_profile:
+            tasks.append(asyncio.create_task(self._default_profile.run(), name="default profile"))
         keeping: asyncio.Task | None = None
         if self._settings.leader_election:
             keeping = asyncio.create_task(self._lease.keep(), name="lease")
@@ -180,6 +193,7 @@ class Application:
         await self._chains.look_up(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
+            self._leave_alone(key)
             self._chains.tell(key)
             self._queue.forget(key)
             self._live.forget(key)
@@ -221,6 +235,16 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
         return min(waits) if waits else None
+
+    def _leave_alone(self, key: JobKey) -> None:
+        """Say once that jobs are another installation's."""
+        stored = self._store.jobs.get(key)
+        if stored is not None and stored.holder and stored.holder not in self._contenders:
+            self._contenders.add(stored.holder)
+            _log.warning(
+                "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
+                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
+            )  # fmt: skip
 
     def _wake(self, key: JobKey) -> None:
         self._queue.add(key)
@@ -280,7 +304,7 @@ class Application:
             updates=Buckets(time.monotonic, *_UPDATES),
         )
         workers = ServerLimits(settings.progress_connections, settings.progress_connections_per_client)
-        probing = probes.application(probes.Health(self._liveness, self._readiness), self.metrics)
+        probing = probes.application(probes.Health(self._liveness, self._readiness, self._note), self.metrics)
         taking = http.application(self.metrics, reviewer, sink, Forwarder(keys))
         await self._listen("http", probing, _PROBES, settings.http_port)
         await self._listen("progress", taking, workers, settings.workers_port)
@@ -302,7 +326,14 @@ class Application:
             return "the custom resource definitions are missing"
         if self._leading and not self._watching.ready.is_set():
             return "the watches are starting"
+        if self._leading and self._default_profile and not self._default_profile.looked:
+            return "the default profile is being applied"
         return ""
+
+    def _note(self) -> str:
+        """Jobs go on without the default profile, or with the one that is there: no reason to be unready."""
+        problem = self._default_profile.problem if self._default_profile else ""
+        return f"the default profile stays as it is: {problem}" if problem else ""
 
     def _is_worker(self, pod: PodIdentity) -> bool:
         return self._store.has_pod(pod.namespace, pod.name, pod.uid)

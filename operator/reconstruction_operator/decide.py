@@ -93,6 +93,7 @@ def _status(
     kept = retention(observed, situation, completion_time, now)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
+        operator=before.operator,
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
         stage=current_stage(stages, situation),
         progress=job_progress(observed, situation, stages, now),

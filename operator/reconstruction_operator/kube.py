@@ -28,6 +28,8 @@ _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 _TOO_LARGE = ("too large", "larger than max", "ResourceExhausted")
 """The storage behind the API server has limits of its own, and tells of them as an internal error."""
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+"""Server-side apply; JSON is YAML."""
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 

@@ -76,6 +76,17 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
+        self.jobs_of_others = Gauge(
+            "reconstruction_operator_jobs_of_others",
+            "Jobs that this installation would act on, and that another one has claimed.",
+            registry=self.registry,
+        )
+        self.default_profile_refused = Gauge(
+            "reconstruction_operator_default_profile_refused",
+            "1 while the default profile of the installation could not be applied.",
+            registry=self.registry,
+        )
+
     def _job_metrics(self) -> None:
         self.finished = self._counter(
             "reconstructionjob_finished_total", "Jobs that ended, by their Succeeded condition.",

@@ -26,9 +26,9 @@ _RECENT = 256
 def observe(
     store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy, heard: datetime | None = None
 ) -> Observed | None:
-    """None when there is no such job."""
+    """None when there is no such job, or it is another installation's."""
     stored = store.jobs.get(key)
-    if stored is None:
+    if stored is None or stored.foreign:
         return None
     namespace, name = key.namespace, stored.profile_name
     chain = chain_of(store, key)

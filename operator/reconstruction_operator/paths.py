@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.names import GROUP, JOB_PLURAL, VERSION
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, GROUP, JOB_PLURAL, VERSION
 
 from .model import JobKey
 
@@ -22,6 +22,10 @@ def job(key: JobKey) -> str:
 
 def job_status(key: JobKey) -> str:
     return f"{job(key)}/status"
+
+
+def cluster_profile(name: str) -> str:
+    return f"{API}/{CLUSTER_PROFILE_PLURAL}/{name}"
 
 
 def child_jobs(namespace: str) -> str:

@@ -20,6 +20,8 @@ class Health:
 
     live: Callable[[], str]
     ready: Callable[[], str]
+    note: Callable[[], str] = lambda: ""
+    """What is wrong without making the replica unready; it is said after the `ok`."""
 
 
 def application(
@@ -32,7 +34,7 @@ def application(
         return _verdict(health.live())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(health.ready())
+        return _verdict(health.ready(), health.note())
 
     async def expose(_: web.Request) -> web.Response:
         nonlocal exposed
@@ -47,5 +49,5 @@ def application(
     return app
 
 
-def _verdict(problem: str) -> web.Response:
-    return web.Response(text=problem or "ok", status=503 if problem else 200)
+def _verdict(problem: str, note: str = "") -> web.Response:
+    return web.Response(text=problem or "\n".join(["ok", *filter(None, [note])]), status=503 if problem else 200)

@@ -7,11 +7,12 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from .model import Policy
+from .ownership import Ownership
 from .receivers import Receivers
 
 ENVIRONMENT_PREFIX = "RECONSTRUCTION_OPERATOR_"
@@ -32,6 +33,13 @@ class Settings(BaseModel):
 
     namespaces: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Namespaces to serve, separated by commas; the whole cluster when empty."""
+    exclude_namespaces: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Namespaces to leave to other installations, separated by commas, where the whole cluster is served."""
+    operator_class: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")
+    """spec.operatorClass of the jobs to act on; those without a class when empty."""
+    take_over: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    """Installations that are gone for good, as namespace/name of their Leases, separated by commas: their jobs become
+    this one's."""
     kubeconfig: str | None = None
     """Path of a kubeconfig; in a pod its service account, elsewhere $KUBECONFIG when unset."""
     http_host: str = "0.0.0.0"
@@ -63,6 +71,8 @@ class Settings(BaseModel):
     """A leader that can't renew for this long stops acting and exits."""
     lease_retry_seconds: float = Field(default=2, gt=0)
     """Pause between attempts to take or renew the Lease."""
+    default_profile: str | None = None
+    """Path of a file with a ClusterReconstructionProfile, which the operator creates and keeps as the file says."""
     concurrency: int = Field(default=16, ge=1, le=256)
     """Jobs that are worked on at the same time."""
     max_concurrent_jobs: OptionalCount = None
@@ -92,12 +102,25 @@ class Settings(BaseModel):
     """One JSON object a line, or plain text."""
 
     @model_validator(mode="after")
-    def _ports_differ(self) -> Settings:
+    def _ports_differ(self) -> Self:
         if self.workers_port > 65535:
             raise ValueError("progress_port: there is no port after http_port 65535; name one")
         if self.workers_port and self.workers_port == self.http_port:
             raise ValueError("progress_port: must differ from http_port")
         return self
+
+    @model_validator(mode="after")
+    def _excluded_from_the_whole(self) -> Self:
+        if self.namespaces and self.exclude_namespaces:
+            raise ValueError("exclude_namespaces has no effect beside namespaces: leave them out there")
+        return self
+
+    @field_validator("take_over")
+    @classmethod
+    def _with_their_namespace(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [each for each in value if len([*filter(None, each.split("/"))]) != 2 or each.count("/") != 1]:
+            raise ValueError(f"'{wrong[0]}' is not namespace/name of a Lease")
+        return value
 
     @field_validator("notification_allow")
     @classmethod
@@ -131,6 +154,18 @@ class Settings(BaseModel):
         """Base address for updates that the other replicas hand on; empty when they can't know it."""
         host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
         return f"http://{host}:{self.workers_port}" if host else ""
+
+    @property
+    def release(self) -> str:
+        """What tells the replicas of this installation from those of others: they share a Lease."""
+        return f"{self.lease_namespace}/{self.lease_name}"
+
+    @property
+    def ownership(self) -> Ownership:
+        """Which jobs are this installation's."""
+        return Ownership(
+            self.release, self.operator_class, frozenset(self.exclude_namespaces), frozenset(self.take_over)
+        )
 
     @property
     def policy(self) -> Policy:

@@ -19,6 +19,7 @@ from reconstruction_api.text import one_line
 from . import parse
 from .manifests.names import claim_name
 from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, StatusRefusal
+from .ownership import Ownership
 from .slots import Lane, Limits, Slots
 from .versions import Versions
 
@@ -46,6 +47,10 @@ class StoredJob:
     """Namespace and name of the profile in its status."""
     builds_on: str = ""
     """Name of the job whose results it starts from."""
+    foreign: bool = False
+    """Another installation acts on it, or none does; it is known for the jobs that build on it."""
+    holder: str = ""
+    """The other installation that acts on it although this one would; empty once the job has ended."""
 
 
 class Sighting(NamedTuple, Generic[V]):
@@ -78,7 +83,8 @@ def sight_claim(document: Document) -> Sighting[Claim] | None:
 class Store:
     """Everything seen. Each `see_*` returns the job that should be looked at, or None when nothing is new."""
 
-    def __init__(self, slots: Slots | None = None) -> None:
+    def __init__(self, slots: Slots | None = None, ownership: Ownership | None = None) -> None:
+        self._ownership = ownership or Ownership()
         self.slots = Slots(Limits(), lambda _: None) if slots is None else slots
         self.jobs: dict[JobKey, StoredJob] = {}
         self.profiles: dict[tuple[str, str], ProfileView] = {}
@@ -111,6 +117,8 @@ class Store:
             profile_name=spec.get("profileName") or "default",
             pinned=_pinned(status.get("profile"), key.namespace),
             builds_on=_builds_on(spec),
+            foreign=not self._ownership.owns(key.namespace, spec, status),
+            holder=self._contender(key, spec, status),
         )
         self._link(self.jobs[key])
         self._record_slot(key, status)
@@ -126,8 +134,16 @@ class Store:
             self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
             self._record_slot(key, status)
 
+    def _contender(self, key: JobKey, spec: Document, status: Document) -> str:
+        contested = self._ownership.serves(key.namespace, spec) and not status.get("completionTime")
+        return self._ownership.holder(status) if contested else ""
+
     def _record_slot(self, key: JobKey, status: Document) -> None:
-        self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
+        """A job of another installation takes no slot of this one."""
+        if self.jobs[key].foreign:
+            self.slots.forget(key)
+        else:
+            self.slots.record(key, self.lane(key) if status.get("admissionTime") else None)
 
     def lane(self, key: JobKey) -> Lane:
         """The namespace and profile by which the job is counted."""

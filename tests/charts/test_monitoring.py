@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -64,10 +63,12 @@ def test_panels_are_told_apart_and_do_not_overlap() -> None:
         taken |= cells
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
 @pytest.mark.parametrize("words", [("check", "rules", FILES / "alerts.yaml"), ("test", "rules", SAMPLES)])
-def test_prometheus_reads_the_alerts_and_they_fire_over_samples(words: tuple[str, str, Path]) -> None:
-    checked = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+def test_prometheus_reads_the_alerts_and_they_fire_over_samples(
+    prometheus_tools: Path, words: tuple[str, str, Path]
+) -> None:
+    command = [str(prometheus_tools / "promtool"), *map(str, words)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

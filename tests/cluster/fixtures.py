@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import images, packages, tools
+from devcluster import images, packages, prometheus, tools
 from devcluster.cluster import Cluster, remove_orphans
 from devcluster.errors import NodeTakenError
 
@@ -95,6 +95,12 @@ def kubernetes_tools() -> Path:
     """Folder with kubectl and helm."""
     packages.install(packages.CONTROL_PLANE)
     return tools.install()
+
+
+@pytest.fixture(scope="session")
+def prometheus_tools() -> Path:
+    """Folder with prometheus and promtool."""
+    return prometheus.install()
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ _CRDS = [f"{kind}.{GROUP}" for kind in (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROF
 
 
 def make_way_for_helm(kubectl: Kubectl) -> None:
-    """Helm refuses to take over what it did not create: take away what tests before have installed in another way."""
+    """Helm refuses to take over what a release did not create: take away what tests before have installed, by another
+    release or without Helm."""
     for name in _CRDS:
         crd = kubectl.get(f"crd/{name}")
-        if crd is not None and crd["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") != "Helm":
+        owner = (crd or {"metadata": {}})["metadata"].get("annotations", {}).get("meta.helm.sh/release-namespace")
+        if crd is not None and owner != kubectl.namespace:
             kubectl("delete", f"crd/{name}", "--wait")

@@ -41,14 +41,14 @@ def release(kubeconfig: Path, kubernetes_tools: Path) -> Iterator[Kubectl]:
     helm(kubectl, "install", RELEASE, str(CHART), "--create-namespace")
     yield kubectl
     helm(kubectl, "uninstall", RELEASE)
-    kubectl("delete", "clusterreconstructionprofile/default", f"namespace/{NAMESPACE}", "--wait=false")
+    kubectl("delete", f"namespace/{NAMESPACE}", "--wait=false")
 
 
-def allowed(kubectl: Kubectl, user: str, verb: str, resource: str, namespace: str = "default") -> bool:
+def allowed(kubectl: Kubectl, user: str, verb: str, resource: str, namespace: str = "default", name: str = "") -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": user, "resourceAttributes": attributes(verb, resource, namespace)},
+        "spec": {"user": user, "resourceAttributes": attributes(verb, resource, namespace) | {"name": name}},
     }
     return json.loads(kubectl.create(review))["status"]["allowed"]
 
@@ -60,9 +60,11 @@ def attributes(verb: str, resource: str, namespace: str) -> dict[str, str]:
 
 
 def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
-    profile = release.get("clusterreconstructionprofile/default")
-    assert profile is not None
+    config = release.get(f"configmap/{RELEASE}-default-profile")
+    assert config is not None
+    profile = yaml.safe_load(config["data"]["profile.yaml"])
     assert [engine["name"] for engine in profile["spec"]["engines"]] == ["nerfacto", "vanilla-nerf"]
+    release.apply(profile, dry_run=True)
     job = {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",
@@ -108,6 +110,13 @@ def test_the_operator_may_do_what_it_needs(release: Kubectl, verb: str, resource
 )
 def test_the_operator_may_do_nothing_else(release: Kubectl, verb: str, resource: str) -> None:
     assert not allowed(release, ACCOUNT, verb, resource)
+
+
+@pytest.mark.parametrize("verb", ["create", "patch"])
+def test_the_operator_may_write_the_default_profile_and_no_other(release: Kubectl, verb: str) -> None:
+    profiles = "clusterreconstructionprofiles.reconstruction.dev"
+    assert allowed(release, ACCOUNT, verb, profiles, name="default")
+    assert not allowed(release, ACCOUNT, verb, profiles, name="other")
 
 
 def test_the_operator_pod_is_admitted_by_the_restricted_standard(release: Kubectl) -> None:
@@ -158,9 +167,9 @@ def test_serving_some_namespaces_gives_rights_in_these_only(release: Kubectl) ->
     rules = [rule for role in roles for rule in role["rules"]]
     assert {resource for rule in rules for resource in rule.get("resources", [])} == {
         "clusterreconstructionprofiles",
+        "persistentvolumes",
         "tokenreviews",
         "namespaces",
-        "persistentvolumes",
     }
     (which,) = [rule for rule in rules if "namespaces" in rule.get("resources", [])]
     assert (which["resourceNames"], which["verbs"]) == (["museum"], ["get"])
@@ -171,7 +180,7 @@ def test_all_options_render_to_objects_that_the_api_server_knows(release: Kubect
     helm(release, "lint", str(CHART), "--strict")
     options = ["networkPolicy.enabled=true", "replicas=3", "service.clusterIP=10.0.0.77", "crds.install=false"]
     flags = [word for option in options for word in ("--set", option)]
-    text = helm(release, "template", "other", str(CHART), *flags, "--no-hooks")
+    text = helm(release, "template", "other", str(CHART), *flags)
     documents = [document for document in yaml.safe_load_all(text) if document]
     release.apply(*documents, dry_run=True)
 

@@ -135,16 +135,27 @@ def test_a_field_left_empty_takes_its_default(job: Any):
         ({"engine": "splatfacto"}, "SpecImmutable: spec.engine can't change after creation; create another job"),
         ({"source": {"uri": "s3://others/"}}, "SpecImmutable: spec.source can't change after creation"),
         ({"source": SOURCE | {"secretName": "keys"}}, "SpecImmutable: spec.source can't change after creation"),
+        ({"operatorClass": "lab"}, "SpecImmutable: spec.operatorClass can't change after creation"),
     ],
-    ids=["engine", "uri", "secret"],
+    ids=["engine", "uri", "secret", "class"],
 )
-def test_source_and_engine_never_change(rest: Rest, job: Any, change: dict[str, Any], reason: str):
+def test_what_a_job_is_about_and_who_acts_on_it_never_change(rest: Rest, job: Any, change: dict[str, Any], reason: str):
     job("immutable")
     answer = rest.send(
         "PATCH", f"{JOBS}/immutable", json.dumps({"spec": change}), content="application/merge-patch+json"
     )
     assert answer.status == 422
     assert reason in answer.message
+
+
+@pytest.mark.parametrize("change", [None, "other"])
+def test_a_class_is_neither_changed_nor_taken_away(rest: Rest, job: Any, change: str | None):
+    job("classed", operatorClass="lab")
+    patch = json.dumps({"spec": {"operatorClass": change}})
+    answer = rest.send("PATCH", f"{JOBS}/classed", patch, content="application/merge-patch+json")
+    assert answer.status == 422 and "SpecImmutable: spec.operatorClass" in answer.message
+    same = json.dumps({"spec": {"operatorClass": "lab", "suspend": True}})
+    assert rest.send("PATCH", f"{JOBS}/classed", same, content="application/merge-patch+json").status == 200
 
 
 @pytest.mark.parametrize(
@@ -257,6 +268,7 @@ def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
         "ETA": 310,
         "Profile": "default",
         "Message": None,
+        "Quality": None,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +55,18 @@ async def test_a_job_of_a_namespace_that_can_not_be_served_is_left_alone() -> No
     application._watching._active["museum"].set()
     await application._look(KEY)
     assert "reconstructionjob_current{" in application.metrics.expose()[0].decode()
+
+
+async def test_a_replica_that_leads_is_ready_when_the_default_profile_was_looked_at(tmp_path: Path) -> None:
+    """Whoever waits for the operator finds the profile; one with a mistake holds up nobody."""
+    file = tmp_path / "profile.yaml"
+    file.write_text("kind: ConfigMap")
+    application = Application(Settings(default_profile=str(file)), Connections.sharing(Server()), None)  # type: ignore[arg-type]
+    application._kinds_exist = application._leading = True
+    application._watching.ready.set()
+    assert application._readiness() == "the default profile is being applied" and application._note() == ""
+    keeping = asyncio.create_task(application._default_profile.run())  # type: ignore[union-attr]
+    await asyncio.sleep(0)
+    keeping.cancel()
+    assert application._readiness() == "" and "InvalidSpec" in application._note()
+    assert "reconstruction_operator_default_profile_refused 1.0" in application.metrics.expose()[0].decode()

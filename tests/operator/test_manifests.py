@@ -74,6 +74,14 @@ def test_pods_fit_the_restricted_pod_security_standard() -> None:
     assert document["automountServiceAccountToken"] is False
 
 
+def test_a_pod_names_no_user_where_the_platform_assigns_one() -> None:
+    assigned = pod(child(profile=cluster_profile(podUser="PlatformAssigned")))["securityContext"]
+    fixed = pod(child())["securityContext"]
+    assert fixed["runAsUser"] == fixed["runAsGroup"] == fixed["fsGroup"] == 65532
+    assert not {"runAsUser", "runAsGroup", "fsGroup"} & assigned.keys()
+    assert assigned["runAsNonRoot"] is True
+
+
 def test_everything_belongs_to_its_job() -> None:
     for action in decide(observed(), NOW).actions[:2]:
         assert isinstance(action, EnsureClaim | CreateJob)

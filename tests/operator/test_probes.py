@@ -19,6 +19,13 @@ async def test_probes_answer_what_is_wrong() -> None:
         assert (answer.status, await answer.text()) == (503, "the watches are starting")
 
 
+async def test_what_does_not_keep_a_replica_from_work_is_said_beside_its_readiness() -> None:
+    health = probes.Health(lambda: "", lambda: "", lambda: "the default profile stays as it is")
+    async with TestClient(TestServer(probes.application(health, Metrics()))) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status, await answer.text()) == (200, "ok\nthe default profile stays as it is")
+
+
 async def test_there_is_nothing_for_workers_and_metrics_are_not_written_out_for_each_who_asks() -> None:
     now, metrics = 0.0, Metrics()
     written: list[float] = []

@@ -1,3 +1,39 @@
+{{- /*
+Completes the values; every template begins with it. A value is missing after `helm upgrade --reuse-values` from a release
+that did not have it, and where a section of somebody's file is empty (`settings:`), which Helm takes for "no settings".
+Lists and free mappings that are missing are meant to be empty. A null within them takes a default away; after
+--reuse-values Helm leaves it there.
+*/ -}}
+{{- define "reconstruction.values" -}}
+{{- $defaults := .Files.Get "files/defaults.json" | fromJson }}
+{{- include "reconstruction.group" (dict "values" .Values "defaults" $defaults.values "free" $defaults.freeForm "path" "") }}
+{{- end }}
+
+{{- define "reconstruction.group" -}}
+{{- range $name, $default := .defaults }}
+{{- $value := index $.values $name }}
+{{- $path := printf "%s%s" $.path $name }}
+{{- if has $path $.free }}
+{{- include "reconstruction.withoutNulls" $value }}
+{{- else if kindIs "invalid" $default }}
+{{- else if kindIs "invalid" $value }}
+{{- $_ := set $.values $name (deepCopy $default) }}
+{{- else if kindIs "map" $default }}
+{{- include "reconstruction.group" (dict "values" $value "defaults" $default "free" $.free "path" (printf "%s." $path)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "reconstruction.withoutNulls" -}}
+{{- if kindIs "map" . }}
+{{- range $name, $value := . }}
+{{- if kindIs "invalid" $value }}{{ $_ := unset $ $name }}{{ else }}{{ include "reconstruction.withoutNulls" $value }}{{ end }}
+{{- end }}
+{{- else if kindIs "slice" . }}
+{{- range . }}{{ include "reconstruction.withoutNulls" . }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "reconstruction.name" -}}
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 52 | trimSuffix "-" }}
 {{- else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" }}{{ end }}
@@ -18,6 +54,37 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "reconstruction.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "reconstruction.name" .) }}
 {{- else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
+{{- end }}
+
+{{- /* Fixed or PlatformAssigned. */ -}}
+{{- define "reconstruction.podUser" -}}
+{{- if ne .Values.podUser "Auto" }}{{ .Values.podUser }}
+{{- else if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}PlatformAssigned
+{{- else }}Fixed{{ end }}
+{{- end }}
+
+{{- /* How the pods are spread, as YAML; empty for one pod, which has nothing to be apart from. */ -}}
+{{- define "reconstruction.topologySpread" -}}
+{{- $constraints := .Values.topologySpreadConstraints }}
+{{- if kindIs "invalid" $constraints }}
+{{- $constraints = list }}
+{{- if gt (int .Values.replicas) 1 }}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+{{- $constraints = append $constraints (dict "topologyKey" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $constraints }}
+{{- $constraint := merge (deepCopy .) (dict "maxSkew" 1 "whenUnsatisfiable" "ScheduleAnyway") }}
+{{- if not (hasKey $constraint "labelSelector") }}
+{{- $_ := set $constraint "labelSelector" (dict "matchLabels" (include "reconstruction.selector" $ | fromYaml)) }}
+{{- end }}
+- {{- toYaml $constraint | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "reconstruction.defaultProfileConfigMap" -}}
+{{- printf "%s-default-profile" (include "reconstruction.name" .) }}
 {{- end }}
 
 {{- define "reconstruction.progressUrl" -}}

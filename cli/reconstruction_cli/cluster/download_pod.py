@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import API_VERSION, GROUP, JOB_KIND, LABEL_JOB, WORKSPACE_PATH
+from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ProfileSpec
 
 from .connection import Cluster, Document
@@ -23,7 +24,6 @@ LABEL_DOWNLOAD: Final = f"{GROUP}/download"
 """Not the label of the workers' pods: the operator must not take this pod for one."""
 
 _LONGEST_SECONDS: Final = 24 * 3600
-_USER_ID: Final = 65532  # the workers', who wrote the files
 _USUAL_REASONS: Final = ("ContainerCreating", "PodInitializing")
 _PULL_REASONS: Final = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 
@@ -74,14 +74,7 @@ def manifest(job: Job, name: str) -> Document:
         "terminationGracePeriodSeconds": 0,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER_ID,
-            "runAsGroup": _USER_ID,
-            "fsGroup": _USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(profile),
         "affinity": _near_workers(job.name),
         "containers": [_container(image, profile.image_pull_policy)],
         "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": job.status.workspace_claim}}],

@@ -19,6 +19,7 @@ from reconstruction_api.names import (
     TERMINATION_LOG,
     WORKSPACE_PATH,
 )
+from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun
@@ -30,7 +31,6 @@ from ..policies.networks import network_access
 from .names import claim_name
 from .placement import Placement, placement
 
-USER_ID = 65532
 CONTAINER = "worker"
 ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
 LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
@@ -51,14 +51,7 @@ def pod_spec(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": profile.termination_grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security_context(profile),
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url)],
         "volumes": _volumes(job, profile, source, progress_url),
     }
@@ -121,7 +114,7 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        spec=spec,
+        spec=spec.model_copy(update={"operator_class": None}),  # no matter to a worker
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),

@@ -285,3 +285,15 @@ def test_the_pod_goes_where_the_profiles_cpu_pods_go() -> None:
     assert pod["spec"]["containers"][0]["image"] == "worker:1"
     assert pod["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] is True
     assert "reconstruction.dev/job" not in pod["metadata"]["labels"], "the operator must not take it for a worker"
+
+
+@pytest.mark.parametrize("user", ["Fixed", "PlatformAssigned"])
+def test_the_pod_runs_as_the_user_that_wrote_the_files(user: str) -> None:
+    job = parse({
+        "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
+        "spec": {"engine": "nerfacto"},
+        "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", podUser=user)},
+    })  # fmt: skip
+    context = manifest(job, "statue-get-1")["spec"]["securityContext"]
+    named = {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
+    assert (len(named), context["runAsNonRoot"]) == (3 if user == "Fixed" else 0, True)
