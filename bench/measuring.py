@@ -14,9 +14,9 @@ from subprocess import Popen
 from typing import Any
 
 import aiohttp
-from tests.cluster.operator_process import OperatorProcess
 
 from devcluster.cluster import Cluster
+from harness.operator_process import OperatorProcess
 from reconstruction_api.names import LABEL_CLASS, LABEL_JOB
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import Kube

@@ -19,9 +19,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.operator_process import OperatorProcess, eventually
-from tests.cluster.workbench import JobUnderTest, Workbench
-
+from harness.operator_process import OperatorProcess, eventually
+from harness.workbench import JobUnderTest, Workbench
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_operator import paths
 

@@ -16,9 +16,9 @@ from itertools import islice
 from typing import Any
 
 import aiohttp
-from tests.cluster.workbench import JobUnderTest
 
 from devcluster.cluster import Cluster
+from harness.workbench import JobUnderTest
 from reconstruction_api.names import GROUP
 
 Document = dict[str, Any]

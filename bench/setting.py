@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.fake_kubelet import Ending, FakeKubelet, well
-from tests.cluster.workbench import JobUnderTest, Workbench, workbench
-
 from devcluster.cluster import Cluster
+from harness.fake_kubelet import Ending, FakeKubelet, well
+from harness.workbench import JobUnderTest, Workbench, workbench
 from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.kube import load_configuration
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.cluster.workbench import API, Workbench
-
 from devcluster.cluster import Cluster
+from harness.workbench import API, Workbench
 from reconstruction_api.names import JOB_KIND
 from reconstruction_operator import paths
 from reconstruction_operator.act import status_document

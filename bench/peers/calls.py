@@ -8,8 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.rest import Rest
-
+from harness.rest import Rest
 from reconstruction_operator.kube import Kube
 
 from ..setting import Bench

@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from tests.cluster.operator_process import eventually
-
+from harness.operator_process import eventually
 from reconstruction_operator.kube import ApiError
 
 from ..machine import machine

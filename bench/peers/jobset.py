@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.cluster.operator_process import free_port
 
 from devcluster.build import build_jobset, components_of, definitions_of
 from devcluster.cluster import Cluster
 from devcluster.kubectl import Kubectl
 from devcluster.versions import JOBSET
+from harness.operator_process import free_port
 from reconstruction_operator import paths
 
 from ..measuring import Document

@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.cluster.operator_process import OperatorProcess
-from tests.cluster.workbench import API
-
+from harness.operator_process import OperatorProcess
+from harness.workbench import API
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_operator import paths
 

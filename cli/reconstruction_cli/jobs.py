@@ -96,12 +96,15 @@ def check_engine(name: str) -> None:
 
 
 def check_hardware(spec: ReconstructionJobSpec) -> None:
-    """Raises GPUUnavailable for a job that can't do without a GPU, where this machine has none for it: hours may pass
-    until its training asks for one."""
+    """Raises GPUUnavailable, HostOutOfMemory or WeightsUnavailable for a job that needs what this machine does not
+    have, and InvalidSpec for one that asks its engine for what it can't do: hours may pass until training finds out."""
     from reconstruction_worker.engines.registry import engine_spec
+    from reconstruction_worker.engines.requirements import check_job, check_machine
 
     engine = engine_spec(spec.engine)
+    check_job(spec, engine)
+    check_machine(engine)
     if engine.needs_gpu or spec.training.device is Device.CUDA:
-        from reconstruction_worker.engines.nerf.device import choose_device  # takes seconds: it imports torch
+        from reconstruction_worker.engines.training.device import choose_device  # takes seconds: it imports torch
 
         choose_device(spec.training.device, engine)

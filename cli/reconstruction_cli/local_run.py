@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
 from reconstruction_api.text import one_line
@@ -114,9 +115,9 @@ def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path, ho
 
 def _tell_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
     numbers = outcome.metrics
-    if "psnr" in numbers:
-        ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
-        console.print(Text(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}"))
+    if Metric.PSNR in numbers:
+        ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
+        console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
     for file in files:
         console.print(

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.formats import ExportFormat
 from reconstruction_api.job import Images
 from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
 from reconstruction_api.source import Source
@@ -134,6 +135,7 @@ def write_job(found: Found, photos: Path, out: Path, name: str | None) -> str:
     of_videos = f"    videoFrames: {frames}    # sharp photos, spread over the videos\n" if frames else ""
     comment = "".join(f"# {line}\n" for line in found.lines())
     poses = "Provided" if found.poses else "Auto"
+    others = ", ".join(each for each in ExportFormat if each is not ExportFormat.GLB)
     return f"""{comment}apiVersion: {API_VERSION}
 kind: {JOB_KIND}
 metadata:
@@ -156,7 +158,7 @@ spec:
     targetFaces: 100000
     textureSize: {texture}
   exports:
-    - format: GLB    # also: OBJ, PLY
+    - format: GLB    # also: {others}
   quality:
     minPSNR: "25"    # held-out photos, in decibels
     minSSIM: "0.85"

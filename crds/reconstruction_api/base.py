@@ -27,6 +27,7 @@ _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$"
 _SIZE: Final = r"^[0-9]+(\.[0-9]+)?(k|[MGTP]|[KMGTP]i)?$"
+_SECRET_KEY: Final = r"^[-._a-zA-Z0-9]+$"
 _ABSOLUTE: Final = r"^/.+"
 _RELATIVE: Final = r"^$|^[^/].*$"
 
@@ -49,6 +50,7 @@ TEXT_FORMS: Final = {
     ),
     _QUANTITY: TextForm("amount", "must be an amount such as 4, 500m or 16Gi"),
     _SIZE: TextForm("size", "must be a size such as 500Mi or 100Gi"),
+    _SECRET_KEY: TextForm("name", "must be letters, digits, '-', '_' and '.'"),
     _ABSOLUTE: TextForm("absolute path", "must be an absolute path"),
     ENTRY_PATTERN: TextForm(
         "network, name or domain",
@@ -63,6 +65,9 @@ DecimalString = Annotated[str, Field(pattern=_DECIMAL, max_length=20)]
 
 DNSLabel = Annotated[str, Field(pattern=_LABEL, min_length=1, max_length=63)]
 DNSSubdomain = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]
+
+SecretKey = Annotated[str, Field(pattern=_SECRET_KEY, min_length=1, max_length=253)]
+"""Name of an entry of a Secret."""
 
 LabelValue = Annotated[str, Field(max_length=63)]
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from . import generated, names
 from .job import ReconstructionJobSpec
 from .manifests import ClusterProfileManifest, JobManifest, Manifest, ProfileManifest
+from .metric_names import Metric
 from .profile import ClusterProfileSpec, ProfileSpec
 from .schema import Schema, structural_schema
 from .status import ReconstructionJobStatus
@@ -55,6 +56,7 @@ class Resource:
 
 
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was created.", type="date")
+_METRICS: Final = ".status.metrics"
 _SUCCEEDED: Final = '.status.conditions[?(@.type=="Succeeded")]'
 
 JOB: Final = Resource(
@@ -72,17 +74,19 @@ JOB: Final = Resource(
         ),
         Column("Stage", ".status.stage", "Stage that runs now, or the last that ran."),
         Column("Progress", ".status.progress.percent", "Percentage of the whole job.", type="integer"),
-        Column("PSNR", ".status.metrics.psnr", "Peak signal-to-noise ratio of held-out views in decibels."),
+        Column("PSNR", f"{_METRICS}.{Metric.PSNR}", "Peak signal-to-noise ratio of held-out views in decibels."),
         Column("Engine", ".spec.engine", "Method that learns the scene."),
-        Column("SSIM", ".status.metrics.ssim", "Structural similarity of held-out views.", wide=True),
+        Column("SSIM", f"{_METRICS}.{Metric.SSIM}", "Structural similarity of held-out views.", wide=True),
         Column(
             "Quality",
             '.status.conditions[?(@.type=="Validated")].reason',
             "QualityPassed, QualityWarning or QualityFailed once the held-out views are measured.",
             wide=True,
         ),
-        Column("Registered", ".status.metrics.registeredImages", "Photos placed in the scene.", "integer", wide=True),
-        Column("Images", ".status.metrics.images", "Usable photos.", "integer", wide=True),
+        Column(
+            "Registered", f"{_METRICS}.{Metric.REGISTERED_IMAGES}", "Photos placed in the scene.", "integer", wide=True
+        ),
+        Column("Images", f"{_METRICS}.{Metric.IMAGES}", "Usable photos.", "integer", wide=True),
         Column("ETA", ".status.progress.etaSeconds", "Seconds until the running stage ends.", "integer", wide=True),
         Column("Profile", ".spec.profileName", "Profile that the job asks for.", wide=True),
         Column("Message", f"{_SUCCEEDED}.message", "Where the job stands, in a sentence.", wide=True),

@@ -26,7 +26,9 @@ class Delivery(ApiModel):
     id: str
     """Identifier of the event, the same in every attempt: a receiver that has seen it may ignore it."""
     url: str
-    """Receiver."""
+    """Receiver: scheme, host and port of the address. The rest of it may be a secret and is not shown."""
+    receiver: str = ""
+    """Digest of the whole address: tells receivers of one host apart."""
     state: DeliveryState
     """`Pending` until the receiver has answered with a status of 2xx, or is given up on."""
     event_time: Timestamp

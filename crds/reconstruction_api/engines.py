@@ -1,8 +1,110 @@
-"""What the operator must know of the engines that come with the worker, which it can't ask."""
+"""What an engine is, as far as it can be said without its libraries, and the engines that come with the worker.
+
+The worker's packages and the operator read the same declarations. An engine in a package of its own declares an
+`EngineSpec` there; the operator learns what it must know of it from the profile.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-GPU_ONLY: Final = frozenset({"splatfacto"})
+_GIB: Final = 2**30
+
+
+class Makes(StrEnum):
+    """What an engine leaves, and the stages after it work on."""
+
+    FIELD = "field"
+    """Something that can be asked what a camera sees."""
+    GAUSSIANS = "gaussians"
+    """A field made of Gaussians, which can be exported as they are."""
+    MESH = "mesh"
+    """A coloured mesh: none has to be made from a field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A file that an engine reads and nobody may download at run time."""
+
+    file: str
+    """Path below the folder of weights."""
+    sha256: str
+    licence: str
+    """SPDX identifier, or the name that its authors give it."""
+    source: str
+    """Where a person gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What an engine makes, needs and allows."""
+
+    name: str
+    licence: str
+    """SPDX identifier."""
+    paper: str
+    """Address of what describes the method."""
+    min_images: int
+    max_images: int
+    makes: Makes = Makes.FIELD
+    needs_poses: bool = True
+    """Whether it needs to know where the photos were taken from; otherwise `poses.method: None` is allowed."""
+    needs_depth: bool = False
+    """Whether each photo must have a depth map."""
+    needs_gpu: bool = False
+    min_vram_bytes: int = 0
+    """Free GPU memory without which it does not begin on a GPU."""
+    min_memory_bytes: int = 0
+    """Memory that the pod must be allowed to hold."""
+    min_capability: tuple[int, int] | None = None
+    """Oldest compute capability of CUDA that its kernels work on."""
+    weights: tuple[Weights, ...] = ()
+
+
+ENGINES: Final = {
+    spec.name: spec
+    for spec in (
+        EngineSpec(
+            name="nerfacto",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2302.04264",
+            min_images=3,
+            max_images=5000,
+            min_vram_bytes=4 * _GIB,
+        ),
+        EngineSpec(
+            name="vanilla-nerf",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2003.08934",
+            min_images=3,
+            max_images=5000,
+            min_vram_bytes=6 * _GIB,
+        ),
+        EngineSpec(
+            name="splatfacto",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2308.04079",
+            min_images=3,
+            max_images=5000,
+            makes=Makes.GAUSSIANS,
+            needs_gpu=True,
+            min_vram_bytes=6 * _GIB,
+            min_capability=(7, 0),
+        ),
+    )
+}
+"""Those that come with the worker."""
+
+GPU_ONLY: Final = frozenset(spec.name for spec in ENGINES.values() if spec.needs_gpu)
 """Engines that don't work without a GPU."""
+
+
+def without(feature: Makes) -> tuple[str, ...]:
+    """Engines of the worker that make something else, by name."""
+    return tuple(spec.name for spec in ENGINES.values() if spec.makes is not feature)
+
+
+NEED_POSES: Final = tuple(spec.name for spec in ENGINES.values() if spec.needs_poses)
+"""Engines of the worker that need camera poses."""

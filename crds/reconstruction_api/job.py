@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .engines import NEED_POSES, Makes, without
+from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
 from .rules import KeyedBy, Rule, untouched
@@ -51,6 +53,7 @@ class PoseMethod(StrEnum):
     STRUCTURE_FROM_MOTION = "StructureFromMotion"
     PROVIDED = "Provided"
     CANONICAL_VIEWS = "CanonicalViews"
+    NONE = "None"
 
 
 class Poses(ApiModel):
@@ -76,7 +79,8 @@ class Poses(ApiModel):
     `transforms.json` (nerfstudio, instant-ngp), a COLMAP model (`sparse/0`, text or binary), `transforms_train.json`
     and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there.
     `CanonicalViews` knows them from the names of exactly six photos of an object: front, right, back, left, top and
-    bottom."""
+    bottom. `None` estimates and reads none, for engines that need none; without cameras nothing can be compared with
+    the photos, so there is no PSNR or SSIM, and the verdict is `warn`."""
     field_of_view_degrees: int | None = Field(default=None, ge=15, le=60)
     """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
     camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -174,16 +178,13 @@ class Mesh(ApiModel):
     """Side of the square texture in pixels."""
 
 
-class ExportFormat(StrEnum):
-    GLB = "GLB"
-    OBJ = "OBJ"
-    PLY = "PLY"
-
-
 class Compression(StrEnum):
     NONE = "None"
     QUANTIZED = "Quantized"
     DRACO = "Draco"
+
+
+_COMPRESSIBLE: Final = next(each for each in ExportFormat if each.compressible)
 
 
 class Export(ApiModel):
@@ -191,15 +192,14 @@ class Export(ApiModel):
 
     rules: ClassVar = (
         Rule(
-            "compression is for GLB; leave it out for other formats",
-            cel="self.compression == 'None' || self.format == 'GLB'",
-            holds=lambda export: export.compression is Compression.NONE or export.format is ExportFormat.GLB,
+            f"compression is for {_COMPRESSIBLE}; leave it out for other formats",
+            cel=f"self.compression == 'None' || self.format == '{_COMPRESSIBLE}'",
+            holds=lambda export: export.compression is Compression.NONE or export.format.compressible,
             field="compression",
         ),
     )
 
-    format: ExportFormat
-    """`GLB` (binary glTF 2.0, texture inside), `OBJ` (with MTL and texture) or `PLY` (vertex colours)."""
+    format: ExportFormat = Field(description=described_formats())
     compression: Compression = Compression.NONE
     """How a GLB stores its triangles. `Quantized`: in whole steps of 16 bits, six tenths of the size, shown by viewers
     as it is (KHR_mesh_quantization). `Draco`: an eighth of the size, for viewers that bring Draco's decoder
@@ -254,6 +254,19 @@ class RetryPolicy(ApiModel):
     """Attempts per resource class, the first included. Preemption is not counted."""
     backoff_seconds: int = Field(default=10, ge=0, le=3600)
     """Wait before the second attempt; doubled for each one after it, at most ten minutes."""
+
+
+_GAUSSIANS: Final = next(each for each in ExportFormat if each.gaussians)
+_NO_GAUSSIANS: Final = without(Makes.GAUSSIANS)
+
+
+def _named(engines: tuple[str, ...]) -> str:
+    return " and ".join(engines) if len(engines) < 3 else f"{', '.join(engines[:-1])} and {engines[-1]}"
+
+
+def _among(engines: tuple[str, ...]) -> str:
+    """CEL: the job's engine is one of these."""
+    return f"self.engine in [{', '.join(repr(each) for each in engines)}]"
 
 
 _BEFORE_THE_END = (PauseStage.INGEST, PauseStage.POSES)
@@ -316,6 +329,27 @@ class ReconstructionJobSpec(ApiModel):
                 _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES) or spec.training == Training(device=spec.training.device)
             ),
             field="training",
+        ),
+        Rule(
+            f"poses.method None is for engines that need no camera poses; {_named(NEED_POSES)} need them",
+            cel=f"self.poses.method != 'None' || !has(self.engine) || !({_among(NEED_POSES)})",
+            holds=lambda spec: spec.poses.method is not PoseMethod.NONE or spec.engine not in NEED_POSES,
+            field="poses",
+        ),
+        Rule(
+            "endAfter Poses has nothing to deliver where poses.method is None",
+            cel="!has(self.endAfter) || self.poses.method != 'None'",
+            holds=lambda spec: spec.end_after is None or spec.poses.method is not PoseMethod.NONE,
+            field="endAfter",
+        ),
+        Rule(
+            f"exports may name {_GAUSSIANS} with engines that make Gaussians; {_named(_NO_GAUSSIANS)} make none",
+            cel=f"!self.exports.exists(each, each.format == '{_GAUSSIANS}') || !has(self.engine) || "
+            f"!({_among(_NO_GAUSSIANS)})",
+            holds=lambda spec: (
+                all(each.format is not _GAUSSIANS for each in spec.exports) or spec.engine not in _NO_GAUSSIANS
+            ),
+            field="exports",
         ),
         Rule(
             "pauseAfter names a stage that the job does not run: with endAfter Poses it may be Ingest or Poses",

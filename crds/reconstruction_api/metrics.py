@@ -6,24 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from .quality import QUALITY_VERDICT
+from .metric_names import Metric
 from .text import one_line
 from .untrusted import LARGEST_WHOLE
 
 Metrics = dict[str, str | int]
 
-KNOWN: Final = (
-    "psnr",
-    "ssim",
-    "lpips",
-    QUALITY_VERDICT,
-    "images",
-    "registeredImages",
-    "heldOutImages",
-    "reprojectionError",
-    "steps",
-    "peakMemoryBytes",
-)
+KNOWN: Final = tuple(Metric)
 """Those of the workers of this release; kept before any other."""
 
 MOST: Final = 48

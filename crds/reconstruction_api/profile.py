@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, Size
-from .names import SOURCE_PATH, WORKSPACE_PATH
+from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
+from .names import CREDENTIALS_PATH, SOURCE_PATH, WORKSPACE_PATH
 from .network import ENTRY_PATTERN, Allowed
 from .rules import KeyedBy, Rule
 
@@ -17,6 +19,10 @@ LicenseName = Annotated[str, Field(min_length=1, max_length=100)]
 
 FREE_LICENSES = ("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT")
 """Allow commercial use without further conditions than to name the authors."""
+
+_SECRETS_PATH: Final = CREDENTIALS_PATH.rpartition("/")[0]
+_OWN_PREFIX: Final = "RECONSTRUCTION_"
+_VARIABLE: Final = "^[A-Za-z_.-][A-Za-z0-9_.-]*$"
 
 
 class EngineImage(ApiModel):
@@ -192,6 +198,16 @@ class HostPath(ApiModel):
             holds=lambda folder: folder.mount_path not in (WORKSPACE_PATH, SOURCE_PATH),
             field="mountPath",
         ),
+        Rule(
+            f"mountPath must not be {_SECRETS_PATH}, nor above or below it: the job's credentials are there",
+            cel=f"!(self.mountPath + '/').startsWith('{_SECRETS_PATH}/') && "
+            f"!'{_SECRETS_PATH}/'.startsWith(self.mountPath.endsWith('/') ? self.mountPath : self.mountPath + '/')",
+            holds=lambda folder: (
+                not f"{folder.mount_path}/".startswith(f"{_SECRETS_PATH}/")
+                and not f"{_SECRETS_PATH}/".startswith(f"{folder.mount_path.rstrip('/')}/")
+            ),
+            field="mountPath",
+        ),
     )
 
     path: AbsolutePath
@@ -200,19 +216,54 @@ class HostPath(ApiModel):
     """Where the pods see it."""
 
 
+class SecretEntry(ApiModel):
+    """An entry of a Secret in the job's namespace."""
+
+    secret_name: DNSSubdomain
+    """Name of the Secret."""
+    key: SecretKey
+    """Its entry that holds the value."""
+
+
+def _variable_rules(field: str, names: Callable[[Any], Iterable[str]]) -> tuple[Rule, Rule]:
+    """What holds for the names of environment variables in a map of that name."""
+    return (
+        Rule(
+            f"names in {field} that begin with {_OWN_PREFIX} are the operator's own",
+            cel=f"!has(self.{field}) || self.{field}.all(name, !name.startsWith('{_OWN_PREFIX}'))",
+            holds=lambda spec: not any(name.startswith(_OWN_PREFIX) for name in names(spec)),
+            field=field,
+        ),
+        Rule(
+            f"names in {field} must be letters, digits, '_', '-' and '.', and must not begin with a digit",
+            cel=f"!has(self.{field}) || self.{field}.all(name, name.matches('{_VARIABLE}'))",
+            holds=lambda spec: all(re.fullmatch(_VARIABLE, name) for name in names(spec)),
+            field=field,
+        ),
+    )
+
+
 class ClusterProfileSpec(ProfileSpec):
-    """A profile for every namespace. Only it may mount folders of the node: its authors run the cluster."""
+    """A profile for every namespace. Only it may mount folders of the node and set environment variables: its authors
+    run the cluster."""
 
     rules: ClassVar = (
+        *_variable_rules("environment", lambda spec: spec.environment),
+        *_variable_rules("environmentFromSecrets", lambda spec: spec.environment_from_secrets),
         Rule(
-            "names in environment that begin with RECONSTRUCTION_ are the operator's own",
-            cel="!has(self.environment) || self.environment.all(name, !name.startsWith('RECONSTRUCTION_'))",
-            holds=lambda spec: not any(name.startswith("RECONSTRUCTION_") for name in spec.environment),
-            field="environment",
+            "a name in environmentFromSecrets must not be in environment too",
+            cel="!has(self.environment) || !has(self.environmentFromSecrets) || "
+            "self.environmentFromSecrets.all(name, !(name in self.environment))",
+            holds=lambda spec: not spec.environment_from_secrets.keys() & spec.environment.keys(),
+            field="environmentFromSecrets",
         ),
     )
 
     host_paths: Annotated[list[HostPath], KeyedBy("mount_path")] = Field(default_factory=list[HostPath], max_length=8)
     """Folders of the node for development clusters, such as a Python environment instead of a large image."""
     environment: dict[str, Annotated[str, Field(max_length=4096)]] = Field(default_factory=dict, max_length=32)
-    """Environment variables of worker pods."""
+    """Environment variables of worker pods. A pod gets the values that the profile has when the pod is created. Whoever
+    may read pods can read them: keep secrets in `environmentFromSecrets`."""
+    environment_from_secrets: dict[str, SecretEntry] = Field(default_factory=dict, max_length=32)
+    """Environment variables of worker pods whose values are entries of Secrets. The Secrets must exist in the job's
+    namespace: pods wait until they do."""

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
-
-QUALITY_VERDICT: Final = "qualityVerdict"
-"""Metric that holds the verdict."""
 
 
 class Verdict(StrEnum):

@@ -91,9 +91,9 @@ class _ApiPage:
         self._headings[_identity(schema)] = heading
         below: list[tuple[Schema, str]] = []
         for name, node in schema["properties"].items():
-            inner = node.get("items", node)
+            inner = node.get("items") or node.get("additionalProperties") or node
             if "properties" in inner and _identity(inner) not in self._headings:
-                place = f"{heading}.{name}{'[]' if 'items' in node else ''}"
+                place = f"{heading}.{name}{'' if inner is node else '[]' if 'items' in node else '.NAME'}"
                 self._headings[_identity(inner)] = place
                 below.append((inner, place))
         required = schema.get("required", [])

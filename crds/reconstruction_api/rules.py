@@ -7,6 +7,7 @@ Each is declared once, at the model it belongs to, with one message. The API ser
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from .secrecy import shown_receiver
+
 ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-map-type": "atomic"}
 """JSON schema of an object with one writer: server-side apply replaces it as a whole, as it does a plain list."""
 
@@ -24,6 +27,12 @@ BROKEN_RULES = "broken_rules"
 
 DUPLICATE_KEY = "duplicate_key"
 """Type of the pydantic error about two entries with one key; `ctx` has `key` and `index` of the second."""
+
+
+INVISIBLE: Final = r"\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""For a set in a regular expression: control characters, line breaks, and marks that change the direction of text."""
+BLANK: Final = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff"
+"""The same for spaces of any width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,12 @@ def check_rules(rules: tuple[Rule, ...], model: Any) -> None:
     if broken:
         sentences = "; ".join(message for _, message in broken)
         raise PydanticCustomError(BROKEN_RULES, "{sentences}", {"sentences": sentences, "rules": broken})
+
+
+def cel_pattern(pattern: str) -> str:
+    """A regular expression of Python's as a CEL literal. RE2, which evaluates it there, writes code points otherwise;
+    `\\s`, `\\d` and `\\w` mean ASCII only."""
+    return "'" + re.sub(r"\\u([0-9a-f]{4})", r"\\x{\1}", pattern).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def untouched(path: str, model: type[BaseModel], but: str = "") -> str:
@@ -97,7 +112,8 @@ class KeyedBy:
         for index, entry in enumerate(entries):
             key = getattr(entry, self.member)
             if key in seen:
-                place = {"key": str(key), "index": index}
+                # Lists of receivers have addresses as keys.
+                place = {"key": shown_receiver(key) if "://" in str(key) else str(key), "index": index}
                 raise PydanticCustomError(DUPLICATE_KEY, "{key} may appear once", place)
             seen.add(key)
         return entries

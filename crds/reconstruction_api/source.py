@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import ClassVar, Final
 
 from pydantic import Field
 
 from .base import ApiModel, DNSSubdomain, RelativePath
-from .rules import Rule
+from .rules import BLANK, INVISIBLE, Rule, cel_pattern
+
+_USER_INFO: Final = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*[@\\]"
+_CONTAINER_AT: Final = ("abfs://", "abfss://")
+"""Addresses of local runs that name a container before an account's host."""
+_VISIBLE: Final = rf"^[^{BLANK}{INVISIBLE}]([^{INVISIBLE}]*[^{BLANK}{INVISIBLE}])?$"
+_VISIBLE_OR_EMPTY: Final = rf"^[^{INVISIBLE}]*$"
 
 
 class ClaimSource(ApiModel):
@@ -19,6 +26,12 @@ class ClaimSource(ApiModel):
             "path must stay on the volume: no '..' in it",
             cel="!self.path.split('/').exists(part, part == '..')",
             holds=lambda claim: ".." not in claim.path.split("/"),
+            field="path",
+        ),
+        Rule(
+            "path must have no line breaks and control characters",
+            cel=f"self.path.matches({cel_pattern(_VISIBLE_OR_EMPTY)})",
+            holds=lambda claim: re.fullmatch(_VISIBLE_OR_EMPTY, claim.path) is not None,
             field="path",
         ),
     )
@@ -94,16 +107,33 @@ class Source(ApiModel):
             cel="!has(self.uri) || self.uri.matches('^(s3|gs|az|https?)://.')",
             field="uri",
         ),
+        Rule(
+            "uri must have no user name or password before its host, and no backslash there; credentials belong in the "
+            "Secret that secretName names",
+            cel=f"!has(self.uri) || !self.uri.matches({cel_pattern(_USER_INFO)})",
+            holds=lambda source: (
+                source.uri is None or source.uri.startswith(_CONTAINER_AT) or re.match(_USER_INFO, source.uri) is None
+            ),
+            field="uri",
+        ),
+        Rule(
+            "uri must have no line breaks and control characters, and no spaces at its ends",
+            cel=f"!has(self.uri) || self.uri.matches({cel_pattern(_VISIBLE)})",
+            holds=lambda source: source.uri is None or re.fullmatch(_VISIBLE, source.uri) is not None,
+            field="uri",
+        ),
     )
 
     uri: str | None = Field(default=None, min_length=1, max_length=2048)
     """Address of a folder (`s3://bucket/photos/`), of an archive (zip, tar) or of a video (mp4, mov, webm); `s3://`,
-    `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it."""
+    `gs://`, `az://`, `https://` or `http://`. In local runs also a path, relative to the file that names it. A query,
+    as presigned addresses have, is not shown in messages, logs and results; user names and passwords are refused."""
     secret_name: DNSSubdomain | None = None
     """Secret in the job's namespace with credentials for the pods that read the photos: `AWS_ACCESS_KEY_ID`,
     `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` ...; `GOOGLE_CREDENTIALS_JSON` (content of a key file);
     `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or `AZURE_STORAGE_SAS_TOKEN`, or
-    `AZURE_STORAGE_CONNECTION_STRING`. Other keys do nothing."""
+    `AZURE_STORAGE_CONNECTION_STRING`. Other keys do nothing and are not shown to the pod. With a Secret, what the
+    profile's environment says for AWS, Google and Azure does not count for the photos."""
     sha256: str | None = Field(default=None, min_length=64, max_length=64, pattern="^[0-9a-f]+$")
     """Checksum of the archive or video at `uri`, in hexadecimal; the job fails with ChecksumMismatch when it differs.
     Files of a folder are checked against a `SHA256SUMS` beside them, where there is one."""

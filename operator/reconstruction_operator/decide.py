@@ -21,6 +21,7 @@ from .policies.attempt import Waiting
 from .policies.children import Blocked, blocked, creations, may_start, outdated
 from .policies.claims import adoptions
 from .policies.conditions import conditions
+from .policies.environment import masked
 from .policies.notices import notices
 from .policies.notify import deliveries, due
 from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
@@ -103,7 +104,7 @@ def _status(
         checkpoints=[] if is_removed(kept) else checkpoints(observed, situation),
         artifacts=remaining(artifacts(observed, situation), kept),
         failure=situation.failure,
-        profile=situation.acceptance.snapshot or before.profile,
+        profile=masked(situation.acceptance.snapshot or before.profile),
         workspace_claim=_workspace_claim(observed, kept, started),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
@@ -122,7 +123,12 @@ def _of_a_spec_that_can_not_be_read(
     before = observed.job.status
     told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
     return before.model_copy(
-        update={"observed_generation": observed.job.generation, "conditions": told, "failure": situation.failure}
+        update={
+            "observed_generation": observed.job.generation,
+            "conditions": told,
+            "failure": situation.failure,
+            "profile": masked(before.profile),
+        }
     )
 
 

@@ -31,6 +31,8 @@ _UNTELLING = (
 
 _PLACES = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
 """Ends of the labels by which volumes are restricted: Kubernetes' own, and those of storage drivers."""
+_VAGUE = "Unable to attach or mount volumes"
+"""The kubelet's summary every two minutes; what is wrong with a volume is in an Event of its own."""
 
 _KUEUE_VERSIONS = ("v1beta2", "v1beta1")
 """Kueue 0.15 brought the first; the fields that matter are the same in both."""
@@ -93,16 +95,17 @@ class Inquiries:
 
     async def _latest(self, namespace: str, kind: str) -> dict[str, str]:
         """The last telling message about each object of a kind, by its uid."""
-        latest: dict[str, tuple[str, str]] = {}
+        latest: dict[str, tuple[bool, str, str]] = {}
         count = 0
         async for event in self._kube.list(paths.core_events(namespace), fields=f"involvedObject.kind={kind}"):
             count += 1
-            uid, when = event["involvedObject"].get("uid", ""), _time(event)
-            if event.get("reason") not in _UNTELLING and when >= latest.get(uid, ("", ""))[0]:
-                latest[uid] = (when, event.get("message") or "")
+            uid, message = event["involvedObject"].get("uid", ""), event.get("message") or ""
+            telling = not message.startswith(_VAGUE)
+            if event.get("reason") not in _UNTELLING and (telling, _time(event)) >= latest.get(uid, (False, ""))[:2]:
+                latest[uid] = (telling, _time(event), message)
             if count >= _MOST_EVENTS:
                 break
-        return {uid: message for uid, (_, message) in latest.items()}
+        return {uid: message for uid, (_, _, message) in latest.items()}
 
     async def _workloads(self, namespace: str) -> dict[str, str]:
         """What keeps the Workloads of Jobs from being admitted, by the uid of the Job; "" stands for all of them."""

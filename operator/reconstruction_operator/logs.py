@@ -6,14 +6,34 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from reconstruction_api.secrecy import scrubbed
 from reconstruction_api.text import lines, one_line
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-class JsonFormatter(logging.Formatter):
+class Scrubbing(logging.Filter):
+    """Takes out of messages, and of the fields beside them, what looks like a secret: much of it is text of users, of
+    other programs and of libraries."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrubbed(record.getMessage()), None
+        for name, value in vars(record).items():
+            if name not in _STANDARD and isinstance(value, str):
+                setattr(record, name, scrubbed(value))
+        return True
+
+
+class ScrubbedFormatter(logging.Formatter):
+    """The same for tracebacks."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        return scrubbed(super().formatException(ei))
+
+
+class JsonFormatter(ScrubbedFormatter):
     """`extra={...}` of a log call becomes fields of the object."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(ScrubbedFormatter):
     """A line a record, for people; a traceback follows it, indented."""
 
     def __init__(self) -> None:
@@ -49,6 +69,7 @@ class TextFormatter(logging.Formatter):
 def configure(level: str, style: Literal["json", "text"]) -> None:
     """Log to standard error. kopf tells of every event it handles; only its warnings are wanted."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Scrubbing())
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -71,6 +71,10 @@ class Metrics:
             "Connections closed for a limit: crowded (too many), slow (no request in time), flooded (too much).",
             "port", "reason",
         )  # fmt: skip
+        for port in ("http", "progress"):  # none is missing from a graph because nothing has happened yet
+            for reason in ("crowded", "slow", "flooded"):
+                self.connections_closed.labels(port=port, reason=reason)
+            self.open_connections.labels(port=port)
         self.watch_age = Gauge(
             "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
             registry=self.registry,

@@ -221,7 +221,8 @@ class DeliveryResult:
     """How an attempt to deliver a notification ended."""
 
     id: str
-    url: str
+    receiver: str
+    """As in `Delivery.receiver`."""
     attempt: int
     at: datetime
     problem: str = ""
@@ -279,7 +280,9 @@ class Observed:
     sent: tuple[DeliveryResult, ...] = ()
     """Attempts to deliver notifications that have ended in this process."""
     sending: frozenset[tuple[str, str]] = frozenset()
-    """Identifier and address of notifications that are under way."""
+    """Identifier and receiver of notifications that are under way."""
     policy: Policy = field(default_factory=Policy)
     status_refusal: StatusRefusal | None = None
     """Why the status of this generation could not be written."""
+    pinned_profile: ProfileView | None = None
+    """The profile that the job's status names, as it is now."""

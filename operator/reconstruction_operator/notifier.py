@@ -49,8 +49,8 @@ class Notifier:
     def send(self, job: JobView, notify: Notify) -> None:
         """Returns at once. A message that is under way is not sent a second time."""
         under_way = self._sending.setdefault(job.key, {})
-        if (notify.id, notify.url) not in under_way:
-            under_way[notify.id, notify.url] = asyncio.create_task(self._deliver(job.key, notify))
+        if (notify.id, notify.receiver) not in under_way:
+            under_way[notify.id, notify.receiver] = asyncio.create_task(self._deliver(job.key, notify))
 
     def observed(self, key: JobKey) -> tuple[tuple[DeliveryResult, ...], frozenset[tuple[str, str]]]:
         """Results, and what is under way."""
@@ -75,8 +75,8 @@ class Notifier:
         if problem:
             about = {"namespace": key.namespace, "job": key.name, "attempt": notify.attempt}
             _log.warning("notification not delivered: %s", problem, extra=about)
-        place = notify.id, notify.url
-        result = DeliveryResult(notify.id, notify.url, notify.attempt, datetime.now(UTC), problem, hopeless)
+        place = notify.id, notify.receiver
+        result = DeliveryResult(notify.id, notify.receiver, notify.attempt, datetime.now(UTC), problem, hopeless)
         self._sent.setdefault(key, {})[place] = result
         self._sending.get(key, {}).pop(place, None)
         self._done(key)

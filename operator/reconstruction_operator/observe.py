@@ -36,6 +36,7 @@ def observe(
     return Observed(
         job=job_view(stored),
         profile=store.profiles.get((namespace, name)) or store.profiles.get(("", name)),
+        pinned_profile=store.profiles.get(stored.pinned) if stored.pinned is not None else None,
         profile_names=_profile_names(store.profiles, namespace),
         other=other_of(job_view(other)) if other is not None else None,
         circle=circle_of(key, chain),

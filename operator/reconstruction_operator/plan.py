@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from reconstruction_api.secrecy import receiver_id
 from reconstruction_api.status import ReconstructionJobStatus
 
 
@@ -72,10 +73,16 @@ class Notify:
     """Begin to post a CloudEvent to a receiver; its result comes back as an observation."""
 
     id: str
-    url: str
+    url: str = field(repr=False)
+    """The whole address, which may hold a secret."""
     secret_name: str
     attempt: int
     event: dict[str, Any]
+
+    @property
+    def receiver(self) -> str:
+        """As in `Delivery.receiver`."""
+        return receiver_id(self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from bench.peers import dask, report
 from bench.peers.calls import Calls
 from bench.peers.jobset import webhooks
 from bench.setting import bench
-from tests.cluster.operator_process import eventually
 
 from devcluster.cluster import Cluster
+from harness.operator_process import eventually
 from reconstruction_operator.kube import ApiError, Kube, load_configuration
 
 LATER = ("p50_start_seconds", "p99_start_seconds", "api_calls_per_job", "cpu_milliseconds_per_job")

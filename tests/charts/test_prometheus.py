@@ -21,9 +21,9 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
-from tests.cluster.operator_process import free_port
 from tests.operator.test_metrics import EVERYTHING
 
+from harness.operator_process import free_port
 from reconstruction_operator.metrics import Metrics
 from reconstruction_operator.model import JobKey
 

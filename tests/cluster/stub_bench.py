@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from devcluster.versions import NODE_IP
-
-from .operator_process import free_port
-from .workbench import API, Workbench, workbench
+from harness.operator_process import free_port
+from harness.workbench import API, Workbench, workbench
 
 STUB = Path(__file__).parent / "stub_worker"
 WAITS, EATS_MEMORY, WAITS_FOR_FENCE = 1, 2, 4

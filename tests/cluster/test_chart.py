@@ -232,6 +232,10 @@ def test_worker_pods_are_fenced_in_where_the_chart_knows_the_namespaces(release:
     for address in (*METADATA, "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1"):
         assert not reaches(public, address), address
     assert not any(reaches(dns, address) for address in METADATA)
+    everywhere = "worker.networkPolicy.egress[0].to[0].ipBlock.cidr=0.0.0.0/0"
+    (chosen,) = policies(release, "namespaces={museum}", everywhere)
+    rule = chosen["spec"]["egress"][2]
+    assert reaches(rule, "10.0.0.1") and not any(reaches(rule, address) for address in METADATA)
     Kubectl(release.kubeconfig, "default").apply(made[1], dry_run=True)
 
 

@@ -16,9 +16,9 @@ from tests.charts import helm
 from devcluster import processes
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
+from harness.operator_process import OperatorProcess, eventually
 
 from . import kinds
-from .operator_process import OperatorProcess, eventually
 
 NAMESPACE = "profile-test"
 PROFILE = "clusterreconstructionprofile/lab"

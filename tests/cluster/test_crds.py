@@ -15,12 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devcluster import processes
+from harness.rest import GROUP, Answer, Rest
 from reconstruction_api import names
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.validation import parse_job, parse_profile
-
-from .rest import GROUP, Answer, Rest
 
 pytestmark = pytest.mark.cluster
 
@@ -284,10 +283,27 @@ DECIMALS = [None, "0", "0.5", "1", "20", "25.25", "-3", ".5", "1e3", "", 20]
 WORDS = [None, "Auto", "auto", "CPU", "None", "Fail", "Warn", "Provided", 3]
 SWITCHES = [None, True, False, "true", 1]
 VALUES: dict[str, list[Any]] = {
-    "source.uri": [None, "https://a/b.zip", "http://a/b.tar", "", 3],
+    "source.uri": [
+        None,
+        "https://a/b.zip",
+        "http://a/b.tar",
+        "",
+        3,
+        "https://u:p@a/b.zip",
+        "https://a\\@b/",
+        "s3://a/b@c",
+        " s3://a",
+        "s3://a\u00a0",
+        "s3://a/b c/",
+        "s3://a\n",
+        "s3://a\u2028b",
+        "s3://a\x85b",
+        "s3://a\u202eb",
+        "s3://ä/\U0001f5ff",
+    ],
     "source.secretName": [None, "keys", "Keys", "a..b"],
     "source.persistentVolumeClaim": [None, {"claimName": "photos"}, {"claimName": "Photos"}, {}],
-    "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/.."],
+    "source.persistentVolumeClaim.path": [None, "", "a", "/a", "../a", "a/..b", "a/..", "a\tb", "a b "],
     "source.jobRef": [None, {"name": "base"}, {"name": "Base"}, {}, {"name": "agree"}],
     "source.jobRef.reuse": [None, "Photos", "Poses", "Training", "poses"],
     "endAfter": [None, "Poses", "poses", "Train"],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .rest import GROUP, Answer, Rest
+from harness.rest import GROUP, Answer, Rest
 
 pytestmark = pytest.mark.cluster
 

@@ -16,12 +16,12 @@ from devcluster import processes
 from devcluster.cluster import Cluster
 from devcluster.kubectl import Kubectl
 from devcluster.versions import NODE_IP
+from harness.workbench import JobUnderTest
 from reconstruction_api.names import LABEL_JOB
 
 from .pods import restricted_pod
 from .stub_bench import WAITS_FOR_FENCE, stub_workbench
 from .waiting import eventually
-from .workbench import JobUnderTest
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, conditions, workbench
 from reconstruction_api.worker import PodReport, WorkerJob
-
-from .fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, Script, badly, kubelet_for, well
-from .operator_process import eventually
-from .workbench import JobUnderTest, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 

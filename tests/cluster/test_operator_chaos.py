@@ -20,6 +20,9 @@ from typing import Any
 import pytest
 
 from devcluster.cluster import Cluster
+from harness.fake_kubelet import DISRUPTED, Ending, FakeKubelet, badly, kubelet_for, well
+from harness.operator_process import OperatorProcess, eventually
+from harness.workbench import Workbench, workbench
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.worker import WorkerJob
@@ -28,11 +31,8 @@ from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.policies.stages import needs_of
 
-from .fake_kubelet import DISRUPTED, Ending, FakeKubelet, badly, kubelet_for, well
-from .operator_process import OperatorProcess, eventually
 from .test_operator import Case
 from .test_operator_replicas import SHORT, replica
-from .workbench import Workbench, workbench
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 

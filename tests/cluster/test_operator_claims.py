@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
+from harness.fake_kubelet import RUNS_ON, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_operator import paths
 from reconstruction_operator.kube import MERGE_PATCH
-
-from .fake_kubelet import RUNS_ON, kubelet_for, well
-from .operator_process import eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 CLAIMS = "/api/v1/.../persistentvolumeclaims"

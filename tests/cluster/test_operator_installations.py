@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from .operator_process import OperatorProcess, eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
+from harness.operator_process import OperatorProcess, eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 

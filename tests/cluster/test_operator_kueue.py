@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from devcluster.cluster import Cluster
+from harness.fake_kubelet import RUNS_ON, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 
-from .fake_kubelet import RUNS_ON, kubelet_for, well
 from .fixtures import GIVEN_KUBECONFIG
-from .operator_process import eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

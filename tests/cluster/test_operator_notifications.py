@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from tests.operator.test_notifier import SECRET, Receiver
 
-from .operator_process import eventually
+from harness.operator_process import eventually
+from harness.workbench import workbench
+
 from .test_operator import Case, kubelet_for
-from .workbench import workbench
 
 pytestmark = pytest.mark.cluster
 

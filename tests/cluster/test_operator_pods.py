@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from .operator_process import eventually
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions
+
 from .stub_bench import EATS_MEMORY, WAITS, stub_workbench
-from .workbench import JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 

@@ -16,16 +16,18 @@ import pytest
 
 from devcluster.cluster import Cluster
 from devcluster.processes import recall
+from harness.operator_process import eventually
+from harness.workbench import API, JobUnderTest, Workbench, conditions
 
-from .operator_process import eventually
 from .stub_bench import WAITS, create_stub_profile, stub_workbench
 from .test_operator_waiting import tells
-from .workbench import JobUnderTest, Workbench, conditions
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("kubernetes_tools")]
 
 GRACE_SECONDS, LOST_SECONDS = 60, 300
 """Long enough for a kubelet on a busy machine to say what a pod lacks before the job gives up."""
+
+LATE = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "$(HOME)", "password": "hunter2", "LD_PRELOAD": "evil.so"}
 
 
 @pytest.fixture
@@ -50,16 +52,35 @@ async def no_image(work: Workbench) -> None:
 
 
 async def no_secret(work: Workbench) -> None:
-    """The field is named; once the secret is there, `recon retry` is all it takes."""
+    """The field is named; once the secret is there, `recon retry` is all it takes. Of the secret, the pod sees what are
+    credentials and nothing else, whatever the address asks for."""
     case = JobUnderTest(work, "no-secret")
-    await case.create(source={"uri": "s3://captures/statue/", "secretName": "late"})
+    address = "s3://captures/$$(SOURCE_SECRET_password)/$(HOME)/$$"
+    await case.create(source={"uri": address, "secretName": "late"})
     await waits(case, "SourceAccessDenied", "spec.source.secretName", '"late" not found')
     job = await case.until("Succeeded", "False", "SourceAccessDenied")
     assert "spec.source.secretName" in job["status"]["failure"]["message"]
     path = f"/api/v1/namespaces/{work.namespace}/secrets"
-    await work.kube.create(path, {"metadata": {"name": "late"}, "stringData": {"KEY": "value"}})
+    await work.kube.create(path, {"metadata": {"name": "late"}, "stringData": LATE})
     await case.change(suspend=True)
     await case.change(suspend=False)
+    job = await case.until("Succeeded")
+    metrics = job["status"]["metrics"]
+    assert metrics["credentials"] == "AWS_ACCESS_KEY_ID=id AWS_SECRET_ACCESS_KEY=$(HOME)"
+    assert (metrics["credentialsWritable"], metrics["sourceAddress"]) == ("no", address)
+
+
+async def secret_of_the_profile(work: Workbench) -> None:
+    """The variable, entry and Secret are named; the pod starts once the namespace has it."""
+    profile = f"{work.profile}-variable"
+    entry = {"secretName": "models", "key": "token"}
+    image = (await work.kube.get(f"{API}/clusterreconstructionprofiles/{work.profile}"))["spec"]["engines"][0]["image"]
+    await create_stub_profile(work, profile, image, environmentFromSecrets={"HF_TOKEN": entry})
+    case = JobUnderTest(work, "no-variable")
+    await case.create(profileName=profile)
+    await waits(case, "PodNotStarting", "HF_TOKEN", "'models'", "'token'")
+    secrets = f"/api/v1/namespaces/{work.namespace}/secrets"
+    await work.kube.create(secrets, {"metadata": {"name": "models"}, "stringData": {"token": "hf"}})
     await case.until("Succeeded")
 
 
@@ -107,8 +128,8 @@ async def another_jobs_workspace(work: Workbench) -> None:
 
 async def test_pods_that_can_not_start_say_why_and_what_then(work: Workbench, python_image: str) -> None:
     troubles: list[Awaitable[None]] = [
-        no_image(work), no_secret(work), secret_of_another_tenant(work), no_gpu(work, python_image),
-        another_jobs_workspace(work),
+        no_image(work), no_secret(work), secret_of_the_profile(work), secret_of_another_tenant(work),
+        no_gpu(work, python_image), another_jobs_workspace(work),
     ]  # fmt: skip
     ends = await asyncio.gather(*troubles, return_exceptions=True)
     if wrong := [end for end in ends if isinstance(end, Exception)]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from harness.fake_kubelet import RUNS_ON, Ending, kubelet_for, well
+from harness.operator_process import OperatorProcess, eventually
+from harness.workbench import Workbench, workbench
 from reconstruction_api.worker import WorkerJob
 
-from .fake_kubelet import RUNS_ON, Ending, kubelet_for, well
-from .operator_process import OperatorProcess, eventually
 from .test_operator import Case
-from .workbench import Workbench, workbench
 
 pytestmark = pytest.mark.cluster
 

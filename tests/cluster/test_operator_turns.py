@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .fake_kubelet import RUNS_ON, kubelet_for, well
-from .operator_process import eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
+from harness.fake_kubelet import RUNS_ON, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 

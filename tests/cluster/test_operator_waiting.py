@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .fake_kubelet import kubelet_for
-from .operator_process import eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
+from harness.fake_kubelet import kubelet_for
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 

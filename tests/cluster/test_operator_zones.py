@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
+from harness.fake_kubelet import FakeKubelet
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 from reconstruction_operator.kube import ApiError, Kube, load_configuration
-
-from .fake_kubelet import FakeKubelet
-from .operator_process import eventually
-from .workbench import JobUnderTest, Workbench, conditions, workbench
 
 pytestmark = pytest.mark.cluster
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.cluster.fake_kubelet import RUNS_ON, Ending, FakeKubelet, kubelet_for, well
-from tests.cluster.operator_process import eventually
-from tests.cluster.workbench import JobUnderTest, Workbench, conditions, workbench
 
+from harness.fake_kubelet import RUNS_ON, Ending, FakeKubelet, kubelet_for, well
+from harness.operator_process import eventually
+from harness.workbench import JobUnderTest, Workbench, conditions, workbench
 from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.kube import MERGE_PATCH, ApiError
 

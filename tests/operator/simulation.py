@@ -256,17 +256,18 @@ class Cluster:
 
     def _notify(self, action: Notify) -> None:
         stored = self.raw_status.get("notifications", [])
-        if not any((each["id"], each["url"], each["state"]) == (action.id, action.url, "Pending") for each in stored):
+        wanted = (action.id, action.receiver, "Pending")
+        if not any((each["id"], each["receiver"], each["state"]) == wanted for each in stored):
             raise BrokenPromiseError("a message was sent that is not in status")
-        self.sending.setdefault((action.id, action.url), action.attempt)
+        self.sending.setdefault((action.id, action.receiver), action.attempt)
 
     def deliver(self, problem: str) -> None:
         """A receiver answers."""
         if self.sending:
-            (identifier, url), attempt = self.sending.popitem()
-            self.sent[identifier, url] = DeliveryResult(identifier, url, attempt, self.now, problem)
+            (identifier, receiver), attempt = self.sending.popitem()
+            self.sent[identifier, receiver] = DeliveryResult(identifier, receiver, attempt, self.now, problem)
             if not problem:
-                self.told.add((identifier, url))
+                self.told.add((identifier, receiver))
 
     def restart(self) -> None:
         """What the operator's process remembers is lost."""

@@ -59,6 +59,14 @@ async def answered(cluster: Cluster, known: Store, *inquiries: Inquiry, pause: f
     return woken
 
 
+async def test_the_reason_is_preferred_to_the_kubelets_later_summary() -> None:
+    summary = "Unable to attach or mount volumes: unmounted volumes=[source-secret]: timed out"
+    events = [event("p", 'secret "late" not found', 1, "FailedMount"), event("p", summary, 9, "FailedMount")]
+    known = store()
+    await answered(Cluster(*events), known, Inquiry("Pod", "p"))
+    assert known.explanations(KEY) == {"p": 'secret "late" not found'}
+
+
 async def test_the_latest_telling_event_about_the_object_is_the_answer() -> None:
     events = [
         event("j", "newer", 5), event("j", "older", 3), event("j", "no news", 9, "SuccessfulCreate"),

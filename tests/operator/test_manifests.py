@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconstruction_api.source import CREDENTIALS
 from reconstruction_api.stages import ResourceClass
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.names import child_job_name, claim_name
@@ -130,8 +131,42 @@ def test_only_the_pods_that_take_the_photos_in_see_them() -> None:
 
 def test_only_the_pods_that_take_the_photos_in_get_their_credentials() -> None:
     spec = spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"})
-    assert container(child(spec))["envFrom"] == [{"prefix": "SOURCE_SECRET_", "secretRef": {"name": "captures-read"}}]
-    assert "envFrom" not in container(child(spec, RECONSTRUCT))
+    made = child(spec)
+    assert mounts(made)["/var/run/secrets/source-credentials"] is True
+    files, required = (each["secret"] for each in pod(made)["volumes"] if "secret" in each)
+    assert {each["key"] for each in files["items"]} == {each["path"] for each in files["items"]} == CREDENTIALS
+    assert files["secretName"] == required["secretName"] == "captures-read"
+    assert files["optional"] and not required["optional"], "any subset of the keys, of a Secret that must be there"
+    assert "envFrom" not in container(made)
+    assert not any("secret" in each for each in pod(child(spec, RECONSTRUCT))["volumes"])
+
+
+def test_of_the_volume_that_requires_the_secret_the_container_sees_nothing() -> None:
+    """A key of a Secret has no space in its name, so the subdirectory is one that the kubelet makes: empty."""
+    made = child(spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"}))
+    required = next(
+        each["name"] for each in pod(made)["volumes"] if "secret" in each and not each["secret"]["optional"]
+    )
+    (mount,) = (each for each in container(made)["volumeMounts"] if each["name"] == required)
+    assert mount["readOnly"] and " " in mount["subPath"]
+
+
+def test_receivers_of_notifications_are_none_of_the_workers_business() -> None:
+    made = child(spec_of(notifications=[{"url": "https://example.org/token", "secretName": "key"}]))
+    assert "token" not in environment(made)["RECONSTRUCTION_JOB"]
+
+
+def test_variables_from_secrets_are_references_and_replace_nothing_of_the_operators() -> None:
+    entry = {"secretName": "models", "key": "token"}
+    profile = cluster_profile(environment={"HTTPS_PROXY": "http://proxy"}, environmentFromSecrets={"HF_TOKEN": entry})
+    variables = {each["name"]: each for each in container(child(profile=profile))["env"]}
+    reference = {"secretKeyRef": {"name": "models", "key": "token"}}
+    assert variables["HF_TOKEN"] == {"name": "HF_TOKEN", "valueFrom": reference}
+    names = [each["name"] for each in container(child(profile=profile))["env"]]
+    assert len(names) == len(set(names)) and "RECONSTRUCTION_JOB" in names
+    own = cluster_profile(environmentFromSecrets={"RECONSTRUCTION_JOB": entry})
+    plan = decide(observed(profile=own), NOW)
+    assert plan.status is not None and condition(plan.status, "Accepted")[1] == "ProfileInvalid"
 
 
 def test_the_worker_is_told_what_it_may_connect_to_and_whether_as_its_account() -> None:

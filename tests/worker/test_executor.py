@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconstruction_api.errors import ExitCode
-from reconstruction_api.job import ExportFormat, Mesh
+from reconstruction_api.formats import ExportFormat
+from reconstruction_api.job import Mesh
 from reconstruction_api.stages import STAGES, StageName, stage_digests
 from reconstruction_worker.records import read_record
 from reconstruction_worker.workspace import locked

@@ -62,11 +62,6 @@ def definitions_of(project: str) -> list[Path]:
     return sorted((components_of(project) / "crd" / "bases").glob("*.yaml"))
 
 
-def is_built() -> bool:
-    """Whether the cache holds every program."""
-    return not _missing(*COMPONENTS, "etcd", "pause")
-
-
 def _missing(*programs: str) -> list[str]:
     return [name for name in programs if not (binaries() / name).exists()]
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
+from reconstruction_api.formats import format_of, media_type_of
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Artifact
 
 from .records import read_record
 
-MEDIA_TYPES: Final = {
-    ".glb": "model/gltf-binary",
-    ".gltf": "model/gltf+json",
-    ".html": "text/html",
-    ".jpg": "image/jpeg",
-    ".json": "application/json",
-    ".mtl": "model/mtl",
-    ".obj": "model/obj",
-    ".ply": "application/ply",
-    ".png": "image/png",
-    ".zip": "application/zip",
-}
 _FOLDER: Final = "artifacts/"
 
 
@@ -31,11 +20,11 @@ def delivered(workspace: Path, claim: str) -> list[Artifact]:
     return [
         Artifact(
             name=(name := output.path.removeprefix(_FOLDER)),
-            format=PurePosixPath(name).suffix.removeprefix(".").upper(),
+            format=format_of(name),
             uri=f"pvc://{claim}/{output.path}",
             size_bytes=output.size,
             sha256=output.sha256,
-            media_type=MEDIA_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream"),
+            media_type=media_type_of(name),
         )
         for output in (record.outputs if record else ())
     ]

@@ -15,12 +15,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO, cast
 
 from .cpus import limit_threads
 from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
 from .network.guard import Guard
+from .redaction import RedactedStream, Redactor, secrets_of
 from .stage import StageContext, Stopped
 from .stop_signal import StopSignal
 
@@ -28,7 +30,6 @@ from .stop_signal import StopSignal
 def main() -> None:
     """Run the requested stage and end the process without the interpreter's teardown: the result is already sent, and
     native libraries are known to crash in their exit handlers."""
-    events = EventWriter(int(sys.argv[1]))
     os.set_inheritable(int(sys.argv[1]), False)
     faulthandler.enable()
     limit_threads()
@@ -36,10 +37,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     request = StageRequest.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    redactor = _redactor(request)
+    events = EventWriter(int(sys.argv[1]), redactor.data)
+    sys.stdout = cast(TextIO, RedactedStream(sys.stdout, redactor))
+    sys.stderr = cast(TextIO, RedactedStream(sys.stderr, redactor))
     _run(request, events, stop)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _redactor(request: StageRequest) -> Redactor:
+    credentials = Path(request.credentials) if request.credentials is not None else None
+    return Redactor(secrets_of(os.environ, credentials), request.spec.source.uri)
 
 
 def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
@@ -55,6 +65,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
                 job_name=request.job_name,
                 limits=request.limits,
                 guard=guard,
+                credentials=Path(request.credentials) if request.credentials is not None else None,
             )
             output = importlib.import_module(request.module).run(context)
     except Stopped:

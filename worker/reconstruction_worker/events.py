@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -29,6 +30,8 @@ class StageRequest(ApiModel):
     source: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
+    credentials: str | None = None
+    """Folder with the credentials of the source's Secret; only for the stage that fetches."""
     network: NetworkAccess | None = None
     """What a worker pod's profile lets the stage connect to; None where nothing guards it, in a local run."""
 
@@ -73,10 +76,14 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 class EventWriter:
-    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream."""
+    """Sends a stage's events. Progress is thinned out; the other events are sent at once and end the stream.
 
-    def __init__(self, descriptor: int):
+    `redact` takes out of an event, as JSON data, what must not be shown: from here it goes to status, logs and reports.
+    """
+
+    def __init__(self, descriptor: int, redact: Callable[[Any], Any] = lambda data: data):
         self._descriptor = descriptor
+        self._redact = redact
         self._last_progress = float("-inf")
 
     def progress(self, progress: Progress) -> None:
@@ -96,6 +103,8 @@ class EventWriter:
         self._send(StoppedEvent())
 
     def _send(self, event: ApiModel) -> None:
-        data = event.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+        # By way of pydantic's JSON, which has null for numbers that are not finite.
+        shown = self._redact(json.loads(event.model_dump_json(by_alias=True, exclude_none=True)))
+        data = json.dumps(shown).encode() + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]

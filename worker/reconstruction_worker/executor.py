@@ -37,6 +37,7 @@ from .records import (
     started_key,
     write_record,
 )
+from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
 from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
@@ -93,6 +94,8 @@ class Run:
     may_work: Callable[[], bool] = lambda: True
     """Asked before a stage is run, not where it is skipped; when the answer is no, the run stops there."""
     min_free_bytes: int = MIN_FREE_BYTES
+    credentials: Path | None = None
+    """Folder with the credentials of the source's Secret; None where the environment has them."""
     lock_patience_seconds: float = 15.0
 
 
@@ -141,7 +144,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
     except Exception as exception:  # the edge: from here on a failure is data
         error = from_exception(exception, current or run.stages[0].name)
         if not isinstance(exception, ReconstructionError):
-            _log_traceback(run.workspace)
+            _log_traceback(run)
         outcome.failure = Failure.from_error(error, current)
         observer.stage_failed(current, outcome.failure)
     return outcome
@@ -233,6 +236,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         network=run.network if stage.name is StageName.INGEST else None,
+        credentials=str(run.credentials) if run.credentials is not None and stage.name is StageName.INGEST else None,
     )
     try:
         return run_in_child(
@@ -272,10 +276,11 @@ def _result_of(record: StageRecord, spec: ReconstructionJobSpec, *, skipped: boo
     )
 
 
-def _log_traceback(workspace: Path) -> None:
+def _log_traceback(run: Run) -> None:
     """A defect of the executor itself; users get its code, the log gets the rest."""
+    redactor = Redactor(secrets_of(os.environ, run.credentials), run.spec.source.uri)
     with contextlib.suppress(OSError):
-        path = log_of(workspace, "executor")
+        path = log_of(run.workspace, "executor")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as log:
-            traceback.print_exc(file=log)
+            log.write(redactor(traceback.format_exc()))

@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from reconstruction_api.documents.base import Document
+
 
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write `path` so that a reader, or a machine that lost power, sees the old content or the new, never a part."""
@@ -25,9 +27,14 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     sync_folder(path.parent)
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
     """Write plain data as JSON that people can read, atomically."""
-    write_atomically(path, json.dumps(document, indent=1) + "\n")
+    write_atomically(path, json.dumps(data, indent=1) + "\n")
+
+
+def write_document(path: Path, document: Document) -> None:
+    """The same for a document that has a model."""
+    write_json(path, document.data())
 
 
 def sync_folder(folder: Path) -> None:

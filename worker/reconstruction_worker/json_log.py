@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 from reconstruction_api.errors import ExitCode
+from reconstruction_api.secrecy import scrubbed_data
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
 
@@ -34,7 +35,7 @@ class JsonLog:
 
     def _write(self, level: str, msg: str, fields: Mapping[str, Any]) -> None:
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        record = {"ts": moment, "level": level, "msg": msg, **self._fields, **fields}
+        record = {"ts": moment, "level": level, "msg": msg, **self._fields, **scrubbed_data(fields)}
         self._stream.write(json.dumps(record, default=str) + "\n")
         self._stream.flush()
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.names import (
+    CREDENTIALS_PATH,
     ENV_JOB,
     ENV_PROGRESS_URL,
     ENV_TOKEN_FILE,
@@ -29,7 +30,6 @@ from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered
 from .checkpoints import checkpoints_in
-from .credentials import take_credentials
 from .engines.licences import check_licence
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
@@ -46,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     options = _options(arguments)
     log = JsonLog(sys.stdout)
     stop = StopRequest()
-    take_credentials(os.environ)
     with stop.on_signals():
         report, status = _report(options, os.environ, log, stop)
         try:
@@ -76,6 +75,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m reconstruction_worker", description=__doc__)
     parser.add_argument("--workspace", type=Path, default=Path(WORKSPACE_PATH), help="the job's volume")
     parser.add_argument("--source", type=Path, default=Path(SOURCE_PATH), help="where the photos' claim is mounted")
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        default=Path(CREDENTIALS_PATH),
+        help="folder with the entries of the source's Secret",
+    )
     parser.add_argument("--termination-log", type=Path, default=Path(TERMINATION_LOG), help="file of the final report")
     parser.add_argument("--stages", default=STAGE_PACKAGE, help="package with the stages' modules")
     return parser.parse_args(arguments)
@@ -96,6 +101,7 @@ def _work(
         stages=stages_of(job.resource_class, graph_of(job.spec)),
         source=_source(job.spec.source, options.source),
         package=options.stages,
+        credentials=options.credentials if job.spec.source.secret_name is not None else None,
     )
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:

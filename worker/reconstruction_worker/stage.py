@@ -51,6 +51,8 @@ class StageContext:
     """What the profile allows a source to hold; can refuse photos, never change a result."""
     guard: Guard | None = None
     """In a worker pod, what every connection goes through; None in a local run, and in stages that need no network."""
+    credentials: Path | None = None
+    """Folder with the credentials of spec.source.secretName; None where the environment has them, as in local runs."""
 
     @property
     def folder(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.secrecy import shown_receiver
 from reconstruction_api.words import duration
 
 from ..failure import failure_lines
@@ -69,7 +70,7 @@ def _places(job: Job) -> Iterator[str]:
             yield f"job        deleted at {kept.job_expiry_time}"
     for told in status.notifications:
         problem = f": {told.message}" if told.message else ""
-        yield f"told       {told.event} to {told.url}: {told.state.value}{problem}"
+        yield f"told       {told.event} to {shown_receiver(told.url)}: {told.state.value}{problem}"
     if status.artifacts:
         yield f"artifacts  {len(status.artifacts)}: recon artifacts {job.name} -n {job.namespace}"
 

@@ -11,6 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
 from reconstruction_api.words import duration
@@ -49,9 +50,9 @@ def _header(job: Job) -> Text:
     percent = job.status.progress.percent if job.status.progress else 0
     text = Text.assemble((job.full_name, "bold"), f" ({job.engine})  {percent} %")
     numbers = job.status.metrics
-    if "psnr" in numbers:
-        ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
-        text.append(f"  held-out views: PSNR {numbers['psnr']} dB{ssim}")
+    if Metric.PSNR in numbers:
+        ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
+        text.append(f"  held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}")
     return text
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reconstruction_api.errors import CATALOGUE, Category, ExitCode, ReconstructionError
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.names import JOB_KIND
 from reconstruction_api.words import byte_size
 from reconstruction_api.worker import Failure
@@ -78,9 +79,9 @@ def tell_end(console: Console, job: Job) -> ExitCode:
         print_failure(failure)
         return exit_code_of(failure)
     numbers = job.status.metrics
-    if "psnr" in numbers:
-        ssim = f", SSIM {numbers['ssim']}" if "ssim" in numbers else ""
-        console.print(Text(f"Held-out views: PSNR {numbers['psnr']} dB{ssim}"))
+    if Metric.PSNR in numbers:
+        ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
+        console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"{job.full_name} has succeeded. Its artifacts:"), soft_wrap=True)
     for artifact in job.status.artifacts:
         console.print(Text(f"  {artifact.name}  {byte_size(artifact.size_bytes)}"), soft_wrap=True)

@@ -11,7 +11,6 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     ENV_JOB,
     ENV_PROGRESS_URL,
-    ENV_SECRET_PREFIX,
     ENV_TOKEN_FILE,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
@@ -20,7 +19,7 @@ from reconstruction_api.names import (
     WORKSPACE_PATH,
 )
 from reconstruction_api.pod_security import pod_security_context
-from reconstruction_api.profile import ClusterProfileSpec
+from reconstruction_api.profile import ClusterProfileSpec, SecretEntry
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun
 from reconstruction_api.worker import WorkerJob
@@ -28,6 +27,7 @@ from reconstruction_api.worker import WorkerJob
 from ..model import JobView
 from ..policies.limits import source_limits
 from ..policies.networks import network_access
+from .credentials import credential_mounts, credential_volumes
 from .names import claim_name
 from .placement import Placement, placement
 
@@ -53,7 +53,10 @@ def pod_spec(
         "terminationGracePeriodSeconds": profile.termination_grace_seconds,
         "securityContext": pod_security_context(profile),
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url)],
-        "volumes": _volumes(job, profile, source, progress_url),
+        "volumes": [
+            *_volumes(job, profile, source, progress_url),
+            *credential_volumes(spec.source, run.resource_class),
+        ],
     }
     if placed.node_selector:
         document["nodeSelector"] = placed.node_selector
@@ -83,7 +86,7 @@ def _container(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
     image: str, source: str | None, progress_url: str | None,
 ) -> dict[str, Any]:  # fmt: skip
-    document: dict[str, Any] = {
+    return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": profile.image_pull_policy,
@@ -96,17 +99,13 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": _mounts(profile, source, progress_url),
+        "volumeMounts": [*_mounts(profile, source, progress_url), *credential_mounts(spec.source, run.resource_class)],
     }
-    if spec.source.secret_name and reads_source(run.resource_class):
-        # The worker takes credentials from these and nothing else: no key may replace what the environment says.
-        document["envFrom"] = [{"prefix": ENV_SECRET_PREFIX, "secretRef": {"name": spec.source.secret_name}}]
-    return document
 
 
 def _environment(
     job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """What the operator says comes last: neither a profile nor a secret replaces it."""
     order = WorkerJob(
         namespace=job.key.namespace,
@@ -114,20 +113,35 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        spec=spec.model_copy(update={"operator_class": None}),  # no matter to a worker
+        # Neither matters to a worker, and the addresses of receivers may hold tokens.
+        spec=spec.model_copy(update={"operator_class": None, "notifications": None}),
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
     )
-    values = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", **profile.environment}
+    defaults = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba"}
+    entries = {name: _literal(name, value) for name, value in {**defaults, **profile.environment}.items()}
+    entries |= {name: _from_secret(name, entry) for name, entry in profile.environment_from_secrets.items()}
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
-    values[ENV_JOB] = order.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)
-    values[ENV_WORKSPACE_CLAIM] = claim_name(job.key.name)
+    own = {
+        ENV_JOB: order.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True),
+        ENV_WORKSPACE_CLAIM: claim_name(job.key.name),
+    }
     if progress_url:
-        values[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
-        values[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
-    # `$(NAME)` in a value is expanded by Kubernetes; `$$` keeps text from users as it is.
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
+        own[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
+        own[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
+    return list((entries | {name: _literal(name, value) for name, value in own.items()}).values())
+
+
+def _literal(name: str, value: str) -> dict[str, Any]:
+    """A variable with exactly this value. Kubernetes expands `$(NAME)` in values and turns `$$` into `$`, so every `$`
+    is doubled: escaping only some of them would leave text that becomes a reference when it is unescaped."""
+    return {"name": name, "value": value.replace("$", "$$")}
+
+
+def _from_secret(name: str, entry: SecretEntry) -> dict[str, Any]:
+    """The pod waits until the Secret of the job's namespace has the entry."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": entry.secret_name, "key": entry.key}}}
 
 
 def _mounts(profile: ClusterProfileSpec, source: str | None, progress_url: str | None) -> list[dict[str, Any]]:

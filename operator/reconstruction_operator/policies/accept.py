@@ -15,6 +15,7 @@ from reconstruction_api.status import ConditionType, ProfileSnapshot, Reconstruc
 from reconstruction_api.worker import Failure
 
 from ..model import Observed, ProfileView
+from .environment import masked
 from .hardware import missing_gpu
 from .limits import excess
 from .networks import forbidden_source
@@ -44,7 +45,8 @@ def accept(observed: Observed) -> Acceptance:
     keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
     if pinned is not None and pinned.name == job.spec.profile_name and keeps:
         # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
-        return _check(job.spec, pinned, started=was_accepted(job.status) and not is_renewed(job))
+        started = was_accepted(job.status) and not is_renewed(job)
+        return _check(job.spec, masked(pinned) or pinned, started=started)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
@@ -56,13 +58,14 @@ def accept(observed: Observed) -> Acceptance:
 
 
 def snapshot(profile: ProfileView) -> ProfileSnapshot:
-    """The profile as it is now."""
-    return ProfileSnapshot(
+    """The profile as it is now, as status may show it."""
+    made = ProfileSnapshot(
         kind=PROFILE_KIND if profile.namespace else CLUSTER_PROFILE_KIND,
         name=profile.name,
         generation=profile.generation,
         spec=profile.spec,
     )
+    return masked(made) or made
 
 
 def profile_spec(pinned: ProfileSnapshot) -> ClusterProfileSpec:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.status import ClassRun
+from reconstruction_api.status import ClassRun, ProfileSnapshot
 from reconstruction_api.worker import Failure, PodReport
 
 from ..model import ChildJob, Claim, Observed, Pod
 from ..plan import Inquiry
+from . import secrets
 from .failure import ending_of, failure
 from .interruptions import eviction_code
 from .lost import CODE as NODE_LOST
@@ -247,13 +248,20 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
     """A node was found; the image and the volumes are being made ready."""
     reason, message = pod.container.waiting_reason, pod.container.waiting_message
     until = (pod.scheduled or now) + timedelta(seconds=observed.policy.image_pull_grace_seconds)
-    if (trouble := _trouble(pod, spec)) is not None:
+    if (trouble := _trouble(pod, spec, observed.job.status.profile)) is not None:
         if now >= until or reason in _HOPELESS_PULL_REASONS:
             return Failed(trouble)
         return Waiting(trouble.code, f"{trouble.message} {trouble.suggestion}", scheduled=True, until=until)
     if pod.scheduled is not None and now < pod.scheduled + SOON:
         return Waiting(*ON_ITS_WAY, until=pod.scheduled + SOON)
-    said = observed.explanations.get(pod.uid)
+    said = observed.explanations.get(pod.uid, "")
+    lacking = secrets.of_the_source(said, spec)
+    if lacking is not None and now >= until:
+        return Failed(lacking)
+    if lacking is not None:
+        waiting = Waiting(lacking.code, f"{lacking.message} {lacking.suggestion}", scheduled=True)
+        waiting = _inquired(waiting, None, Inquiry("Pod", pod.uid), pod.scheduled, now)
+        return replace(waiting, until=min(until, waiting.until or until))
     waiting = Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
     return _inquired(waiting, said and not_starting(said), Inquiry("Pod", pod.uid), pod.scheduled, now)
 
@@ -269,19 +277,14 @@ def _inquired(
     return replace(waiting, until=now + _AGAIN, inquiries=(inquiry,))
 
 
-def _trouble(pod: Pod, spec: ReconstructionJobSpec) -> Failure | None:
+def _trouble(pod: Pod, spec: ReconstructionJobSpec, profile: ProfileSnapshot | None) -> Failure | None:
     """What keeps the container from being made, unless it goes away by itself."""
     reason, message = pod.container.waiting_reason, pod.container.waiting_message
     if reason in _HOPELESS_PULL_REASONS or reason in _PULL_REASONS:
         image = f" {pod.container.image}" if pod.container.image else ""
         return failure("ImagePullFailed", f"The worker image{image} can't be pulled: {message or reason}")
     if reason in _SETUP_REASONS:
-        return _setup_failure(message or reason, spec)
+        said = message or reason
+        lacking = secrets.of_the_source(said, spec) or secrets.of_the_profile(said, profile)
+        return lacking or failure("InternalError", f"The worker's container can't be set up: {said[:500]}")
     return None
-
-
-def _setup_failure(message: str, spec: ReconstructionJobSpec) -> Failure:
-    secret = spec.source.secret_name
-    if secret and secret in message:
-        return failure("SourceAccessDenied", f"spec.source.secretName: {message}")
-    return failure("InternalError", f"The worker's container can't be set up: {message[:500]}")

@@ -17,6 +17,7 @@ from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
 from .claims import is_lost, is_orphan
 from .dependency import CODE as NOT_READY
+from .environment import lacks_values, with_values
 from .limits import queue_of
 from .obstacles import not_created
 from .retry import backoff
@@ -64,6 +65,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     retry = retry_time(run)
     if retry is not None and now < retry:
         return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+    pinned, profile = situation.acceptance.snapshot, situation.acceptance.profile
     claim = observed.claim
     if is_orphan(observed):
         return Blocked("WorkspaceInUse", "The volume claim of an earlier job of this name is being taken over.")
@@ -91,6 +93,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return Blocked(lost.CODE, lost.explanation(overdue[0], observed.policy))
     if busy:
         return Blocked("Stopping", f"The workspace is still used by {', '.join(sorted(busy)[:3])}.")
+    if pinned is not None and profile is not None and (lacking := lacks_values(observed, pinned, profile)):
+        return Blocked("ProfileNotFound", lacking)
     if situation.awaits:
         return Blocked(NOT_READY, situation.awaits, now + _OTHER_JOB_POLL)
     if waits(observed):
@@ -121,7 +125,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     deleted the workspace while the first pod still waits for a node: it is made again.
     """
     run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
-    if run is None or spec is None or profile is None:
+    pinned = situation.acceptance.snapshot
+    if run is None or spec is None or profile is None or pinned is None:
         return ()
     obstacle = blocked(observed, situation, now)
     claim = EnsureClaim(workspace_claim(observed.job, profile))
@@ -132,7 +137,7 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
     job = child_job(
-        observed.job, spec, run, profile, digest_label=_label(situation, run.digest),
+        observed.job, spec, run, with_values(observed, pinned, profile), digest_label=_label(situation, run.digest),
         source_claim=_source_claim(observed, spec), progress_url=observed.policy.progress_url,
         remaining_seconds=situation.remaining_seconds,
     )  # fmt: skip

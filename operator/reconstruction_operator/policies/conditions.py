@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
-from reconstruction_api.quality import QUALITY_VERDICT, Verdict
+from reconstruction_api.metric_names import Metric
+from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import (
     UNKNOWN_REASON,
@@ -136,7 +137,7 @@ def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[st
     fact = _reached(StageName.EVALUATE, stages)
     if not fact.status:
         return fact
-    status, reason = _VERDICTS.get(metrics.get(QUALITY_VERDICT, ""), (True, "Evaluated"))
+    status, reason = _VERDICTS.get(metrics.get(Metric.QUALITY_VERDICT, ""), (True, "Evaluated"))
     return Fact(status, reason, fact.message)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.job import Device
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.profile import ClassResources
 from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
@@ -176,7 +177,7 @@ def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]
 
 def _psnr(status: ReconstructionJobStatus) -> float | None:
     try:
-        psnr = float(status.metrics["psnr"])
+        psnr = float(status.metrics[Metric.PSNR])
     except (KeyError, ValueError):
         return None
     return psnr if math.isfinite(psnr) else None

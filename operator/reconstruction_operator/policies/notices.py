@@ -12,6 +12,7 @@ from .advance import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, S
 from .cancel import told
 from .heartbeat import CODE as WORKER_SILENT
 from .interruptions import NO_PROGRESS
+from .notify import masked
 from .retention import is_removed
 
 _WAITING_REASONS = (
@@ -61,9 +62,9 @@ def notices(
         result.append(Notice(True, reason, message))
     if is_removed(after.retention) and not is_removed(before.retention) and not situation.cancelled:
         result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds is over."))
-    unable = {(each.id, each.url) for each in before.notifications if each.state is DeliveryState.FAILED}
+    unable = {(each.id, masked(each).receiver) for each in before.notifications if each.state is DeliveryState.FAILED}
     for each in after.notifications:
-        if each.state is DeliveryState.FAILED and (each.id, each.url) not in unable:
+        if each.state is DeliveryState.FAILED and (each.id, each.receiver) not in unable:
             result.append(
                 Notice(True, "NotificationFailed", f"{each.event} could not be told to {each.url}: {each.message}")
             )

@@ -11,6 +11,7 @@ from typing import Any
 
 from reconstruction_api.deliveries import Delivery, DeliveryState
 from reconstruction_api.names import API_VERSION, JOB_KIND, JOB_PLURAL
+from reconstruction_api.secrecy import receiver_id, shown_receiver
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 
 from ..model import DeliveryResult, JobView, Observed
@@ -28,11 +29,12 @@ def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime
     """The messages to keep in status; `after` is what this decision makes of the rest of it."""
     spec, before = observed.job.spec, observed.job.status
     if spec is None:
-        return before.notifications
+        return [masked(each) for each in before.notifications]
     if not spec.notifications:
         return []
-    wanted = {target.url for target in spec.notifications}
-    known = [_followed_up(each, observed) for each in before.notifications if each.url in wanted]
+    wanted = {receiver_id(target.url) for target in spec.notifications}
+    kept = (masked(each) for each in before.notifications)
+    known = [_followed_up(each, observed) for each in kept if each.receiver in wanted]
     told = _told(after)
     if told is None or told[0] == event_of(before):
         return known
@@ -42,6 +44,7 @@ def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime
         event=event,
         id=f"{observed.job.uid}-{event.lower()}-{int(now.timestamp())}",
         url="",
+        receiver="",
         state=DeliveryState.PENDING,
         event_time=format_time(now),
         reason=condition.reason,
@@ -49,7 +52,16 @@ def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime
         failure=after.failure,
     ).model_copy(update=off)
     pending = [each for each in known if each.state is DeliveryState.PENDING]
-    return [*pending, *(fresh.model_copy(update={"url": target.url}) for target in spec.notifications)]
+    return [*pending, *(_addressed(fresh, target.url) for target in spec.notifications)]
+
+
+def masked(delivery: Delivery) -> Delivery:
+    """The delivery as status may show it; earlier releases wrote the whole address."""
+    return delivery if delivery.receiver else _addressed(delivery, delivery.url)
+
+
+def _addressed(delivery: Delivery, url: str) -> Delivery:
+    return delivery.model_copy(update={"url": shown_receiver(url), "receiver": receiver_id(url)})
 
 
 def event_of(status: ReconstructionJobStatus) -> str | None:
@@ -76,21 +88,21 @@ def due(observed: Observed, after: ReconstructionJobStatus, now: datetime) -> tu
     spec = observed.job.spec
     if spec is None or not after.notifications:
         return ()
-    secrets = {target.url: target.secret_name for target in spec.notifications or ()}
+    targets = {receiver_id(target.url): target for target in spec.notifications or ()}
     return tuple(
-        Notify(each.id, each.url, secrets[each.url], each.attempts + 1, cloud_event(observed.job, each, after))
+        Notify(each.id, target.url, target.secret_name, each.attempts + 1, cloud_event(observed.job, each, after))
         for each in after.notifications
-        if each.state is DeliveryState.PENDING and (each.id, each.url) not in observed.sending and _is_time(each, now)
+        if _waits(each, observed) and _is_time(each, now) and (target := targets.get(each.receiver)) is not None
     )
 
 
 def next_attempts(observed: Observed, after: ReconstructionJobStatus) -> list[datetime | None]:
     """When messages are to be sent again; those under way report by themselves."""
-    return [
-        parse_time(each.next_attempt_time)
-        for each in after.notifications
-        if each.state is DeliveryState.PENDING and (each.id, each.url) not in observed.sending
-    ]
+    return [parse_time(each.next_attempt_time) for each in after.notifications if _waits(each, observed)]
+
+
+def _waits(delivery: Delivery, observed: Observed) -> bool:
+    return delivery.state is DeliveryState.PENDING and (delivery.id, delivery.receiver) not in observed.sending
 
 
 def is_told(after: ReconstructionJobStatus) -> bool:
@@ -130,7 +142,7 @@ def _followed_up(delivery: Delivery, observed: Observed) -> Delivery:
     if delivery.state is not DeliveryState.PENDING:
         return delivery
     for result in observed.sent:
-        if (result.id, result.url, result.attempt) == (delivery.id, delivery.url, delivery.attempts + 1):
+        if (result.id, result.receiver, result.attempt) == (delivery.id, delivery.receiver, delivery.attempts + 1):
             return _concluded(delivery, result)
     return delivery
 
@@ -142,7 +154,7 @@ def _concluded(delivery: Delivery, result: DeliveryResult) -> Delivery:
     elif result.hopeless or result.attempt >= MAX_ATTEMPTS:
         changes["state"] = DeliveryState.FAILED
     else:
-        wait = backoff(_FIRST_SECONDS, result.attempt, _LONGEST_SECONDS, f"{delivery.id}{delivery.url}")
+        wait = backoff(_FIRST_SECONDS, result.attempt, _LONGEST_SECONDS, f"{delivery.id}{delivery.receiver}")
         changes["next_attempt_time"] = format_time(result.at + wait)
     return delivery.model_copy(update=changes)
 

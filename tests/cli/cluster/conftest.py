@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cluster.rest import GROUP, Rest
 from tests.cluster.waiting import eventually
+
+from harness.rest import GROUP, Rest
 
 CRDS = sorted((Path(__file__).parents[3] / "crds").glob("*.yaml"))
 JOB = """apiVersion: reconstruction.dev/v1alpha1

@@ -14,9 +14,9 @@ from tests.cli.cluster.conftest import CRDS, Museum, account_token, artifact, mu
 from tests.cli.cluster.watcher import Watcher
 from tests.cli.conftest import Answer, Recon
 from tests.cluster.pods import restricted_pod
-from tests.cluster.rest import Rest
 from tests.cluster.waiting import eventually
 
+from harness.rest import Rest
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.worker import Artifact
 from reconstruction_cli.cluster.connection import Disconnected

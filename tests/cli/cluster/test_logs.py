@@ -13,9 +13,9 @@ from tests.cli.cluster.conftest import CRDS, Museum, condition, museum_on
 from tests.cli.cluster.watcher import Watcher
 from tests.cli.conftest import Recon
 from tests.cluster.pods import restricted_pod
-from tests.cluster.rest import Rest
 from tests.cluster.waiting import eventually
 
+from harness.rest import Rest
 from reconstruction_cli.cluster.log_lines import readable
 
 NOW = "2026-01-31T12:00:00.123456789Z"

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from tests.cli.cluster.conftest import JOB, Museum
 from tests.cli.conftest import Recon
-from tests.cluster.fake_kubelet import RUNS_ON, FakeKubelet, badly, well
-from tests.cluster.operator_process import OperatorProcess
-from tests.cluster.rest import GROUP
 from tests.cluster.waiting import eventually
 
+from harness.fake_kubelet import RUNS_ON, FakeKubelet, badly, well
+from harness.operator_process import OperatorProcess
+from harness.rest import GROUP
 from reconstruction_operator.kube import Kube, load_configuration
 
 pytestmark = pytest.mark.cluster

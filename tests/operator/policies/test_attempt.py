@@ -91,16 +91,54 @@ def test_an_image_name_that_can_never_be_pulled_is_not_waited_for() -> None:
     assert current(after).trouble.startswith("ImagePullFailed")
 
 
-def test_a_missing_source_secret_is_named_as_the_field() -> None:
+NO_SECRET = 'MountVolume.SetUp failed for volume "source-secret" : secret "captures-read" not found'
+
+
+def test_a_missing_source_secret_is_named_as_the_field_while_it_is_waited_for_and_then() -> None:
     seen = started(PREPARE, spec_of(source={"uri": "s3://a/b", "secretName": "captures-read"}))
-    container = Container(
-        waiting_reason="CreateContainerConfigError", waiting_message='secret "captures-read" not found'
-    )
-    seen = with_pod(seen, pod_of(current(seen), "Pending", container=container))
+    seen = with_pod(seen, pod_of(current(seen), "Pending", container=Container(waiting_reason="ContainerCreating")))
+    pod = seen.pods[-1]
+    assert decide(seen, NOW + seconds(11)).inquiries == (Inquiry("Pod", pod.uid),)
+    seen = replace(seen, explanations={pod.uid: NO_SECRET})
+    waiting, plan = settled(seen, NOW + seconds(20))
+    assert condition(waiting.job.status, "Admitted") == ("True", "SourceAccessDenied")
+    assert 'spec.source.secretName: secret "captures-read" not found' in message(waiting.job.status, "Admitted")
+    assert plan.inquiries == (Inquiry("Pod", pod.uid),) and plan.next_check == NOW + seconds(80)
     after, _ = settled(seen, NOW + seconds(301))
     assert after.job.status.failure is not None
     assert after.job.status.failure.code == "SourceAccessDenied"
     assert "spec.source.secretName" in after.job.status.failure.message
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Unable to attach or mount volumes: unmounted volumes=[source-secret]: timed out", "SourceAccessDenied"),
+        ("Unable to attach or mount volumes: unmounted volumes=[workspace source-secret]: timed out", "PodNotStarting"),
+        ('MountVolume.SetUp failed for volume "workspace" : no space for a', "PodNotStarting"),
+        ('secret "captures" not found', "PodNotStarting"),
+    ],
+)
+def test_other_volumes_and_secrets_are_not_taken_for_that_of_the_source(said: str, code: str) -> None:
+    """Nor is a name that is part of another one."""
+    seen = started(PREPARE, spec_of(source={"uri": "s3://a/b", "secretName": "a"}))
+    seen = with_pod(seen, pod_of(current(seen), "Pending", container=Container(waiting_reason="ContainerCreating")))
+    after, _ = settled(replace(seen, explanations={seen.pods[-1].uid: said}), NOW + seconds(20))
+    assert condition(after.job.status, "Admitted") == ("True", code)
+
+
+@pytest.mark.parametrize(
+    "said", ['secret "models" not found', "couldn't find key token in Secret museum/models"], ids=["secret", "entry"]
+)
+def test_a_secret_that_the_profile_takes_a_variable_from_is_named_with_the_variable(said: str) -> None:
+    profile = cluster_profile(environmentFromSecrets={"HF_TOKEN": {"secretName": "models", "key": "token"}})
+    seen = started(PREPARE, profile=profile)
+    container = Container(waiting_reason="CreateContainerConfigError", waiting_message=said)
+    seen = with_pod(seen, pod_of(current(seen), "Pending", container=container))
+    after, _ = settled(seen, NOW + seconds(20))
+    assert condition(after.job.status, "Admitted") == ("True", "PodNotStarting")
+    text = message(after.job.status, "Admitted")
+    assert "HF_TOKEN" in text and "'models'" in text and "'default'" in text
 
 
 def test_a_pod_that_the_job_controller_can_not_create_is_asked_about_and_explained() -> None:

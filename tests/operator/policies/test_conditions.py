@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconstruction_api.quality import QUALITY_VERDICT, Verdict
+from reconstruction_api.metric_names import Metric
+from reconstruction_api.quality import Verdict
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.decide import decide
 from reconstruction_operator.policies.settling import GRACE
@@ -82,7 +83,7 @@ def test_conditions_follow_the_stages() -> None:
 )
 def test_the_verdict_on_the_quality_is_the_reason_of_validated(verdict: str, expected: tuple[str, str]) -> None:
     seen = started(RECONSTRUCT)
-    report = report_of(RECONSTRUCT, metrics={QUALITY_VERDICT: verdict})
+    report = report_of(RECONSTRUCT, metrics={Metric.QUALITY_VERDICT: verdict})
     after, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
     assert condition(after.job.status, "Validated") == expected
     assert condition(after.job.status, "Succeeded")[0] == "Unknown", "the job goes on"

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pytest
+
+from reconstruction_api.deliveries import DeliveryState
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.model import DeliveryResult, Observed, Policy
 from reconstruction_operator.plan import DeleteSelf, Emit, Notify, Plan
@@ -48,7 +51,7 @@ def states(seen: Observed) -> list[tuple[str, str, int]]:
 def answered(seen: Observed, now: datetime, problem: str = "", **fields: Any) -> tuple[Observed, Plan]:
     """The decision after the receiver's answer."""
     (message,) = seen.job.status.notifications
-    result = DeliveryResult(message.id, message.url, message.attempts + 1, now, problem, **fields)
+    result = DeliveryResult(message.id, message.receiver, message.attempts + 1, now, problem, **fields)
     return settled(replace(seen, sent=(result,)), now)
 
 
@@ -67,7 +70,7 @@ def test_an_end_is_in_status_before_it_is_told() -> None:
 def test_what_is_under_way_is_not_sent_again() -> None:
     seen, plan = settled(ending())
     (notify,) = actions(plan, Notify)
-    _, plan = settled(replace(seen, sending=frozenset({(notify.id, notify.url)})), NOW + seconds(5))
+    _, plan = settled(replace(seen, sending=frozenset({(notify.id, notify.receiver)})), NOW + seconds(5))
     assert plan.actions == () and plan.next_check is None
 
 
@@ -156,7 +159,7 @@ def test_a_receiver_that_was_removed_is_not_told() -> None:
 def test_a_job_is_deleted_only_when_everybody_was_told() -> None:
     seen, plan = settled(ending(retention={"jobSeconds": 0}))
     (notify,) = actions(plan, Notify)
-    waiting = replace(seen, sending=frozenset({(notify.id, notify.url)}))
+    waiting = replace(seen, sending=frozenset({(notify.id, notify.receiver)}))
     _, plan = settled(waiting, NOW + seconds(60))
     assert actions(plan, DeleteSelf) == [] and plan.next_check is None
     told, _ = answered(replace(waiting, sending=frozenset()), NOW + seconds(61))
@@ -176,3 +179,53 @@ def test_a_job_that_waits_to_be_accepted_has_not_failed() -> None:
     waiting, plan = settled(observed(spec, policy=ON))
     assert condition(waiting.job.status, "Accepted") == ("False", "SourceNotFound")
     assert waiting.job.status.notifications == [] and actions(plan, Notify) == []
+
+
+SECRET_URL = "https://hooks.example:8443/services/T0K3N-IN-PATH?key=T0K3N-IN-QUERY"
+
+
+def ending_with_secret() -> Observed:
+    spec = spec_of(notifications=[{"url": SECRET_URL, "secretName": "key"}])
+    seen = started(DELIVER, spec, policy=ON)
+    return with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)
+
+
+def test_of_a_receivers_address_status_and_events_show_the_host_only() -> None:
+    seen, plan = settled(ending_with_secret())
+    (message,) = seen.job.status.notifications
+    assert message.url == "https://hooks.example:8443/…" and len(message.receiver) == 16
+    (notify,) = actions(plan, Notify)
+    assert notify.url == SECRET_URL and "T0K3N" not in f"{notify!r}{notify.event}"
+    after, plan = answered(seen, NOW, "no answer", hopeless=True)
+    events = " ".join(each.message for each in actions(plan, Emit))
+    assert "https://hooks.example:8443/…" in events
+    assert "T0K3N" not in events + after.job.status.model_dump_json()
+
+
+def test_two_receivers_of_one_host_are_told_apart() -> None:
+    hooks = [{"url": f"https://hooks.example/{token}", "secretName": "key"} for token in ("one", "two")]
+    spec = spec_of(notifications=hooks)
+    seen = started(DELIVER, spec, policy=ON)
+    seen = with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)
+    seen, plan = settled(seen)
+    assert [each.url for each in actions(plan, Notify)] == [hook["url"] for hook in hooks]
+    first, second = seen.job.status.notifications
+    result = DeliveryResult(second.id, second.receiver, 1, NOW)
+    after, _ = settled(replace(seen, sent=(result,)))
+    assert [each.state.value for each in after.job.status.notifications] == ["Pending", "Delivered"]
+    assert first.url == second.url
+
+
+@pytest.mark.parametrize(("state", "sends"), [("Delivered", 0), ("Failed", 0), ("Pending", 1)])
+def test_an_address_that_an_earlier_release_wrote_is_recognised_and_hidden(state: str, sends: int) -> None:
+    """Nobody is told a second time because of an upgrade, and what was pending still is."""
+    seen, _ = settled(ending_with_secret())
+    (message,) = seen.job.status.notifications
+    old = message.model_copy(update={"url": SECRET_URL, "receiver": "", "state": DeliveryState(state)})
+    status = seen.job.status.model_copy(update={"notifications": [old]})
+    after, plan = settled(replace(seen, job=replace(seen.job, status=status)))
+    assert len(actions(plan, Notify)) == sends
+    assert [(each.url, each.receiver, each.state.value) for each in after.job.status.notifications] == [
+        ("https://hooks.example:8443/…", message.receiver, state)
+    ]
+    assert not actions(plan, Emit)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.engines.nerf.checkpoints import (
+from reconstruction_worker.engines.training.checkpoint_store import (
     CheckpointStore,
     load_checkpoint,
     random_state,

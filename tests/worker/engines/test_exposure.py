@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import write_ball
 
-from reconstruction_worker.engines.nerf.exposure import ExposureResponse, relative
-from reconstruction_worker.engines.nerf.keypoints import find_keypoints
-from reconstruction_worker.engines.nerf.pixels import PhotoPixels
-from reconstruction_worker.engines.nerf.rays import Bounds
-from reconstruction_worker.engines.nerf.scene import read_scene
+from reconstruction_worker.engines.rays.exposure import ExposureResponse
+from reconstruction_worker.engines.rays.keypoints import find_keypoints
+from reconstruction_worker.engines.rays.pixels import PhotoPixels
+from reconstruction_worker.engines.training.bounds import Bounds
+from reconstruction_worker.engines.training.exposures import relative
+from reconstruction_worker.engines.training.posed_photos import read_scene
+from tests.worker.engines.tiny_scene import write_ball
 
 
 def test_exposures_count_against_the_median_photo() -> None:

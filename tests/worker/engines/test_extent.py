@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.extent import ground_box
-from reconstruction_worker.engines.nerf.keypoints import find_ground
-from reconstruction_worker.engines.nerf.scene import PosedPhoto, Scene
+from reconstruction_worker.engines.rays.keypoints import find_ground
+from reconstruction_worker.engines.training.extent import ground_box
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
+from reconstruction_worker.geometry.rendering import Camera
 
 
 def aerial(x: float, y: float, tilt: float = 0.0, height: float = 1.0) -> Camera:

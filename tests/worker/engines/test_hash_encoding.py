@@ -3,8 +3,8 @@ import pytest
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
 
-from reconstruction_worker.engines.hash_encoding import accelerate, hash_encode, kernels
-from reconstruction_worker.engines.nerf import hull_kernels
+from reconstruction_worker.engines.rays.hash_encoding import accelerate, hash_encode, kernels
+from reconstruction_worker.engines.training import hull_kernels
 
 
 def encoding(levels: int = 6, log2_size: int = 10) -> HashEncoding:

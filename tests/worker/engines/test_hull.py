@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, ball, context, look_at_origin, write_ball
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
-from reconstruction_worker.engines.nerf.hull import VisualHull, carve
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
+from reconstruction_worker.engines.training.visual_hull import VisualHull, carve
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.stages import train
+from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, ball, context, look_at_origin, write_ball
 
 BOX = np.array([[-1.0, -1, -1], [1, 1, 1]])
 SIZE = 80

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconstruction_api.worker import Trend
-from reconstruction_worker.engines.nerf.levelling import PATIENCE, Levelling
-from reconstruction_worker.engines.nerf.looks import steps_between_looks
+from reconstruction_worker.engines.training.held_out_views import steps_between_looks
+from reconstruction_worker.engines.training.levelling import PATIENCE, Levelling
 
 
 def after(*psnrs: float) -> Levelling:

@@ -13,24 +13,24 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.worker.engines.tiny_scene import Stop, context, write_ball
 
 from reconstruction_api.worker import Progress
-from reconstruction_worker.engines.base import Camera, Field, Rendering
-from reconstruction_worker.engines.nerf.checkpoints import CheckpointStore, load_checkpoint
-from reconstruction_worker.engines.nerf.looks import HeldOutViews, Look
-from reconstruction_worker.engines.nerf.loop import TrainingLoop
-from reconstruction_worker.engines.nerf.model import Losses
-from reconstruction_worker.engines.nerf.scene import PosedPhoto, read_scene
-from reconstruction_worker.engines.nerf.trainer import Schedule
+from reconstruction_worker.engines.training.checkpoint_store import CheckpointStore, load_checkpoint
+from reconstruction_worker.engines.training.held_out_views import HeldOutViews, Look
+from reconstruction_worker.engines.training.loop import TrainingLoop
+from reconstruction_worker.engines.training.losses import Losses
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto, read_scene
+from reconstruction_worker.engines.training.trainer import Schedule
+from reconstruction_worker.geometry.rendering import Camera, Field, Rendering
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import train
+from tests.worker.engines.tiny_scene import Stop, context, write_ball
 
 
 @pytest.fixture(autouse=True)
 def frequent_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every 20 steps."""
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.looks.CLOSEST", 20)
+    monkeypatch.setattr("reconstruction_worker.engines.training.held_out_views.CLOSEST", 20)
 
 
 class Idle:
@@ -165,7 +165,7 @@ def test_live_numbers_tell_the_machine_the_speed_and_the_held_out_views(tmp_path
 def test_a_time_budget_shortens_a_training_and_its_learning_rate_still_falls_to_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.planning.TimePlan.steps", lambda *_: 80)
+    monkeypatch.setattr("reconstruction_worker.engines.training.time_plan.TimePlan.steps", lambda *_: 80)
     loop = run(tmp_path, Views(*[20] * 20), timeBudgetSeconds=10)
     assert loop.trainer.step == 80
     assert history(tmp_path)[-1]["lr"] == pytest.approx(1e-3)
@@ -179,7 +179,7 @@ def test_looks_leave_the_training_as_it_is_and_are_the_same_after_a_stop(
     torch.set_num_threads(1)
     curves, models = [], []
     for name, every, stop in (("often", 20, None), ("stopped", 20, Stop(20)), ("never", 1000, None)):
-        monkeypatch.setattr("reconstruction_worker.engines.nerf.looks.CLOSEST", every)
+        monkeypatch.setattr("reconstruction_worker.engines.training.held_out_views.CLOSEST", every)
         workspace = tmp_path / name
         write_ball(workspace, views=5, size=20)
         for each in filter(None, (stop, Stop())):

@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.worker.engines.tiny_scene import Stop, ball, ball_depth, context, look_at_origin, write_ball
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import CheckpointStore, load_checkpoint
-from reconstruction_worker.engines.nerf.keypoints import find_depths
-from reconstruction_worker.engines.nerf.model import Losses
-from reconstruction_worker.engines.nerf.ray_trainer import RayTrainer
-from reconstruction_worker.engines.nerf.scene import read_scene
 from reconstruction_worker.engines.nerfacto import ENGINE
 from reconstruction_worker.engines.nerfacto.known_depth import DepthWeight
 from reconstruction_worker.engines.nerfacto.settings import CPU
+from reconstruction_worker.engines.rays.keypoints import find_depths
+from reconstruction_worker.engines.rays.ray_trainer import RayTrainer
+from reconstruction_worker.engines.training.checkpoint_store import CheckpointStore, load_checkpoint
+from reconstruction_worker.engines.training.losses import Losses
+from reconstruction_worker.engines.training.posed_photos import read_scene
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import evaluate, train
+from tests.worker.engines.tiny_scene import Stop, ball, ball_depth, context, look_at_origin, write_ball
 
 STEPS = 120
 TRAINING = {"steps": STEPS, "device": "CPU", "checkpointEverySteps": 30}

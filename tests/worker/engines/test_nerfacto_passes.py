@@ -8,11 +8,12 @@ import pytest
 import torch
 from nerfstudio.models.nerfacto import NerfactoModel
 
-from reconstruction_worker.engines.nerf.nerfstudio_rays import ray_bundle
-from reconstruction_worker.engines.nerf.rays import Bounds, Rays
 from reconstruction_worker.engines.nerfacto import passes
-from reconstruction_worker.engines.nerfacto.model import build_model
+from reconstruction_worker.engines.nerfacto.nerfacto_model import build_model
 from reconstruction_worker.engines.nerfacto.settings import CPU
+from reconstruction_worker.engines.rays.nerfstudio_rays import ray_bundle
+from reconstruction_worker.engines.rays.rays import Rays
+from reconstruction_worker.engines.training.bounds import Bounds
 
 SETTINGS = CPU | {"levels": 4, "log2TableSize": 12, "initialSampler": "uniform", "proposalWarmup": 5, "annealSteps": 5}
 COUNT = 300

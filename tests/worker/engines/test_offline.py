@@ -8,7 +8,7 @@ import sys
 import pytest
 from torch import nn
 
-from reconstruction_worker.engines.nerf.offline import METRICS, without_metrics
+from reconstruction_worker.engines.training.offline import METRICS, without_metrics
 
 
 def test_metrics_are_empty_while_a_model_is_made() -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import context, write_ball
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
-from reconstruction_worker.engines.nerf.out_of_memory import is_out_of_memory, parts_that_fit
-from reconstruction_worker.engines.nerf.scene import PosedPhoto
-from reconstruction_worker.engines.nerfacto.model import Nerfacto
+from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
+from reconstruction_worker.engines.training.out_of_memory import is_out_of_memory, parts_that_fit
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto
 from reconstruction_worker.stages import train
+from tests.worker.engines.tiny_scene import context, write_ball
 
 TRAINING = {"steps": 5, "device": "CPU", "raysPerStep": 1024, "checkpointEverySteps": 10}
 
@@ -99,7 +99,7 @@ def test_photos_that_can_not_fit_are_refused_before_they_are_read(
     write_ball(tmp_path, views=5, size=16, alpha=alpha)
     needed = 4 * 16 * 16 * bytes_per_pixel  # one is held out
     read, free = pictures_read(monkeypatch), [needed - 1, needed]
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.room.free_bytes", lambda device: free.pop(0))
+    monkeypatch.setattr("reconstruction_worker.engines.training.memory_check.free_bytes", lambda device: free.pop(0))
     stage = context(tmp_path, training=TRAINING | {"steps": 1})
     with pytest.raises(ReconstructionError, match="4 photos") as failure:
         train.run(stage)

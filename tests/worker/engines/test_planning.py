@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_worker.engines.nerf.planning import FIRST, MEASURED, TimePlan
+from reconstruction_worker.engines.training.time_plan import FIRST, MEASURED, TimePlan
 
 
 def planned(budget: float | None, seconds_a_step: float, wanted: int = 10_000, slow_start: float = 0.0) -> int:

@@ -1,9 +1,10 @@
 import numpy as np
 import torch
-from tests.worker.engines.tiny_scene import look_at_origin
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.rays import Bounds, CameraRig
+from reconstruction_worker.engines.rays.rays import CameraRig
+from reconstruction_worker.engines.training.bounds import Bounds
+from reconstruction_worker.geometry.rendering import Camera
+from tests.worker.engines.tiny_scene import look_at_origin
 
 BOX = ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
 

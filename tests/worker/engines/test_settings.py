@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from reconstruction_api.job import Training
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.rays import Bounds
-from reconstruction_worker.engines.nerf.scene import PosedPhoto, Scene
 from reconstruction_worker.engines.nerfacto import settings as nerfacto
 from reconstruction_worker.engines.splatfacto import settings as splatfacto
+from reconstruction_worker.engines.training.bounds import Bounds
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
 from reconstruction_worker.engines.vanilla_nerf import settings as vanilla_nerf
+from reconstruction_worker.geometry.rendering import Camera
 
 ENGINES = {"nerfacto": nerfacto.derive_settings, "vanilla-nerf": vanilla_nerf.derive_settings}
 BOUNDED = Bounds(1.0, 3.0, ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))

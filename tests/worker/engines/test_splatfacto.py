@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at_origin, write_ball
 
 from reconstruction_api.engines import GPU_ONLY
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
 from reconstruction_worker.engines.registry import available, engine_spec
 from reconstruction_worker.engines.splatfacto import ENGINE
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
+from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at_origin, write_ball
 
 STEPS = 60
 TRAINING = {"steps": STEPS, "checkpointEverySteps": 30}
@@ -33,7 +33,7 @@ def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
-    monkeypatch.setattr("reconstruction_worker.engines.nerf.fit.choose_device", lambda *_: torch.device("cpu"))
+    monkeypatch.setattr("reconstruction_worker.engines.training.fit.choose_device", lambda *_: torch.device("cpu"))
     monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda _: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -106,6 +106,18 @@ def test_in_half_precision_gaussians_stay_where_they_are(tmp_path: Path, on_this
     assert model["gauss_params.features_dc"].dtype == torch.float16
     camera = Camera(look_at_origin(0.5, 0.2), 25.6, 25.6, 8, 8, PHOTO, PHOTO)
     assert ENGINE.load(tmp_path / "train", tmp_path, "cpu").render(camera).alpha.max() > 0.05
+
+
+def test_what_was_trained_can_be_exported_as_gaussians(tmp_path: Path, on_this_cpu: None) -> None:
+    ball_with_points(tmp_path)
+    ENGINE.fit(context(tmp_path, engine="splatfacto", training={"steps": 2}))
+    gaussians = ENGINE.gaussians(tmp_path / "train")
+    model = checkpoint(tmp_path, 2)["model"]
+    assert len(gaussians) == len(model["gauss_params.means"])
+    assert np.allclose(np.log(gaussians.scales), model["gauss_params.scales"].numpy(), atol=1e-5)
+    assert np.allclose(np.linalg.norm(gaussians.rotations, axis=1), 1, atol=1e-5)
+    assert ((gaussians.opacities > 0) & (gaussians.opacities < 1)).all()
+    assert gaussians.harmonics.shape[1:] == (16, 3)  # up to the third degree
 
 
 def test_without_a_gpu_the_refusal_names_the_engine(tmp_path: Path) -> None:

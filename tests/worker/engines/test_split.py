@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.scene import PosedPhoto, Scene
-from reconstruction_worker.engines.nerf.split import MOST_GIVEN, choose_split, given_split, read_split, split_of
+from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
+from reconstruction_worker.engines.training.split import MOST_GIVEN, choose_split, given_split, read_split, split_of
+from reconstruction_worker.files import write_document
+from reconstruction_worker.geometry.rendering import Camera
 
 
 def names(count: int) -> list[str]:
@@ -27,8 +28,8 @@ def test_held_out_photos_are_spread_over_the_capture_with_neighbours_on_both_sid
 
 def test_a_split_is_read_as_it_was_written(tmp_path: Path) -> None:
     split = choose_split(names(12))
-    split.write(tmp_path / "split.json")
-    assert read_split(tmp_path / "split.json") == split
+    write_document(tmp_path / "split.json", split)
+    assert read_split(tmp_path) == split
 
 
 def test_a_division_that_came_with_the_poses_is_kept() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from reconstruction_worker.engines.nerf.table_adam import TableAdam
+from reconstruction_worker.engines.rays.table_adam import TableAdam
 
 
 def test_values_with_a_gradient_are_updated_as_by_adam() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.worker.engines.tiny_scene import Stop, ball, context, look_at_origin, write_ball
 
-from reconstruction_worker.engines.base import Camera
-from reconstruction_worker.engines.nerf.checkpoints import load_checkpoint
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.engines.vanilla_nerf import ENGINE
 from reconstruction_worker.engines.vanilla_nerf.settings import CPU
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
+from tests.worker.engines.tiny_scene import Stop, ball, context, look_at_origin, write_ball
 
 SMALL = {"raysPerStep": 256, "width": 32, "layers": 3, "coarseSamples": 12, "fineSamples": 12, "firstRate": 5e-3}
 TRAINING = {"steps": 100, "device": "CPU", "checkpointEverySteps": 100}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reconstruction_worker.exporters.model import Model
+from reconstruction_worker.exporters.textured_model import Model
 from reconstruction_worker.geometry.atlas import unwrap
 from reconstruction_worker.geometry.mesh import Mesh
 

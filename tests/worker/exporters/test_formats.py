@@ -13,18 +13,28 @@ import pytest
 import trimesh
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Compression, Export, ExportFormat
-from reconstruction_worker.exporters import glb, obj, ply
-from reconstruction_worker.exporters.model import Model
+from reconstruction_api.formats import ExportFormat, format_of, media_type_of
+from reconstruction_api.job import Compression, Export
+from reconstruction_worker import exporters
+from reconstruction_worker.exporters import glb, obj, ply, stl
+from reconstruction_worker.exporters.checking import Content
+from reconstruction_worker.exporters.exporter import Exporter
 from reconstruction_worker.exporters.registry import exporter_of
+from reconstruction_worker.exporters.textured_model import Model
 
 from .models import figure
 
 COMPRESSIONS = list(Compression)
-EXPORTS = [Export(format=kind) for kind in ExportFormat] + [
+EXPORTS = [Export(format=kind) for kind in ExportFormat if not kind.gaussians] + [
     Export(format=ExportFormat.GLB, compression=how) for how in COMPRESSIONS if how is not Compression.NONE
 ]
-Y_UP = [export for export in EXPORTS if export.format is not ExportFormat.PLY]
+Y_UP = [export for export in EXPORTS if exporter_of(export.format).up == "y"]
+
+
+def written(export: Export, model: Model, folder: Path) -> tuple[list[Path], Content]:
+    """As the stage `export` writes and checks it."""
+    options = {"compression": export.compression} if export.format.compressible else {}
+    return exporter_of(export.format).written(model, folder, **options)
 
 
 def named(export: Export) -> str:
@@ -38,16 +48,26 @@ def model() -> Model:
 
 @pytest.mark.parametrize("export", EXPORTS, ids=named)
 def test_every_format_of_the_api_is_written_and_passes_its_check(export: Export, model: Model, tmp_path: Path) -> None:
-    exporter = exporter_of(export)
-    paths = exporter.write(model, tmp_path)
-    content = exporter.check(model, tmp_path)
-    assert {path.name for path in paths} == set(exporter.media_types)
+    paths, content = written(export, model, tmp_path)
+    assert paths[0].name == export.format.file
+    assert {path.name for path in paths} == {path.name for path in tmp_path.iterdir()}
+    assert all(media_type_of(path.name) != media_type_of("unknown") for path in paths)
     assert content.faces == len(model.faces)
+
+
+def test_a_format_is_declared_once_and_has_a_module_of_its_name() -> None:
+    modules = {file.stem for file in Path(exporters.__file__).parent.glob("*.py")}
+    assert {each.value.lower() for each in ExportFormat} <= modules
+    assert len({each.file for each in ExportFormat}) == len(ExportFormat)
+    for each in ExportFormat:
+        assert isinstance(exporter_of(each), Exporter)
+        assert format_of(each.file) == each and media_type_of(each.file) == each.media_type
+        assert f"`{each}` ({each.about})" in str(Export.model_fields["format"].description)
 
 
 @pytest.mark.parametrize("export", Y_UP, ids=named)
 def test_the_tip_points_to_y_and_the_front_to_z(export: Export, model: Model, tmp_path: Path) -> None:
-    path = exporter_of(export).write(model, tmp_path)[0]
+    path = written(export, model, tmp_path)[0][0]
     mesh = trimesh.load(path, force="mesh", process=False)
     tip = mesh.vertices[mesh.vertices[:, 1].argmax()]
     assert np.allclose(tip, [0, 3, 2], atol=4e-5)
@@ -63,7 +83,7 @@ def test_ply_keeps_z_up_and_has_no_seams(model: Model, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("export", EXPORTS, ids=named)
 def test_faces_are_counter_clockwise_from_outside(export: Export, model: Model, tmp_path: Path) -> None:
-    path = exporter_of(export).write(model, tmp_path)[0]
+    path = written(export, model, tmp_path)[0][0]
     mesh = trimesh.load(path, force="mesh", process=True)
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
     assert mesh.volume > 0
@@ -71,7 +91,7 @@ def test_faces_are_counter_clockwise_from_outside(export: Export, model: Model, 
 
 @pytest.mark.parametrize("export", [e for e in Y_UP if e.compression is not Compression.QUANTIZED], ids=named)
 def test_texture_coordinates_hit_the_same_texels(export: Export, model: Model, tmp_path: Path) -> None:
-    path = exporter_of(export).write(model, tmp_path)[0]
+    path = written(export, model, tmp_path)[0][0]
     mesh = trimesh.load(path, force="mesh", process=False)  # which takes quantised numbers for texels
     # trimesh counts v from the bottom, whatever the file did; the model from the top.
     order = np.argsort(np.round(mesh.visual.uv @ [1000, 1], 4))
@@ -222,6 +242,42 @@ def test_a_cut_off_ply_fails_its_check(model: Model, tmp_path: Path) -> None:
     with pytest.raises(ReconstructionError) as caught:
         ply.check(model, tmp_path)
     assert caught.value.code == "ExportFailed"
+
+
+def test_stl_keeps_z_up_and_holds_nothing_but_triangles(model: Model, tmp_path: Path) -> None:
+    path = stl.write(replace(model, metric=True), tmp_path)[0]
+    data = path.read_bytes()
+    assert len(data) == 84 + 50 * len(model.faces)
+    assert not data.startswith(b"solid") and b"metres" in data[:80]
+    mesh = trimesh.load_mesh(path, process=True)
+    assert np.allclose(mesh.vertices[mesh.vertices[:, 2].argmax()], [0, -2, 3], atol=1e-5)
+    assert mesh.is_watertight and mesh.volume > 0
+
+
+def shorten(data: bytes) -> bytes:
+    return data[:-30]
+
+
+def lose_a_triangle(data: bytes) -> bytes:
+    return data[:80] + struct.pack("<I", struct.unpack_from("<I", data, 80)[0] - 1) + data[84:-50]
+
+
+def move_a_corner(data: bytes) -> bytes:
+    return data[:96] + struct.pack("<f", 0.123) + data[100:]
+
+
+def turn_a_normal(data: bytes) -> bytes:
+    return data[:84] + struct.pack("<3f", *(-x for x in struct.unpack_from("<3f", data, 84))) + data[96:]
+
+
+@pytest.mark.parametrize("damage", [shorten, lose_a_triangle, move_a_corner, turn_a_normal])
+def test_a_damaged_stl_fails_its_check(damage: Callable[[bytes], bytes], model: Model, tmp_path: Path) -> None:
+    path = stl.write(model, tmp_path)[0]
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ReconstructionError) as caught:
+        stl.check(model, tmp_path)
+    assert caught.value.code == "ExportFailed"
+    assert caught.value.message.startswith("model.stl")
 
 
 def header(data: bytes) -> tuple[dict, int]:

@@ -112,7 +112,7 @@ def _read(source: Path, workspace: Path) -> None:
     """Ingest, then the provided poses; no structure from motion, which would look at the same photos for long."""
     from reconstruction_api.job import ReconstructionJobSpec
     from reconstruction_api.stages import StageName
-    from reconstruction_worker.poses.photos import read_dataset
+    from reconstruction_worker.poses.dataset_photos import read_dataset
     from reconstruction_worker.poses.provided import provided_format, read_provided
     from reconstruction_worker.stage import StageContext
     from reconstruction_worker.stages import ingest

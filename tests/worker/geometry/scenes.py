@@ -12,9 +12,9 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
-from reconstruction_worker.engines.base import Camera, Rendering
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
+from reconstruction_worker.geometry.rendering import Camera, Rendering
 
 
 def bumpy_sphere(radius: float = 0.6) -> Mesh:

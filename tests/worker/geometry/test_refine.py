@@ -9,7 +9,7 @@ from PIL import Image
 
 from reconstruction_worker.geometry.mesh import Mesh, vertex_normals
 from reconstruction_worker.geometry.raycast import Caster
-from reconstruction_worker.geometry.refine import Refiner
+from reconstruction_worker.geometry.refine_surface import Refiner
 from reconstruction_worker.geometry.scene import View, load_scene
 
 from .scenes import MeshField, around, bumpy_sphere, write_poses

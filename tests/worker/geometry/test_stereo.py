@@ -11,8 +11,8 @@ import trimesh
 from PIL import Image
 
 from reconstruction_worker.geometry.agreement import agreed
-from reconstruction_worker.geometry.depth import DepthMap, render_depth
 from reconstruction_worker.geometry.extract import Budget, extract_mesh
+from reconstruction_worker.geometry.field_depth import DepthMap, render_depth
 from reconstruction_worker.geometry.mesh import Mesh, component_labels, with_faces
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.scene import Scene, load_scene
@@ -55,8 +55,8 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Survey:
         grey = (0.5 + 0.25 * waves[0] + 0.2 * waves[1]).clip(0, 1)
         Image.fromarray((np.dstack([grey] * 3) * 255).astype(np.uint8)).save(view.image)
     mesh = trimesh.Trimesh(truth.vertices, truth.faces, process=False)
-    places = np.asarray(trimesh.sample.sample_surface(mesh, 500, seed=3)[0])
-    return Survey(truth, scene, SparsePoints(places, {view.name: in_frame(view, places) for view in scene.views}))
+    positions = np.asarray(trimesh.sample.sample_surface(mesh, 500, seed=3)[0])
+    return Survey(truth, scene, SparsePoints(positions, {view.name: in_frame(view, positions) for view in scene.views}))
 
 
 def middle(mesh: Mesh) -> Mesh:
@@ -123,9 +123,9 @@ def test_the_smoothest_map_ignores_single_good_matches_elsewhere() -> None:
 def test_points_are_those_that_the_poses_were_found_with(survey: Survey, tmp_path: Path) -> None:
     write_poses(tmp_path, MeshField(survey.truth), from_above()[:2], bounded=False)
     scene = load_scene(tmp_path)
-    assert len(load_points(tmp_path, scene).places) == 0
-    table = np.zeros(3, [("place", "<f4", 3), ("colour", "u1", 3)])
-    table["place"] = [[-0.5, -0.5, 0], [0, 0, 0.1], [0, 0, 9]]
+    assert len(load_points(tmp_path, scene).positions) == 0
+    table = np.zeros(3, [("position", "<f4", 3), ("colour", "u1", 3)])
+    table["position"] = [[-0.5, -0.5, 0], [0, 0, 0.1], [0, 0, 9]]
     head = "ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nend_header\n"
     (tmp_path / "poses" / "points.ply").write_bytes(head.encode() + table.tobytes())
     first, second = (view.name for view in scene.views)
@@ -133,5 +133,5 @@ def test_points_are_those_that_the_poses_were_found_with(survey: Survey, tmp_pat
     np.savez(tmp_path / "poses" / "observations.npz", frame=[0, 1, 1], point=[1, 0, 2])
     found = load_points(tmp_path, scene)
     assert found.seen[first].tolist() == [1]
-    assert found.of(scene.views[1]) == pytest.approx(table["place"][[0, 2]])
+    assert found.of(scene.views[1]) == pytest.approx(table["position"][[0, 2]])
     assert found.seen[second].tolist() == [0, 2]

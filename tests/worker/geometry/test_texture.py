@@ -14,7 +14,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.atlas import Atlas, Texels, texels, unwrap
 from reconstruction_worker.geometry.bake import Baked, bake
-from reconstruction_worker.geometry.ply import write_ply
+from reconstruction_worker.geometry.ply_file import write_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import render, textured
 from reconstruction_worker.geometry.scene import Scene, load_scene

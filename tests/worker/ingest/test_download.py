@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,11 +19,13 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.source import Source
+from reconstruction_api.source import CREDENTIALS, Source
+from reconstruction_api.worker import NetworkAccess
 from reconstruction_worker.ingest import download
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS, Limits
 from reconstruction_worker.ingest.remote import fetch
 from reconstruction_worker.ingest.sources import gather
+from reconstruction_worker.network.guard import Guard
 from reconstruction_worker.stage import Stopped
 
 from .photos import Ingested, encoded, picture, write_photos
@@ -336,6 +340,31 @@ def test_the_secret_of_the_source_opens_the_bucket(
 ) -> None:
     _log_in(monkeypatch, guarded_bucket)
     assert len(Ingested(tmp_path, None, source={"uri": "s3://guarded/statue/", "secretName": "s"}).images) == 3
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_files_of_the_secret_open_the_bucket_whatever_the_profile_has_set(
+    tmp_path: Path, guarded_bucket: dict[str, str], monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """Neither its account nor its endpoint is mixed with the Secret's, and nothing stays when the photos are there."""
+    profile = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "AKIAPROFILE", "AWS_SECRET_ACCESS_KEY": "profile", "AWS_SESSION_TOKEN": "profile",
+        "AWS_PROFILE": "platform",
+    }  # fmt: skip
+    for name, value in profile.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    for name in (name for name in guarded_bucket if name in CREDENTIALS):  # moto may name the address it listens on
+        (folder / name).write_text(guarded_bucket[name].replace("0.0.0.0", "127.0.0.1") + "\n")
+    source = Source(uri="s3://guarded/statue/", secret_name="captures-read")
+    before = dict(os.environ)
+    guard = Guard(NetworkAccess(allow=["127.0.0.1/32"]), "default") if guarded else None
+    with nullcontext() if guard is None else guard:
+        found = gather(source, None, tmp_path, DEFAULT_LIMITS, quiet, guard=guard, credentials=folder)
+    assert [file.name for file in found] == ["p0.jpg", "p1.jpg", "p2.jpg"]
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("uri", ["s3://guarded/statue/", "s3://guarded/statue.zip"])

@@ -17,7 +17,7 @@ from demo_photos.render import TexturedMesh, photograph
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
-from reconstruction_worker.poses.model import PosedModel, Shot, SparsePoints
+from reconstruction_worker.poses.posed_model import PosedModel, Shot, SparsePoints
 from reconstruction_worker.stage import StageContext
 
 Array = NDArray[np.float64]

@@ -17,8 +17,8 @@ from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.cameras import project
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.sparse import in_frame
-from reconstruction_worker.poses.model import SparsePoints
 from reconstruction_worker.poses.output import write_observations, write_points
+from reconstruction_worker.poses.posed_model import SparsePoints
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.stages import report
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import DatasetImage
-from reconstruction_worker.poses.depth import fit_depth, write_depth
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.depth_scale import fit_depth, write_depth
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.undistort import Undistorter
 from reconstruction_worker.stages import poses
 

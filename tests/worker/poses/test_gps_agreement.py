@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reconstruction_worker.poses.climb import Attempt, best_of
 from reconstruction_worker.poses.gps_agreement import Agreement, agreement
 from reconstruction_worker.poses.gps_priors import fresh_places, tell_scale
 from reconstruction_worker.poses.pairs import Pairing
 from reconstruction_worker.poses.registration import Registration
 from reconstruction_worker.poses.strategies import ladder
+from reconstruction_worker.poses.try_strategies import Attempt, best_of
 
 from .scenes import Array
 

@@ -10,14 +10,14 @@ import pycolmap
 import pytest
 from PIL import Image
 
+from reconstruction_worker.geometry.gps import local_positions
+from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.ingest.dataset import DatasetImage
-from reconstruction_worker.poses.climb import Attempt, climb
-from reconstruction_worker.poses.gps import local_positions
 from reconstruction_worker.poses.gps_priors import tell_scale
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.sfm import Workbench, camera_groups, enter_photos
-from reconstruction_worker.poses.similarity import fit_similarity
 from reconstruction_worker.poses.strategies import ladder
+from reconstruction_worker.poses.try_strategies import Attempt, try_strategies
 
 from .scenes import Array, an_image
 
@@ -108,7 +108,9 @@ def climbed(folder: Path, gps: bool, look_alike: float, distance: float) -> tupl
     write_matches(database, what_each_photo_shows(look_alike, distance))
     places = local_positions([photo.gps for photo in photos])
     steps = [step for step in ladder(False, False, tell_scale(places)) if step.name in ("standard", "extended", "bold")]
-    return climb(Workbench(folder, folder, photos, lambda *_: None, lambda: False), steps, places, required_share=0.5)
+    return try_strategies(
+        Workbench(folder, folder, photos, lambda *_: None, lambda: False), steps, places, required_share=0.5
+    )
 
 
 def metres_from_truth(attempt: Attempt) -> float:

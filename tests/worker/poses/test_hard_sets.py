@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from demo_photos.cameras import View, look_at
 from demo_photos.render import TexturedMesh, photograph
-from reconstruction_worker.poses.similarity import fit_similarity
+from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.stages import poses
 
 from .scenes import ball_photos, bumpy_ball, poses_context, write_ingest

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reconstruction_worker.poses.hull import Silhouette
-from reconstruction_worker.poses.masks import MaskUse
+from reconstruction_api.documents.registration import MaskUse
+from reconstruction_worker.poses.masks import Masks
 from reconstruction_worker.poses.region import SceneKind
+from reconstruction_worker.poses.silhouettes import Silhouette
 from reconstruction_worker.stage import StageOutput
 from reconstruction_worker.stages import poses
 
@@ -22,9 +23,9 @@ from .test_canonical import SEEN, photo
 MASK = Silhouette.of(np.diag(np.full(40, 255, np.uint8)))
 
 
-def use(kind: SceneKind, masked: int, total: int) -> MaskUse:
+def use(kind: SceneKind, masked: int, total: int) -> Masks:
     model = a_model(survey_poses(total), np.zeros((0, 3)))
-    return MaskUse.of(kind, model, [MASK] * masked + [None] * (total - masked))
+    return Masks.of(kind, model, [MASK] * masked + [None] * (total - masked))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,9 @@ def test_what_is_said_names_photos_as_the_source_does() -> None:
     photos = {f"{index:03d}.png": an_image(f"{index:03d}.png") for index in range(10)}
     photos["009.png"].original.name = "My photo.PNG"
     object_, scene = use(SceneKind.BOUNDED, 9, 10), use(SceneKind.OPEN, 9, 10)
-    assert object_.document(photos) == {"used": True, "missing": ["My photo.PNG"]}
+    assert object_.document(photos) == MaskUse(used=True, missing=["My photo.PNG"])
     assert object_.summary(photos) == "without a mask, so only their cameras are used: My photo.PNG"
-    assert scene.document(photos) == {"used": False, "missing": ["My photo.PNG"]}
+    assert scene.document(photos) == MaskUse(used=False, missing=["My photo.PNG"])
     assert scene.summary(photos).endswith("without a mask: My photo.PNG")
     assert use(SceneKind.BOUNDED, 10, 10).summary(photos) == use(SceneKind.OPEN, 0, 10).summary(photos) == ""
     assert use(SceneKind.OPEN, 0, 10).document(photos) is None

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from reconstruction_worker.geometry.similarity import Similarity, fit_similarity
 from reconstruction_worker.poses.orient import rotation_to_world, up_from_cameras
-from reconstruction_worker.poses.similarity import Similarity, fit_similarity
 
 from .scenes import Array, degrees_between, looking, rolled
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from reconstruction_worker.ingest.dataset import DatasetImage
 from reconstruction_worker.poses.output import World
-from reconstruction_worker.poses.pictures import write_pictures
+from reconstruction_worker.poses.undistorted_pictures import write_pictures
 from reconstruction_worker.poses.world import settle
 
 from .scenes import a_model, survey_poses, write_ingest

@@ -12,7 +12,7 @@ import pytest
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Dataset, DroppedImage, Original
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.provided import Provided, provided_format, read_provided
 
 from .scenes import an_image
@@ -163,17 +163,17 @@ TEXT_MISTAKES: list[tuple[str, Callable[[Path], None], str]] = [
     ("no size", _text("cameras", _field(2, "0")), "can't have 0 x 600 pixels"),
     ("another shape", _text("cameras", _field(2, "600")), "is for 600 x 600 pixels, but images/"),
     ("focal length 0", _text("cameras", _field(4, "0")), "the focal length 0 makes no sense"),
-    ("focal length nan", _text("cameras", _field(4, "nan")), "a parameter that is not finite"),
+    ("focal length nan", _text("cameras", _field(4, "nan")), "a parameter that is NaN or infinite"),
     ("folding", _text("cameras", _field(7, "-9")), "the picture folds over"),
     ("words", _text("images", _field(1, "one")), "line 1 holds something that is not a number"),
     ("no rotation", _text("images", _field(1, "3.5")), "a rotation has length 1"),
-    ("not finite", _text("images", _field(5, "inf")), "not finite"),
+    ("not finite", _text("images", _field(5, "inf")), "NaN or infinite"),
     ("unknown camera", _text("images", _field(8, "77")), "has camera 77, which cameras.txt does not hold"),
     ("unknown photo", _text("images", _field(9, "nobody.png")), "names a photo that is not in the source"),
     ("no features line", _text("images", lambda lines: lines.pop(1)), "line 2"),
     ("no images", _text("images", lambda lines: lines.clear()), "it holds no images"),
     ("no cameras", _text("cameras", lambda lines: lines.clear()), "it holds no cameras"),
-    ("points nan", _text("points3D", _field(1, "nan")), "a point that is not finite"),
+    ("points nan", _text("points3D", _field(1, "nan")), "a point that is NaN or infinite"),
     ("camera to world", _inverted, "world-to-camera with x right, y down, z forward"),
     ("not text", lambda folder: (folder / "images.txt").write_bytes(b"\xff\xfe\x00"), "it is not text"),
 ]  # fmt: skip

@@ -78,7 +78,7 @@ def _changed(row: int, column: int, value: float) -> Array:
     [
         (llff_table()[:3], "3 rows, but the source has 4 photos"),
         (llff_table()[:, :15], "17 numbers for each photo"),
-        (_changed(1, 0, np.nan), "row 1 (images/b.JPG) holds a value that is not finite"),
+        (_changed(1, 0, np.nan), "row 1 (images/b.JPG) holds a value that is NaN or infinite"),
         (_changed(2, 0, 4.0), "row 2 (images/c.JPG): the upper left 3 x 3 of the matrix is not a rotation"),
         (_changed(2, 14, 0.0), "row 2 (images/c.JPG): the focal length 0"),
         (_changed(0, 4, 800.0), "row 0 (images/a.JPG) is for 800 x 800 pixels"),

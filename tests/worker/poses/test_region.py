@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reconstruction_worker.poses.cameras import project
-from reconstruction_worker.poses.hull import Silhouette
-from reconstruction_worker.poses.model import PosedModel
+from reconstruction_worker.poses.colmap_cameras import project
+from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.region import SceneKind, convergence_point, find_region, scene_kind
+from reconstruction_worker.poses.silhouettes import Silhouette
 from reconstruction_worker.poses.world import settle
 
 from .scenes import Array, a_model, looking

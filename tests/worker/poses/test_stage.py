@@ -16,7 +16,7 @@ from PIL import Image
 from demo_photos.cameras import View
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
-from reconstruction_worker.poses.similarity import fit_similarity
+from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import ingest, poses
 
@@ -89,8 +89,12 @@ def test_the_files_are_those_of_the_contract(estimated: tuple[Path, list[Any], A
     assert 0 < registration["meanReprojectionError"] < 1
     assert 0 < registration["medianReprojectionError"] < 1
     assert sorted(path.name for path in (workspace / "poses").iterdir()) == [
-        "images", "observations.npz", "points.ply", "registration.json", "transforms.json",
-    ]  # fmt: skip
+        "images",
+        "observations.npz",
+        "points.ply",
+        "registration.json",
+        "transforms.json",
+    ]
     with np.load(workspace / "poses" / "observations.npz") as tracks:
         np.testing.assert_allclose(tracks["points"], cloud.vertices, atol=1e-6)
         assert set(tracks["frame"].tolist()) == set(range(VIEWS))

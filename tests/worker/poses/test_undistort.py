@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from reconstruction_worker.poses.cameras import project, rays
+from reconstruction_worker.poses.colmap_cameras import project, rays
 from reconstruction_worker.poses.undistort import Undistorter
 
 

@@ -42,7 +42,7 @@ def test_the_page_says_how_well_the_cameras_fit(delivered: tuple[Path, str]) -> 
         "8 of 9",
         "0.31 px median 0.24 px",
         "300 in 6.0 photos each",
-        "7 of 8 photos with a place",
+        "7 of 8 photos with GPS",
         "Strategy standard, exhaustive pairs Tried before quick: 3 photos",
     ):
         assert words in text
@@ -103,8 +103,8 @@ def test_without_places_and_even_without_points_there_is_a_page(tmp_path: Path, 
 def test_stray_points_do_not_make_the_scene_a_speck(tmp_path: Path) -> None:
     posed(tmp_path)
     points = np.zeros(1000, COLOURED_POINT)
-    points["place"] = np.random.default_rng(1).uniform(-1, 1, (1000, 3))
-    points["place"][:3] = 500
+    points["position"] = np.random.default_rng(1).uniform(-1, 1, (1000, 3))
+    points["position"][:3] = 500
     kept = worth_showing(points)
     assert len(kept) == 997
     assert max(points_document(kept, load_scene(tmp_path))["mesh"]["high"]) < 1.1

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reconstruction_api.documents.quality import QualityDocument
 from reconstruction_api.stages import StageName
+from reconstruction_worker.files import write_document
 from reconstruction_worker.stages import report
 from reconstruction_worker.stages.evaluate import without_held_out
 
@@ -68,10 +70,10 @@ class Elements(HTMLParser):
 def test_nothing_is_said_of_held_out_views_where_there_are_none(tmp_path: Path) -> None:
     spec = finished(tmp_path, "GLB")
     file = tmp_path / "evaluate" / "quality.json"
-    quality = json.loads(file.read_text())
-    file.write_text(json.dumps(without_held_out(quality)))
+    quality = QualityDocument.read(file)
+    write_document(file, without_held_out(quality))
     (tmp_path / "train" / "split.json").write_text(
-        json.dumps({"train": [v["name"] for v in quality["views"]], "eval": []})
+        json.dumps({"train": [view.name for view in quality.views], "eval": []})
     )
     context = context_of(StageName.REPORT, tmp_path, spec)
     report.run(context)

@@ -19,8 +19,8 @@ from reconstruction_worker.geometry.bake import bake
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.sparse import in_frame
 from reconstruction_worker.geometry.surface import decimated
-from reconstruction_worker.poses.model import SparsePoints
 from reconstruction_worker.poses.output import write_observations, write_points
+from reconstruction_worker.poses.posed_model import SparsePoints
 from reconstruction_worker.records import StageRecord, write_record
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.stages import export

@@ -1,88 +1,45 @@
-"""What an engine is: a method that learns a scene from posed photos and can be asked what a camera would see."""
+"""What an engine is: a method that learns a scene from photos."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from reconstruction_api.engines import EngineSpec, Makes, Weights
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from ..geometry.coloured_mesh import ColouredMesh
+    from ..geometry.gaussians import Gaussians
+    from ..geometry.rendering import Field
     from ..stage import StageContext, StageOutput
 
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """What an engine needs and allows; read without importing the engine's libraries."""
-
-    name: str
-    licence: str
-    """SPDX identifier."""
-    commercial_use: bool
-    min_images: int
-    max_images: int
-    needs_poses: bool
-    needs_gpu: bool
-    min_vram_bytes: int
-    paper: str
-
-
-@dataclass(frozen=True)
-class Camera:
-    """A pinhole camera. `camera_to_world` is [4, 4], axes OpenGL (x right, y up, z backward); lengths in pixels."""
-
-    camera_to_world: NDArray[np.float64]
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-    width: int
-    height: int
-    log_exposure: float = 0.0
-    """Natural logarithm of the exposure relative to the scene's median photo; brightens or darkens what is rendered."""
-
-    def scaled(self, factor: float) -> Camera:
-        """The same view with `factor` times as many pixels a side."""
-        width, height = max(1, round(self.width * factor)), max(1, round(self.height * factor))
-        sx, sy = width / self.width, height / self.height
-        return replace(
-            self, fx=self.fx * sx, fy=self.fy * sy, cx=self.cx * sx, cy=self.cy * sy, width=width, height=height
-        )
-
-    def every(self, stride: int) -> Camera:
-        """The view through every `stride`-th pixel's centre, of those that `pixels[stride // 2 :: stride]` are; odd."""
-        width, height = (len(range(stride // 2, side, stride)) for side in (self.width, self.height))
-        fx, fy, cx, cy = (value / stride for value in (self.fx, self.fy, self.cx, self.cy))
-        return replace(self, fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """What a camera sees. `depth` is the distance along the ray (not z) in world units; rgb is not premultiplied where
-    `alpha` > 0 and is black elsewhere."""
-
-    rgb: NDArray[np.float32]  # [H, W, 3], 0..1
-    alpha: NDArray[np.float32]  # [H, W], 0..1
-    depth: NDArray[np.float32]  # [H, W]
-
-
-class Field(Protocol):
-    """A trained scene."""
-
-    def render(self, camera: Camera) -> Rendering: ...
+__all__ = ["Engine", "EngineSpec", "GaussianEngine", "Makes", "Weights"]
 
 
 class Engine(Protocol):
     """One method. Instances hold no state between calls."""
 
-    spec: EngineSpec
-
-    def fit(self, context: StageContext) -> StageOutput:
-        """Train on `poses/`, leave checkpoints and `engine.json` in the stage's folder; resume from what is there."""
+    @property
+    def spec(self) -> EngineSpec:
+        """Known without importing the engine's libraries."""
         ...
 
-    def load(self, folder: Path, workspace: Path, device: str) -> Field:
-        """The trained scene that `fit` left in `folder` (`workspace/train`)."""
+    def fit(self, context: StageContext) -> StageOutput:
+        """Learn from `poses/` (or `ingest/`, for an engine that needs no poses); leave `engine.json` and whatever
+        `load` reads in the stage's folder; resume from what is there. Where photos were kept from the training to judge
+        the result by, `split.json` says which."""
+        ...
+
+    def load(self, folder: Path, workspace: Path, device: str) -> Field | ColouredMesh:
+        """What `fit` left in `folder` (`workspace/train`): a coloured mesh, in world units, where `spec.makes` is one,
+        else a field. Raises CheckpointIncompatible when it is not there or damaged."""
+        ...
+
+
+@runtime_checkable
+class GaussianEngine(Protocol):
+    """An engine whose `spec.makes` is Gaussians has this method too."""
+
+    def gaussians(self, folder: Path) -> Gaussians:
+        """Those that `fit` left in `folder`, in world units; also on a machine without a GPU."""
         ...

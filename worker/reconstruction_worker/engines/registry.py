@@ -53,3 +53,19 @@ def unavailable(name: str, known: list[str]) -> ReconstructionError:
         f"spec.engine: there is no engine '{name}'.{hint} Installed here: {listed}.",
         details={"engine": name, "available": known},
     )
+
+
+def suggestion_for(photos: int) -> str | None:
+    """Which of the installed engines take so many photos; None where none does."""
+    specs = [spec for name in available() if (spec := _spec_of(name)) is not None]
+    fitting = [spec for spec in specs if spec.min_images <= photos <= spec.max_images]
+    listed = ", ".join(f"{spec.name} ({spec.min_images} to {spec.max_images})" for spec in fitting)
+    return f"Add or remove photos, or choose an engine that takes {photos}: {listed}." if fitting else None
+
+
+def _spec_of(name: str) -> EngineSpec | None:
+    """None for an engine whose installation is incomplete: it is no help."""
+    try:
+        return engine_spec(name)
+    except ReconstructionError:
+        return None

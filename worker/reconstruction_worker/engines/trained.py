@@ -1,18 +1,47 @@
-"""The scene that the train stage left, for the stages that look at it."""
+"""What the train stage left, for the stages that look at it: whatever an engine makes, a field can be asked for."""
 
 from __future__ import annotations
 
+from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
+from ..geometry.coloured_mesh import ColouredMesh, MeshField
+from ..geometry.gaussians import Gaussians
+from ..geometry.rendering import Field
 from ..stage import StageContext
-from .base import Field
+from .base import GaussianEngine, Makes
 from .registry import engine as named
 
 
 def trained_field(context: StageContext) -> Field:
-    """Load the scene from `train/`, on the device that `spec.training.device` asks for."""
-    from .nerf.device import choose_device
+    """Load the scene from `train/`, on the device that `spec.training.device` asks for. A mesh is shown as it is."""
+    made = trained(context)
+    return MeshField(made) if isinstance(made, ColouredMesh) else made
+
+
+def trained(context: StageContext) -> Field | ColouredMesh:
+    """The same, as the engine made it."""
+    from .training.device import choose_device
 
     engine = named(context.spec.engine)
     device = choose_device(context.spec.training.device, engine.spec)
-    return engine.load(context.of(StageName.TRAIN), context.workspace, device.type)
+    made = engine.load(context.of(StageName.TRAIN), context.workspace, device.type)
+    if isinstance(made, ColouredMesh) != (engine.spec.makes is Makes.MESH):
+        raise _contradiction(engine.spec.name, engine.spec.makes)
+    return made
+
+
+def trained_gaussians(context: StageContext) -> Gaussians:
+    """Those of an engine that makes Gaussians, in world units; needs no GPU."""
+    engine = named(context.spec.engine)
+    if not isinstance(engine, GaussianEngine):
+        raise _contradiction(engine.spec.name, Makes.GAUSSIANS)
+    return engine.gaussians(context.of(StageName.TRAIN))
+
+
+def _contradiction(name: str, makes: Makes) -> ReconstructionError:
+    return ReconstructionError(
+        "EngineUnavailable",
+        f"spec.engine: the installation of '{name}' is faulty: it declares a {makes} and gives something else.",
+        details={"engine": name},
+    )

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
+from reconstruction_api.formats import ExportFormat
 from reconstruction_api.job import Compression
 
 from .checking import Content, compare, failed, reading
+from .exporter import Exporter
 from .gltf_buffer import Buffer
 from .gltf_geometry import GEOMETRIES
 from .gltf_rules import check_rules
-from .model import Model, jpeg, y_up
+from .textured_model import Model, jpeg, y_up
 from .triangles import compare_triangles
 
-FILE = "model.glb"
-MEDIA_TYPE = "model/gltf-binary"
-CHECKED_BY = f"trimesh {trimesh.__version__} and the rules of glTF 2.0"
+FILE = ExportFormat.GLB.file
 GENERATOR = "reconstruction-operator"
 JPEG_QUALITY = 92
 
@@ -98,3 +98,6 @@ def encode(model: Model, compression: Compression = Compression.NONE) -> bytes:
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack("<I4s", len(content), kind) + content
+
+
+EXPORTER = Exporter(write, check, up="y", checked_by=f"trimesh {trimesh.__version__} and the rules of glTF 2.0")

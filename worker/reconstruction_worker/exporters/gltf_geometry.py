@@ -14,7 +14,7 @@ import numpy as np
 from reconstruction_api.job import Compression
 
 from .gltf_buffer import BYTE, FLOAT, UNSIGNED_SHORT, Buffer, corners, index_component
-from .model import Model
+from .textured_model import Model
 
 DRACO: Final = "KHR_draco_mesh_compression"
 QUANTIZATION: Final = "KHR_mesh_quantization"

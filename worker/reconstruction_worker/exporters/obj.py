@@ -8,12 +8,13 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from .checking import Content, compare, decoded_size, failed, reading
-from .model import Model, y_up
+from reconstruction_api.formats import ExportFormat
 
-FILE, MATERIALS, TEXTURE = "model.obj", "model.mtl", "model_basecolor.png"
-MEDIA_TYPES = {FILE: "model/obj", MATERIALS: "model/mtl", TEXTURE: "image/png"}
-CHECKED_BY = f"trimesh {trimesh.__version__}"
+from .checking import Content, compare, decoded_size, failed, reading
+from .exporter import Exporter
+from .textured_model import Model, y_up
+
+FILE, MATERIALS, TEXTURE = ExportFormat.OBJ.file, "model.mtl", "model_basecolor.png"
 MATERIAL = "photos"
 
 
@@ -55,3 +56,6 @@ def _rows(file, pattern: str, values: np.ndarray) -> None:
     for begin in range(0, len(values), 20_000):
         part = values[begin : begin + 20_000]
         file.write(pattern * len(part) % tuple(part.ravel().tolist()))
+
+
+EXPORTER = Exporter(write, check, up="y", checked_by=f"trimesh {trimesh.__version__}")

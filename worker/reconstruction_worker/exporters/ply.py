@@ -8,15 +8,16 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
+from reconstruction_api.formats import ExportFormat
+
 from ..geometry.mesh import Mesh, vertex_normals
-from ..geometry.ply import write_ply
+from ..geometry.ply_file import write_ply
 from ..geometry.render import sample
 from .checking import Content, compare, failed, reading
-from .model import Model
+from .exporter import Exporter
+from .textured_model import Model
 
-FILE = "model.ply"
-MEDIA_TYPE = "application/ply"
-CHECKED_BY = f"trimesh {trimesh.__version__}"
+FILE = ExportFormat.PLY.file
 
 
 def write(model: Model, folder: Path) -> list[Path]:
@@ -44,3 +45,6 @@ def coloured(model: Model) -> tuple[Mesh, NDArray[np.uint8]]:
     total = np.zeros((len(mesh.vertices), 3))
     np.add.at(total, index, sample(model.texture, model.uv))
     return mesh, (total / np.bincount(index)[:, None] + 0.5).astype(np.uint8)
+
+
+EXPORTER = Exporter(write, check, up="z", checked_by=f"trimesh {trimesh.__version__}")

@@ -1,39 +1,16 @@
-"""The formats there are."""
+"""The formats there are: each of the API's has a module of its name here, with an `EXPORTER`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from importlib import import_module
 
-from reconstruction_api.job import Export, ExportFormat
+from reconstruction_api.formats import ExportFormat
 
-from . import glb, obj, ply
-from .checking import Content
-from .model import Model
+from .exporter import Exporter
 
 
-@dataclass(frozen=True)
-class Exporter:
-    """How one format is written and checked. `write` and `check` take a model that is z up."""
-
-    write: Callable[[Model, Path], list[Path]]
-    check: Callable[[Model, Path], Content]
-    media_types: Mapping[str, str]
-    """Of each file, by its name."""
-    up: str
-    checked_by: str
-
-
-def exporter_of(export: Export) -> Exporter:
-    """Writer and check of a file as the spec wants it."""
-    match export.format:
-        case ExportFormat.GLB:
-            write = partial(glb.write, compression=export.compression)
-            check = partial(glb.check, compression=export.compression)
-            return Exporter(write, check, {glb.FILE: glb.MEDIA_TYPE}, "y", glb.CHECKED_BY)
-        case ExportFormat.OBJ:
-            return Exporter(obj.write, obj.check, obj.MEDIA_TYPES, "y", obj.CHECKED_BY)
-        case ExportFormat.PLY:
-            return Exporter(ply.write, ply.check, {ply.FILE: ply.MEDIA_TYPE}, "z", ply.CHECKED_BY)
+def exporter_of(wanted: ExportFormat) -> Exporter:
+    """How files of a format are written and checked. Its libraries are imported here."""
+    exporter = import_module(f".{wanted.value.lower()}", __package__).EXPORTER
+    assert isinstance(exporter, Exporter)
+    return exporter

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from .checking import require
-from .model import Model
+from .textured_model import Model
 
 TOLERANCE = 4e-5
 """Of the longest side, and of the texture's: two and a half steps of 16 bits."""

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from ..compiled import threaded
-from .depth import DepthMap, trust
+from .field_depth import DepthMap, trust
 from .tsdf import camera_arrays
 from .visibility import pixel
 
@@ -56,21 +56,35 @@ def agreed(maps: list[DepthMap]) -> Agreement:
 
 
 @njit
-def _back(place, rotation, centre, lens, column, row):  # pragma: no cover - compiled
+def _back(point, rotation, centre, lens, column, row):  # pragma: no cover - compiled
     """How far from a pixel's centre a point is seen."""
-    x, y, depth = pixel(place, rotation, centre, lens)
+    x, y, depth = pixel(point, rotation, centre, lens)
     return math.hypot(x - column - 0.5, y - row - 0.5) if depth > 0 else math.inf
 
 
 @threaded()
 def _confirm(
-    begin, end, total, spread, count, points, distance, alpha, rotation, centre, lens,
-    their_distance, their_alpha, their_rotation, their_centre, their_lens,
-):  # fmt: skip  # pragma: no cover - compiled
+    begin,
+    end,
+    total,
+    spread,
+    count,
+    points,
+    distance,
+    alpha,
+    rotation,
+    centre,
+    lens,
+    their_distance,
+    their_alpha,
+    their_rotation,
+    their_centre,
+    their_lens,
+):  # pragma: no cover - compiled
     """Add the distances at which another map sees what this one sees."""
     width = distance.shape[1]
     for row in range(begin, end):
-        place = np.empty(3)
+        point = np.empty(3)
         for column in range(width):
             if alpha[row, column] <= 0:
                 continue
@@ -88,12 +102,12 @@ def _confirm(
             away = 0.0
             for axis in range(3):
                 along = (points[row, column, axis] - their_centre[axis]) / reach
-                place[axis] = their_centre[axis] + along * their_distance[i, j]
-                away += (place[axis] - centre[axis]) ** 2
+                point[axis] = their_centre[axis] + along * their_distance[i, j]
+                away += (point[axis] - centre[axis]) ** 2
             away = math.sqrt(away)
             if abs(away - distance[row, column]) > DEPTH_SHARE * distance[row, column]:
                 continue
-            back = _back(place, rotation, centre, lens, column, row)
+            back = _back(point, rotation, centre, lens, column, row)
             if back > PIXELS:
                 continue
             total[row, column] += away

@@ -53,7 +53,7 @@ def bake(
     size: int,
     progress: Callable[[float, str], None] = lambda percent, message: None,
 ) -> Baked:
-    """Colour the texels of a picture of `size` x `size`; `progress` is told the percentage and what is going on."""
+    """Colour the texels of a picture of `size` x `size`; `progress` gets the percentage and what is being done."""
     caster = Caster(atlas.mesh)
     extent = float(np.ptp(atlas.mesh.bounds(), axis=0).max())
     buffers = []

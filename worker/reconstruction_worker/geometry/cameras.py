@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
+from .rendering import Camera
 
 
 def pixel_rays(camera: Camera) -> NDArray[np.float64]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
-from ..engines.base import Field
-from .depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
+from .field_depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
 from .holes import without_holes
 from .mesh import Mesh, component_labels
-from .refine import Refiner
+from .mesh_document import MeshDocument
+from .refine_surface import Refiner
+from .rendering import Field
 from .scene import Scene, View
 from .sparse import SparsePoints
 from .stereo import stereo_maps
@@ -50,30 +50,6 @@ CPU_BUDGET = Budget(views=60, rays=450_000)
 GPU_BUDGET = Budget(views=200, rays=60_000_000)
 
 
-@dataclass(frozen=True)
-class MeshStatistics:
-    """What `mesh.json` says about the mesh; lengths in world units."""
-
-    vertices: int
-    faces: int
-    components: int
-    watertight: bool
-    area: float
-    bounds: list[list[float]]
-    voxel: float
-    resolution: int
-    views: int
-    depth_size: tuple[int, int]
-    confirmed_share: float | None
-    faces_before_decimation: int
-    dropped_pieces: int
-    filled_holes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """With camelCase keys, as in the workspace's other files."""
-        return {_camel(key): value for key, value in asdict(self).items()}
-
-
 def extract_mesh(
     field: Field,
     scene: Scene,
@@ -81,11 +57,11 @@ def extract_mesh(
     budget: Budget,
     progress: Callable[[float, str], None] = lambda percent, message: None,
     points: SparsePoints | None = None,
-) -> tuple[Mesh, MeshStatistics]:
+) -> tuple[Mesh, MeshDocument]:
     """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
 
     Of an open scene the photos, guided by the field and the sparse `points`, tell the depth themselves. The mesh has at
-    most `target_faces` triangles. `progress` is told the percentage and what is going on. Raises EmptyMesh when the
+    most `target_faces` triangles. `progress` gets the percentage and what is being done. Raises EmptyMesh when the
     field shows no surface.
     """
     views = spread(scene.views, budget.views)
@@ -114,7 +90,7 @@ def extract_mesh(
     fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
     progress(95, "simplifying")
     mesh, _ = main_pieces(simplified(fine, target_faces, _hole_perimeter(bounds)), FLOATER_SHARE)
-    return mesh, MeshStatistics(
+    return mesh, MeshDocument(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
         components=component_labels(mesh)[0],
@@ -129,6 +105,24 @@ def extract_mesh(
         faces_before_decimation=len(fine.faces),
         dropped_pieces=coarse.dropped_pieces,
         filled_holes=coarse.filled_holes,
+    )
+
+
+def finished_mesh(made: Mesh, target_faces: int) -> tuple[Mesh, MeshDocument]:
+    """A mesh that an engine made, with at most `target_faces` triangles. Raises EmptyMesh."""
+    if len(made.faces) == 0:
+        raise ReconstructionError("EmptyMesh", "The engine's mesh has no triangles.")
+    mesh = made
+    if len(made.faces) > target_faces:
+        mesh = simplified(made, target_faces, _hole_perimeter(made.bounds()))
+    return mesh, MeshDocument(
+        vertices=len(mesh.vertices),
+        faces=len(mesh.faces),
+        components=component_labels(mesh)[0],
+        watertight=mesh.is_watertight(),
+        area=mesh.area(),
+        bounds=mesh.bounds().tolist(),
+        faces_before_decimation=len(made.faces),
     )
 
 
@@ -205,8 +199,3 @@ def _diagonal(bounds: NDArray[np.float64]) -> float:
 
 def _hole_perimeter(bounds: NDArray[np.float64]) -> float:
     return HOLE_SHARE * _diagonal(bounds)
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)

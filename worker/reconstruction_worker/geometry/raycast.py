@@ -9,9 +9,9 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
 from .cameras import pixel_rays
 from .mesh import Mesh
+from .rendering import Camera
 
 RAYS_AT_ONCE = 1 << 20
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
 from .cameras import pixel_rays
 from .mesh import Mesh, face_normals, vertex_normals
 from .raycast import Caster, Hits
+from .rendering import Camera
 
 Picture = NDArray[np.uint8]
 Shader = Callable[[Hits, NDArray[np.float64]], NDArray[np.float32]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..engines.base import Camera
+from .rendering import Camera
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Scene:
     witnesses: int = 2
     """Cameras that must have seen a point of the surface: one where every photo is the only one of its side."""
 
-    def only(self, names: list[str]) -> Scene:
+    def only(self, names: Collection[str]) -> Scene:
         """The scene with the named views only, in the scene's order."""
         wanted = set(names)
         return replace(self, views=tuple(view for view in self.views if view.name in wanted))
@@ -63,12 +64,6 @@ def load_scene(workspace: Path) -> Scene:
         metres_per_unit=document.get("metresPerUnit"),
         witnesses=2 if document.get("canHoldOut", True) else 1,
     )
-
-
-def training_scene(scene: Scene, train: Path) -> Scene:
-    """The views that the field was trained on, by `split.json` in the training stage's folder."""
-    split = json.loads((train / "split.json").read_text(encoding="utf-8"))
-    return scene.only(split["train"])
 
 
 def _view(workspace: Path, document: dict[str, Any], frame: dict[str, Any]) -> View:

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from .cameras import project
 from .scene import Scene, View
 
-COLOURED_POINT = np.dtype([("place", "<f4", 3), ("colour", "u1", 3)])
+COLOURED_POINT = np.dtype([("position", "<f4", 3), ("colour", "u1", 3)])
 
 
 @dataclass(frozen=True)
 class SparsePoints:
     """A few accurate points of the scene, in world units."""
 
-    places: NDArray[np.float64]  # [P, 3]
+    positions: NDArray[np.float64]  # [P, 3]
     seen: dict[str, NDArray[np.int64]]
     """For each view's name the points that its photo shows."""
 
     def of(self, view: View) -> NDArray[np.float64]:
         """The points that a view's photo shows. [N, 3]"""
-        return self.places[self.seen[view.name]]
+        return self.positions[self.seen[view.name]]
 
 
 def load_points(workspace: Path, scene: Scene) -> SparsePoints:
@@ -34,26 +34,26 @@ def load_points(workspace: Path, scene: Scene) -> SparsePoints:
     `scene` has all posed photos.
     """
     folder = workspace / "poses"
-    places = read_coloured_points(folder / "points.ply")["place"].astype(np.float64)
+    positions = read_coloured_points(folder / "points.ply")["position"].astype(np.float64)
     observations = folder / "observations.npz"
     if not observations.is_file():
-        return SparsePoints(places, {view.name: in_frame(view, places) for view in scene.views})
+        return SparsePoints(positions, {view.name: in_frame(view, positions) for view in scene.views})
     with np.load(observations) as table:
         frame, point = table["frame"], table["point"].astype(np.int64)
-    return SparsePoints(places, {view.name: np.unique(point[frame == k]) for k, view in enumerate(scene.views)})
+    return SparsePoints(positions, {view.name: np.unique(point[frame == k]) for k, view in enumerate(scene.views)})
 
 
-def in_frame(view: View, places: NDArray[np.float64]) -> NDArray[np.int64]:
+def in_frame(view: View, positions: NDArray[np.float64]) -> NDArray[np.int64]:
     """The points [P, 3] that lie in front of a camera and within its picture."""
-    if len(places) == 0:
+    if len(positions) == 0:
         return np.empty(0, np.int64)
-    pixels, depth = project(view.camera, places)
+    pixels, depth = project(view.camera, positions)
     size = (view.camera.width, view.camera.height)
     return np.flatnonzero((depth > 0) & (pixels >= 0).all(axis=1) & (pixels < size).all(axis=1))
 
 
 def read_coloured_points(file: Path) -> NDArray[Any]:
-    """The points that the stage `poses` wrote: `place` [P, 3] float32, `colour` [P, 3] uint8; none without the file."""
+    """What the stage `poses` wrote: `position` [P, 3] float32, `colour` [P, 3] uint8; none without the file."""
     if not file.is_file():
         return np.empty(0, COLOURED_POINT)
     head, body = file.read_bytes().split(b"end_header\n", 1)

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
 from .agreement import Agreement, agreed
 from .cameras import project
-from .depth import OPAQUE, DepthMap, trust
+from .field_depth import OPAQUE, DepthMap, trust
+from .rendering import Camera
 from .scene import View
 from .semiglobal import smoothest
 from .sparse import SparsePoints
@@ -64,7 +64,7 @@ def stereo_maps(
     names."""
     shots = [_shot(view, points) for view in views]
     seen = [set(points.seen[view.name].tolist()) for view in views]
-    near = [_neighbours(number, shots, seen, points.places) for number in range(len(shots))]
+    near = [_neighbours(number, shots, seen, points.positions) for number in range(len(shots))]
     others = [[shots[n].photo for n in some] for some in near]
     planes = [_planes(shot, photos) for shot, photos in zip(shots, others, strict=True)]
     if sum(family is not None for family in planes) < max(2, len(views) / 2):
@@ -88,7 +88,7 @@ def _shot(view: View, points: SparsePoints) -> _Shot:
     return _Shot(view, Grey(camera, grey), points.of(view))
 
 
-def _neighbours(number: int, shots: list[_Shot], seen: list[set[int]], places: NDArray[np.float64]) -> list[int]:
+def _neighbours(number: int, shots: list[_Shot], seen: list[set[int]], positions: NDArray[np.float64]) -> list[int]:
     """The views that together look best, and from a good distance, at the points that a view shows."""
     own = np.array(sorted(seen[number]), np.int64)
     if len(own) < FEWEST_POINTS:
@@ -97,7 +97,7 @@ def _neighbours(number: int, shots: list[_Shot], seen: list[set[int]], places: N
     for other in range(len(shots)):
         common = np.isin(own, np.fromiter(seen[other], np.int64, len(seen[other])))
         if other != number and common.sum() >= FEWEST_POINTS:
-            angle = _angles(places[own], shots[number].photo.camera, shots[other].photo.camera)
+            angle = _angles(positions[own], shots[number].photo.camera, shots[other].photo.camera)
             good = np.minimum(angle / GOOD_ANGLE, 1.0) * np.clip(2 - angle / LARGE_ANGLE, 0, 1)
             value[other] = common * good
     chosen: list[int] = []
@@ -113,9 +113,9 @@ def _neighbours(number: int, shots: list[_Shot], seen: list[set[int]], places: N
     return chosen
 
 
-def _angles(places: NDArray[np.float64], one: Camera, other: Camera) -> NDArray[np.float64]:
+def _angles(positions: NDArray[np.float64], one: Camera, other: Camera) -> NDArray[np.float64]:
     """Angle between two cameras' rays to each point. [P]"""
-    rays = [camera.camera_to_world[:3, 3] - places for camera in (one, other)]
+    rays = [camera.camera_to_world[:3, 3] - positions for camera in (one, other)]
     a, b = (ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-12) for ray in rays)
     return np.arccos(np.clip((a * b).sum(axis=1), -1, 1))
 

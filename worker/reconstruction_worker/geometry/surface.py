@@ -9,7 +9,7 @@ from scipy.sparse import coo_array, csr_array
 from skimage.measure import marching_cubes
 
 from ..compiled import threaded
-from .depth import OPAQUE, DepthMap
+from .field_depth import OPAQUE, DepthMap
 from .holes import without_holes
 from .mesh import (
     Mesh,

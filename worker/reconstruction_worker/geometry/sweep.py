@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.base import Camera
 from .cameras import project
 from .correlation import add_correlation, better_half, multiply, start
+from .rendering import Camera
 
 WINDOWS = (7, 21)
 """Sides of the compared patches, in pixels: small ones for accuracy, large ones to recognise foliage, whose leaves look

@@ -14,8 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..compiled import threaded
-from ..engines.base import Camera
-from .depth import OPAQUE, DepthMap
+from .field_depth import OPAQUE, DepthMap
+from .rendering import Camera
 
 TRUNCATION_VOXELS = 4.0
 CARVING_VIEWS, CARVING_SHARE = 2, 0.5

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ..compiled import threaded
-from ..engines.base import Camera
 from .raycast import Caster
+from .rendering import Camera
 from .scene import View
 from .tsdf import camera_arrays
 

@@ -9,7 +9,7 @@ from typing import Final
 from reconstruction_api.errors import ReconstructionError
 
 from ..engines.base import EngineSpec
-from ..engines.registry import available, engine_spec
+from ..engines.registry import available, engine_spec, suggestion_for
 from ..stage import StageContext
 from .dataset import Dataset
 from .limits import Limits, limits_from
@@ -42,6 +42,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         raise ReconstructionError(
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {found}{extra}; {who} needs at least {minimum}.{hint}",
+            suggestion=suggestion_for(count),
             details=details,
         )
     if bounds is not None and count > bounds.max_images:
@@ -49,7 +50,24 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {count} photos; "
             f"{context.spec.engine} takes at most {bounds.max_images}.",
+            suggestion=suggestion_for(count),
             details={"images": count, "maximum": bounds.max_images},
+        )
+
+
+def check_depth(context: StageContext, dataset: Dataset) -> None:
+    """Raises DepthInvalid where the engine needs a depth map for each photo, and one has none."""
+    bounds = _bounds(context)
+    if bounds is None or not bounds.needs_depth:
+        return
+    missing = [image.original.name for image in dataset.images if image.depth is None]
+    if missing:
+        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise ReconstructionError(
+            "DepthInvalid",
+            f"The engine {bounds.name} needs a depth map for each photo; there is none for {shown}.",
+            suggestion="Add the missing maps, or choose an engine that needs none.",
+            details={"missing": missing[:100]},
         )
 
 
@@ -69,6 +87,7 @@ def check_reused(context: StageContext) -> None:
     """The same for photos that another job has prepared, for its own engine and profile."""
     dataset = Dataset.model_validate_json((context.folder / "dataset.json").read_bytes())
     check_count(context, dataset, [])
+    check_depth(context, dataset)
     check_allowed(context, dataset, limits_from(os.environ).allowing(context.limits))
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.secrecy import shown_address
 from reconstruction_api.source import Source
 from reconstruction_api.stages import digest
 
@@ -39,12 +40,7 @@ def describe(source: Source) -> str:
         return f"'{claim.path}' on claim '{claim.claim_name}'" if claim.path else f"claim '{claim.claim_name}'"
     if source.job_ref is not None:
         return f"job '{source.job_ref.name}'"
-    uri = source.uri or ""
-    scheme, separator, rest = uri.partition("://")
-    if separator:
-        host, slash, path = rest.partition("/")
-        uri = f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-    return f"'{uri}'"
+    return f"'{shown_address(source.uri or '')}'"
 
 
 def relevant(name: str) -> bool:

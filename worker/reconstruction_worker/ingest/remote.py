@@ -11,12 +11,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.source import Source
+from reconstruction_api.secrecy import shown_address
 
 from .download import Downloader, RemoteFile
 from .formats import named_like_archive, named_like_video
 from .limits import Limits
-from .listing import SourceFile, describe, relevant
+from .listing import SourceFile, relevant
 from .storage.access import Access, Endpoint, Opened
 from .storage_errors import storage_errors
 from .web_names import decoded, is_web
@@ -62,7 +62,7 @@ def fetch(
         )
     access, anonymous = access or Access(), False
     with storage_errors(
-        describe(Source(uri=uri)), lambda: _refusal(uri, access), lambda: _ANONYMOUS if anonymous else None
+        f"'{shown_address(uri)}'", lambda: _refusal(uri, access), lambda: _ANONYMOUS if anonymous else None
     ):
         opened = _open_storage(uri, access)
         anonymous = opened.anonymous

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import ClaimSource, Source
 
+from ..credentials import credentials_in, read_credentials
 from ..files import empty_folder
 from ..network.guard import Guard
 from .archives import is_archive, unpack
@@ -28,10 +31,12 @@ def gather(
     report: Callable[[str], None],
     stop_requested: Callable[[], bool] = lambda: False,
     guard: Guard | None = None,
+    credentials: Path | None = None,
 ) -> list[SourceFile]:
     """All files of a source; of one video, that alone. `local` is where it lies on this machine, if it does; `scratch`
     is a folder for what has to be fetched or unpacked, where an interrupted call may have left something; `report` is
-    told what is being done; `guard` is that of a worker pod.
+    told what is being done; `guard` is that of a worker pod, and `credentials` a folder with those of the source's
+    Secret.
 
     Raises SourceNotFound, SourceAccessDenied, AddressNotAllowed, ArtifactStoreError, ChecksumMismatch, Stopped and what
     `archives.unpack` raises.
@@ -41,8 +46,10 @@ def gather(
         from .remote import fetch  # fsspec and its back ends take a second to import
 
         assert source.uri is not None
-        access = Access.of(guard, has_secret=source.secret_name is not None)
-        fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested, access)
+        secret = _credentials(source, credentials)
+        with nullcontext() if secret is None else credentials_in(os.environ, secret):
+            access = Access.of(guard, source.secret_name is not None, secret)
+            fetched = fetch(source.uri, scratch / "fetched", limits, report, stop_requested, access)
         if isinstance(fetched, list):
             single = _alone(fetched, source.uri)
             if single is None:
@@ -52,6 +59,13 @@ def gather(
         local = fetched
     with access_to(shown_as):
         return _checked(_read(local, source, scratch, limits, shown_as, report), limits, shown_as)
+
+
+def _credentials(source: Source, folder: Path | None) -> dict[str, str] | None:
+    """Those of the source's Secret, where the pod has one; otherwise the environment decides, as it is."""
+    if folder is None or source.secret_name is None:
+        return None
+    return read_credentials(folder, source.secret_name)
 
 
 def _alone(files: list[SourceFile], uri: str) -> SourceFile | None:

@@ -20,7 +20,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Poses
 
 from ..ingest.dataset import Dataset, DatasetImage
-from .provided.model import Provided, ShotList
+from .provided.provided_poses import Provided, ShotList
 
 DEFAULT_FIELD_OF_VIEW: Final = 40
 DIRECTIONS: Final = {

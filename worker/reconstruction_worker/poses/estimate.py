@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
-from .climb import Attempt, climb
-from .gps import local_positions
+from ..geometry.gps import local_positions
 from .gps_priors import fresh_places, tell_scale
-from .model import PosedModel
-from .refine import refine_intrinsics
+from .posed_model import PosedModel
+from .refine_intrinsics import refine_intrinsics
 from .sfm import Workbench, has_masks
 from .strategies import ladder
+from .try_strategies import Attempt, try_strategies
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
@@ -32,7 +32,7 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     photos = bench.photos
     places = local_positions([photo.gps for photo in photos])
     steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), tell_scale(places))
-    best, attempts = climb(bench, steps, places, required_share)
+    best, attempts = try_strategies(bench, steps, places, required_share)
     if best.model is None:
         raise _failure(attempts, len(photos))
     held = fresh_places([photo.name for photo in photos], places) if best.strategy.mapper.use_places else None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .gps import fit_without_outliers
+from reconstruction_api.documents.registration import GpsAgreement
+
+from ..geometry.gps import fit_without_outliers
 from .gps_priors import DEVIATION_METRES, Place, tell_scale
 
 MEDIAN_DISTANCE: Final = 1.54
@@ -32,9 +34,9 @@ class Agreement:
     contradicts: bool
     """Farther off than GPS itself can explain."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> GpsAgreement:
         """For registration.json."""
-        return {"residualMetres": round(self.residual_metres, 2), "contradicts": self.contradicts}
+        return GpsAgreement(residual_metres=round(self.residual_metres, 2), contradicts=self.contradicts)
 
 
 def agreement(positions: NDArray[np.float64], places: Sequence[Place]) -> Agreement | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from .gps import MIN_PHOTOS, MIN_SPREAD_METRES
+from ..geometry.gps import MIN_PHOTOS, MIN_SPREAD_METRES
 
 DEVIATION_METRES: Final = 3.0
 """Of a phone's or camera's GPS under open sky, along each axis. A few places that are far off are left to the robust

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from reconstruction_api.documents.registration import MaskUse
 
 from ..ingest.dataset import DatasetImage
-from .hull import Silhouette
-from .model import PosedModel
+from .posed_model import PosedModel
 from .region import SceneKind
 from .registration import listed
+from .silhouettes import Silhouette
 
 
 @dataclass(frozen=True)
-class MaskUse:
+class Masks:
     kind: SceneKind
     total: int
     """Posed photos."""
@@ -22,7 +23,7 @@ class MaskUse:
     """Names, as in the model, of those that have no mask."""
 
     @classmethod
-    def of(cls, kind: SceneKind, model: PosedModel, silhouettes: Sequence[Silhouette | None]) -> MaskUse:
+    def of(cls, kind: SceneKind, model: PosedModel, silhouettes: Sequence[Silhouette | None]) -> Masks:
         """Silhouettes in the order of the model's shots."""
         pairs = list(zip(model.shots, silhouettes, strict=True))
         without = tuple(shot.name for shot, silhouette in pairs if silhouette is None)
@@ -39,11 +40,11 @@ class MaskUse:
         """Photos of which only the camera is used: what is behind the object would be taken for a part of it."""
         return self.without if self.used else ()
 
-    def document(self, photos: Mapping[str, DatasetImage]) -> dict[str, Any] | None:
+    def document(self, photos: Mapping[str, DatasetImage]) -> MaskUse | None:
         """As `registration.json` has it, with the names of the source; None where no photo has a mask."""
         if len(self.without) == self.total:
             return None
-        return {"used": self.used, "missing": [photos[name].original.name for name in self.without]}
+        return MaskUse(used=self.used, missing=[photos[name].original.name for name in self.without])
 
     def summary(self, photos: Mapping[str, DatasetImage]) -> str:
         """What a person should know, as a part of a line; empty where no photo or each has a mask."""

@@ -6,18 +6,18 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
 from ..files import write_atomically, write_json
-from .axes import OPENGL_FROM_OPENCV
-from .masks import MaskUse
-from .model import PosedModel, SparsePoints
-from .region import Region
-from .similarity import Similarity
+from ..geometry.axes import OPENGL_FROM_OPENCV
+from ..geometry.similarity import Similarity
+from .masks import Masks
+from .posed_model import PosedModel, SparsePoints
+from .region import Region, SceneKind
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,27 @@ class World:
 
     model: PosedModel
     region: Region
-    masks: MaskUse
+    masks: Masks
     world_from_model: Similarity
     metres_per_unit: float | None
     up_from: str
-    """`gps`, `cameras` or `provided`."""
+    """`gps`, `cameras`, `provided` or, without poses, `engine`."""
 
     @property
     def scale(self) -> float:
         """World units in a unit of the model as the poses came."""
         return self.world_from_model.scale
+
+
+UNPOSED: Final = World(
+    model=PosedModel({}, (), SparsePoints.none()),
+    region=Region(SceneKind.BOUNDED, np.array([[-1.0] * 3, [1.0] * 3]), near=0.1, far=10.0),
+    masks=Masks(SceneKind.OPEN, 0, ("",)),
+    world_from_model=Similarity(),
+    metres_per_unit=None,
+    up_from="engine",
+)
+"""Without any camera: the engine says which way is up."""
 
 
 @dataclass(frozen=True)

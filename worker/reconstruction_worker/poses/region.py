@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .hull import Silhouette, hull_box
-from .model import PosedModel
-from .similarity import Similarity
+from ..geometry.similarity import Similarity
+from .posed_model import PosedModel
+from .silhouettes import Silhouette, hull_box
 
 MASKED_SHARE: Final = 0.8
 """Photos that must have a mask for the scene to count as one object."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from reconstruction_api.documents.registration import MaskUse, PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
 
 from ..ingest.dataset import DatasetImage
-from .climb import Attempt
+from .depth_scale import DepthFit
 from .gps_agreement import Agreement
-from .model import PosedModel
+from .posed_model import PosedModel
+from .try_strategies import Attempt
 
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""
@@ -21,7 +22,7 @@ NAMED_PHOTOS = 8
 class Registration:
     """What became of the photos. `unregistered` are names as in the source."""
 
-    method: str
+    method: PoseOrigin
     registered: int
     total: int
     unregistered: list[str]
@@ -30,7 +31,7 @@ class Registration:
 
     @classmethod
     def of(
-        cls, method: str, model: PosedModel, photos: Sequence[DatasetImage], provided_format: str | None = None
+        cls, method: PoseOrigin, model: PosedModel, photos: Sequence[DatasetImage], provided_format: str | None = None
     ) -> Registration:
         placed = {shot.name for shot in model.shots}
         missing = [photo.original.name for photo in photos if photo.name not in placed]
@@ -72,28 +73,28 @@ class Registration:
         gps: Agreement | None,
         strategy: str | None,
         attempts: Sequence[Attempt],
-        seconds: float,
-        peak_memory: int,
-    ) -> dict[str, Any]:
-        """Content of the file. Errors in pixels, `gps` in metres, memory in bytes."""
+        depth: DepthFit | None,
+        masks: MaskUse | None,
+    ) -> RegistrationDocument:
+        """Content of the file, but for what it took."""
         lengths = model.points.track_lengths
         mean, middle = model.mean_reprojection_error, model.median_reprojection_error
-        return {
-            "method": self.method,
-            "providedFormat": self.provided_format,
-            "registered": self.registered,
-            "total": self.total,
-            "unregistered": self.unregistered,
-            "meanReprojectionError": round(mean, 4) if mean is not None else None,
-            "medianReprojectionError": round(middle, 4) if middle is not None else None,
-            "meanTrackLength": round(float(lengths.mean()), 3) if len(lengths) else None,
-            "points": len(model.points.xyz),
-            "gps": gps.document() if gps is not None else None,
-            "strategy": strategy,
-            "strategies": [attempt.document() for attempt in attempts],
-            "seconds": round(seconds, 1),
-            "peakMemoryBytes": peak_memory,
-        }
+        return RegistrationDocument(
+            method=self.method,
+            provided_format=self.provided_format,
+            registered=self.registered,
+            total=self.total,
+            unregistered=self.unregistered,
+            mean_reprojection_error=round(mean, 4) if mean is not None else None,
+            median_reprojection_error=round(middle, 4) if middle is not None else None,
+            mean_track_length=round(float(lengths.mean()), 3) if len(lengths) else None,
+            points=len(model.points.xyz),
+            gps=gps.document() if gps is not None else None,
+            strategy=strategy,
+            strategies=[attempt.document() for attempt in attempts],
+            depth=depth.document() if depth is not None else None,
+            masks=masks,
+        )
 
 
 def listed(names: Sequence[str]) -> str:

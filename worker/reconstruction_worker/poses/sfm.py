@@ -16,9 +16,9 @@ from PIL import Image
 
 from ..cpus import available_cpus
 from ..ingest.dataset import DatasetImage
+from .dataset_photos import read_mask, read_rgb
 from .native import follow
 from .pairs import Pair, blocks
-from .photos import read_mask, read_rgb
 
 SEED: Final = 0
 CAMERA_MODEL: Final = "SIMPLE_RADIAL"

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
-from .model import PosedModel
 from .native import follow
 from .pairs import choose_pairs
-from .provided.model import Provided
+from .posed_model import PosedModel
+from .provided.provided_poses import Provided
 from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs
 
 MIN_POINTS: Final = 20

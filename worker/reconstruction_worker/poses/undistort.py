@@ -11,12 +11,12 @@ import pycolmap
 from numpy.typing import NDArray
 from PIL import Image
 
-from .cameras import project, rays
+from .colmap_cameras import project, rays
 
 NEGLIGIBLE_PIXELS: Final = 0.1
 """Displacement by distortion up to which a photo is kept as it is: resampling would cost more than it mends."""
 
-Places = tuple[NDArray[np.float32], NDArray[np.float32]]
+SourcePixels = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Columns and rows [h, w]."""
 
 
@@ -39,7 +39,7 @@ class Undistorter:
     def __init__(self, camera: pycolmap.Camera):
         self.pinhole = pinhole_of(camera)
         self._camera = camera
-        self._map: Places | None = None
+        self._map: SourcePixels | None = None
         if _displacement(camera) > NEGLIGIBLE_PIXELS:
             self._map = _source_pixels(camera, self.pinhole)
 
@@ -48,15 +48,15 @@ class Undistorter:
         picture = rgb if mask is None else np.dstack([rgb, mask])
         Image.fromarray(self.apply(picture)).save(path, compress_level=3)
 
-    def places(
+    def pixels(
         self, column: NDArray[np.float64], row: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
-        """Where in the photo, of which the size (width, height) is told too, places [h, w] of the pinhole picture are
+        """Where in the photo, with its size (width, height), pixels [h, w] of the pinhole picture are
         found. Both count from the corner of the upper left pixel."""
         size = self._camera.width, self._camera.height
         if self._map is None:
             return column, row, size
-        return *_places(self._camera, self.pinhole, column, row), size
+        return *_mapped(self._camera, self.pinhole, column, row), size
 
     def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resample [H, W, 3 or 4]. Colours are weighted by alpha, so that nothing of the background bleeds in."""
@@ -76,24 +76,24 @@ def _displacement(camera: pycolmap.Camera) -> float:
     """Largest distance in pixels, over the photo, between where distortion puts a ray and where a pinhole would."""
     x, y = np.meshgrid(np.linspace(0, camera.width, 17), np.linspace(0, camera.height, 17))
     pixels = np.stack([x, y], axis=-1).reshape(-1, 2)
-    places = rays(camera, pixels)
+    plane = rays(camera, pixels)
     matrix = camera.calibration_matrix()
-    straight = places @ matrix[:2, :2].T + matrix[:2, 2]
+    straight = plane @ matrix[:2, :2].T + matrix[:2, 2]
     return float(np.abs(straight - pixels).max())
 
 
-def _source_pixels(camera: pycolmap.Camera, pinhole: pycolmap.Camera) -> Places:
+def _source_pixels(camera: pycolmap.Camera, pinhole: pycolmap.Camera) -> SourcePixels:
     """For each pixel of the pinhole picture its column and row [h, w] in the photo, as OpenCV counts (pixel centres are
     whole numbers; in COLMAP they are halves)."""
     x, y = np.meshgrid(np.arange(pinhole.width) + 0.5, np.arange(pinhole.height) + 0.5)
-    column, row = _places(camera, pinhole, x, y)
+    column, row = _mapped(camera, pinhole, x, y)
     return (column - 0.5).astype(np.float32), (row - 0.5).astype(np.float32)
 
 
-def _places(
+def _mapped(
     camera: pycolmap.Camera, pinhole: pycolmap.Camera, column: NDArray[np.floating], row: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Column and row [h, w] in the photo of places in the pinhole picture, as COLMAP counts."""
+    """Column and row [h, w] in the photo of pixels in the pinhole picture, as COLMAP counts."""
     directions = rays(pinhole, np.stack([column, row], axis=-1).reshape(-1, 2).astype(np.float64))
     found = project(camera, np.hstack([directions, np.ones((len(directions), 1))]))
     return found[:, 0].reshape(column.shape), found[:, 1].reshape(row.shape)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .gps import align_to_gps
-from .hull import Silhouette
-from .masks import MaskUse
-from .model import PosedModel
+from ..geometry.gps import align_to_gps
+from ..geometry.similarity import Similarity
+from .masks import Masks
 from .orient import rotation_to_world, up_from_cameras
 from .output import World
+from .posed_model import PosedModel
 from .region import SceneKind, find_region, scene_kind, trusted_points
-from .similarity import Similarity
+from .silhouettes import Silhouette
 
 
 def settle(
@@ -36,7 +36,7 @@ def settle(
     return World(
         model=turned.transformed(normalise),
         region=region.transformed(normalise),
-        masks=MaskUse.of(kind, model, silhouettes),
+        masks=Masks.of(kind, model, silhouettes),
         world_from_model=normalise.after(upright),
         metres_per_unit=metres / normalise.scale if metres is not None else None,
         up_from=up_from,

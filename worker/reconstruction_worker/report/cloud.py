@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..engines.base import Camera
 from ..geometry.cameras import project
+from ..geometry.orbit import orbit_camera
+from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
-from .orbit import orbit_camera
 
 MAX_POINTS = 150_000
 """Of the page; of more every so many is taken."""
@@ -26,27 +26,27 @@ PYRAMID = 0.05
 
 
 def worth_showing(points: NDArray[Any]) -> NDArray[Any]:
-    """Without stray ones far outside, and not more than a page can hold. `points` have `place` and `colour`."""
+    """Without stray ones far outside, and not more than a page can hold. `points` have `position` and `colour`."""
     if len(points) == 0:
         return points
-    low, high = np.percentile(points["place"], (2, 98), axis=0)
-    near = (np.abs(points["place"] - (low + high) / 2) <= FAR * np.maximum(high - low, 1e-6)).all(axis=1)
+    low, high = np.percentile(points["position"], (2, 98), axis=0)
+    near = (np.abs(points["position"] - (low + high) / 2) <= FAR * np.maximum(high - low, 1e-6)).all(axis=1)
     kept = points[near]
     return kept[:: -(-len(kept) // MAX_POINTS)] if len(kept) else points[:0]
 
 
 def picture_of(points: NDArray[Any], scene: Scene) -> Image.Image:
     """The points and all cameras, from the front and from above, side by side."""
-    places = points["place"].astype(np.float64)
-    known = np.concatenate([places, [view.camera.camera_to_world[:3, 3] for view in scene.views]])
+    positions = points["position"].astype(np.float64)
+    known = np.concatenate([positions, [view.camera.camera_to_world[:3, 3] for view in scene.views]])
     depth = PYRAMID * float(np.linalg.norm(known.max(axis=0) - known.min(axis=0)))
     edges = np.concatenate([_pyramid(view.camera, depth) for view in scene.views])
-    framed = np.concatenate([places, edges.reshape(-1, 3)])
+    framed = np.concatenate([positions, edges.reshape(-1, 3)])
     sheet = Image.new("RGB", (2 * PANEL + 3 * GAP, PANEL + 2 * GAP + LINE), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     for column, (name, turn, elevation) in enumerate(SIDES):
         camera = orbit_camera(framed, turn, elevation, PANEL)
-        panel = _points(camera, places, points["colour"])
+        panel = _points(camera, positions, points["colour"])
         lines = ImageDraw.Draw(panel)
         for edge in edges:
             start, end = project(camera, edge)[0].tolist()
@@ -57,11 +57,11 @@ def picture_of(points: NDArray[Any], scene: Scene) -> Image.Image:
     return sheet
 
 
-def _points(camera: Camera, places: NDArray[np.float64], colours: NDArray[np.uint8]) -> Image.Image:
+def _points(camera: Camera, positions: NDArray[np.float64], colours: NDArray[np.uint8]) -> Image.Image:
     """Each point as a square of two by two pixels, near ones over far ones."""
     picture = np.full((camera.height, camera.width, 3), BACKGROUND, np.uint8)
-    if len(places):
-        pixels, depth = project(camera, places)
+    if len(positions):
+        pixels, depth = project(camera, positions)
         order = np.argsort(-depth)
         column, row = np.floor(pixels[order]).astype(np.int64).T
         for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):

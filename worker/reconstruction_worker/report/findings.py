@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reconstruction_api.documents import quality, registration
+from reconstruction_api.documents.quality import QualityDocument
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import STAGES, StageName
 
+from ..engines import engine_document
+from ..engines.engine_document import EngineDocument
+from ..engines.training import split
+from ..engines.training.history import HistoryLine, read_history
+from ..engines.training.split import Split
+from ..exporters import exports_document
+from ..exporters.exports_document import ExportEntry, ExportsDocument
+from ..geometry import mesh_document, texture_document
+from ..geometry.mesh_document import MeshDocument
+from ..geometry.texture_document import TextureDocument
 from ..records import StageRecord, read_record
 from ..stage import folder_of
 
@@ -18,21 +31,21 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Findings:
-    """The stages' own files; an empty document where a stage left none."""
+    """The stages' own files; None, or an empty document, where a stage left none."""
 
     job_name: str
     spec: ReconstructionJobSpec
     workspace: Path
     dataset: Document
     transforms: Document
-    registration: Document
-    engine: Document
-    split: Document
-    history: list[Document]
-    quality: Document
-    mesh: Document
-    texture: Document
-    exports: Document
+    registration: RegistrationDocument
+    engine: EngineDocument | None
+    split: Split | None
+    history: list[HistoryLine]
+    quality: QualityDocument
+    mesh: MeshDocument | None
+    texture: TextureDocument | None
+    exports: ExportsDocument | None
     records: list[StageRecord] = field(default_factory=list)
 
     def folder(self, stage: StageName) -> Path:
@@ -47,13 +60,23 @@ class Findings:
         """Photos that were left out: name, code and message."""
         return self.dataset.get("dropped", [])
 
+    def held_out(self) -> list[str]:
+        """Names of the photos that the result is judged by."""
+        return list(self.split.held_out) if self.split is not None else []
+
+    def delivered(self) -> list[ExportEntry]:
+        """What was exported."""
+        return self.exports.exports if self.exports is not None else []
+
     def registered(self) -> list[str]:
         """Names of the undistorted pictures of photos whose camera is known, in the order of `transforms.json`."""
         return [Path(frame["file_path"]).name for frame in self.transforms.get("frames", [])]
 
     def unregistered(self) -> list[str]:
         """Photos whose camera is not known, by their names in the source. An undistorted picture has its photo's name
-        with another suffix."""
+        with another suffix. None where no poses were wanted."""
+        if self.registration.method is PoseOrigin.NONE:
+            return []
         placed = {Path(name).stem for name in self.registered()}
         return sorted(source_name(photo) for photo in self.photos() if Path(photo["name"]).stem not in placed)
 
@@ -66,8 +89,11 @@ def source_name(photo: Document) -> str:
 def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findings:
     """Read what is there."""
 
+    def file(stage: StageName, name: str) -> Path:
+        return folder_of(workspace, stage) / name
+
     def read(stage: StageName, name: str) -> Document:
-        path = folder_of(workspace, stage) / name
+        path = file(stage, name)
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     records = (read_record(workspace, stage.name) for stage in STAGES)
@@ -77,19 +103,14 @@ def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findi
         workspace=workspace,
         dataset=read(StageName.INGEST, "dataset.json"),
         transforms=read(StageName.POSES, "transforms.json"),
-        registration=read(StageName.POSES, "registration.json"),
-        engine=read(StageName.TRAIN, "engine.json"),
-        split=read(StageName.TRAIN, "split.json"),
-        history=_lines(folder_of(workspace, StageName.TRAIN) / "history.jsonl"),
-        quality=read(StageName.EVALUATE, "quality.json"),
-        mesh=read(StageName.MESH, "mesh.json"),
-        texture=read(StageName.TEXTURE, "texture.json"),
-        exports=read(StageName.EXPORT, "exports.json"),
+        registration=RegistrationDocument.read_if_there(file(StageName.POSES, registration.FILE))
+        or RegistrationDocument(),
+        engine=EngineDocument.read_if_there(file(StageName.TRAIN, engine_document.FILE)),
+        split=Split.read_if_there(file(StageName.TRAIN, split.FILE)),
+        history=read_history(folder_of(workspace, StageName.TRAIN)),
+        quality=QualityDocument.read_if_there(file(StageName.EVALUATE, quality.FILE)) or QualityDocument(),
+        mesh=MeshDocument.read_if_there(file(StageName.MESH, mesh_document.FILE)),
+        texture=TextureDocument.read_if_there(file(StageName.TEXTURE, texture_document.FILE)),
+        exports=ExportsDocument.read_if_there(file(StageName.EXPORT, exports_document.FILE)),
         records=[record for record in records if record is not None],
     )
-
-
-def _lines(path: Path) -> list[Document]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -5,88 +5,97 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
+from reconstruction_api.documents.manifest import (
+    DeliveredFile,
+    ManifestDocument,
+    ManifestEngine,
+    ManifestPhotos,
+    ManifestStage,
+)
+from reconstruction_api.documents.quality import FILE as QUALITY_FILE
+from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
+from reconstruction_api.formats import format_of, media_type_of
+
+from ..engines.engine_document import EngineDocument
 from ..files import sha256_of
 from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
-OWN_FILES = {
-    "report.html": ("HTML", "text/html"),
-    "quality.json": ("JSON", "application/json"),
-    "preview.png": ("PNG", "image/png"),
-}
+OWN_FILES = ("report.html", QUALITY_FILE, "preview.png")
 
 
-def quality_document(findings: Findings) -> dict[str, Any]:
+def quality_document(findings: Findings) -> QualityDocument:
     """What `evaluate` measured, with registration, mesh and texture beside it."""
-    return {
-        **findings.quality,
-        "registration": {
-            "photos": len(findings.photos()),
-            "registered": len(findings.registered()),
-            "unregistered": findings.unregistered(),
-            "reprojectionErrorPixels": findings.registration.get("meanReprojectionError"),
-        },
-        "mesh": {key: findings.mesh.get(key) for key in ("vertices", "faces", "components", "watertight")},
-        "texture": {key: findings.texture.get(key) for key in ("size", "photoShare")},
+    mesh, texture = findings.mesh, findings.texture
+    beside = {
+        "registration": RegistrationSummary(
+            photos=len(findings.photos()),
+            registered=len(findings.registered()),
+            unregistered=findings.unregistered(),
+            reprojection_error_pixels=findings.registration.mean_reprojection_error,
+        ),
+        "mesh": MeshSummary(
+            vertices=mesh.vertices if mesh else None,
+            faces=mesh.faces if mesh else None,
+            components=mesh.components if mesh else None,
+            watertight=mesh.watertight if mesh else None,
+        ),
+        "texture": TextureSummary(
+            size=texture.size if texture else None, photo_share=texture.photo_share if texture else None
+        ),
     }
+    return findings.quality.model_copy(update=beside)
 
 
-def artifacts(folder: Path, findings: Findings) -> list[dict[str, Any]]:
-    """Name, format, media type, size and checksum of the files that are in `folder`."""
-    known = {name: kinds for name, kinds in OWN_FILES.items() if (folder / name).exists()}
-    for export in findings.exports.get("exports", []):
-        for file in export["files"]:
-            known[file["name"]] = (export["format"], file["mediaType"])
-    return [described(folder / name, kind, media_type) for name, (kind, media_type) in sorted(known.items())]
+def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
+    """The files that are in `folder`, as the manifest lists them."""
+    known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
+    known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    return [described(folder / name, kind) for name, kind in sorted(known.items())]
 
 
-def described(path: Path, kind: str, media_type: str) -> dict[str, Any]:
-    """A file as the manifest lists it."""
-    return {
-        "name": path.name,
-        "format": kind,
-        "mediaType": media_type,
-        "sizeBytes": path.stat().st_size,
-        "sha256": sha256_of(path),
-    }
+def described(path: Path, kind: str | None = None) -> DeliveredFile:
+    """A file as the manifest lists it; `kind` is the format that it belongs to, where its name does not say."""
+    return DeliveredFile(
+        name=path.name,
+        format=kind or format_of(path.name),
+        media_type=media_type_of(path.name),
+        size_bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+    )
 
 
-def manifest_document(findings: Findings, files: list[dict[str, Any]]) -> dict[str, Any]:
-    """What was delivered and how it came about. No addresses and no secrets: it may be published with the model."""
-    return {
-        "job": findings.job_name,
-        "engine": engine_document(findings),
-        "photos": {
-            "used": len(findings.photos()),
-            "dropped": len(findings.dropped()),
-            "registered": len(findings.registered()),
-        },
-        "metresPerUnit": findings.transforms.get("metresPerUnit"),
-        "stages": [
-            {
-                "name": record.stage.value,
-                "seconds": record.seconds,
-                "settingsDigest": record.digest,
-                "peakMemoryBytes": record.peak_memory_bytes,
-                "message": record.message,
-            }
+def manifest_document(
+    findings: Findings, files: list[DeliveredFile], engine: ManifestEngine | None
+) -> ManifestDocument:
+    """What was delivered and how it came about; `engine` is None where nothing was trained."""
+    return ManifestDocument(
+        job=findings.job_name,
+        engine=engine,
+        photos=ManifestPhotos(
+            used=len(findings.photos()), dropped=len(findings.dropped()), registered=len(findings.registered())
+        ),
+        metres_per_unit=findings.transforms.get("metresPerUnit"),
+        stages=[
+            ManifestStage(
+                name=record.stage,
+                seconds=record.seconds,
+                settings_digest=record.digest,
+                peak_memory_bytes=record.peak_memory_bytes,
+                message=record.message,
+            )
             for record in findings.records
         ],
-        "versions": versions(),
-        "artifacts": files,
-    }
+        versions=versions(),
+        artifacts=files,
+    )
 
 
-def engine_document(findings: Findings) -> dict[str, Any]:
-    """The engine's name, licence and device; None where the training stage did not say."""
-    return {
-        "name": findings.engine.get("engine", findings.spec.engine),
-        "licence": findings.engine.get("licence"),
-        "device": findings.engine.get("device"),
-        "steps": findings.engine.get("step"),
-    }
+def engine_used(findings: Findings) -> ManifestEngine:
+    """The engine's name, licence and device; None for what the training stage did not say."""
+    engine = findings.engine or EngineDocument(engine=findings.spec.engine)
+    return ManifestEngine(name=engine.engine, licence=engine.licence, device=engine.device, steps=engine.step)
 
 
 def versions() -> dict[str, str]:

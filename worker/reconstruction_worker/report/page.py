@@ -6,20 +6,24 @@ from pathlib import Path
 
 from PIL import Image
 
+from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.quality import QualityDocument, ViewQuality
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
+from ..engines.training.history import HistoryLine
 from .chart import Chart, line_chart
 from .findings import Document, Findings
-from .numbers import engine_document
-from .pictures import scaled_url
+from .inline_pictures import scaled_url
+from .numbers import engine_used
 from .shell import Contents, page_of, running_time, tile, tiles
 from .words import number
 
 WORST_VIEWS = 4
 VIEW_SIDE = 420
 """Longer side of the pictures of the worst views, in pixels."""
-VERDICTS: dict[str | None, str] = {
+VERDICTS = {
     Verdict.PASS: "Quality passed",
     Verdict.WARN: "Quality: warning",
     Verdict.FAIL: "Quality below the bar",
@@ -27,7 +31,7 @@ VERDICTS: dict[str | None, str] = {
 
 
 def report_page(
-    findings: Findings, quality: Document, delivered: list[Document], scene: Document, still: Image.Image
+    findings: Findings, quality: QualityDocument, delivered: list[DeliveredFile], scene: Document, still: Image.Image
 ) -> str:
     """The page as text. `quality` and `delivered` are what quality.json and the manifest say, `scene` is the viewer's
     document, `still` stands in for the viewer where there is no WebGL."""
@@ -37,57 +41,53 @@ def report_page(
         solid=True,
         tiles=_tiles(findings, quality),
         facts=_facts(findings),
-        quality_views=[_view(view) for view in quality.get("views", [])],
+        quality_views=[_view(view) for view in quality.views],
         worst_views=_worst_views(findings, quality),
-        held_out="reason" not in quality,
-        lpips_reason=(quality.get("lpipsReason") or "").rstrip("."),
+        held_out=quality.reason is None,
+        lpips_reason=(quality.lpips_reason or "").rstrip("."),
         charts=_charts(findings.history),
     )
     return page_of(findings, contents, delivered, scene, still)
 
 
-def _verdict(quality: Document) -> Document | None:
-    kind = quality.get("verdict")
-    return {"kind": kind, "text": VERDICTS[kind]} if kind in VERDICTS else None
+def _verdict(quality: QualityDocument) -> Document | None:
+    kind = quality.verdict
+    return {"kind": kind.value, "text": VERDICTS[kind]} if kind is not None else None
 
 
-def _tiles(findings: Findings, quality: Document) -> list[Document]:
-    registration = quality["registration"]
-    thresholds = quality.get("thresholds", {})
-    closed = "closed surface" if findings.mesh.get("watertight") else "open surface"
-    psnr, ssim = number(quality.get("psnr"), 2), number(quality.get("ssim"), 3)
+def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
+    bar, mesh, texture = quality.thresholds, findings.mesh, findings.texture
+    placed, photos = len(findings.registered()), len(findings.photos())
+    closed = "closed surface" if mesh and mesh.watertight else "open surface"
+    psnr, ssim = number(quality.psnr, 2), number(quality.ssim, 3)
     return tiles(
-        tile("PSNR, held-out views", psnr, "dB", _bar("passes at {} dB", thresholds, "minPSNR")),
-        tile("SSIM, held-out views", ssim, "", _bar("passes at {}", thresholds, "minSSIM")),
-        tile("Photos placed", f"{registration['registered']} of {registration['photos']}"),
-        tile("Reprojection error", number(registration["reprojectionErrorPixels"], 2), "px"),
-        tile("Triangles", f"{findings.mesh.get('faces', 0):,}", "", closed),
-        tile("Texture", f"{findings.texture.get('size', 0)}²", "px", _share(findings.texture.get("photoShare"))),
+        tile("PSNR, held-out views", psnr, "dB", f"passes at {bar.min_psnr:g} dB" if bar else None),
+        tile("SSIM, held-out views", ssim, "", f"passes at {bar.min_ssim:g}" if bar else None),
+        tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
+        tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
+        tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
+        tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture.photo_share if texture else None)),
         tile("Time", running_time(findings)),
     )
-
-
-def _bar(pattern: str, thresholds: Document, key: str) -> str | None:
-    return pattern.format(f"{thresholds[key]:g}") if key in thresholds else None
 
 
 def _share(value: float | None) -> str | None:
     return None if value is None else f"{value:.0%} from photos"
 
 
-def _view(view: Document) -> Document:
+def _view(view: ViewQuality) -> Document:
     return {
-        "name": view["name"],
-        "psnr": number(view.get("psnr"), 2),
-        "ssim": number(view.get("ssim"), 3),
-        "lpips": number(view.get("lpips"), 3) or "—",
+        "name": view.name,
+        "psnr": number(view.psnr, 2),
+        "ssim": number(view.ssim, 3),
+        "lpips": number(view.lpips, 3) or "—",
     }
 
 
-def _worst_views(findings: Findings, quality: Document) -> list[Document]:
-    by_name = {view["name"]: view for view in quality.get("views", [])}
+def _worst_views(findings: Findings, quality: QualityDocument) -> list[Document]:
+    by_name = {view.name: view for view in quality.views}
     found = []
-    for name in quality.get("worst", [])[:WORST_VIEWS]:
+    for name in quality.worst[:WORST_VIEWS]:
         pictures = []
         for kind in ("photo", "render", "error"):
             path = _picture(findings.folder(StageName.EVALUATE) / "views", name, kind)
@@ -106,34 +106,35 @@ def _picture(folder: Path, name: str, kind: str) -> Path | None:
     return None
 
 
-def _charts(history: list[Document]) -> list[Chart]:
-    steps = [line["step"] for line in history]
+def _charts(history: list[HistoryLine]) -> list[Chart]:
+    steps = [line.step for line in history]
 
-    def curve(title: str, key: str, *, logarithmic: bool = False) -> Chart | None:
-        return line_chart(title, steps, [line.get(key, float("nan")) for line in history], logarithmic)
+    def curve(title: str, values: list[float | None], *, logarithmic: bool = False) -> Chart | None:
+        known = [float("nan") if value is None else value for value in values]
+        return line_chart(title, steps, known, logarithmic)
 
     charts = (
-        curve("PSNR of the training batches, dB", "psnr"),
-        curve("PSNR of the held-out views, dB", "heldOutPsnr"),
-        curve("Loss", "loss", logarithmic=True),
-        curve("SSIM of the held-out views", "heldOutSsim"),
+        curve("PSNR of the training batches, dB", [line.psnr for line in history]),
+        curve("PSNR of the held-out views, dB", [line.held_out_psnr for line in history]),
+        curve("Loss", [line.loss for line in history], logarithmic=True),
+        curve("SSIM of the held-out views", [line.held_out_ssim for line in history]),
     )
     return [chart for chart in charts if chart is not None]
 
 
 def _facts(findings: Findings) -> list[tuple[str, object]]:
-    engine = engine_document(findings)
+    engine = engine_used(findings)
     scale = findings.transforms.get("metresPerUnit")
-    box = findings.mesh.get("bounds")
+    box = findings.mesh.bounds if findings.mesh else None
     size = None
     if box:
         factor, unit = (scale, "m") if scale else (1, "scene units")
         size = " × ".join(f"{(high - low) * factor:.3g}" for low, high in zip(*box, strict=True)) + f" {unit}"
     return [
-        ("Engine", engine["name"]),
-        ("Engine's licence", engine["licence"]),
-        ("Steps", f"{engine['steps']:,}" if engine["steps"] else None),
-        ("Device", engine["device"]),
+        ("Engine", engine.name),
+        ("Engine's licence", engine.licence),
+        ("Steps", f"{engine.steps:,}" if engine.steps else None),
+        ("Device", engine.device),
         ("Size", size),
         ("Up and scale from", findings.transforms.get("upFrom")),
     ]

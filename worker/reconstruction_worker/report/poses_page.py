@@ -8,25 +8,28 @@ from pathlib import Path
 
 from PIL import Image
 
+from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
+
 from .findings import Document, Findings, source_name
-from .places import PlacesFit
+from .gps_fit import GpsFit
 from .shell import Contents, page_of, running_time, tile, tiles
 from .words import number
 
 WEAKEST = 8
 """Photos that are named because few points hold them."""
 METHODS = {
-    "structureFromMotion": "structure from motion",
-    "provided": "provided with the photos",
-    "canonicalViews": "six sides, by the photos' names",
+    PoseOrigin.STRUCTURE_FROM_MOTION: "structure from motion",
+    PoseOrigin.PROVIDED: "provided with the photos",
+    PoseOrigin.CANONICAL_VIEWS: "six sides, by the photos' names",
 }
 
 
 def poses_page(
     findings: Findings,
-    fit: PlacesFit,
+    fit: GpsFit,
     seen: Mapping[str, int],
-    delivered: list[Document],
+    delivered: list[DeliveredFile],
     scene: Document,
     still: Image.Image,
 ) -> str:
@@ -50,16 +53,16 @@ def _verdict(findings: Findings) -> Document:
     return {"kind": "warn", "text": f"{missing} photo{'s' if missing > 1 else ''} without a place"}
 
 
-def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
+def _tiles(findings: Findings, fit: GpsFit) -> list[Document]:
     found = findings.registration
-    median, length = number(found.get("medianReprojectionError"), 2), number(found.get("meanTrackLength"), 1)
-    points = found.get("points")
+    median, length = number(found.median_reprojection_error, 2), number(found.mean_track_length, 1)
+    points = found.points
     gps = fit.alignment
     return tiles(
         tile("Photos placed", f"{len(findings.registered())} of {len(findings.photos())}"),
         tile(
             "Reprojection error",
-            number(found.get("meanReprojectionError"), 2),
+            number(found.mean_reprojection_error, 2),
             "px",
             f"median {median} px" if median else None,
         ),
@@ -68,19 +71,19 @@ def _tiles(findings: Findings, fit: PlacesFit) -> list[Document]:
             "GPS fit",
             number(gps.residual_metres, 2) if gps else None,
             "m",
-            f"{gps.photos} of {fit.located} photos with a place" if gps else None,
+            f"{gps.photos} of {fit.located} photos with GPS" if gps else None,
         ),
         tile("Time", running_time(findings)),
     )
 
 
-def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
+def _facts(findings: Findings, fit: GpsFit) -> list[tuple[str, object]]:
     found, scale = findings.registration, findings.transforms.get("metresPerUnit")
-    chosen = next((each for each in found.get("strategies", []) if each["strategy"] == found.get("strategy")), None)
+    chosen = next((each for each in found.strategies if each.strategy == found.strategy), None)
     return [
-        ("Poses", METHODS.get(found.get("method", ""))),
-        ("Read from", found.get("providedFormat")),
-        ("Strategy", f"{chosen['strategy']}, {chosen['pairing']} pairs" if chosen else None),
+        ("Poses", METHODS.get(found.method) if found.method else None),
+        ("Read from", found.provided_format),
+        ("Strategy", f"{chosen.strategy}, {chosen.pairing} pairs" if chosen else None),
         ("Tried before", ", ".join(_tried_before(found))),
         ("Scene", findings.transforms.get("scene", {}).get("kind")),
         ("Up from", findings.transforms.get("upFrom")),
@@ -89,24 +92,20 @@ def _facts(findings: Findings, fit: PlacesFit) -> list[tuple[str, object]]:
     ]
 
 
-def _tried_before(found: Document) -> list[str]:
+def _tried_before(found: RegistrationDocument) -> list[str]:
     """`quick: 12 photos` for each strategy that was not enough."""
     return [
-        f"{each['strategy']}: {each['registered']} photos"
-        for each in found.get("strategies", [])
-        if each["strategy"] != found.get("strategy")
+        f"{each.strategy}: {each.registered} photos" for each in found.strategies if each.strategy != found.strategy
     ]
 
 
-def _gps(fit: PlacesFit) -> str:
+def _gps(fit: GpsFit) -> str:
     if fit.located == 0:
         return "no photo says where it was taken"
     if fit.alignment is None:
-        return (
-            f"not used: the places of {fit.located} photos are too few, too near each other, or do not fit the cameras"
-        )
+        return f"not used: {fit.located} positions, too few, too near each other, or not where the cameras are"
     use = "scale and orientation" if fit.alignment.orients else "scale"
-    return f"{fit.alignment.photos} of {fit.located} places fit; tells {use}"
+    return f"{fit.alignment.photos} of {fit.located} positions fit; used for {use}"
 
 
 def _weakest(findings: Findings, seen: Mapping[str, int]) -> list[Document]:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ..engines.base import Camera
-from ..exporters.model import Model
+from ..exporters.textured_model import Model
 from ..geometry.mesh import Mesh
+from ..geometry.orbit import orbit_camera
 from ..geometry.raycast import Caster
 from ..geometry.render import Picture, over, render, shaded, textured, wireframe
+from ..geometry.rendering import Camera
 from ..geometry.scene import Scene, View
-from .orbit import orbit_camera
 
 PANEL = 480
 GAP = 12
@@ -33,18 +33,24 @@ class Preview:
 
 
 def preview(model: Model, scene: Scene) -> Preview:
-    """Two rows: photo, model and wires from the most frontal camera; below, the model from three other sides.
+    """Two rows: photo, model and wires from the most frontal camera; below, the model from three other sides. Without
+    posed photos the first picture is the shape.
 
     `model` is in world units, z up.
     """
     mesh = Mesh(model.vertices.astype(np.float64), model.faces)
     caster = Caster(mesh)
     colours = textured(mesh, model.uv, model.texture)
-    view = frontal_view(scene)
-    camera = view.camera.scaled(PANEL / max(view.camera.width, view.camera.height))
+    view = frontal_view(scene) if scene.views else None
+    if view is not None:
+        camera = view.camera.scaled(PANEL / max(view.camera.width, view.camera.height))
+        photo, place = over(_scaled_photo(view, camera), BACKGROUND), "model from the same place"
+    else:
+        camera, place = orbit_camera(mesh.vertices, 0, 12, PANEL), "from the front"
+        photo = over(render(caster, camera, shaded(mesh)), BACKGROUND)
     panels = [
-        ("photo", over(_scaled_photo(view, camera), BACKGROUND)),
-        ("model from the same place", over(render(caster, camera, colours), BACKGROUND)),
+        ("photo" if view is not None else "shape", photo),
+        (place, over(render(caster, camera, colours), BACKGROUND)),
         ("triangles", over(render(caster, camera, wireframe(mesh, camera)), BACKGROUND)),
     ]
     for (name, turn, elevation), shader in zip(SIDES, (colours, shaded(mesh), colours), strict=True):

@@ -16,15 +16,17 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from reconstruction_api.documents.manifest import DeliveredFile
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.stages import StageName
 from reconstruction_api.text import one_line, plain
 from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
 from .findings import Document, Findings
+from .inline_pictures import jpeg_url
 from .numbers import versions
-from .photos import left_out, noted
-from .pictures import jpeg_url
+from .photo_notes import left_out, noted
 
 SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
 STAGE_TITLES = {
@@ -63,7 +65,7 @@ class Contents:
 
 
 def page_of(
-    findings: Findings, contents: Contents, delivered: list[Document], scene: Document, still: Image.Image
+    findings: Findings, contents: Contents, delivered: list[DeliveredFile], scene: Document, still: Image.Image
 ) -> str:
     """The page as text. `delivered` is what the manifest lists, `scene` the viewer's document; `still` stands in for
     the viewer where there is no WebGL."""
@@ -89,7 +91,7 @@ def page_of(
         photos_line=_photos_line(findings, trained=contents.solid),
         left_out=left_out(findings, findings.unregistered()),
         noted=noted(findings),
-        files=[{**file, "size": byte_size(file["sizeBytes"])} for file in delivered],
+        files=[{**dict(file), "size": byte_size(file.size_bytes)} for file in delivered],
         stages=_stages(findings),
         facts=[(name, str(value)) for name, value in facts if value],
         footer="All coordinates on this page are in the scene's own frame: right-handed, z up.",
@@ -114,8 +116,10 @@ def running_time(findings: Findings) -> str:
 def _photos_line(findings: Findings, *, trained: bool) -> str:
     """What became of the photos. A job may have been trained before it was changed to end with its poses: then nothing
     is said of held-out ones."""
+    if findings.registration.method is PoseOrigin.NONE:
+        return f"{len(findings.photos())} photos were used; where they were taken from is not known."
     parts = [f"{len(findings.registered())} of {len(findings.photos())} photos were placed in the scene"]
-    if trained and (held_out := len(findings.split.get("eval", []))):
+    if trained and (held_out := len(findings.held_out())):
         parts.append(f"{held_out} of them were held out from training")
     if findings.dropped():
         parts.append(f"{len(findings.dropped())} more could not be used")

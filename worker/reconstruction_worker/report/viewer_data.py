@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial import KDTree
 
-from ..exporters.model import Model
 from ..exporters.ply import coloured
+from ..exporters.textured_model import Model
 from ..geometry.mesh import vertex_normals
 from ..geometry.scene import Scene
 from ..geometry.surface import decimated
-from .pictures import jpeg_url, thumbnail_sheet
+from .inline_pictures import jpeg_url, thumbnail_sheet
 
 MAX_FACES = 250_000
 """A larger mesh is simplified for the page and shown with colours at its vertices."""
@@ -31,15 +31,15 @@ def viewer_document(model: Model, scene: Scene, held_out: list[str]) -> dict[str
 
 
 def points_document(points: NDArray[Any], scene: Scene) -> dict[str, Any]:
-    """The same with points (`place` and `colour`, as the stage `poses` writes them) in place of a model."""
-    places = points["place"].astype(np.float64)
-    framing = places if len(places) else np.array([view.camera.camera_to_world[:3, 3] for view in scene.views])
+    """The same with points (`position` and `colour`, as the stage `poses` writes them) in place of a model."""
+    positions = points["position"].astype(np.float64)
+    framing = positions if len(positions) else np.array([view.camera.camera_to_world[:3, 3] for view in scene.views])
     low, high = framing.min(axis=0), framing.max(axis=0)
     cloud = {
-        "vertexCount": len(places),
+        "vertexCount": len(positions),
         "low": low.tolist(),
         "high": high.tolist(),
-        "positions": _base64(_steps(places, low, high)),
+        "positions": _base64(_steps(positions, low, high)),
         "colours": _base64(points["colour"]),
     }
     return {"mesh": cloud, **_views(scene, [])}

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reconstruction_api.documents.quality import FILE as QUALITY_FILE
+from reconstruction_api.documents.quality import Means, QualityDocument, Thresholds, ViewQuality
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Quality, QualityAction
-from reconstruction_api.quality import QUALITY_VERDICT, Verdict
+from reconstruction_api.metric_names import Metric
+from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
-from ..engines.base import Field
-from ..engines.nerf.scene import PosedPhoto, read_scene
-from ..engines.nerf.split import read_split
 from ..engines.trained import trained_field
-from ..files import write_json
-from ..poses.photos import source_names
+from ..engines.training.posed_photos import PosedPhoto, read_scene
+from ..engines.training.split import read_split
+from ..files import write_document
+from ..geometry.rendering import Field
+from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
 from ..quality.verdict import judge
 from ..stage import StageContext, StageOutput, Stopped
@@ -32,27 +33,10 @@ WORST = 3
 SHOWN = 8
 """Photos that were trained on, of which renderings are shown where none was held out."""
 NONE_HELD_OUT = "no photo was held out"
+NO_POSES = "there are no camera poses"
 JPEG_QUALITY = 92
 ERROR_SHOWN_AS_BRIGHTEST = 0.25
 """Mean difference of the channels (0..1) that gets the last colour of the error map."""
-
-
-@dataclass(frozen=True)
-class View:
-    """How well one held-out photo is reproduced."""
-
-    name: str
-    psnr: float
-    ssim: float
-    lpips: float | None
-
-    def document(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "psnr": round(self.psnr, 3),
-            "ssim": round(self.ssim, 4),
-            "lpips": None if self.lpips is None else round(self.lpips, 4),
-        }
 
 
 def run(context: StageContext) -> StageOutput:
@@ -60,11 +44,13 @@ def run(context: StageContext) -> StageOutput:
     pictures = context.folder / "views"
     pictures.mkdir(parents=True, exist_ok=True)
     scene = read_scene(context.workspace)
-    split = read_split(context.of(StageName.TRAIN) / "split.json")
+    if not scene.photos:
+        return _nothing_compared(context)
+    split = read_split(context.of(StageName.TRAIN), [photo.name for photo in scene.photos if photo.usable])
     names = split.held_out or some_of(split.train)
     field = trained_field(context)
     no_lpips = perceptual.why_unavailable()
-    views: list[View] = []
+    views: list[ViewQuality] = []
     for done, name in enumerate(names):
         if context.stop_requested():
             raise Stopped(f"{done} of {len(names)} views compared")
@@ -73,11 +59,27 @@ def run(context: StageContext) -> StageOutput:
     result = _summary(views, no_lpips, context.spec.quality)
     if not split.held_out:
         result = without_held_out(result)
-    write_json(context.folder / "quality.json", result)
+    write_document(context.folder / QUALITY_FILE, result)
     return _outcome(result, context.spec.quality, source_names(context.workspace))
 
 
-def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: bool) -> View:
+def _nothing_compared(context: StageContext) -> StageOutput:
+    """Without cameras there is no place to compare from."""
+    result = QualityDocument(
+        psnr=None,
+        ssim=None,
+        lpips=None,
+        verdict=Verdict.WARN,
+        thresholds=_thresholds(context.spec.quality),
+        views=[],
+        worst=[],
+        reason=NO_POSES,
+    )
+    write_document(context.folder / QUALITY_FILE, result)
+    return _outcome(result, context.spec.quality, {})
+
+
+def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: bool) -> ViewQuality:
     rendering = field.render(photo.camera)
     rendered = metrics.over_white(rendering.rgb, rendering.alpha)
     reference = metrics.photo_over_white(photo.pixels())
@@ -87,7 +89,7 @@ def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: boo
         ("error", _error_map(rendered, reference)),
     ):
         Image.fromarray(picture).save(pictures / f"{photo.name}.{kind}.jpg", quality=JPEG_QUALITY)
-    return View(
+    return ViewQuality(
         name=photo.name,
         psnr=metrics.psnr(rendered, reference),
         ssim=metrics.ssim(rendered, reference),
@@ -95,26 +97,43 @@ def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: boo
     )
 
 
-def _summary(views: list[View], no_lpips: str | None, bar: Quality) -> dict[str, Any]:
-    """quality.json: means over the held-out views, as is usual in the field (not the PSNR of the mean error)."""
-    psnr, ssim = fmean(view.psnr for view in views), fmean(view.ssim for view in views)
+def _summary(views: list[ViewQuality], no_lpips: str | None, bar: Quality) -> QualityDocument:
+    means = _means(views)
+    result = QualityDocument(
+        psnr=means.psnr,
+        ssim=means.ssim,
+        lpips=means.lpips,
+        verdict=judge(means.psnr, means.ssim, bar),
+        thresholds=_thresholds(bar),
+        background="white",
+        views=[_rounded(view) for view in views],
+        worst=[view.name for view in sorted(views, key=lambda view: view.psnr)[:WORST]],
+    )
+    # Only one of the two is in the file.
+    return result.model_copy(update={"lpips_reason": no_lpips} if no_lpips else {"lpips_backbone": "AlexNet"})
+
+
+def _thresholds(bar: Quality) -> Thresholds:
+    return Thresholds(
+        min_psnr=float(bar.min_psnr),
+        min_ssim=float(bar.min_ssim),
+        warn_psnr=float(bar.warn_psnr),
+        warn_ssim=float(bar.warn_ssim),
+    )
+
+
+def _means(views: Sequence[ViewQuality]) -> Means:
     distances = [view.lpips for view in views if view.lpips is not None]
-    return {
-        "psnr": round(psnr, 3),
-        "ssim": round(ssim, 4),
-        "lpips": round(fmean(distances), 4) if distances else None,
-        **({"lpipsReason": no_lpips} if no_lpips else {"lpipsBackbone": "AlexNet"}),
-        "verdict": str(judge(psnr, ssim, bar)),
-        "thresholds": {
-            "minPSNR": float(bar.min_psnr),
-            "minSSIM": float(bar.min_ssim),
-            "warnPSNR": float(bar.warn_psnr),
-            "warnSSIM": float(bar.warn_ssim),
-        },
-        "background": "white",
-        "views": [view.document() for view in views],
-        "worst": [view.name for view in sorted(views, key=lambda view: view.psnr)[:WORST]],
-    }
+    return Means(
+        psnr=round(fmean(view.psnr for view in views), 3),
+        ssim=round(fmean(view.ssim for view in views), 4),
+        lpips=round(fmean(distances), 4) if distances else None,
+    )
+
+
+def _rounded(view: ViewQuality) -> ViewQuality:
+    lpips = None if view.lpips is None else round(view.lpips, 4)
+    return ViewQuality(name=view.name, psnr=round(view.psnr, 3), ssim=round(view.ssim, 4), lpips=lpips)
 
 
 def some_of(trained: Sequence[str]) -> tuple[str, ...]:
@@ -123,35 +142,45 @@ def some_of(trained: Sequence[str]) -> tuple[str, ...]:
     return tuple(trained[int((i + 0.5) * len(trained) / count)] for i in range(count))
 
 
-def without_held_out(result: dict[str, Any]) -> dict[str, Any]:
-    """quality.json where the views were trained on: how well they are reproduced says little of other views, so nothing
+def without_held_out(result: QualityDocument) -> QualityDocument:
+    """The document where the views were trained on: how well they are reproduced says little of other views, so nothing
     is passed and nothing failed."""
-    means = {name: result[name] for name in ("psnr", "ssim", "lpips")}
-    nothing = dict.fromkeys(means)
-    return {**result, **nothing, "reason": NONE_HELD_OUT, "trained": means, "verdict": str(Verdict.WARN)}
+    return result.model_copy(
+        update={
+            "psnr": None,
+            "ssim": None,
+            "lpips": None,
+            "reason": NONE_HELD_OUT,
+            "trained": Means(psnr=result.psnr or 0.0, ssim=result.ssim or 0.0, lpips=result.lpips),
+            "verdict": Verdict.WARN,
+        }
+    )
 
 
-def _outcome(result: dict[str, Any], bar: Quality, names: Mapping[str, str]) -> StageOutput:
+def _outcome(result: QualityDocument, bar: Quality, names: Mapping[str, str]) -> StageOutput:
     """`names` are what the source calls the photos, by those of their files without suffix."""
-    if result["psnr"] is None:
-        trained = (
-            f"{len(result['views'])} of the photos trained on are reproduced with {result['trained']['psnr']:.2f} dB"
-        )
-        message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result['verdict']}"
-        return StageOutput(message=message, metrics={QUALITY_VERDICT: result["verdict"]})
-    numbers = {"psnr": f"{result['psnr']:.2f}", "ssim": f"{result['ssim']:.3f}"}
-    if result["lpips"] is not None:
-        numbers["lpips"] = f"{result['lpips']:.3f}"
-    count = len(result["views"])
-    found = f"PSNR {numbers['psnr']} dB, SSIM {numbers['ssim']} on {count} held-out view{'s' if count > 1 else ''}"
-    if result["verdict"] == Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
-        worst = [names.get(Path(name).stem, name) for name in result["worst"]]
+    verdict: dict[str, str | int] = {Metric.QUALITY_VERDICT: str(result.verdict)}
+    if result.psnr is None and result.trained is None:
+        message = f"{result.reason}, so there is no PSNR or SSIM: {result.verdict}"
+        return StageOutput(message=message, metrics=verdict)
+    if result.trained is not None:
+        trained = f"{len(result.views)} of the photos trained on are reproduced with {result.trained.psnr:.2f} dB"
+        message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result.verdict}"
+        return StageOutput(message=message, metrics=verdict)
+    numbers = {Metric.PSNR: f"{result.psnr:.2f}", Metric.SSIM: f"{result.ssim:.3f}"}
+    if result.lpips is not None:
+        numbers[Metric.LPIPS] = f"{result.lpips:.3f}"
+    count = len(result.views)
+    views = f"{count} held-out view{'s' if count > 1 else ''}"
+    found = f"PSNR {numbers[Metric.PSNR]} dB, SSIM {numbers[Metric.SSIM]} on {views}"
+    if result.verdict is Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
+        worst = [names.get(Path(name).stem, name) for name in result.worst]
         raise ReconstructionError(
             "QualityBelowThreshold",
             f"{found}; the job accepts PSNR {bar.warn_psnr} dB and SSIM {bar.warn_ssim}. Worst: {', '.join(worst)}.",
             details={**numbers, "worst": worst},
         )
-    return StageOutput(message=f"{found}: {result['verdict']}", metrics={**numbers, QUALITY_VERDICT: result["verdict"]})
+    return StageOutput(message=f"{found}: {result.verdict}", metrics={**numbers, **verdict})
 
 
 def _bytes(picture: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -15,10 +15,11 @@ from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
-from ..ingest.bounds import check_allowed, check_count
+from ..ingest.bounds import check_allowed, check_count, check_depth
 from ..ingest.checks import note_oddities, same_pictures
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
@@ -53,6 +54,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             lambda text: context.tell(0, text),
             context.stop_requested,
             context.guard,
+            context.credentials,
         )
         arrangement = arrange(files, limits)
         _check_policies(context, arrangement)
@@ -70,10 +72,12 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
     check_count(context, dataset, arrangement.others)
+    check_depth(context, dataset)
     check_allowed(context, dataset, limits)
     write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(
-        _summary(dataset, arrangement), {"images": len(dataset.images), "droppedImages": len(dataset.dropped)}
+        _summary(dataset, arrangement),
+        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
     )
 
 

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-import json
-
 from reconstruction_api.job import Device
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..engines.trained import trained_field
-from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh
-from ..geometry.ply import write_ply
-from ..geometry.scene import load_scene, training_scene
+from ..engines.trained import trained
+from ..engines.training.split import read_split
+from ..files import write_document
+from ..geometry.coloured_mesh import ColouredMesh
+from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh, finished_mesh
+from ..geometry.mesh_document import FILE
+from ..geometry.ply_file import write_ply
+from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points
+from ..geometry.stand_ins import with_stand_ins
 from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
-    """Render depth from the training cameras and fuse it. Raises EmptyMesh when the field shows no surface."""
-    field = trained_field(context)
-    photographed = load_scene(context.workspace)
-    points = load_points(context.workspace, photographed)
-    scene = training_scene(photographed, context.of(StageName.TRAIN))
+    """The engine's own mesh where it makes one; otherwise depth is rendered from the training cameras and fused. Raises
+    EmptyMesh when there is no surface."""
+    made = trained(context)
     faces = context.spec.mesh.target_faces
-    mesh, statistics = extract_mesh(field, scene, faces, _budget(context), context.advance, points)
+    photographed = load_scene(context.workspace)
+    if isinstance(made, ColouredMesh):
+        mesh, document = finished_mesh(made.mesh, faces)
+    else:
+        points = load_points(context.workspace, photographed)
+        names = read_split(context.of(StageName.TRAIN), (view.name for view in photographed.views)).train
+        scene = with_stand_ins(photographed.only(names), made)
+        mesh, document = extract_mesh(made, scene, faces, _budget(context), context.advance, points)
     write_ply(context.folder / "mesh.ply", mesh)
-    (context.folder / "mesh.json").write_text(json.dumps(statistics.to_json(), indent=1), encoding="utf-8")
-    kind = "closed" if statistics.watertight else "open"
+    write_document(context.folder / FILE, document)
+    kind = "closed" if document.watertight else "open"
     return StageOutput(
-        f"{statistics.faces} triangles in {_pieces(statistics.components)}, {kind}",
-        {"vertices": statistics.vertices, "faces": statistics.faces, "components": statistics.components},
+        f"{document.faces} triangles in {_pieces(document.components)}, {kind}",
+        {
+            Metric.VERTICES: document.vertices,
+            Metric.FACES: document.faces,
+            Metric.COMPONENTS: document.components,
+        },
     )
 
 

@@ -8,30 +8,35 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
+from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import PoseMethod
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..files import empty_folder, write_json
+from ..engines.registry import available, engine_spec
+from ..engines.requirements import check_job
+from ..files import empty_folder, write_document
+from ..geometry.gps import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
-from ..poses.climb import Attempt
-from ..poses.depth import DepthFit, match_depth
+from ..poses.dataset_photos import read_dataset, read_mask
+from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
-from ..poses.gps import local_positions
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import Place
-from ..poses.hull import Silhouette
-from ..poses.model import PosedModel
-from ..poses.output import World, write_observations, write_points, write_transforms
-from ..poses.photos import read_dataset, read_mask
-from ..poses.pictures import write_pictures
+from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
+from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
+from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
+from ..poses.try_strategies import Attempt
+from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
 
@@ -43,6 +48,8 @@ def run(context: StageContext) -> StageOutput:
     """Estimate or read poses. Raises PoseEstimationFailed, LowRegistration, InvalidPoses or DepthInvalid."""
     start = time.monotonic()
     dataset = read_dataset(context.workspace)
+    if context.spec.poses.method is PoseMethod.NONE:
+        return _without_poses(context, len(dataset.images))
     photos = dataset.images
     provided = _provided(context, dataset)
     scratch = context.folder / ".sfm"
@@ -60,18 +67,30 @@ def run(context: StageContext) -> StageOutput:
     world = _world(context, model, photos, places, provided, depth)
     _write(context, world, photos, provided.shares if provided else {}, depth)
     gps = agreement(model.poses[:, :3, 3], places)
-    seconds = time.monotonic() - start
-    document = registration.document(model, gps, strategy, attempts, seconds, most_held())
-    document["depth"] = depth.document() if depth is not None else None
-    document["masks"] = world.masks.document(by_name)
-    write_json(context.folder / "registration.json", document)
-    metrics: dict[str, str | int] = {"images": registration.total, "registeredImages": registration.registered}
+    document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
+    took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
+    write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
+    metrics: dict[str, str | int] = {
+        Metric.IMAGES: registration.total,
+        Metric.REGISTERED_IMAGES: registration.registered,
+    }
     if model.mean_reprojection_error is not None:
-        metrics["reprojectionError"] = f"{model.mean_reprojection_error:.3f}"
+        metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics)
+
+
+def _without_poses(context: StageContext, photos: int) -> StageOutput:
+    """What the next stages read where no pose is wanted. Raises InvalidSpec for an engine that needs poses."""
+    if context.spec.engine in available():
+        check_job(context.spec, engine_spec(context.spec.engine))
+    write_transforms(context.folder, UNPOSED, Pictures(), {}, {}, can_hold_out=False)
+    document = RegistrationDocument(method=PoseOrigin.NONE, registered=0, total=photos, unregistered=[])
+    write_document(context.folder / REGISTRATION_FILE, document)
+    metrics: dict[str, str | int] = {Metric.IMAGES: photos, Metric.REGISTERED_IMAGES: 0}
+    return StageOutput("no poses: spec.poses.method is None", metrics)
 
 
 def _posed(
@@ -82,7 +101,7 @@ def _posed(
     reached = 0.0
 
     def say(done: float, message: str) -> None:
-        nonlocal reached  # a mapper that starts again with other photos must not take progress back
+        nonlocal reached  # a mapper that starts over with other photos must not take progress back
         reached = max(reached, done)
         context.tell(reached * ESTIMATED_AT, message)
 
@@ -99,11 +118,10 @@ def _posed(
     return with_points(replace(bench, photos=shown), provided, places), [], None
 
 
-def _method(provided: Provided | None) -> str:
-    """Where the poses come from, as `registration.json` says it."""
+def _method(provided: Provided | None) -> PoseOrigin:
     if provided is None:
-        return "structureFromMotion"
-    return "canonicalViews" if provided.format is None else "provided"
+        return PoseOrigin.STRUCTURE_FROM_MOTION
+    return PoseOrigin.CANONICAL_VIEWS if provided.format is None else PoseOrigin.PROVIDED
 
 
 def _provided(context: StageContext, dataset: Dataset) -> Provided | None:

@@ -6,16 +6,18 @@ import os
 import shutil
 from pathlib import Path
 
+from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
+from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.lifecycle import EndStage
 from reconstruction_api.stages import StageName
 
-from ..exporters.model import load_model
-from ..files import write_json
+from ..exporters.textured_model import load_model
+from ..files import write_document
 from ..geometry.scene import load_scene
-from ..poses.delivery import deliver_poses
 from ..report.findings import Findings, gather
-from ..report.numbers import artifacts, manifest_document, quality_document
+from ..report.numbers import artifacts, engine_used, manifest_document, quality_document
 from ..report.page import report_page
+from ..report.poses_delivery import deliver_poses
 from ..report.preview import preview
 from ..report.viewer_data import viewer_document
 from ..stage import StageContext, StageOutput
@@ -34,23 +36,23 @@ def run(context: StageContext) -> StageOutput:
     pictures = preview(model, scene)
     pictures.sheet.save(context.folder / "preview.png")
     quality = quality_document(findings)
-    write_json(context.folder / "quality.json", quality)
+    write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
-    viewer = viewer_document(model, scene, findings.split.get("eval", []))
+    viewer = viewer_document(model, scene, findings.held_out())
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
     (context.folder / "report.html").write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings)
-    write_json(context.folder / "manifest.json", manifest_document(findings, delivered))
-    size = sum(file["sizeBytes"] for file in delivered)
+    write_document(context.folder / MANIFEST_FILE, manifest_document(findings, delivered, engine_used(findings)))
+    size = sum(file.size_bytes for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
 
 
 def _collect(findings: Findings, folder: Path) -> None:
     """The exported files, as hard links where the file system has them."""
-    for export in findings.exports.get("exports", []):
-        for file in export["files"]:
-            source, target = findings.folder(StageName.EXPORT) / file["name"], folder / file["name"]
+    for export in findings.delivered():
+        for file in export.files:
+            source, target = findings.folder(StageName.EXPORT) / file.name, folder / file.name
             try:
                 os.link(source, target)
             except OSError:

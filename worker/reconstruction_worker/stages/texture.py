@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from PIL import Image
 
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..engines.trained import trained_field
+from ..files import write_document
 from ..geometry.atlas import texels, unwrap
 from ..geometry.bake import bake
-from ..geometry.depth import spread
-from ..geometry.ply import read_ply
-from ..geometry.scene import load_scene
+from ..geometry.field_depth import spread
+from ..geometry.ply_file import read_ply
+from ..geometry.scene import Scene, load_scene
+from ..geometry.stand_ins import RenderedView, with_stand_ins
+from ..geometry.texture_document import FILE, TextureDocument
 from ..stage import StageContext, StageOutput
 
 MAX_VIEWS = 200
@@ -21,13 +24,15 @@ MAX_VIEWS = 200
 
 
 def run(context: StageContext) -> StageOutput:
-    """All photos that can be used count, held-out ones too: nothing is measured on the texture."""
+    """All photos that can be used count, held-out ones too: nothing is measured on the texture. Without any, the
+    colours are those that the trained scene shows."""
     size = context.spec.mesh.texture_size
     context.advance(0, "cutting the surface into charts")
     atlas = unwrap(read_ply(context.of(StageName.MESH) / "mesh.ply"), size)
     context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
-    views = spread(tuple(view for view in load_scene(context.workspace).views if view.usable), MAX_VIEWS)
+    scene = _photographed(context)
+    views = spread(tuple(view for view in scene.views if view.usable), MAX_VIEWS)
     baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
     context.advance(95, "writing the texture")
     np.savez(
@@ -38,16 +43,22 @@ def run(context: StageContext) -> StageOutput:
         uv=atlas.uv,
     )
     Image.fromarray(baked.picture).save(context.folder / "basecolor.png", compress_level=4)
-    document = {
-        "size": size,
-        "charts": atlas.charts,
-        "surfaceShare": len(surface.index) / size**2,
-        "photoShare": baked.photo_share,
-        "views": {name: round(share, 4) for name, share in baked.views.items()},
-    }
-    (context.folder / "texture.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    used = sum(share > 0 for share in baked.views.values())
-    return StageOutput(
-        f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} photos",
-        {"texturePhotoPercent": int(baked.photo_share * 100)},
+    document = TextureDocument(
+        size=size,
+        charts=atlas.charts,
+        surface_share=len(surface.index) / size**2,
+        photo_share=baked.photo_share,
+        views={name: round(share, 4) for name, share in baked.views.items()},
     )
+    write_document(context.folder / FILE, document)
+    used = sum(share > 0 for share in baked.views.values())
+    source = "photos" if not isinstance(scene.views[0], RenderedView) else "renderings"
+    return StageOutput(
+        f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} {source}",
+        {Metric.TEXTURE_PHOTO_PERCENT: int(baked.photo_share * 100)} if source == "photos" else {},
+    )
+
+
+def _photographed(context: StageContext) -> Scene:
+    scene = load_scene(context.workspace)
+    return scene if any(view.usable for view in scene.views) else with_stand_ins(scene, trained_field(context))

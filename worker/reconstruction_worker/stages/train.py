@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from ..engines.registry import engine
+from ..engines.requirements import check_job, check_machine
 from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
-    return engine(context.spec.engine).fit(context)
+    """Raises InvalidSpec, HostOutOfMemory or WeightsUnavailable where the engine can't do its work."""
+    chosen = engine(context.spec.engine)
+    check_job(context.spec, chosen.spec)
+    check_machine(chosen.spec)
+    return chosen.fit(context)

@@ -46,6 +46,7 @@ def main() -> int:
         "answers": " ".join(map(str, answers)),
         "visits": words(workspace / "visits"),
         **source_seen(),
+        **secrets_seen(order),
         "apiServer": ask_until_fenced(secrets) if seed == WAITS_FOR_FENCE else ask_api_server(secrets),
     }
     Path("/dev/termination-log").write_text(json.dumps({"stages": [], "metrics": metrics}))
@@ -61,6 +62,21 @@ def source_seen() -> dict[str, str]:
     except OSError:
         return {"sourceFound": words(Path("/source/visits")), "sourceWritable": "no"}
     return {"sourceFound": words(Path("/source/visits")), "sourceWritable": "yes"}
+
+
+def secrets_seen(order: dict) -> dict[str, str]:
+    """What of the source's Secret this pod can read, whether it could write there, and the address as it arrived."""
+    folders = sorted(Path("/var/run/secrets").glob("source-*"))
+    if not folders:
+        return {}
+    entries = [entry for folder in folders for entry in folder.iterdir() if not entry.name.startswith("..")]
+    try:
+        (folders[0] / "intruder").touch()
+        writable = "yes"
+    except OSError:
+        writable = "no"
+    seen = {"credentials": " ".join(sorted(f"{entry.name}={entry.read_text()}" for entry in entries))}
+    return {**seen, "credentialsWritable": writable, "sourceAddress": order["spec"]["source"]["uri"]}
 
 
 def words(path: Path) -> str:

@@ -15,9 +15,9 @@ from nerfstudio.fields.nerfacto_field import NerfactoField
 from nerfstudio.models.nerfacto import NerfactoModel
 from torch import Tensor
 
-from ..nerf.model import RayColours
-from ..nerf.nerfstudio_rays import ray_bundle
-from ..nerf.rays import Rays
+from ..rays.nerfstudio_rays import ray_bundle
+from ..rays.ray_model import RayColours
+from ..rays.rays import Rays
 
 SHOWS = 1e-4
 """Weight from which on a sample's colour is computed in rendering: the others of a ray, 48 at most, together make less

@@ -7,29 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base import EngineSpec
-from ..nerf.engine import LazyEngine
+from reconstruction_api.engines import ENGINES
+
+from ..training.lazy_engine import LazyGaussianEngine
 
 if TYPE_CHECKING:
-    from ..nerf.fit import Method
+    from ..training.fit import GaussianMethod
 
-SPEC = EngineSpec(
-    name="splatfacto",
-    licence="Apache-2.0",
-    commercial_use=True,
-    min_images=3,
-    max_images=5000,
-    needs_poses=True,
-    needs_gpu=True,
-    min_vram_bytes=6 * 2**30,
-    paper="https://arxiv.org/abs/2308.04079",
-)
+SPEC = ENGINES["splatfacto"]
 
 
-def _method() -> Method:
+def _method() -> GaussianMethod:
     from .method import SplatMethod
 
     return SplatMethod()
 
 
-ENGINE = LazyEngine(SPEC, _method)
+ENGINE = LazyGaussianEngine(SPEC, _method)

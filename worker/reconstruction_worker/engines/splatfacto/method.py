@@ -9,16 +9,17 @@ import torch
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
 
-from ..base import Field
-from ..nerf.fit import Settings, Setup
-from ..nerf.rays import Bounds
-from ..nerf.scene import Scene
-from ..nerf.trainer import Schedule
-from .field import SplatField
-from .model import build_model
+from ...geometry.gaussians import Gaussians
+from ...geometry.rendering import Field
+from ..training.bounds import Bounds
+from ..training.fit import Settings, Setup
+from ..training.posed_photos import Scene
+from ..training.trainer import Schedule
+from .gaussians import build_model
 from .seeds import seed_points
 from .settings import LAST_RATE_OF_MEANS, RATES, derive_settings
-from .trainer import SplatTrainer
+from .splat_field import SplatField
+from .splat_trainer import SplatTrainer
 
 
 class SplatMethod:
@@ -48,6 +49,20 @@ class SplatMethod:
             Schedule(settings["steps"], settings["raysPerStep"], RATES["means"], LAST_RATE_OF_MEANS),
             settings["photosPerStep"],
             setup.training.seed,
+        )
+
+    def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
+        model: dict[str, Any] = checkpoint["model"]
+        means, scales, quats, opacities, first, rest = (
+            model[f"gauss_params.{name}"].detach().float().cpu()
+            for name in ("means", "scales", "quats", "opacities", "features_dc", "features_rest")
+        )
+        return Gaussians(
+            means=means.numpy(),
+            scales=scales.exp().numpy(),
+            rotations=torch.nn.functional.normalize(quats, dim=-1).numpy(),
+            opacities=opacities.sigmoid()[:, 0].numpy(),
+            harmonics=torch.cat([first[:, None], rest], dim=1).numpy(),
         )
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconstruction_api.job import Training, TrainingPreset
 
-from ..nerf.scene import Scene
+from ..training.posed_photos import Scene
 
 FULL_STEPS = 30_000
 """Steps that nerfstudio's schedule is made for."""

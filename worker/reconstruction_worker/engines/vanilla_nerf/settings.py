@@ -8,8 +8,9 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
-from ..nerf.rays import Bounds, spread_of_samples
-from ..nerf.scene import Scene
+from ..rays.rays import spread_of_samples
+from ..training.bounds import Bounds
+from ..training.posed_photos import Scene
 
 CPU = {
     "raysPerStep": 1024,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.network import Host, RefusedError
 
+from ...credentials import with_credentials
 from ...network.guard import Guard
 
 CONNECT_SECONDS: Final = 20
@@ -54,8 +55,12 @@ class Access:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @classmethod
-    def of(cls, guard: Guard | None, has_secret: bool) -> Access:
-        return cls(guard, has_secret, dict(os.environ) if guard is None else guard.environment)
+    def of(cls, guard: Guard | None, has_secret: bool, credentials: Mapping[str, str] | None = None) -> Access:
+        """`credentials` are those of the source's Secret; without, the environment has what there is."""
+        environment = dict(os.environ) if guard is None else guard.environment
+        return cls(
+            guard, has_secret, environment if credentials is None else with_credentials(environment, credentials)
+        )
 
     def get(self, key: str) -> str | None:
         """A credential; None where it is unset or empty."""

@@ -12,7 +12,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat, format_in
-from .model import Provided, Share
+from .provided_poses import Provided, Share
 
 __all__ = ["Provided", "Share", "provided_format", "read_provided"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import BLENDER_SPLITS, PoseFormat
 from ..lookup import PhotoLookup
-from .checks import check_parallax
-from .model import Provided, Share, ShotList
+from .provided_poses import Provided, Share, ShotList
 from .transforms import AXES, add_frames, parse
+from .validity import check_parallax
 
 TRAIN, VALIDATION, TEST = BLENDER_SPLITS
 _FEWEST: Final = 2

@@ -15,12 +15,12 @@ from scipy.spatial.transform import Rotation
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import COLMAP_SUFFIXES, PoseFormat
-from ..cameras import project
+from ..colmap_cameras import project
 from ..lookup import PhotoLookup
-from ..model import PosedModel, Shot, SparsePoints
-from .checks import LARGEST_COORDINATE, check_centre, check_focal, check_parallax, check_rays, check_size, invalid
+from ..posed_model import PosedModel, Shot, SparsePoints
 from .colmap_files import CameraEntry, ImageEntry, PointTable, read_cameras, read_images, read_points
-from .model import Provided, ShotList
+from .provided_poses import Provided, ShotList
+from .validity import LARGEST_COORDINATE, check_centre, check_focal, check_parallax, check_rays, check_size, invalid
 
 AXES: Final = "world-to-camera with x right, y down, z forward"
 TOLERATED_ERROR: Final = 0.01
@@ -58,7 +58,7 @@ def _pose(image: ImageEntry, file: str) -> NDArray[np.float64]:
     """World-from-camera [4, 4]."""
     quaternion, translation = np.array(image.rotation), np.array(image.translation)
     if not (np.isfinite(quaternion).all() and np.isfinite(translation).all()):
-        raise invalid(file, f"{image.where}: the pose holds a value that is not finite.")
+        raise invalid(file, f"{image.where}: the pose holds a value that is NaN or infinite.")
     length = float(np.abs(quaternion).max()) and float(np.linalg.norm(quaternion))
     if not abs(length - 1) < 0.01:
         raise invalid(file, f"{image.where}: QW QX QY QZ has length {length:.3g}; a rotation has length 1.")

@@ -14,7 +14,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from .checks import invalid, shown
+from .validity import invalid, shown
 
 NO_POINT: Final = -1
 _LONGEST_NAME: Final = 4096
@@ -70,7 +70,7 @@ def read_cameras(path: Path) -> dict[int, CameraEntry]:
         if not 0 < entry.width <= 10**6 or not 0 < entry.height <= 10**6:
             raise invalid(path.name, f"{entry.where}: a picture can't have {entry.width} x {entry.height} pixels.")
         if not np.isfinite(entry.params).all():
-            raise invalid(path.name, f"{entry.where} has a parameter that is not finite.")
+            raise invalid(path.name, f"{entry.where} has a parameter that is NaN or infinite.")
         result[camera_id] = entry
     if not result:
         raise invalid(path.name, "it holds no cameras.")
@@ -89,7 +89,7 @@ def read_points(path: Path) -> PointTable:
     """Points; their tracks are told by the images. Raises InvalidPoses."""
     ids, xyz, rgb = _binary_points(path) if path.suffix == ".bin" else _text_points(path)
     if not np.isfinite(xyz).all():
-        raise invalid(path.name, "it holds a point that is not finite.")
+        raise invalid(path.name, "it holds a point that is NaN or infinite.")
     order = np.argsort(ids, kind="stable")
     if (np.diff(ids[order]) == 0).any():
         raise invalid(path.name, "two points have the same number.")
@@ -155,7 +155,7 @@ def _text_images(path: Path) -> Iterator[ImageEntry]:
             raise invalid(path.name, f"line {number_of_features} must be triples: X Y POINT3D_ID.")
         table = values.reshape(-1, 3)
         if not np.isfinite(table).all() or np.abs(table).max(initial=0) > 2**53:
-            raise invalid(path.name, f"line {number_of_features} holds a number that is not finite.")
+            raise invalid(path.name, f"line {number_of_features} holds a number that is NaN or infinite.")
         where = f"image {image_id} ({shown(fields[9])}, line {number})"
         pixels, points = table[:, :2], table[:, 2].astype(np.int64)
         yield ImageEntry(image_id, fields[9], camera_id, tuple(pose[:4]), tuple(pose[4:]), pixels, points, where)
@@ -261,7 +261,7 @@ def _binary_images(path: Path) -> Iterator[ImageEntry]:
         pixels, points = features["xy"].astype(np.float64), features["point"].astype(np.int64)
         where = f"image {image_id} ({shown(name)})"
         if not np.isfinite(pixels).all():
-            raise invalid(path.name, f"{where} has a feature whose place is not finite.")
+            raise invalid(path.name, f"{where} has a feature whose position is NaN or infinite.")
         numbers = tuple(float(value) for value in pose)
         yield ImageEntry(int(image_id), name, int(camera_id), numbers[:4], numbers[4:], pixels, points, where)
 

@@ -16,8 +16,8 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
-from .checks import check_focal, check_parallax, check_size, invalid, rigid
-from .model import Provided, ShotList
+from .provided_poses import Provided, ShotList
+from .validity import check_focal, check_parallax, check_size, invalid, rigid
 
 COLUMNS: Final = 17
 AXES: Final = "camera-to-world with the columns down, right, backward, position"
@@ -33,7 +33,7 @@ def read_llff(folder: Path, dataset: Dataset) -> Provided:
         where = f"row {index} ({photo.original.name})"
         matrix = row[:15].reshape(3, 5)
         if not np.isfinite(matrix).all():
-            raise invalid(LLFF, f"{where} holds a value that is not finite.")
+            raise invalid(LLFF, f"{where} holds a value that is NaN or infinite.")
         # OpenCV's right, down, forward from LLFF's down, right, backward.
         axes = np.stack([matrix[:, 1], matrix[:, 0], -matrix[:, 2], matrix[:, 3]], axis=1)
         pose = rigid(np.vstack([axes, [0, 0, 0, 1]]), LLFF, where, "the matrix")

@@ -17,11 +17,12 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from ...geometry.axes import OPENCV_FROM_OPENGL
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import TRANSFORMS, PoseFormat
-from ..axes import OPENCV_FROM_OPENGL
 from ..lookup import PhotoLookup
-from .checks import (
+from .provided_poses import Provided, Share, ShotList
+from .validity import (
     as_number,
     check_centre,
     check_focal,
@@ -32,7 +33,6 @@ from .checks import (
     rigid,
     shown,
 )
-from .model import Provided, Share, ShotList
 
 AXES: Final = "camera-to-world with x right, y up, z backward"
 MODELS: Final = {

@@ -1,0 +1,59 @@
+"""`artifacts/manifest.json`: what a job delivered and how it came about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from .base import Document
+
+FILE: Final = "manifest.json"
+
+
+class DeliveredFile(Document):
+    """A file beside the manifest."""
+
+    name: str
+    format: str
+    """GLB, OBJ, PLY, HTML, JSON, ..."""
+    media_type: str
+    """IANA media type."""
+    size_bytes: int
+    sha256: str
+
+
+class ManifestEngine(Document):
+    name: str
+    licence: str | None = None
+    """SPDX identifier."""
+    device: str | None = None
+    steps: int | None = None
+
+
+class ManifestPhotos(Document):
+    used: int
+    dropped: int
+    registered: int
+
+
+class ManifestStage(Document):
+    name: str
+    seconds: float
+    settings_digest: str
+    peak_memory_bytes: int
+    message: str
+
+
+class ManifestDocument(Document):
+    """No addresses and no secrets: it may be published with the model."""
+
+    job: str
+    engine: ManifestEngine | None = None
+    """None of a job that ended with its camera poses."""
+    photos: ManifestPhotos
+    metres_per_unit: float | None = None
+    stages: list[ManifestStage] = Field(default_factory=list[ManifestStage])
+    versions: dict[str, str] = Field(default_factory=dict[str, str])
+    artifacts: list[DeliveredFile] = Field(default_factory=list[DeliveredFile])
+    """Every file of the folder but the manifest itself."""

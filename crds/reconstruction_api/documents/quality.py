@@ -1,0 +1,84 @@
+"""`evaluate/quality.json`, and `artifacts/quality.json` with what the other stages measured beside it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from ..quality import Verdict
+from .base import Document
+
+FILE: Final = "quality.json"
+
+
+class Means(Document):
+    """Over the views, as is usual in the field: not the PSNR of the mean error."""
+
+    psnr: float
+    ssim: float
+    lpips: float | None = None
+
+
+class ViewQuality(Document):
+    """How well one photo is reproduced; its name is that of the stored photo."""
+
+    name: str
+    psnr: float
+    """In decibels, at most 100."""
+    ssim: float
+    lpips: float | None = None
+
+
+class Thresholds(Document):
+    """`spec.quality` of the job."""
+
+    min_psnr: float = Field(validation_alias="minPSNR", serialization_alias="minPSNR")
+    min_ssim: float = Field(validation_alias="minSSIM", serialization_alias="minSSIM")
+    warn_psnr: float = Field(validation_alias="warnPSNR", serialization_alias="warnPSNR")
+    warn_ssim: float = Field(validation_alias="warnSSIM", serialization_alias="warnSSIM")
+
+
+class RegistrationSummary(Document):
+    photos: int
+    registered: int
+    unregistered: list[str]
+    """Names as in the source."""
+    reprojection_error_pixels: float | None = None
+
+
+class MeshSummary(Document):
+    vertices: int | None = None
+    faces: int | None = None
+    components: int | None = None
+    watertight: bool | None = None
+
+
+class TextureSummary(Document):
+    size: int | None = None
+    photo_share: float | None = None
+
+
+class QualityDocument(Document):
+    """`psnr`, `ssim` and `lpips` are of the held-out views; None where none was held out, as `reason` says then."""
+
+    psnr: float | None = None
+    ssim: float | None = None
+    lpips: float | None = None
+    lpips_reason: str | None = None
+    """Why there is no LPIPS."""
+    lpips_backbone: str | None = None
+    verdict: Verdict | None = None
+    thresholds: Thresholds | None = None
+    background: str = "white"
+    """What masked photos and renderings are put over before they are compared."""
+    views: list[ViewQuality] = Field(default_factory=list[ViewQuality])
+    worst: list[str] = Field(default_factory=list[str])
+    """Names of the views with the lowest PSNR, the lowest first."""
+    reason: str | None = None
+    """Why there are no numbers of held-out views."""
+    trained: Means | None = None
+    """Of views that were trained on, where none was held out."""
+    registration: RegistrationSummary | None = None
+    mesh: MeshSummary | None = None
+    texture: TextureSummary | None = None

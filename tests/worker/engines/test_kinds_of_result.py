@@ -1,0 +1,164 @@
+"""Whatever an engine makes, the stages after it work on it; with camera poses and without."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trimesh
+
+from reconstruction_api.engines import EngineSpec, Makes
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import StageName
+from reconstruction_worker.files import write_json
+from reconstruction_worker.geometry.coloured_mesh import ColouredMesh
+from reconstruction_worker.geometry.gaussians import Gaussians
+from reconstruction_worker.stage import StageContext
+from reconstruction_worker.stages import evaluate, export, mesh, poses, report, texture
+
+from ..geometry.scenes import MeshField, around, bumpy_sphere, paint, write_poses
+
+SPEC = EngineSpec("made-up", "MIT", "https://example.org", 2, 100, needs_poses=False)
+COLOURS = (paint(bumpy_sphere().vertices) * 255).astype(np.uint8)
+
+
+class MadeUp:
+    """An engine that has seen the painted ball."""
+
+    def __init__(self, makes: Makes):
+        self.spec = replace(SPEC, makes=makes)
+
+    def load(self, folder: Path, workspace: Path, device: str) -> Any:
+        ball = bumpy_sphere()
+        return ColouredMesh(ball, COLOURS) if self.spec.makes is Makes.MESH else MeshField(ball)
+
+
+class MadeOfGaussians(MadeUp):
+    def gaussians(self, folder: Path) -> Gaussians:
+        return some_gaussians()
+
+
+def some_gaussians(count: int = 50) -> Gaussians:
+    rng = np.random.default_rng(5)
+    turns = rng.normal(size=(count, 4))
+    return Gaussians(
+        means=rng.uniform(-1, 1, (count, 3)).astype(np.float32),
+        scales=rng.uniform(0.01, 0.1, (count, 3)).astype(np.float32),
+        rotations=(turns / np.linalg.norm(turns, axis=1, keepdims=True)).astype(np.float32),
+        opacities=rng.uniform(0, 1, count).astype(np.float32),
+        harmonics=rng.normal(size=(count, 4, 3)).astype(np.float32),
+    )
+
+
+@pytest.fixture(params=[Makes.FIELD, Makes.GAUSSIANS, Makes.MESH])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MadeUp:
+    made = MadeOfGaussians(request.param) if request.param is Makes.GAUSSIANS else MadeUp(request.param)
+    monkeypatch.setattr("reconstruction_worker.engines.trained.named", lambda name: made)
+    return made
+
+
+def job(*formats: str, **spec: Any) -> ReconstructionJobSpec:
+    return ReconstructionJobSpec.model_validate(
+        {
+            "source": {"uri": "photos"},
+            "engine": "made-up",
+            "training": {"device": "CPU"},
+            "mesh": {"targetFaces": 1500, "textureSize": 128},
+            "quality": {"onFailure": "Warn"},
+            "exports": [{"format": name} for name in formats],
+            **spec,
+        }
+    )
+
+
+def run(stage: StageName, module: Any, workspace: Path, spec: ReconstructionJobSpec) -> Any:
+    context = StageContext(stage, workspace, spec, lambda progress: None, lambda: False)
+    context.folder.mkdir(parents=True, exist_ok=True)
+    return module.run(context)
+
+
+def after_training(workspace: Path, spec: ReconstructionJobSpec, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Quality as delivered, once all that follows the training has run."""
+    monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
+    images = [{"name": "0.png", "file": "ingest/images/0.png", "width": 8, "height": 8,
+               "original": {"name": "0.png", "width": 8, "height": 8, "sha256": "0"}}]  # fmt: skip
+    (workspace / "ingest").mkdir(exist_ok=True)
+    write_json(workspace / "ingest" / "dataset.json", {"images": images})
+    for stage, module in (
+        (StageName.EVALUATE, evaluate),
+        (StageName.MESH, mesh),
+        (StageName.TEXTURE, texture),
+        (StageName.EXPORT, export),
+        (StageName.REPORT, report),
+    ):
+        run(stage, module, workspace, spec)
+    return json.loads((workspace / "artifacts" / "quality.json").read_text())
+
+
+def surface_distance(file: Path) -> float:
+    """Mean distance of a model's corners from the ball that was seen; models are y up."""
+    made = trimesh.load(file, force="mesh")
+    upright = made.vertices @ np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])  # back to z up
+    return float(np.abs(trimesh.proximity.signed_distance(ball(), upright)).mean())
+
+
+def ball() -> trimesh.Trimesh:
+    return trimesh.Trimesh(bumpy_sphere().vertices, bumpy_sphere().faces)
+
+
+def test_with_poses_it_is_compared_with_the_photos(
+    engine: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
+    quality = after_training(tmp_path, job("GLB"), monkeypatch)
+    assert quality["trained"]["psnr"] > 25 and quality["psnr"] is None  # the engine left no division of the photos
+    assert quality["mesh"]["faces"] <= 1500
+    assert surface_distance(tmp_path / "artifacts" / "model.glb") < 0.02
+
+
+def test_without_poses_colours_are_what_the_scene_itself_shows(
+    engine: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ingest").mkdir()
+    write_json(tmp_path / "ingest" / "dataset.json", {"images": []})
+    spec = job("GLB", "PLY", poses={"method": "None"})
+    output = run(StageName.POSES, poses, tmp_path, spec)
+    assert output.message == "no poses: spec.poses.method is None"
+    quality = after_training(tmp_path, spec, monkeypatch)
+    assert (quality["psnr"], quality["verdict"], quality["reason"]) == (None, "warn", "there are no camera poses")
+    assert surface_distance(tmp_path / "artifacts" / "model.glb") < 0.03
+    cloud = trimesh.load(tmp_path / "artifacts" / "model.ply", process=False)
+    colours = np.asarray(cloud.visual.vertex_colors)[:, :3].astype(float)
+    assert np.abs(colours - paint(cloud.vertices) * 255).mean() < 16
+
+
+def test_only_gaussians_are_exported_as_such(engine: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
+    if engine.spec.makes is not Makes.GAUSSIANS:
+        with pytest.raises(ReconstructionError, match="is faulty") as failure:
+            after_training(tmp_path, job("SPLAT"), monkeypatch)
+        assert failure.value.code == "EngineUnavailable"
+        return
+    after_training(tmp_path, job("SPLAT"), monkeypatch)
+    manifest = json.loads((tmp_path / "artifacts" / "manifest.json").read_text())
+    listed = {file["name"]: file for file in manifest["artifacts"]}["splats.ply"]
+    assert (listed["format"], listed["mediaType"]) == ("SPLAT", "application/ply")
+    assert len(trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices) == 50
+
+
+def test_an_engine_whose_result_is_not_what_it_declares_is_faulty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(MadeUp):
+        def load(self, folder: Path, workspace: Path, device: str) -> Any:
+            return MeshField(bumpy_sphere())
+
+    monkeypatch.setattr("reconstruction_worker.engines.trained.named", lambda name: Wrong(Makes.MESH))
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(4, size=32))
+    with pytest.raises(ReconstructionError, match="declares a mesh and gives something else"):
+        run(StageName.MESH, mesh, tmp_path, job("GLB"))

@@ -1,0 +1,144 @@
+"""Trains a `RayModel` on random pixels, and knows everything that must be saved to continue as if never interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...geometry.rendering import Field
+from ..training.checkpoint_store import random_state, restore_random_state
+from ..training.losses import Losses
+from ..training.out_of_memory import exhausted, is_out_of_memory
+from ..training.trainer import Schedule
+from .hash_encoding import hash_tables
+from .pixels import PhotoPixels
+from .radiance_field import RadianceField
+from .ray_model import RayModel
+from .table_adam import TableAdam
+
+EPSILON = 1e-15
+"""Adam's: gradients of hash tables are small (Müller et al. 2022)."""
+
+SMALLEST_PART = 256
+"""Rays below which a batch is not divided any further when memory runs out."""
+
+
+class RayTrainer:
+    """A `Trainer` on the photos' pixels. A step's rays are computed in `parts`, more of them when memory runs out."""
+
+    def __init__(self, model: RayModel, pixels: PhotoPixels, schedule: Schedule, device: torch.device, parts: int = 1):
+        self.model = model
+        self.pixels = pixels
+        self.schedule = schedule
+        self.device = device
+        self.step = 0
+        self.rate_factor = 1.0
+        self.parts = parts
+        self.optimizers = _optimizers(model.module, schedule.first_rate, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+        model.module.train()
+
+    @property
+    def rate(self) -> float:
+        return self.schedule.rate(self.step) * self.rate_factor
+
+    def train_step(self) -> Losses:
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
+        self.model.begin_step(self.step)
+        losses = self._gradients_that_fit()
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
+        self.scaler.update()
+        self.model.end_step(self.step)
+        self.step += 1
+        return losses
+
+    def is_finite(self) -> bool:
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self.model.module.parameters())
+
+    @contextmanager
+    def looking(self) -> Iterator[Field]:
+        # No more rays at once than in a step: what was enough memory for that is enough for looking.
+        most = max(SMALLEST_PART, self.schedule.rays_per_step // self.parts)
+        schedule = self.model.schedule_state()  # nerfstudio's samplers count renderings as well
+        try:
+            yield RadianceField(self.model, self.pixels.bounds, self.device, most)
+        finally:
+            self.model.restore_schedule(schedule)
+            self.model.module.train()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.module.state_dict(),
+            "model_schedule": self.model.schedule_state(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "scaler": self.scaler.state_dict(),
+            "parts": self.parts,
+            "steps": self.schedule.steps,
+            "rate_factor": self.rate_factor,
+            "pixels_random": self.pixels.random.get_state(),
+            "random": random_state(),
+        }
+
+    def restore(self, checkpoint: dict[str, Any]) -> None:
+        self.model.module.load_state_dict(checkpoint["model"])
+        self.model.restore_schedule(checkpoint["model_schedule"])
+        for optimizer, state in zip(self.optimizers, checkpoint["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        self.scaler.load_state_dict(checkpoint["scaler"])
+        self.parts = checkpoint["parts"]
+        self.schedule = replace(self.schedule, steps=checkpoint["steps"])
+        self.rate_factor = checkpoint["rate_factor"]
+        self.pixels.random.set_state(checkpoint["pixels_random"].cpu())
+        restore_random_state(checkpoint["random"])
+        self.step = checkpoint["step"]
+
+    def _gradients_that_fit(self) -> Losses:
+        while True:
+            try:
+                return self._accumulate_gradients()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._divide_further(error)
+            # Outside of the handler: the exception would keep the step's tensors alive.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _accumulate_gradients(self) -> Losses:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        total = error = torch.zeros((), device=self.device)
+        for part in range(self.parts):
+            count = self.schedule.rays_per_step // self.parts
+            count += part < self.schedule.rays_per_step % self.parts
+            rays, colours = self.pixels.sample(count)
+            with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+                losses = self.model.losses(rays, colours)
+            self.scaler.scale(losses.total / self.parts).backward()
+            total = total + losses.total.detach() / self.parts
+            error = error + losses.mean_square_error.detach() / self.parts
+        return Losses(total, error)
+
+    def _divide_further(self, error: BaseException) -> None:
+        if self.schedule.rays_per_step // (2 * self.parts) < SMALLEST_PART:
+            raise exhausted(self.device, self.parts) from error
+        self.parts *= 2
+
+
+def _optimizers(module: nn.Module, rate: float, device: torch.device) -> list[torch.optim.Optimizer]:
+    """Adam for everything; on the CPU hash tables have their own, which does not visit all of their rows."""
+    tables = {id(table) for table in hash_tables(module)} if device.type == "cpu" else set()
+    parameters = list(module.parameters())
+    others = [parameter for parameter in parameters if id(parameter) not in tables]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adam(others, lr=rate, eps=EPSILON, fused=True)]
+    if tables:
+        found.append(TableAdam([p for p in parameters if id(p) in tables], lr=rate, eps=EPSILON))
+    return found

@@ -1,0 +1,79 @@
+"""What an engine needs of a job and of a machine, checked before anything that takes long."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+from reconstruction_api.engines import EngineSpec, Makes, Weights
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
+
+from .. import memory
+
+ENV_WEIGHTS: Final = "RECONSTRUCTION_WEIGHTS"
+"""Environment variable with the folder of weights."""
+_DEFAULT_WEIGHTS: Final = "/weights"
+
+
+def check_job(spec: ReconstructionJobSpec, engine: EngineSpec) -> None:
+    """Raises InvalidSpec for a field that does not go with the engine. Those that come with the worker are known to the
+    API, which refuses such a job when it is created; an engine of another package is known only here."""
+    if spec.poses.method is PoseMethod.NONE and engine.needs_poses:
+        raise _invalid(f"spec.poses.method is None, but the engine {engine.name} needs camera poses.")
+    if engine.needs_depth and spec.images.depth is DepthPolicy.NONE:
+        raise _invalid(f"spec.images.depth is None, but the engine {engine.name} needs depth maps.")
+    for index, export in enumerate(spec.exports):
+        if export.format.gaussians and engine.makes is not Makes.GAUSSIANS:
+            raise _invalid(
+                f"spec.exports[{index}].format: {export.format} holds Gaussians; "
+                f"the engine {engine.name} makes a {engine.makes}."
+            )
+
+
+def check_machine(engine: EngineSpec) -> None:
+    """Raises HostOutOfMemory or WeightsUnavailable. A GPU is checked where it is chosen."""
+    allowed = memory.limit()
+    if allowed < engine.min_memory_bytes:
+        raise ReconstructionError(
+            "HostOutOfMemory",
+            f"The engine {engine.name} needs {_gib(engine.min_memory_bytes)} of memory; {_gib(allowed)} are allowed.",
+            suggestion="Use a profile with more memory, or choose another engine.",
+            details={"neededBytes": engine.min_memory_bytes, "allowedBytes": allowed},
+        )
+    for weights in engine.weights:
+        _check_weights(engine, weights)
+
+
+def weights_folder() -> Path:
+    """Where the weights of engines are."""
+    return Path(os.environ.get(ENV_WEIGHTS) or _DEFAULT_WEIGHTS)
+
+
+def _check_weights(engine: EngineSpec, weights: Weights) -> None:
+    path = weights_folder() / weights.file
+    problem = "is not there"
+    if path.is_file():
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() == weights.sha256:
+                return
+        problem = "does not match its checksum"
+    raise ReconstructionError(
+        "WeightsUnavailable",
+        f"The engine {engine.name} reads {weights.file} in the folder of weights; the file {problem}.",
+        suggestion=f"Ask the platform team to put it there: {weights.source} (licence {weights.licence}, "
+        f"sha256 {weights.sha256}).",
+        details={"engine": engine.name, "file": weights.file, "sha256": weights.sha256},
+    )
+
+
+def _invalid(message: str) -> ReconstructionError:
+    return ReconstructionError(
+        "InvalidSpec", message, suggestion="Correct that field, or create a job with another engine."
+    )
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"

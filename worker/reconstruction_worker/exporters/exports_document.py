@@ -1,0 +1,40 @@
+"""`export/exports.json`: which files there are, and what a reader found in them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from reconstruction_api.documents.base import Document
+from reconstruction_api.job import Compression
+
+FILE: Final = "exports.json"
+
+
+class ExportedFile(Document):
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+class ExportEntry(Document):
+    """One entry of `spec.exports`."""
+
+    format: str
+    compression: Compression = Compression.NONE
+    up: str
+    """Axis that points up: `y` or `z`."""
+    vertices: int
+    faces: int
+    bounds: list[list[float]]
+    """Lower and upper corner. [2, 3]"""
+    checked_by: str
+    files: list[ExportedFile]
+
+
+class ExportsDocument(Document):
+    metric: bool
+    """Coordinates are metres; otherwise the scene's own unit."""
+    exports: list[ExportEntry] = Field(default_factory=list[ExportEntry])

@@ -1,0 +1,34 @@
+"""`mesh/mesh.json`: the mesh in numbers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reconstruction_api.documents.base import Document
+
+FILE: Final = "mesh.json"
+
+
+class MeshDocument(Document):
+    """Lengths in world units."""
+
+    vertices: int
+    faces: int
+    components: int
+    """Separate pieces."""
+    watertight: bool
+    area: float | None = None
+    bounds: list[list[float]] | None = None
+    """Lower and upper corner. [2, 3]"""
+    voxel: float | None = None
+    """Side of a voxel; None where the mesh was not fused from depth maps."""
+    resolution: int | None = None
+    """Voxels along the longest side."""
+    views: int | None = None
+    depth_size: tuple[int, int] | None = None
+    """Width and height of the largest depth map."""
+    confirmed_share: float | None = None
+    """Of the photos' own depth, what two others confirm; None where all depth is the field's."""
+    faces_before_decimation: int | None = None
+    dropped_pieces: int = 0
+    filled_holes: int = 0

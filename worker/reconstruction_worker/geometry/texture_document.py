@@ -1,0 +1,23 @@
+"""`texture/texture.json`: where the texture's colours are from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import Field
+
+from reconstruction_api.documents.base import Document
+
+FILE: Final = "texture.json"
+
+
+class TextureDocument(Document):
+    size: int
+    """Side of the picture in pixels."""
+    charts: int = 0
+    surface_share: float = 0
+    """Of the picture, that shows a part of the surface."""
+    photo_share: float | None = None
+    """Of the surface, that some photo shows."""
+    views: dict[str, float] = Field(default_factory=dict)
+    """Share of the surface that each photo shows best."""

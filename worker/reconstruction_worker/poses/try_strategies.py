@@ -1,0 +1,165 @@
+"""Tries strategies until one has placed enough photos, and says what each achieved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pycolmap
+
+from reconstruction_api.documents.registration import StrategyResult
+
+from .gps_agreement import Agreement, agreement
+from .gps_priors import Place, fresh_places, write_priors
+from .mapping import reconstruct
+from .pairs import PairChoice, Pairing, all_pairs, choose_pairs
+from .sfm import Workbench, camera_groups, extract, match, overlapping_pairs
+from .strategies import Strategy
+
+ENOUGH: Final = 0.9
+"""Share of placed photos at which no further strategy is tried."""
+EXHAUSTIVE_LIMIT: Final = 300
+"""Photos up to which a strategy may compare all pairs after a choice of pairs was not enough."""
+
+
+@dataclass
+class Attempt:
+    """What a strategy achieved."""
+
+    strategy: Strategy
+    pairing: Pairing
+    seconds: float = 0.0
+    registered: int = 0
+    points: int = 0
+    model_sizes: list[int] = field(default_factory=list)
+    features_per_photo: int = 0
+    """Median."""
+    verified_pairs: int = 0
+    gps: Agreement | None = None
+    """With the photos' GPS, where that can tell."""
+    model: pycolmap.Reconstruction | None = None
+    """The one with the most photos."""
+
+    @property
+    def contradicts_gps(self) -> bool:
+        return self.gps is not None and self.gps.contradicts
+
+    def document(self) -> StrategyResult:
+        """For registration.json."""
+        return StrategyResult(
+            strategy=self.strategy.name,
+            pairing=self.pairing,
+            registered=self.registered,
+            points=self.points,
+            model_sizes=self.model_sizes,
+            features_per_photo=self.features_per_photo,
+            verified_pairs=self.verified_pairs,
+            gps=self.gps.document() if self.gps is not None else None,
+            seconds=round(self.seconds, 1),
+        )
+
+
+def try_strategies(
+    bench: Workbench, steps: Sequence[Strategy], places: Sequence[Place], required_share: float
+) -> tuple[Attempt, list[Attempt]]:
+    """Try strategies until enough photos are placed: the best attempt, and all in their order. `places` are in metres,
+    where GPS knows them; `required_share` of the photos is what the job needs at least."""
+    total = len(bench.photos)
+    attempts: list[Attempt] = []
+    for index, strategy in enumerate(steps):
+        if _enough(attempts, strategy, total, required_share):
+            break
+        choice = _pairs(strategy, places)
+        start = _to_extend(attempts, strategy, choice) if strategy.extends else None
+        if strategy.extends and start is None:
+            continue
+        attempts.append(_try(_shifted(bench, index), strategy, choice, places, start))
+    if not attempts:
+        raise ValueError("no strategies")
+    return best_of(attempts, total, required_share), attempts
+
+
+def best_of(attempts: Sequence[Attempt], total: int, required_share: float) -> Attempt:
+    """The attempt that placed the most photos. One that contradicts GPS only wins when no other has placed what the job
+    needs: it may still be GPS that is wrong."""
+
+    def rank(attempt: Attempt) -> tuple[bool, int, int]:
+        believed = not attempt.contradicts_gps and attempt.registered >= required_share * total
+        return believed, attempt.registered, attempt.points
+
+    return max(attempts, key=rank)
+
+
+def _enough(attempts: Sequence[Attempt], strategy: Strategy, total: int, required_share: float) -> bool:
+    """Whether `strategy` is not worth its time any more."""
+    if strategy.last_resort:
+        return max((attempt.registered for attempt in attempts), default=0) >= required_share * total
+    believed = (attempt.registered for attempt in attempts if not attempt.contradicts_gps)
+    return max(believed, default=0) >= max(ENOUGH, required_share) * total
+
+
+def _to_extend(attempts: Sequence[Attempt], strategy: Strategy, choice: PairChoice) -> pycolmap.Reconstruction | None:
+    """The largest model so far from the same features and pairs that does not contradict GPS."""
+    usable = [
+        attempt
+        for attempt in attempts
+        if attempt.strategy.features == strategy.features
+        and attempt.pairing == choice.pairing
+        and attempt.model is not None
+        and not attempt.contradicts_gps
+    ]
+    return max(usable, key=lambda attempt: (attempt.registered, attempt.points)).model if usable else None
+
+
+def _try(
+    bench: Workbench,
+    strategy: Strategy,
+    choice: PairChoice,
+    places: Sequence[Place],
+    start: pycolmap.Reconstruction | None,
+) -> Attempt:
+    began = time.monotonic()
+    database = bench.scratch / f"{strategy.features.tag}-{choice.pairing}.db"
+    if not database.exists():
+        extract(bench.part(0.0, 0.35), strategy.features, camera_groups(bench.photos), database)
+        match(bench.part(0.35, 0.7), strategy.features, choice.pairs, database)
+    names = [photo.name for photo in bench.photos]
+    if strategy.mapper.use_places:
+        write_priors(database, fresh_places(names, places))
+    models = reconstruct(bench.part(0.7, 1.0), strategy.mapper, database, start)
+    attempt = Attempt(strategy, choice.pairing)
+    attempt.model_sizes = [model.num_reg_images() for model in models]
+    if models:
+        attempt.model = models[0]
+        attempt.registered, attempt.points = models[0].num_reg_images(), models[0].num_points3D()
+        attempt.gps = _agreement(models[0], dict(zip(names, places, strict=True)))
+    with pycolmap.Database.open(database) as db:
+        counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]
+    attempt.features_per_photo = int(np.median(counts)) if counts else 0
+    attempt.verified_pairs = overlapping_pairs(database)
+    attempt.seconds = time.monotonic() - began
+    return attempt
+
+
+def _agreement(model: pycolmap.Reconstruction, places: dict[str, Place]) -> Agreement | None:
+    images = [model.image(image_id) for image_id in model.reg_image_ids()]
+    positions = np.array([image.projection_center() for image in images])
+    return agreement(positions, [places[image.name] for image in images])
+
+
+def _pairs(strategy: Strategy, places: Sequence[Place]) -> PairChoice:
+    if strategy.every_pair and len(places) <= EXHAUSTIVE_LIMIT:
+        return all_pairs(len(places))
+    return choose_pairs(len(places), places)
+
+
+def _shifted(bench: Workbench, index: int) -> Workbench:
+    """The first strategy, which nearly always suffices, takes most of the progress bar; each other one half of what
+    is left."""
+    left = 0.2
+    if index == 0:
+        return bench.part(0.0, 1 - left)
+    return bench.part(1 - left * 0.5 ** (index - 1), 1 - left * 0.5**index)
