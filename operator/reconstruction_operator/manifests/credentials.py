@@ -25,8 +25,8 @@ VOLUMES = frozenset({_FILES, _REQUIRED})
 _REQUIRED_PATH = "/var/run/secrets/source-secret"
 _NO_KEY = "no key"
 """A name with a space: keys of Secrets have none."""
-_MODE = 0o440
-"""Readable by the pod's fsGroup, written by nobody."""
+_MODE = 0o444
+"""Whoever the platform lets the pod run as; the volume is this pod's alone."""
 
 
 def credential_volumes(source: Source, resource_class: ResourceClass) -> list[dict[str, Any]]:
