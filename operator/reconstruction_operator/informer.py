@@ -58,9 +58,17 @@ class Informer:
     enqueue: Callable[[JobKey], None]
     namespace: str = ""
     """Where the objects at `path` are; everywhere when empty."""
+    refused: Callable[[Exception], bool] = lambda _: False
+    """Hears of every error; whether somebody looks into it, and it needs no line in the log."""
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     heard: float = field(default_factory=time.monotonic)
     _version: str = ""
+
+    def begin_anew(self) -> None:
+        """As before the first listing. Not while it runs."""
+        self._version = ""
+        self.synced.clear()
+        self.heard = time.monotonic()
 
     async def run(self) -> None:
         """Until cancelled. Errors are waited out: there is nothing better to do without the API server."""
@@ -75,7 +83,8 @@ class Informer:
                 failures += 1
                 if isinstance(error, ApiError) and error.status == 410:
                     self._version = ""
-                _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
+                if not self.refused(error):
+                    _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
                 await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random()))
 
     async def _list(self) -> None:

@@ -97,15 +97,14 @@ class Kube:
 
     async def request(
         self, method: str, path: str, *, query: dict[str, str] | None = None, body: Document | None = None,
-        content_type: str = _JSON, brief: bool = False, seconds: float = _TIMEOUT_SECONDS,
+        content_type: str = _JSON, accept: str = _JSON, brief: bool = False, seconds: float = _TIMEOUT_SECONDS,
     ) -> Document:  # fmt: skip
         """One call. With `brief` only the object's metadata comes back: it saves both sides most of the work.
 
         Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none.
         """
         headers = await self._headers()
-        if brief:
-            headers["Accept"] = _METADATA_ONLY
+        headers["Accept"] = _METADATA_ONLY if brief else accept
         if body is not None:
             headers["Content-Type"] = content_type
         self.called()
@@ -118,8 +117,8 @@ class Kube:
             raise _error(response.status, data)
         return orjson.loads(data) if data else {}
 
-    async def get(self, path: str) -> Document:
-        return await self.request("GET", path)
+    async def get(self, path: str, *, accept: str = _JSON) -> Document:
+        return await self.request("GET", path, accept=accept)
 
     async def create(self, path: str, manifest: Document, *, brief: bool = False) -> Document:
         return await self.request("POST", path, body=manifest, brief=brief)

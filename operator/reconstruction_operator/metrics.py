@@ -57,6 +57,24 @@ class Metrics:
         self.api_calls = self._counter(
             "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
         )
+        self.unserved_namespaces = Gauge(
+            "reconstruction_operator_unserved_namespaces",
+            "Namespaces that are to be served and can't be: they are gone, or may not be listed.",
+            registry=self.registry,
+        )
+        self.open_connections = Gauge(
+            "reconstruction_operator_open_connections", "Connections that clients hold, by port.", ["port"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.connections_closed = self._counter(
+            "reconstruction_operator_connections_closed_total",
+            "Connections closed for a limit: crowded (too many), slow (no request in time), flooded (too much).",
+            "port", "reason",
+        )  # fmt: skip
+        for port in ("http", "progress"):  # none is missing from a graph because nothing has happened yet
+            for reason in ("crowded", "slow", "flooded"):
+                self.connections_closed.labels(port=port, reason=reason)
+            self.open_connections.labels(port=port)
         self.watch_age = Gauge(
             "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
             registry=self.registry,

@@ -9,21 +9,22 @@ from reconstruction_api.names import JOB_PLURAL
 
 from .kube import Kube
 from .model import JobKey
-from .paths import API, listings
+from .paths import API, listing
 from .store import Store
 
 _log = logging.getLogger(__name__)
 
 
-async def resync(kube: Kube, store: Store, namespaces: tuple[str, ...], enqueue: Callable[[JobKey], None]) -> int:
-    """The number of jobs whose change or deletion had not been seen."""
+async def resync(kube: Kube, store: Store, namespace: str, enqueue: Callable[[JobKey], None]) -> int:
+    """The number of jobs of a namespace, or of all without one, whose change or deletion had not been seen."""
     corrected: list[JobKey | None] = []
     before, listed = store.present_jobs(), set[str]()
-    for path in listings(API, JOB_PLURAL, namespaces):
-        async for item in kube.list(path):
-            listed.add(item["metadata"]["uid"])
-            corrected.append(store.see_job(item))
-    corrected.extend(store.forget_job(stub) for uid, stub in before.items() if uid not in listed)
+    async for item in kube.list(listing(API, JOB_PLURAL, namespace)):
+        listed.add(item["metadata"]["uid"])
+        corrected.append(store.see_job(item))
+    for uid, stub in before.items():
+        if uid not in listed and (not namespace or namespace == stub["metadata"]["namespace"]):
+            corrected.append(store.forget_job(stub))
     keys = [key for key in corrected if key is not None]
     for key in keys:
         enqueue(key)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.application import Application
+from reconstruction_operator.connections import Connections
 from reconstruction_operator.settings import Settings
 
 from .builders import KEY, PROFILE_SPEC, SPEC, UID
@@ -32,7 +33,7 @@ def metadata(version: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("engine", ["made-up", "splatfacto"])
 async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_own(engine: str) -> None:
-    application = Application(Settings(), Server(), None)  # type: ignore[arg-type]
+    application = Application(Settings(), Connections.sharing(Server()), None)  # type: ignore[arg-type]
     store = application._store
     store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
     store.see_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
@@ -43,11 +44,24 @@ async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_
     assert "reconstructionjob_finished_total{" not in text, "and may yet be accepted"
 
 
+async def test_a_job_of_a_namespace_that_can_not_be_served_is_left_alone() -> None:
+    server = Server()
+    application = Application(Settings(namespaces=("museum",)), Connections.sharing(server), None)  # type: ignore[arg-type]
+    store = application._store
+    store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    store.see_job({"metadata": metadata(1), "spec": SPEC})
+    assert await application._look(KEY) is None
+    assert "reconstructionjob_current{" not in application.metrics.expose()[0].decode()
+    application._watching._active["museum"].set()
+    await application._look(KEY)
+    assert "reconstructionjob_current{" in application.metrics.expose()[0].decode()
+
+
 async def test_a_replica_that_leads_is_ready_when_the_default_profile_was_looked_at(tmp_path: Path) -> None:
     """Whoever waits for the operator finds the profile; one with a mistake holds up nobody."""
     file = tmp_path / "profile.yaml"
     file.write_text("kind: ConfigMap")
-    application = Application(Settings(default_profile=str(file)), Server(), None)  # type: ignore[arg-type]
+    application = Application(Settings(default_profile=str(file)), Connections.sharing(Server()), None)  # type: ignore[arg-type]
     application._kinds_exist = application._leading = True
     application._watching.ready.set()
     assert application._readiness() == "the default profile is being applied" and application._note() == ""
