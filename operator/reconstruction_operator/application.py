@@ -18,6 +18,7 @@ from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths
 from .act import Actor, Outdated, Refused
+from .causes import Cause
 from .chains import Chains
 from .decide import decide
 from .events import Recorder
@@ -196,7 +197,8 @@ class Application:
         return min(waits) if waits else None
 
     def _wake(self, key: JobKey) -> None:
-        self._queue.add(key)
+        """It is the job's turn."""
+        self._queue.add(key, Cause.STARTING)
 
     async def _resync(self) -> None:
         while True:
@@ -261,7 +263,7 @@ class Application:
         wait = self._live.receive(key, update, time.monotonic())
         if wait is None:
             return False
-        self._queue.add_after(key, wait)
+        self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
 
 

@@ -22,15 +22,16 @@ from reconstruction_api.names import (
     VERSION,
 )
 
+from .causes import Cause, cause_of_job
 from .informer import Informer, Kind
 from .kube import Document, Kube
 from .model import JobKey
 from .official import Configuration
 from .paths import API, listings
 from .queue import JobQueue
-from .store import Store, sight_child_job, sight_claim, sight_pod
+from .store import Store, key_of, sight_child_job, sight_claim, sight_pod
 
-See = Callable[[Document], JobKey | list[JobKey] | None]
+See = Callable[[Document], None]
 
 
 class Watching:
@@ -86,37 +87,50 @@ class Watching:
         paths = [*listings(API, PROFILE_PLURAL, self._namespaces), f"{API}/{CLUSTER_PROFILE_PLURAL}"]
         for path in paths:
             async for item in self._kube.list(path):
-                self._enqueue(self._store.see_profile(item))
+                self._see_profile(item)
                 found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         for namespace, name in set(self._store.profiles) - found:
-            self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
+            self._forget_profile({"metadata": {"namespace": namespace, "name": name}})
 
     async def _list_jobs(self) -> None:
         """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other."""
         for path in listings(API, JOB_PLURAL, self._namespaces):
             async for item in self._kube.list(path):
-                self._enqueue(self._store.see_job(item))
+                self._see_job(item)
+
+    def _see_job(self, document: Document) -> None:
+        cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
+        self._enqueue(self._store.see_job(document), cause)
+
+    def _forget_job(self, document: Document) -> None:
+        self._enqueue(self._store.forget_job(document), Cause.CHANGED)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
-        store = self._store
-        self._handle(registry, JOB_PLURAL, store.see_job, store.forget_job)
-        self._handle(registry, PROFILE_PLURAL, store.see_profile, store.forget_profile)
-        self._handle(registry, CLUSTER_PROFILE_PLURAL, store.see_profile, store.forget_profile)
+        self._handle(registry, JOB_PLURAL, self._see_job, self._forget_job)
+        for plural in (PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL):
+            self._handle(registry, plural, self._see_profile, self._forget_profile)
         return registry
 
-    def _handle(self, registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
+    def _see_profile(self, document: Document) -> None:
+        self._enqueue(self._store.see_profile(document), Cause.OBSERVED)
+
+    def _forget_profile(self, document: Document) -> None:
+        self._enqueue(self._store.forget_profile(document), Cause.OBSERVED)
+
+    @staticmethod
+    def _handle(registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
         async def happened(event: kopf.RawEvent, **_: Any) -> None:
             document = dict(event["object"])
-            self._enqueue(forget(document) if event["type"] == "DELETED" else see(document))
+            (forget if event["type"] == "DELETED" else see)(document)
 
         kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
-    def _enqueue(self, keys: JobKey | list[JobKey] | None) -> None:
+    def _enqueue(self, keys: JobKey | list[JobKey] | None, cause: Cause) -> None:
         for key in keys if isinstance(keys, list) else [keys]:
             if key is not None:
-                self._queue.add(key)
+                self._queue.add(key, cause)
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         """The official client's credentials, read again whenever the API server refuses the old ones."""
