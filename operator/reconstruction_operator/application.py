@@ -18,6 +18,7 @@ from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths
 from .act import Actor, Outdated, Refused
+from .backoff import Backoff
 from .causes import Cause
 from .chains import Chains
 from .decide import decide
@@ -43,7 +44,9 @@ from .watching import Watching
 
 _log = logging.getLogger(__name__)
 
-_OUTDATED_SECONDS = 1.0
+_OUTDATED_SECONDS = (0.5, 60.0)
+"""A job that has changed is looked at when its watch shows the change; this is for what no watch shows."""
+_FLUSH_SECONDS = 5.0
 _SILENT_SECONDS = 300.0
 """Watches reconnect by themselves long before; if they have not, a new process is the remedy."""
 _KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
@@ -62,6 +65,7 @@ class Application:
         self._store = Store(self._slots)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
+        self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
@@ -86,6 +90,7 @@ class Application:
             ),
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
+        self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         kube.called = self.metrics.api_calls.inc
@@ -139,6 +144,7 @@ class Application:
         if keeping:
             await _cancel(keeping)  # it would take back what is given up
         await self._lease.release()
+        await self._recorder.flush(_FLUSH_SECONDS)
         self._stop.set()
         for task in tasks:
             await _cancel(task)
@@ -154,8 +160,22 @@ class Application:
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
-        """Decide about one job and act; in how many seconds to look again."""
+        """Decide about one job and act; in how many seconds to look again. Whatever fails in it is counted."""
         started = time.monotonic()
+        try:
+            seconds = await self._bring_forward(key, started)
+        except Outdated:
+            self.metrics.outdated.inc()
+            return self._outdated.failed(key)
+        except Exception:
+            self.metrics.reconcile_errors.inc()
+            raise
+        finally:
+            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
+        self._outdated.reset(key)
+        return seconds
+
+    async def _bring_forward(self, key: JobKey, started: float) -> float | None:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
@@ -181,16 +201,9 @@ class Application:
             self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
             self._chains.tell(key)
-        except Outdated:
-            return _OUTDATED_SECONDS
         except Refused as refusal:
             _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
             return 0.0
-        except Exception:
-            self.metrics.reconcile_errors.inc()
-            raise
-        finally:
-            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
         waits = [] if live_wait is None else [live_wait]
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))

@@ -77,7 +77,9 @@ class Informer:
                 if isinstance(error, ApiError) and error.status == 410:
                     self._version = ""
                 _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
-                await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random()))
+                wanted = getattr(error, "retry_after", None) or 0.0
+                pause = min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random())
+                await asyncio.sleep(max(pause, wanted))
 
     async def _list(self) -> None:
         """All pages are of the same moment, and are remembered at once, together with what is no longer there: no

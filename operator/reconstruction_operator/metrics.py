@@ -37,6 +37,12 @@ class Metrics:
         self.reconcile_errors = self._counter(
             "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error."
         )
+        self.failing = Gauge(
+            "reconstruction_operator_failing_jobs", "Jobs whose last look ended with an error.", registry=self.registry
+        )
+        self.outdated = self._counter(
+            "reconstruction_operator_outdated_total", "Looks that were given up because the job had changed meanwhile."
+        )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
         )
