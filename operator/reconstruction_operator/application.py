@@ -17,15 +17,22 @@ from aiohttp import web
 from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE_PLURAL
 from reconstruction_api.worker import ProgressUpdate
 
-from . import http, paths
+from . import http, paths, probes
 from .act import Actor, Outdated, Refused, StatusRefused
+from .backoff import Backoff
+from .buckets import Buckets
+from .causes import Cause
 from .chains import Chains
+from .connections import Connections
 from .decide import decide
 from .default_profile import DefaultProfile
 from .events import Recorder
+from .forward import Forwarder
 from .inquiry import Inquiries
-from .kube import ApiError, Kube, load_configuration
+from .kube import ApiError, load_configuration
 from .leader import Lease, LeaseSettings
+from .listener import Limits as ServerLimits
+from .listener import Listener
 from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
@@ -36,26 +43,34 @@ from .progress import LiveUpdates
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
+from .reviews import TokenReviewer
 from .settings import Settings
+from .signatures import SigningKeys
 from .slots import Limits, Slots
 from .store import Store
-from .tokens import TokenReviewer
+from .tokens import PodIdentity
 from .watching import Watching
 
 _log = logging.getLogger(__name__)
 
-_OUTDATED_SECONDS = 1.0
+_OUTDATED_SECONDS = (0.5, 60.0)
+"""A job that has changed is looked at when its watch shows the change; this is for what no watch shows."""
+_FLUSH_SECONDS = 5.0
 _SILENT_SECONDS = 300.0
 """Watches reconnect by themselves long before; if they have not, a new process is the remedy."""
+_UPDATES = (20, 0.1)
+"""Live updates of one pod: so many at once, then one each so many seconds. Ours sends one a second."""
+_PROBES = ServerLimits(connections=128, connections_of_one_client=32)
 _KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
 
 
 class Application:
     """One replica of the operator."""
 
-    def __init__(self, settings: Settings, kube: Kube, watching_configuration):
+    def __init__(self, settings: Settings, connections: Connections, watching_configuration):
         self._settings = settings
-        self._kube = kube
+        self._connections = connections
+        self._kube = kube = connections.work
         self._slots = Slots(
             Limits(settings.max_concurrent_jobs, settings.max_concurrent_jobs_per_namespace), self._wake
         )
@@ -63,13 +78,16 @@ class Application:
         self._store = Store(self._slots, settings.ownership)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
+        self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
         self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
         self._chains = Chains(kube, self._store, self._queue.add)
-        self._watching = Watching(kube, self._store, self._queue, watching_configuration, settings.namespaces)
+        self._watching = Watching(
+            connections.watches, self._store, self._queue, watching_configuration, settings.namespaces
+        )
         self._default_profile: DefaultProfile | None = None
         if settings.default_profile:
             self._default_profile = DefaultProfile(
@@ -82,7 +100,7 @@ class Application:
         self._kinds_exist = False
         self._leading = False
         self._lease = Lease(
-            kube,
+            connections.lease,
             LeaseSettings(
                 settings.lease_namespace,
                 settings.lease_name,
@@ -94,24 +112,28 @@ class Application:
             ),
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
+        self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
+        self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
-        kube.called = self.metrics.api_calls.inc
+        connections.count_calls(self.metrics.api_calls.inc)
+        self._listeners: list[Listener] = []
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
         self._heed_signals()
-        runner = await self._serve()
         try:
+            await self._serve()
             if not await self._unless_stopped(self._prepare()):
                 return 0
             return await self._lead()
         finally:
             await self._lease.release()
-            await runner.cleanup()
-            await self._kube.close()
+            for listener in self._listeners:
+                await listener.close()
+            await self._connections.close()
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -151,6 +173,7 @@ class Application:
         if keeping:
             await _cancel(keeping)  # it would take back what is given up
         await self._lease.release()
+        await self._recorder.flush(_FLUSH_SECONDS)
         self._stop.set()
         for task in tasks:
             await _cancel(task)
@@ -166,8 +189,26 @@ class Application:
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
-        """Decide about one job and act; in how many seconds to look again."""
+        """Decide about one job and act; in how many seconds to look again. Whatever fails in it is counted."""
+        if key in self._store.jobs and not self._watching.serves(key.namespace):
+            self._slots.step_aside(key)
+            return None
         started = time.monotonic()
+        try:
+            seconds = await self._bring_forward(key, started)
+        except Outdated:
+            self.metrics.outdated.inc()
+            return self._outdated.failed(key)
+        except Exception as error:
+            self.metrics.reconcile_errors.inc()
+            self._watching.namespaces.suspect(key.namespace, error)
+            raise
+        finally:
+            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
+        self._outdated.reset(key)
+        return seconds
+
+    async def _bring_forward(self, key: JobKey, started: float) -> float | None:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
@@ -197,8 +238,6 @@ class Application:
             self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
             self._chains.tell(key)
-        except Outdated:
-            return _OUTDATED_SECONDS
         except StatusRefused as refusal:
             self.metrics.status_refusals.inc()
             _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
@@ -206,11 +245,6 @@ class Application:
         except Refused as refusal:
             _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
             return 0.0
-        except Exception:
-            self.metrics.reconcile_errors.inc()
-            raise
-        finally:
-            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
         waits = [] if live_wait is None else [live_wait]
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
@@ -227,17 +261,27 @@ class Application:
             )  # fmt: skip
 
     def _wake(self, key: JobKey) -> None:
-        self._queue.add(key)
+        """It is the job's turn."""
+        self._queue.add(key, Cause.STARTING)
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
+            active = self._watching.active()
+            for namespace in active:
+                await self._resync_in(namespace)
             try:
-                found = await resync(self._kube, self._store, self._settings.namespaces, self._queue.add)
-                self.metrics.resync_corrections.inc(found)
-                await self._watching.list_profiles()
+                await self._watching.list_profiles(active)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 _log.warning("resync failed: %s", error)
+
+    async def _resync_in(self, namespace: str) -> None:
+        try:
+            found = await resync(self._kube, self._store, namespace, self._queue.add)
+            self.metrics.resync_corrections.inc(found)
+        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+            if not self._watching.namespaces.suspect(namespace, error):
+                _log.warning("resync failed: %s", error, extra={"namespace": namespace})
 
     async def _wait_for_kinds(self) -> None:
         """The custom resources may be installed after the operator."""
@@ -262,20 +306,31 @@ class Application:
         task.result()
         return True
 
-    async def _serve(self) -> web.AppRunner:
-        reviewer = TokenReviewer(self._kube, time.monotonic)
+    async def _serve(self) -> None:
+        """The probes' port and the workers': what happens at one of them takes no connection from the other."""
+        settings, reviews = self._settings, self._connections.reviews
+        keys = SigningKeys(reviews, time.monotonic)
+        reviewer = TokenReviewer(reviews, time.monotonic, self._is_worker, keys=keys)
         sink = http.ProgressSink(
             accepting=lambda: self._leading,
             leader=lambda: self._lease.leader_address,
             pods=self._store.pods,
             receive=self._receive,
+            updates=Buckets(time.monotonic, *_UPDATES),
         )
-        app = http.application(http.Health(self._liveness, self._readiness, self._note), self.metrics, reviewer, sink)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
-        _log.info("serving", extra={"port": runner.addresses[0][1]})
-        return runner
+        workers = ServerLimits(settings.progress_connections, settings.progress_connections_per_client)
+        probing = probes.application(probes.Health(self._liveness, self._readiness, self._note), self.metrics)
+        taking = http.application(self.metrics, reviewer, sink, Forwarder(keys))
+        await self._listen("http", probing, _PROBES, settings.http_port)
+        await self._listen("progress", taking, workers, settings.workers_port)
+
+    async def _listen(self, name: str, app: web.Application, limits: ServerLimits, port: int) -> None:
+        closed = self.metrics.connections_closed
+        listener = Listener(app, limits, lambda reason: closed.labels(port=name, reason=reason).inc())
+        self._listeners.append(listener)
+        self.metrics.open_connections.labels(port=name).set_function(lambda: len(listener))
+        port = await listener.start(self._settings.http_host, port)
+        _log.info("serving", extra={"what": name, "port": port})
 
     def _liveness(self) -> str:
         quiet = self._watching.quiet_seconds() if self._leading else 0.0
@@ -295,11 +350,14 @@ class Application:
         problem = self._default_profile.problem if self._default_profile else ""
         return f"the default profile stays as it is: {problem}" if problem else ""
 
+    def _is_worker(self, pod: PodIdentity) -> bool:
+        return self._store.has_pod(pod.namespace, pod.name, pod.uid)
+
     def _receive(self, key: JobKey, update: ProgressUpdate) -> bool:
         wait = self._live.receive(key, update, time.monotonic())
         if wait is None:
             return False
-        self._queue.add_after(key, wait)
+        self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
 
 
@@ -311,5 +369,5 @@ async def _cancel(task: asyncio.Task) -> None:
 
 async def main(settings: Settings) -> int:
     """Run one replica with these settings; the exit status of the process."""
-    kube = Kube(await load_configuration(settings.kubeconfig), connections=settings.concurrency * 2)
-    return await Application(settings, kube, await load_configuration(settings.kubeconfig)).run()
+    connections = Connections.open(await load_configuration(settings.kubeconfig), settings.concurrency)
+    return await Application(settings, connections, await load_configuration(settings.kubeconfig)).run()

@@ -1,4 +1,4 @@
-"""The operator's HTTP side: health for Kubernetes, metrics for Prometheus, and updates from worker pods."""
+"""The workers' port: takes the updates of worker pods, or hands them on to the replica that leads."""
 
 from __future__ import annotations
 
@@ -12,81 +12,73 @@ from aiohttp import web
 from reconstruction_api.names import PROGRESS_PATH
 from reconstruction_api.worker import ProgressUpdate
 
+from .buckets import Buckets
+from .forward import FORWARDED, Forwarder, NotNow
 from .kube import ApiError
 from .metrics import Metrics
 from .model import JobKey, Pod
-from .tokens import PodIdentity, TokenReviewer
+from .reviews import Busy, TokenReviewer
+from .tokens import PodIdentity
 
 _log = logging.getLogger(__name__)
 
 _LARGEST_BODY_BYTES = 64 * 1024
-_FORWARDED = "X-Reconstruction-Forwarded"
-_FORWARD_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Health:
-    """Questions that the probes ask; each answers an empty text for yes, otherwise what is wrong."""
-
-    live: Callable[[], str]
-    ready: Callable[[], str]
-    note: Callable[[], str] = lambda: ""
-    """What is wrong without making the replica unready; it is said after the `ok`."""
+_RETRY_AFTER = "2"
 
 
 @dataclass(frozen=True)
 class ProgressSink:
     """Where updates go. `accepting` is true on the leader; on the others `leader` is its address, empty when unknown.
-    `pods` lists the pods known for a job."""
+    `pods` lists the pods known for a job; `updates` is how often each pod may send one."""
 
     accepting: Callable[[], bool]
     leader: Callable[[], str]
     pods: Callable[[JobKey, str], tuple[Pod, ...]]
     receive: Callable[[JobKey, ProgressUpdate], bool]
+    updates: Buckets
 
 
-def application(health: Health, metrics: Metrics, reviewer: TokenReviewer, sink: ProgressSink) -> web.Application:
-    """The aiohttp application."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return _verdict(health.live())
-
-    async def readyz(_: web.Request) -> web.Response:
-        return _verdict(health.ready(), health.note())
-
-    async def expose(_: web.Request) -> web.Response:
-        text, content_type = metrics.expose()
-        return web.Response(body=text, headers={"Content-Type": content_type})
+def application(metrics: Metrics, reviewer: TokenReviewer, sink: ProgressSink, forwarder: Forwarder) -> web.Application:
+    """The aiohttp application; `forwarder` is closed with it."""
 
     async def progress(request: web.Request) -> web.Response:
-        response = await _progress(request, reviewer, sink)
+        response = await _progress(request, reviewer, sink, forwarder)
         metrics.progress_updates.labels(result=_RESULTS.get(response.status, "error")).inc()
         return response
 
+    async def close(_: web.Application) -> None:
+        await forwarder.close()
+
     app = web.Application(client_max_size=_LARGEST_BODY_BYTES)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", expose)
+    app.on_cleanup.append(close)
     app.router.add_post(PROGRESS_PATH, progress)
     return app
 
 
-_RESULTS = {200: "accepted", 202: "outdated", 400: "malformed", 401: "unauthenticated", 403: "forbidden", 503: "later"}
+_RESULTS = {200: "accepted", 202: "outdated", 400: "malformed", 401: "unauthenticated", 403: "forbidden",
+            429: "throttled", 503: "later"}  # fmt: skip
 
 
-async def _progress(request: web.Request, reviewer: TokenReviewer, sink: ProgressSink) -> web.Response:
+async def _progress(
+    request: web.Request, reviewer: TokenReviewer, sink: ProgressSink, forwarder: Forwarder
+) -> web.Response:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    token = token.strip()
     if scheme.lower() != "bearer" or not token:
         return _refusal(401, "a bearer token is needed")
     if not sink.accepting():
-        return await _forward(request, sink.leader())
+        return await _forward(request, token, sink.leader(), forwarder)
     try:
-        identity = await reviewer.review(token.strip())
+        identity = await reviewer.review(token, request.remote or "", forwarded=FORWARDED in request.headers)
+    except Busy:
+        return _refusal(503, "too many tokens are to be reviewed")
     except (ApiError, aiohttp.ClientError, TimeoutError) as error:
         _log.warning("token review failed: %s", error)
         return _refusal(503, "the token could not be reviewed")
     if identity is None:
-        return _refusal(401, "the token is not valid for this audience")
+        return _refusal(401, "the token is not one of a worker pod for this audience")
+    if not sink.updates.take(identity.uid):
+        return _refusal(429, "the pod sends too many updates")
     try:
         update = ProgressUpdate.parse(await request.read())
     except ValueError:
@@ -97,21 +89,21 @@ async def _progress(request: web.Request, reviewer: TokenReviewer, sink: Progres
     return web.json_response({}, status=200 if sink.receive(key, update) else 202)
 
 
-async def _forward(request: web.Request, leader: str) -> web.Response:
-    """Hand the update on as it is: the leader reviews the token itself."""
-    if not leader or _FORWARDED in request.headers:
+async def _forward(request: web.Request, token: str, leader: str, forwarder: Forwarder) -> web.Response:
+    """Hand the update on as it is."""
+    if not leader or FORWARDED in request.headers:
         return _refusal(503, "no replica leads at the moment")
-    headers = {"Authorization": request.headers["Authorization"], _FORWARDED: "1"}
-    timeout = aiohttp.ClientTimeout(total=_FORWARD_SECONDS)
-    body = await request.read()
+    admitted = await forwarder.admits(token, request.remote or "")
+    if admitted is None:
+        return _refusal(401, "the token is not one of a worker pod for this audience")
+    if not admitted:
+        return _refusal(503, "too many updates are to be handed on")
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.post(leader + PROGRESS_PATH, data=body, headers=headers) as answer,
-        ):
-            return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
-    except (aiohttp.ClientError, TimeoutError):
+        status, text, content_type = await forwarder.send(leader, token, await request.read())
+    except NotNow:
         return _refusal(503, "the replica that leads does not answer")
+    headers = {"Retry-After": _RETRY_AFTER} if status in (429, 503) else {}
+    return web.Response(body=text, status=status, content_type=content_type, headers=headers)
 
 
 def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink: ProgressSink) -> bool:
@@ -124,10 +116,6 @@ def _speaks_for(identity: PodIdentity, key: JobKey, update: ProgressUpdate, sink
     )
 
 
-def _verdict(problem: str, note: str = "") -> web.Response:
-    return web.Response(text=problem or "\n".join(["ok", *filter(None, [note])]), status=503 if problem else 200)
-
-
 def _refusal(status: int, message: str) -> web.Response:
-    headers = {"Retry-After": "2"} if status == 503 else {}
+    headers = {"Retry-After": _RETRY_AFTER} if status in (429, 503) else {}
     return web.json_response({"error": message}, status=status, headers=headers)

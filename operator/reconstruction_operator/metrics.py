@@ -41,6 +41,12 @@ class Metrics:
             "reconstruction_operator_status_refusals_total",
             "Status writes that the API server refused as too large or malformed; the job ends with InternalError.",
         )
+        self.failing = Gauge(
+            "reconstruction_operator_failing_jobs", "Jobs whose last look ended with an error.", registry=self.registry
+        )
+        self.outdated = self._counter(
+            "reconstruction_operator_outdated_total", "Looks that were given up because the job had changed meanwhile."
+        )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
         )
@@ -57,6 +63,24 @@ class Metrics:
         self.api_calls = self._counter(
             "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
         )
+        self.unserved_namespaces = Gauge(
+            "reconstruction_operator_unserved_namespaces",
+            "Namespaces that are to be served and can't be: they are gone, or may not be listed.",
+            registry=self.registry,
+        )
+        self.open_connections = Gauge(
+            "reconstruction_operator_open_connections", "Connections that clients hold, by port.", ["port"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.connections_closed = self._counter(
+            "reconstruction_operator_connections_closed_total",
+            "Connections closed for a limit: crowded (too many), slow (no request in time), flooded (too much).",
+            "port", "reason",
+        )  # fmt: skip
+        for port in ("http", "progress"):  # none is missing from a graph because nothing has happened yet
+            for reason in ("crowded", "slow", "flooded"):
+                self.connections_closed.labels(port=port, reason=reason)
+            self.open_connections.labels(port=port)
         self.watch_age = Gauge(
             "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
             registry=self.registry,

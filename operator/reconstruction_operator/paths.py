@@ -8,6 +8,12 @@ from .model import JobKey
 
 API = f"/apis/{GROUP}/{VERSION}"
 TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+SIGNING_KEYS = "/openid/v1/jwks"
+"""Of service account tokens."""
+
+
+def namespace(name: str) -> str:
+    return f"/api/v1/namespaces/{name}"
 
 
 def job(key: JobKey) -> str:
@@ -60,8 +66,6 @@ def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def listings(api: str, plural: str, namespaces: tuple[str, ...]) -> list[str]:
-    """Where all objects of a kind are listed: once for the cluster, or once for each namespace."""
-    if not namespaces:
-        return [f"{api}/{plural}"]
-    return [f"{api}/namespaces/{namespace}/{plural}" for namespace in namespaces]
+def listing(api: str, plural: str, namespace: str) -> str:
+    """Where the objects of a kind are listed; those of the whole cluster without a namespace."""
+    return f"{api}/namespaces/{namespace}/{plural}" if namespace else f"{api}/{plural}"

@@ -43,9 +43,16 @@ class Settings(BaseModel):
     kubeconfig: str | None = None
     """Path of a kubeconfig; in a pod its service account, elsewhere $KUBECONFIG when unset."""
     http_host: str = "0.0.0.0"
-    """Address of /healthz, /readyz, /metrics and /v1/progress."""
+    """Address of both ports."""
     http_port: int = Field(default=8080, ge=0, le=65535)
-    """Port of the same; 0 takes a free one."""
+    """Port of /healthz, /readyz and /metrics; 0 takes a free one."""
+    progress_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of /v1/progress, for worker pods and other replicas; 0 takes a free one, unset it is the one after
+    `http_port`."""
+    progress_connections: int = Field(default=256, ge=1, le=1024)
+    """Open connections at that port. Where there are more, the oldest of whoever has the most is closed."""
+    progress_connections_per_client: int = Field(default=64, ge=1, le=1024)
+    """The same for one client address."""
     progress_url: str | None = None
     """Base address at which worker pods reach this operator; they send no live updates when it is unset."""
     leader_election: bool = True
@@ -95,6 +102,14 @@ class Settings(BaseModel):
     """One JSON object a line, or plain text."""
 
     @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.workers_port > 65535:
+            raise ValueError("progress_port: there is no port after http_port 65535; name one")
+        if self.workers_port and self.workers_port == self.http_port:
+            raise ValueError("progress_port: must differ from http_port")
+        return self
+
+    @model_validator(mode="after")
     def _excluded_from_the_whole(self) -> Self:
         if self.namespaces and self.exclude_namespaces:
             raise ValueError("exclude_namespaces has no effect beside namespaces: leave them out there")
@@ -128,10 +143,17 @@ class Settings(BaseModel):
         return cls.model_validate(values | {name: text for name, text in given.items() if text is not None})
 
     @property
+    def workers_port(self) -> int:
+        """Where /v1/progress is; 0 is a free port."""
+        if self.progress_port is not None:
+            return self.progress_port
+        return self.http_port + 1 if self.http_port else 0
+
+    @property
     def advertise_url(self) -> str:
-        """Base address for the other replicas; empty when they can't know it."""
+        """Base address for updates that the other replicas hand on; empty when they can't know it."""
         host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
-        return f"http://{host}:{self.http_port}" if host else ""
+        return f"http://{host}:{self.workers_port}" if host else ""
 
     @property
     def release(self) -> str:

@@ -127,6 +127,13 @@ class Slots:
         self._drop_from_line(key)
         self._release(key)
 
+    def step_aside(self, key: JobKey) -> None:
+        """The job can't be looked at for now: it keeps a slot that it holds, and neither waits for one nor is promised
+        one."""
+        self._drop_from_line(key)
+        if key not in self._recorded:
+            self._release(key)
+
     def turn(self, key: JobKey, lane: Lane) -> Turn:
         """Whether the job may start now, and otherwise what it waits for."""
         if key in self._held:
@@ -148,9 +155,7 @@ class Slots:
         elif place == "waiting":
             self._join(key, lane, order)
         else:
-            self._drop_from_line(key)
-            if key not in self._recorded:
-                self._release(key)
+            self.step_aside(key)
 
     def _hold(self, key: JobKey, lane: Lane) -> None:
         before = self._held.get(key)

@@ -90,6 +90,7 @@ class Store:
         self.profiles: dict[tuple[str, str], ProfileView] = {}
         self._child_jobs: dict[JobKey, dict[str, ChildJob]] = {}
         self._pods: dict[JobKey, dict[str, Pod]] = {}
+        self._pod_keys: dict[str, JobKey] = {}
         self._claims: dict[JobKey, Claim] = {}
         self._builders: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
@@ -101,7 +102,7 @@ class Store:
         if not self._versions.is_newer(document["metadata"]["uid"], _version(document)):
             return None
         metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
-        key = JobKey(metadata["namespace"], metadata["name"])
+        key = key_of(document)
         if key in self.jobs:
             self._unlink(self.jobs[key])
         self.jobs[key] = StoredJob(
@@ -125,7 +126,7 @@ class Store:
 
     def see_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
-        uid, key = document["metadata"]["uid"], JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        uid, key = document["metadata"]["uid"], key_of(document)
         known = self.jobs.get(key)
         if known is not None and known.uid == uid and self._versions.is_newer(uid, _version(document)):
             version = document["metadata"]["resourceVersion"]
@@ -183,7 +184,11 @@ class Store:
     def take_pod(self, seen: Sighting[Pod] | None) -> JobKey | None:
         if seen is None or not self._versions.is_newer(seen.uid, seen.version):
             return None
-        return _keep(self._pods.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
+        known = self._pods.setdefault(seen.key, {})
+        if seen.name in known:
+            self._pod_keys.pop(known[seen.name].uid, None)
+        self._pod_keys[seen.uid] = seen.key
+        return _keep(known, seen.name, seen.view, seen.key)
 
     def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
         if seen is None or not self._versions.is_newer(seen.uid, seen.version):
@@ -194,7 +199,7 @@ class Store:
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:
-        key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        key = key_of(document)
         self._versions.forget(document["metadata"]["uid"], _version(document))
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
@@ -214,6 +219,7 @@ class Store:
         return self._forget(self._child_jobs, document)
 
     def forget_pod(self, document: Document) -> JobKey | None:
+        self._pod_keys.pop(document["metadata"]["uid"], None)
         return self._forget(self._pods, document)
 
     def forget_claim(self, document: Document) -> JobKey | None:
@@ -228,6 +234,12 @@ class Store:
 
     def pods(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid == uid)
+
+    def has_pod(self, namespace: str, name: str, uid: str) -> bool:
+        """Whether there is such a pod of a job."""
+        key = self._pod_keys.get(uid)
+        pod = self._pods.get(key, {}).get(name) if key is not None and key.namespace == namespace else None
+        return pod is not None and pod.uid == uid
 
     def claim(self, key: JobKey) -> Claim | None:
         return self._claims.get(key)
@@ -292,6 +304,13 @@ class Store:
         """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""
         return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
 
+    def present_profiles(self) -> dict[str, Document]:
+        """As the others, by place: a profile is known by its name alone."""
+        return {
+            f"{namespace}/{name}": {"metadata": {"namespace": namespace, "name": name}}
+            for namespace, name in self.profiles
+        }
+
     def present_child_jobs(self) -> dict[str, Document]:
         return _stubs(self._child_jobs)
 
@@ -315,6 +334,11 @@ class Store:
 
     def _jobs_naming(self, namespace: str, name: str) -> list[JobKey]:
         return [key for key, job in self.jobs.items() if job.profile_name == name and namespace in ("", key.namespace)]
+
+
+def key_of(document: Document) -> JobKey:
+    """The place of a ReconstructionJob."""
+    return JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
 
 
 def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> Sighting[V] | None:

@@ -7,11 +7,15 @@ its own on the objects: no finalizers, no annotations, no peering; a namespace t
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
+import aiohttp
 import kopf
+from kopf._cogs.structs.references import Insights, NamespaceName
 
 from reconstruction_api.names import (
     CLUSTER_PROFILE_PLURAL,
@@ -22,19 +26,32 @@ from reconstruction_api.names import (
     VERSION,
 )
 
+from .causes import Cause, cause_of_job
 from .informer import Informer, Kind
-from .kube import Document, Kube
+from .kube import ApiError, Document, Kube
 from .model import JobKey
+from .namespaces import EVERYWHERE, Namespaces
 from .official import Configuration
-from .paths import API, listings
+from .paths import API, listing
 from .queue import JobQueue
-from .store import Store, sight_child_job, sight_claim, sight_pod
+from .store import Store, key_of, sight_child_job, sight_claim, sight_pod
 
-See = Callable[[Document], JobKey | list[JobKey] | None]
+_log = logging.getLogger(__name__)
+
+See = Callable[[Document], None]
+
+_NO_NAMESPACE = "*"
+"""For kopf, which takes no empty list: a pattern, that without its own look at namespaces stands for none. Which ones
+it watches is said as they come and go."""
+_PAUSE_SECONDS = 1.0
 
 
 class Watching:
-    """Connects kopf and the informers with a store and a queue."""
+    """Connects kopf and the informers with a store and a queue.
+
+    A namespace is *active* while everything in it is known and followed. One that can't be served is left out, and
+    comes back when it can.
+    """
 
     def __init__(
         self, kube: Kube, store: Store, queue: JobQueue, configuration: Configuration, namespaces: tuple[str, ...]
@@ -43,13 +60,20 @@ class Watching:
         self._store = store
         self._queue = queue
         self._configuration = configuration
-        self._namespaces = namespaces
+        kinds = _child_kinds(store)
+        listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
+        self.namespaces = Namespaces(kube, namespaces, listed)
+        self._places = self.namespaces.names or (EVERYWHERE,)
+        self._active: dict[str, asyncio.Event] = {place: asyncio.Event() for place in self._places}
+        self._insights = Insights()
         self.ready = asyncio.Event()
-        """Set when all children have been listed and kopf has started."""
+        """Set when all children have been listed, in every namespace that can be served, and kopf has started."""
         self.informers = [
-            Informer(kube, path, LABEL_JOB, kind, queue.add, namespace)
-            for kind, base in _child_kinds(store)
-            for namespace, path in zip(namespaces or ("",), listings(base, kind.plural, namespaces), strict=True)
+            Informer(
+                kube, listing(base, kind.plural, place), LABEL_JOB, kind, queue.add, place, self._looks_into(place)
+            )
+            for kind, base in kinds
+            for place in self._places
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,17 +82,16 @@ class Watching:
         Children and profiles are known before the first job is: only then a missing child means that there is none.
         """
         async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(informer.run()) for informer in self.informers]
-            for informer in self.informers:
-                await informer.synced.wait()
-            await self.list_profiles()
-            if self._store.slots.limited:
-                await self._list_jobs()
+            following = [tasks.create_task(self.namespaces.run())]
+            following += [tasks.create_task(self._serve(place)) for place in self._places]
+            for place in self._places:
+                await _first(self._active[place].wait(), self.namespaces.until(place, served=False))
             await kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
+                insights=self._insights,
+                clusterwide=not self.namespaces.names,
+                namespaces=(_NO_NAMESPACE,) if self.namespaces.names else (),
                 standalone=True,
                 stop_flag=stop,
                 ready_flag=self.ready,
@@ -76,47 +99,140 @@ class Watching:
             for task in following:
                 task.cancel()
 
-    def quiet_seconds(self) -> float:
-        """Since when the quietest watch has heard nothing."""
-        return time.monotonic() - min(informer.heard for informer in self.informers)
+    def active(self) -> list[str]:
+        """The namespaces that are served now; EVERYWHERE alone for the whole cluster."""
+        return [place for place, active in self._active.items() if active.is_set()]
 
-    async def list_profiles(self) -> None:
-        """Profiles are few: they are read as a whole."""
+    def serves(self, namespace: str) -> bool:
+        """Whether decisions about jobs of the namespace can be made now."""
+        return EVERYWHERE in self._active or (namespace in self._active and self._active[namespace].is_set())
+
+    def quiet_seconds(self) -> float:
+        """Since when the quietest watch of a namespace that is served has heard nothing."""
+        heard = [informer.heard for informer in self.informers if self._active[informer.namespace].is_set()]
+        return time.monotonic() - min(heard) if heard else 0.0
+
+    async def list_profiles(self, namespaces: Iterable[str]) -> None:
+        """Profiles are few: those of the cluster and of these namespaces are read as a whole."""
+        places = list(namespaces)
         found: set[tuple[str, str]] = set()
-        paths = [*listings(API, PROFILE_PLURAL, self._namespaces), f"{API}/{CLUSTER_PROFILE_PLURAL}"]
-        for path in paths:
+        for path in [*(listing(API, PROFILE_PLURAL, place) for place in places), f"{API}/{CLUSTER_PROFILE_PLURAL}"]:
             async for item in self._kube.list(path):
-                self._enqueue(self._store.see_profile(item))
+                self._see_profile(item)
                 found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         for namespace, name in set(self._store.profiles) - found:
-            self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
+            if EVERYWHERE in places or namespace in ("", *places):
+                self._forget_profile({"metadata": {"namespace": namespace, "name": name}})
 
-    async def _list_jobs(self) -> None:
-        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other."""
-        for path in listings(API, JOB_PLURAL, self._namespaces):
-            async for item in self._kube.list(path):
-                self._enqueue(self._store.see_job(item))
+    async def _serve(self, place: str) -> None:
+        """Follow what is in a namespace for as long as that can be done."""
+        informers = [informer for informer in self.informers if informer.namespace == place]
+        while True:
+            await self.namespaces.until(place, served=True)
+            for informer in informers:
+                informer.begin_anew()
+            async with asyncio.TaskGroup() as tasks:
+                working = [tasks.create_task(informer.run()) for informer in informers]
+                working.append(tasks.create_task(self._activate(place, informers)))
+                await self.namespaces.until(place, served=False)
+                for task in working:
+                    task.cancel()
+            await self._leave(place)
+
+    async def _activate(self, place: str, informers: list[Informer]) -> None:
+        for informer in informers:
+            await informer.synced.wait()
+        await self._persist(place, lambda: self.list_profiles([place]))
+        if self._store.slots.limited or self.ready.is_set():
+            await self._persist(place, lambda: self._list_jobs(place))
+        self._active[place].set()
+        await self._let_kopf_watch(place, True)
+        for key in self._jobs_in(place):
+            self._queue.add(key, Cause.ROUTINE)
+
+    async def _leave(self, place: str) -> None:
+        """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
+        self._active[place].clear()
+        await self._let_kopf_watch(place, False)
+        if self.namespaces.is_gone(place):
+            for forget, present in _remembered(self._store):
+                for stub in present.values():
+                    if stub["metadata"]["namespace"] == place:
+                        self._enqueue(forget(stub), Cause.ROUTINE)
+        for key in self._jobs_in(place):
+            self._queue.add(key, Cause.ROUTINE)
+
+    async def _let_kopf_watch(self, place: str, watch: bool) -> None:
+        """By itself kopf ends with all its watches when one of them is refused."""
+        if place == EVERYWHERE:
+            return
+        async with self._insights.revised:
+            if watch:
+                self._insights.namespaces.add(NamespaceName(place))
+            else:
+                self._insights.namespaces.discard(NamespaceName(place))
+            self._insights.revised.notify_all()
+
+    async def _persist(self, place: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Until it is done. Whether the namespace has to be left out is found out elsewhere."""
+        while True:
+            try:
+                return await work()
+            except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                if not self.namespaces.suspect(place, error):
+                    _log.warning("a listing failed: %s", error, extra={"namespace": place})
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _list_jobs(self, place: str) -> None:
+        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, and
+        of none that went away while the namespace was not served."""
+        before, listed = self._store.present_jobs(), set[str]()
+        async for item in self._kube.list(listing(API, JOB_PLURAL, place)):
+            listed.add(item["metadata"]["uid"])
+            self._see_job(item)
+        for uid, stub in before.items():
+            if uid not in listed and place in (EVERYWHERE, stub["metadata"]["namespace"]):
+                self._forget_job(stub)
+
+    def _jobs_in(self, place: str) -> list[JobKey]:
+        return [key for key in self._store.jobs if key.namespace == place]
+
+    def _looks_into(self, place: str) -> Callable[[Exception], bool]:
+        return lambda error: self.namespaces.suspect(place, error)
+
+    def _see_job(self, document: Document) -> None:
+        cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
+        self._enqueue(self._store.see_job(document), cause)
+
+    def _forget_job(self, document: Document) -> None:
+        self._enqueue(self._store.forget_job(document), Cause.CHANGED)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
-        store = self._store
-        self._handle(registry, JOB_PLURAL, store.see_job, store.forget_job)
-        self._handle(registry, PROFILE_PLURAL, store.see_profile, store.forget_profile)
-        self._handle(registry, CLUSTER_PROFILE_PLURAL, store.see_profile, store.forget_profile)
+        self._handle(registry, JOB_PLURAL, self._see_job, self._forget_job)
+        for plural in (PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL):
+            self._handle(registry, plural, self._see_profile, self._forget_profile)
         return registry
 
-    def _handle(self, registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
+    def _see_profile(self, document: Document) -> None:
+        self._enqueue(self._store.see_profile(document), Cause.OBSERVED)
+
+    def _forget_profile(self, document: Document) -> None:
+        self._enqueue(self._store.forget_profile(document), Cause.OBSERVED)
+
+    @staticmethod
+    def _handle(registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
         async def happened(event: kopf.RawEvent, **_: Any) -> None:
             document = dict(event["object"])
-            self._enqueue(forget(document) if event["type"] == "DELETED" else see(document))
+            (forget if event["type"] == "DELETED" else see)(document)
 
         kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
-    def _enqueue(self, keys: JobKey | list[JobKey] | None) -> None:
+    def _enqueue(self, keys: JobKey | list[JobKey] | None, cause: Cause) -> None:
         for key in keys if isinstance(keys, list) else [keys]:
             if key is not None:
-                self._queue.add(key)
+                self._queue.add(key, cause)
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         """The official client's credentials, read again whenever the API server refuses the old ones."""
@@ -147,6 +263,34 @@ def _child_kinds(store: Store) -> list[tuple[Kind, str]]:
     ]
 
 
+def _remembered(store: Store) -> list[tuple[Callable[[Document], Any], dict[str, Document]]]:
+    """All that is remembered of namespaces, each kind with what forgets it."""
+    return [
+        (store.forget_child_job, store.present_child_jobs()),
+        (store.forget_pod, store.present_pods()),
+        (store.forget_claim, store.present_claims()),
+        (store.forget_job, store.present_jobs()),
+        (store.forget_profile, store.present_profiles()),
+    ]
+
+
+async def _first(*awaited: Awaitable[Any]) -> None:
+    """Returns when one of them is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(each) for each in awaited]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+class _Patience:
+    """Pauses between attempts of kopf, without end: after the last one it would give up all its watches."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1, 1, 2, 3, 5, 8), itertools.repeat(15.0))
+
+
 class _NoDiffBase(kopf.DiffBaseStorage):
     """kopf compares each object with its last handled state, for handlers of a kind that is not used here."""
 
@@ -167,5 +311,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.watching.chunk_size = 100
+    settings.networking.error_backoffs = _Patience()
     settings.queueing.idle_timeout = 0.5  # a task that waits for each of ten thousand objects is a lot of memory
     return settings

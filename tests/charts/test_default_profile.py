@@ -124,7 +124,9 @@ def test_the_operator_may_write_this_profile_alone(create: bool) -> None:
     rendered = helm.render({"defaultProfile": {"create": create, "name": "lab"}})
     rules = [rule for role in rendered if role["kind"] in ("Role", "ClusterRole") for rule in role.get("rules") or []]
     writing = [
-        rule for rule in rules if "clusterreconstructionprofiles" in rule["resources"] and "get" not in rule["verbs"]
+        rule
+        for rule in rules
+        if "clusterreconstructionprofiles" in rule.get("resources", []) and "get" not in rule["verbs"]
     ]
     assert [(rule["resourceNames"], rule["verbs"]) for rule in writing] == (
         [(["lab"], ["create", "patch"])] if create else []

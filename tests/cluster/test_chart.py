@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -163,11 +164,15 @@ def test_serving_some_namespaces_gives_rights_in_these_only(release: Kubectl) ->
     roles = [
         document for document in documents if document["kind"] == "ClusterRole" and "aggregat" not in str(document)
     ]
-    assert {resource for role in roles for rule in role["rules"] for resource in rule["resources"]} == {
+    rules = [rule for role in roles for rule in role["rules"]]
+    assert {resource for rule in rules for resource in rule.get("resources", [])} == {
         "clusterreconstructionprofiles",
         "persistentvolumes",
         "tokenreviews",
+        "namespaces",
     }
+    (which,) = [rule for rule in rules if "namespaces" in rule.get("resources", [])]
+    assert (which["resourceNames"], which["verbs"]) == (["museum"], ["get"])
     assert "museum" in {document["metadata"].get("namespace") for document in documents if document["kind"] == "Role"}
 
 
@@ -187,35 +192,93 @@ def policies(release: Kubectl, *values: str) -> list[dict[str, Any]]:
     return [each for each in documents if each and each["kind"] == "NetworkPolicy"]
 
 
-def test_worker_pods_are_fenced_in_where_the_chart_is_told(release: Kubectl) -> None:
+METADATA = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254",
+            "64:ff9b::a9fe:a9fe")  # fmt: skip
+
+
+def reaches(rule: dict[str, Any], address: str) -> bool:
+    """Whether a rule lets an address through that is no pod's."""
+    if "to" not in rule:
+        return True
+    blocks = [each["ipBlock"] for each in rule["to"] if "ipBlock" in each]
+    wanted = ipaddress.ip_address(address)
+    return any(
+        wanted in ipaddress.ip_network(block["cidr"])
+        and not any(wanted in ipaddress.ip_network(hole) for hole in block.get("except", []))
+        for block in blocks
+    )
+
+
+def test_worker_pods_are_fenced_in_where_the_chart_knows_the_namespaces(release: Kubectl) -> None:
     assert policies(release) == []
-    on = "worker.networkPolicy.enabled=true"
-    made = policies(release, on, "worker.networkPolicy.namespaces={museum,default}")
+    made = policies(release, "worker.networkPolicy.namespaces={museum,default}")
     assert [each["metadata"]["namespace"] for each in made] == ["museum", "default"]
     spec = made[0]["spec"]
     assert (spec["policyTypes"], spec["ingress"]) == (["Ingress", "Egress"], [])
     assert spec["podSelector"]["matchExpressions"] == [{"key": LABEL_JOB, "operator": "Exists"}]
     dns, operator, public = spec["egress"]
-    assert "to" not in dns and {port["port"] for port in dns["ports"]} == {53}
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert {"namespaceSelector": {}} in dns["to"] and reaches(dns, "169.254.20.10"), "pods, or a cache of the node"
     deployment = release.get(f"deployment/{RELEASE}")
     assert deployment is not None
     (peer,) = operator["to"]
     assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": NAMESPACE}
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert peer["podSelector"]["matchLabels"].items() <= labels.items()
-    (listening,) = deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
-    assert operator["ports"] == [{"port": listening["containerPort"]}]
+    listening = {each["name"]: each for each in deployment["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    assert operator["ports"] == [{"port": listening["progress"]["containerPort"]}]
     assert [port["port"] for port in public["ports"]] == [443]
-    assert "169.254.0.0/16" in public["to"][0]["ipBlock"]["except"]
+    assert reaches(public, "1.1.1.1") and reaches(public, "2606:4700::1111")
+    for address in (*METADATA, "10.0.0.1", "192.168.1.1", "fd00::1", "fe80::1"):
+        assert not reaches(public, address), address
+    assert not any(reaches(dns, address) for address in METADATA)
+    everywhere = "worker.networkPolicy.egress[0].to[0].ipBlock.cidr=0.0.0.0/0"
+    (chosen,) = policies(release, "namespaces={museum}", everywhere)
+    rule = chosen["spec"]["egress"][2]
+    assert reaches(rule, "10.0.0.1") and not any(reaches(rule, address) for address in METADATA)
     Kubectl(release.kubeconfig, "default").apply(made[1], dry_run=True)
 
 
 def test_worker_pods_are_fenced_in_where_the_operator_serves(release: Kubectl) -> None:
     on = "worker.networkPolicy.enabled=true"
-    (made,) = policies(release, on, "namespaces={museum}", "worker.networkPolicy.egress=null")
+    (made,) = policies(release, "namespaces={museum}", "worker.networkPolicy.egress=null")
     assert (made["metadata"]["namespace"], len(made["spec"]["egress"])) == ("museum", 2)
+    assert policies(release, "namespaces={museum}", "worker.networkPolicy.enabled=false") == []
+    with pytest.raises(DevclusterError, match=r"worker.networkPolicy|enabled"):
+        policies(release, "worker.networkPolicy.enabled=sometimes")
+    with pytest.raises(DevclusterError, match="dns"):
+        policies(release, "namespaces={museum}", "worker.networkPolicy.dns={}")
     with pytest.raises(DevclusterError, match="name the namespaces that have jobs in worker"):
         policies(release, on)
+
+
+def test_workers_and_prometheus_have_ports_of_their_own(release: Kubectl) -> None:
+    documents = list(filter(None, yaml.safe_load_all(helm(release, "template", RELEASE, str(CHART)))))
+    service = next(each for each in documents if each["kind"] == "Service")
+    ports = {each["name"]: (each["port"], each["targetPort"]) for each in service["spec"]["ports"]}
+    assert ports == {"progress": (8080, "progress"), "http": (9090, "http")}
+    pod = next(each for each in documents if each["kind"] == "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert {each["name"]: each["containerPort"] for each in container["ports"]} == {"http": 8080, "progress": 8081}
+    assert {container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")} == {
+        "http"
+    }
+    settings = Settings.load([], environment(release))
+    assert (settings.http_port, settings.workers_port) == (8080, 8081)
+    assert settings.progress_url == f"http://{RELEASE}.{NAMESPACE}.svc:8080"
+
+
+def test_only_who_is_named_reaches_metrics_where_the_operator_is_fenced_in(release: Kubectl) -> None:
+    (alone,) = policies(release, "networkPolicy.enabled=true")
+    assert [rule["ports"] for rule in alone["spec"]["ingress"]] == [[{"port": "progress"}]]
+    peer = "networkPolicy.from[0].namespaceSelector.matchLabels.team=monitoring"
+    (scraped,) = policies(release, "networkPolicy.enabled=true", peer)
+    workers, named = scraped["spec"]["ingress"]
+    assert workers == alone["spec"]["ingress"][0]
+    assert named == {
+        "ports": [{"port": "http"}],
+        "from": [{"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}],
+    }
 
 
 def test_alerts_and_dashboard_are_as_their_files_say(release: Kubectl) -> None:
@@ -272,5 +335,7 @@ def test_the_notes_advise_nothing_that_the_next_upgrade_undoes(release: Kubectl)
 def test_secrets_are_read_only_for_notifications(release: Kubectl, enabled: str) -> None:
     chart = helm(release, "template", RELEASE, str(CHART), f"--set=notifications.enabled={enabled}")
     roles = [each for each in yaml.safe_load_all(chart) if each and each["kind"] in ("Role", "ClusterRole")]
-    verbs = [rule["verbs"] for role in roles for rule in role.get("rules") or [] if "secrets" in rule["resources"]]
+    verbs = [
+        rule["verbs"] for role in roles for rule in role.get("rules") or [] if "secrets" in rule.get("resources", [])
+    ]
     assert verbs == ([["get"]] if enabled == "true" else [])

@@ -90,10 +90,13 @@ class Place:
     def inside(self, name: str) -> Kubectl:
         return Kubectl(self.kubectl.kubeconfig, self.namespace(name))
 
-    def add(self, namespace: str, name: str, labels: dict[str, str], *ports: int) -> None:
+    def add(
+        self, namespace: str, name: str, labels: dict[str, str], *ports: int, named: dict[str, int] | None = None
+    ) -> None:
         pod = restricted_pod(name, self.image, ["python3", "-c", LISTEN, *map(str, ports)])
         pod["metadata"]["labels"] = labels
-        pod["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": ports[0]}]
+        named = named or {"http": ports[0]}
+        pod["spec"]["containers"][0]["ports"] = [{"name": name, "containerPort": port} for name, port in named.items()]
         low_ports = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
         pod["spec"]["securityContext"]["sysctls"] = [low_ports]
         self.inside(namespace).apply(pod)
@@ -121,7 +124,9 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
         made.inside(name)("wait", "--for=create", "serviceaccount/default", "--timeout=180s")
     deployment = next(each for each in rendered(kubectl, made.namespace("system"), {}) if each["kind"] == "Deployment")
     for name in ("operator", "replica"):
-        made.add("system", name, deployment["spec"]["template"]["metadata"]["labels"], 8080, 9999)
+        template = deployment["spec"]["template"]
+        named = {each["name"]: each["containerPort"] for each in template["spec"]["containers"][0]["ports"]}
+        made.add("system", name, template["metadata"]["labels"], 8080, 8081, 9999, named=named)
     made.add("museum", "worker", {LABEL_JOB: "statue"}, 7000)
     made.add("museum", "other-worker", {LABEL_JOB: "vase"}, 7000)
     made.add("museum", "stranger", {}, 7000)
@@ -132,8 +137,8 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
 
 def all_targets(place: Place) -> dict[str, str]:
     pods = {
-        "operator": ("system", [8080, 9999]),
-        "replica": ("system", [8080, 9999]),
+        "operator": ("system", [8080, 8081, 9999]),
+        "replica": ("system", [8080, 8081, 9999]),
         "worker": ("museum", [7000]),
         "other-worker": ("museum", [7000]),
         "stranger": ("museum", [7000]),
@@ -171,7 +176,7 @@ def expect(place: Place, expected: dict[str, list[str]]) -> None:
 def test_the_charts_policies_let_through_what_a_job_needs_and_nothing_else(place: Place) -> None:
     for namespace in ("system", "museum", "storage"):
         place.inside(namespace)("wait", "pods", "--all", "--for=condition=Ready", "--timeout=120s")
-    operator, replica = ["operator:8080", "operator:9999"], ["replica:8080", "replica:9999"]
+    operator, replica = ([f"{name}:{port}" for port in (8080, 8081, 9999)] for name in ("operator", "replica"))
     minio, workers = ["minio:443", "minio:53", "minio:9000", "minio:9001"], ["other-worker:7000", "worker:7000"]
     operators, stranger = [*operator, *replica], ["stranger:7000"]
     expect(
@@ -186,16 +191,18 @@ def test_the_charts_policies_let_through_what_a_job_needs_and_nothing_else(place
 
     system, museum = place.namespace("system"), place.namespace("museum")
     fenced = {"networkPolicy": {"enabled": True}}
-    # Nobody reaches workers, nor the operator who is neither a worker nor one of its replicas.
-    others = {"stranger": minio, "minio": stranger, "replica": [*minio, "operator:8080", *stranger]}
+    # Nobody reaches workers, nor the workers' port who is neither a worker nor a replica, nor metrics who is not named.
+    others = {"stranger": minio, "minio": stranger, "replica": [*minio, "operator:8081", *stranger]}
     apply_policies(place.kubectl, system, fenced | for_workers(museum))
     # By default HTTPS goes to public addresses only, and a pod's is private.
-    expect(place, {"worker": ["minio:53", "operator:8080", "replica:8080"], **others})
+    expect(place, {"worker": ["minio:53", "operator:8081", "replica:8081"], **others})
 
     storage = {"matchLabels": {"kubernetes.io/metadata.name": place.namespace("storage")}}
     egress = [{"to": [{"namespaceSelector": storage}], "ports": [{"port": 9000}]}]
-    apply_policies(place.kubectl, system, fenced | for_workers(museum, egress))
-    expect(place, {"worker": ["minio:53", "minio:9000", "operator:8080", "replica:8080"], **others})
+    scraped = {"networkPolicy": {"enabled": True, "from": [{"namespaceSelector": storage}]}}
+    apply_policies(place.kubectl, system, scraped | for_workers(museum, egress))
+    others["minio"] = ["operator:8080", "replica:8080", *stranger]
+    expect(place, {"worker": ["minio:53", "minio:9000", "operator:8081", "replica:8081"], **others})
 
 
 async def test_a_job_whose_pods_reach_the_operator_alone_comes_to_its_end(
@@ -203,7 +210,7 @@ async def test_a_job_whose_pods_reach_the_operator_alone_comes_to_its_end(
 ) -> None:
     async with stub_workbench(cluster.kubeconfig, python_image, tmp_path / "operator.log") as work:
         kubectl = Kubectl(cluster.kubeconfig)
-        port = int(work.operator.url.rpartition(":")[2])
+        port = int(work.operator.workers_url.rpartition(":")[2])
         egress = [{"to": [{"ipBlock": {"cidr": f"{NODE_IP}/32"}}], "ports": [{"port": port}]}]
         apply_policies(kubectl, "default", for_workers(work.namespace, egress))
         case = JobUnderTest(work, "statue")

@@ -82,7 +82,7 @@ async def test_another_replica_takes_over_in_the_middle_of_a_job(
 async def refuses_a_forged_token(session: aiohttp.ClientSession, each: OperatorProcess) -> bool:
     """A replica that has not yet looked for the leader says that there is none."""
     headers = {"Authorization": "Bearer forged"}
-    async with session.post(f"{each.url}/v1/progress", data="{}", headers=headers) as answer:
+    async with session.post(f"{each.workers_url}/v1/progress", data="{}", headers=headers) as answer:
         return answer.status == 401
 
 

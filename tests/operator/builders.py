@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
 from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
@@ -153,6 +157,14 @@ def pod_of(run: ClassRun, phase: str = "Running", **fields: Any) -> Pod:
         "container": Container(started=NOW) if phase == "Running" else Container(),
     }
     return Pod(**(known | fields))
+
+
+def worker_token(pod: Pod, namespace: str = KEY.namespace, signature: str = "signed", **changes: Any) -> str:
+    """A projected token that names the pod, as the kubelet hands one out; `changes` replace claims."""
+    bound = {"namespace": namespace, "pod": {"name": pod.name, "uid": pod.uid}, "serviceaccount": {"name": "default"}}
+    claims = {"aud": [PROGRESS_AUDIENCE], "exp": 4_000_000_000, "iss": "https://cluster", "kubernetes.io": bound}
+    parts = [orjson.dumps({"alg": "RS256", "kid": "k"}), orjson.dumps(claims | changes), signature.encode()]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
 def ended(run: ClassRun, exit_code: int | None, report: PodReport | None = None, **fields: Any) -> Pod:

@@ -1,10 +1,10 @@
-"""The HTTP side, with a fake API server for token reviews."""
+"""The workers' port, with a fake API server for token reviews."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,14 +12,19 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from reconstruction_api.worker import ProgressUpdate
 from reconstruction_operator import http
+from reconstruction_operator.buckets import Buckets
+from reconstruction_operator.forward import Forwarder
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.metrics import Metrics
 from reconstruction_operator.model import JobKey, Pod
-from reconstruction_operator.tokens import TokenReviewer
+from reconstruction_operator.reviews import TokenReviewer
+from reconstruction_operator.tokens import PodIdentity
 
-from .builders import KEY, RECONSTRUCT, UID, pod_of, run_of, update
+from .builders import KEY, RECONSTRUCT, UID, pod_of, run_of, update, worker_token
 
 POD = pod_of(run_of(RECONSTRUCT))
+GOOD = worker_token(POD)
+FORGED = worker_token(POD, signature="forged")
 
 
 def review(pod: str = POD.name, uid: str = POD.uid, namespace: str = KEY.namespace, **status: Any) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def review(pod: str = POD.name, uid: str = POD.uid, namespace: str = KEY.namespa
 class Reviews:
     """Stands in for the connection to the API server."""
 
-    answers: dict[str, dict[str, Any]] = field(default_factory=lambda: {"good": review()})
+    answers: dict[str, dict[str, Any]] = field(default_factory=lambda: {GOOD: review()})
     asked: list[str] = field(default_factory=list)
     broken: bool = False
 
@@ -61,15 +66,22 @@ class Side:
     pods: tuple[Pod, ...] = (POD,)
     leading: bool = True
     leader: str = ""
-    problem: str = ""
-    note: str = ""
     clock: float = 0.0
+    metrics: Metrics = field(default_factory=Metrics)
 
-    async def post(self, token: str | None = "good", **changes: Any) -> int:
+    async def post(self, token: str | None = GOOD, **changes: Any) -> int:
         body = update(run_of(RECONSTRUCT), "train", 50).model_copy(update=changes)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = await self.client.post("/v1/progress", data=body.model_dump_json(by_alias=True), headers=headers)
         return answer.status
+
+
+def plenty() -> Buckets:
+    return Buckets(lambda: 0.0, 1000, 1.0)
+
+
+def is_pod(identity: PodIdentity) -> bool:
+    return identity == PodIdentity(KEY.namespace, POD.name, POD.uid)
 
 
 @asynccontextmanager
@@ -81,9 +93,9 @@ async def leader_of(reviews: Reviews) -> AsyncIterator[tuple[str, list[ProgressU
         received.append(update)
         return True
 
-    sink = http.ProgressSink(lambda: True, lambda: "", lambda key, uid: (POD,), receive)
-    reviewer = TokenReviewer(reviews, lambda: 0.0)  # type: ignore[arg-type]
-    app = http.application(http.Health(lambda: "", lambda: ""), Metrics(), reviewer, sink)
+    sink = http.ProgressSink(lambda: True, lambda: "", lambda key, uid: (POD,), receive, plenty())
+    reviewer = TokenReviewer(reviews, lambda: 0.0, is_pod)  # type: ignore[arg-type]
+    app = http.application(Metrics(), reviewer, sink, Forwarder())
     async with TestServer(app) as server:
         yield str(server.make_url("")).rstrip("/"), received
 
@@ -100,12 +112,17 @@ async def side() -> AsyncIterator[Side]:
     def pods(key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in made[0].pods if key == KEY and pod.parent_uid == uid)
 
-    sink = http.ProgressSink(lambda: made[0].leading, lambda: made[0].leader, pods, receive)
-    reviewer = TokenReviewer(reviews, lambda: made[0].clock)  # type: ignore[arg-type]
-    health = http.Health(lambda: "", lambda: made[0].problem, lambda: made[0].note)
-    app = http.application(health, Metrics(), reviewer, sink)
+    def clock() -> float:
+        return made[0].clock if made else 0.0
+
+    metrics = Metrics()
+    sink = http.ProgressSink(
+        lambda: made[0].leading, lambda: made[0].leader, pods, receive, Buckets(clock, 20, 0.1)
+    )  # fmt: skip
+    reviewer = TokenReviewer(reviews, clock, is_pod)  # type: ignore[arg-type]
+    app = http.application(metrics, reviewer, sink, Forwarder(clock=clock))
     async with TestClient(TestServer(app)) as client:
-        made.append(Side(client, reviews))
+        made.append(Side(client, reviews, metrics=metrics))
         yield made[0]
 
 
@@ -114,24 +131,42 @@ async def test_an_update_of_the_jobs_own_pod_is_taken(side: Side) -> None:
     assert side.received[0].progress is not None and side.received[0].progress.percent == 50
 
 
+OTHER = replace(POD, name="intruder", uid="other")
+
+
 @pytest.mark.parametrize(
-    ("token", "answer", "status"),
+    "token",
     [
-        (None, None, 401),
-        ("unknown", None, 401),
-        ("other audience", review(audiences=["https://kubernetes.default.svc"]), 401),
-        ("no pod", review(user={"username": "system:serviceaccount:museum:default"}), 401),
-        ("a person", review(user={"username": "eve"}), 401),
-        ("other namespace", review(namespace="elsewhere"), 403),
-        ("other pod", review(pod="intruder", uid="other"), 403),
-        ("reused name", review(uid="other"), 403),
+        None,
+        "unknown",
+        "not.a.token",
+        worker_token(POD, aud=["https://kubernetes.default.svc"]),
+        worker_token(POD, exp=1_600_000_000),
+        worker_token(POD, exp="tomorrow"),
+        worker_token(POD, **{"kubernetes.io": {"namespace": KEY.namespace}}),
+        worker_token(POD, namespace="elsewhere"),
+        worker_token(OTHER),
+        worker_token(replace(POD, uid="other")),
     ],
 )
-async def test_everybody_else_is_refused(side: Side, token: str | None, answer: dict | None, status: int) -> None:
-    if token and answer:
-        side.reviews.answers[token] = answer
-    assert await side.post(token) == status
-    assert side.received == []
+async def test_a_token_that_can_not_be_valid_costs_no_review(side: Side, token: str | None) -> None:
+    assert await side.post(token) == 401
+    assert (side.received, side.reviews.asked) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        review(authenticated=False),
+        review(audiences=["https://kubernetes.default.svc"]),
+        review(user={"username": "system:serviceaccount:museum:default"}),
+        review(user={"username": "eve"}),
+    ],
+)
+async def test_what_a_token_claims_is_nothing_without_the_api_servers_word(side: Side, answer: dict) -> None:
+    side.reviews.answers[FORGED] = answer
+    assert await side.post(FORGED) == 401
+    assert (side.received, side.reviews.asked) == ([], [FORGED])
 
 
 async def test_a_pod_can_not_speak_for_another_job_of_its_namespace(side: Side) -> None:
@@ -150,17 +185,17 @@ async def test_a_token_is_reviewed_once_a_minute_and_not_for_every_update(side: 
 
 async def test_a_bad_token_is_not_asked_about_again_and_again(side: Side) -> None:
     for _ in range(5):
-        await side.post("unknown")
+        await side.post(FORGED)
     assert len(side.reviews.asked) == 1
 
 
 async def test_a_body_that_is_no_update_is_refused(side: Side) -> None:
-    answer = await side.client.post("/v1/progress", data=b"{", headers={"Authorization": "Bearer good"})
+    answer = await side.client.post("/v1/progress", data=b"{", headers={"Authorization": f"Bearer {GOOD}"})
     assert answer.status == 400
 
 
 async def test_an_oversized_body_is_refused(side: Side) -> None:
-    headers = {"Authorization": "Bearer good"}
+    headers = {"Authorization": f"Bearer {GOOD}"}
     answer = await side.client.post("/v1/progress", data=b"x" * 100_000, headers=headers)
     assert answer.status == 413
 
@@ -176,7 +211,7 @@ async def test_a_replica_that_does_not_lead_hands_updates_to_the_one_that_does(s
     async with leader_of(side.reviews) as (url, received):
         side.leading, side.leader = False, url
         assert await side.post() == 200
-        assert await side.post("unknown") == 401
+        assert await side.post(FORGED) == 401
     assert len(received) == 1 and side.received == []
     assert await side.post() == 503  # the leader is gone
 
@@ -187,27 +222,40 @@ async def test_updates_are_handed_on_once(side: Side) -> None:
     assert await side.post() == 503
 
 
-async def test_probes_answer_what_is_wrong(side: Side) -> None:
-    assert (await side.client.get("/healthz")).status == 200
-    assert (await side.client.get("/readyz")).status == 200
-    side.problem = "the watches are starting"
-    answer = await side.client.get("/readyz")
-    assert (answer.status, await answer.text()) == (503, "the watches are starting")
-
-
-async def test_what_does_not_keep_a_replica_from_work_is_said_beside_its_readiness(side: Side) -> None:
-    side.note = "the default profile stays as it is"
-    answer = await side.client.get("/readyz")
-    assert (answer.status, await answer.text()) == (200, "ok\nthe default profile stays as it is")
-
-
 async def test_metrics_count_updates_by_what_became_of_them(side: Side) -> None:
     await side.post()
     await side.post("unknown")
-    text = await (await side.client.get("/metrics")).text()
+    text = side.metrics.expose()[0].decode()
     assert 'reconstruction_operator_progress_updates_total{result="accepted"} 1.0' in text
     assert 'reconstruction_operator_progress_updates_total{result="unauthenticated"} 1.0' in text
 
 
 def test_the_uid_of_the_builders_is_the_jobs() -> None:
     assert POD.parent_uid == UID
+
+
+async def test_a_pod_that_sends_without_a_pause_is_slowed_down(side: Side) -> None:
+    answers = [await side.post(sequence=number) for number in range(25)]
+    assert answers == [200] * 20 + [429] * 5
+    side.clock = 1
+    assert await side.post() == 200
+
+
+async def test_forged_tokens_of_a_pod_cost_a_few_reviews_and_do_not_keep_the_pod_out(side: Side) -> None:
+    assert await side.post() == 200
+    for number in range(50):
+        assert await side.post(worker_token(POD, signature=f"forged {number}")) in (401, 503)
+    assert len(side.reviews.asked) <= 11
+    side.clock = 61  # its token is to be reviewed again
+    assert await side.post() == 200
+
+
+async def test_forged_tokens_are_handed_on_a_few_times_and_do_not_keep_the_pod_out(side: Side) -> None:
+    async with leader_of(side.reviews) as (url, received):
+        side.leading, side.leader = False, url
+        assert await side.post() == 200
+        for number in range(50):
+            assert await side.post(worker_token(POD, signature=f"forged {number}")) in (401, 503)
+        assert len(side.reviews.asked) <= 11
+        assert await side.post() == 200
+    assert len(received) == 2

@@ -180,6 +180,19 @@ events = st.lists(st.one_of(arrivals, st.tuples(st.sampled_from(["end", "forget"
                                                 st.sampled_from("abc"), st.integers(0, 5))), max_size=60)  # fmt: skip
 
 
+def test_a_job_that_can_not_be_looked_at_keeps_its_slot_and_lets_others_have_one_that_it_waits_for() -> None:
+    hall = Hall(Limits(everywhere=1))
+    runs, waits, other = hall.arrive("runs"), hall.arrive("waits"), hall.arrive("other", namespace="m")
+    hall.slots.step_aside(runs)
+    hall.slots.step_aside(waits)
+    assert not hall.slots.turn(other, hall.lanes[other]).granted
+    hall.end(runs)
+    assert hall.woken == [other]
+    hall.slots.step_aside(other)  # promised, and not to be looked at now either
+    hall.look(waits)
+    assert waits in hall.running
+
+
 @settings(max_examples=200, deadline=None)
 @given(events)
 def test_limits_hold_and_no_slot_stays_empty_while_somebody_waits(history: list[tuple[str, str, int]]) -> None:

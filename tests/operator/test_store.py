@@ -139,7 +139,7 @@ async def test_a_job_made_anew_while_jobs_are_listed_is_not_replaced_by_the_old_
             store.see_job(of_another_uid(4))
             yield job(1)
 
-    assert await resync(Server(), store, (), lambda _: None) == 0  # type: ignore[arg-type]
+    assert await resync(Server(), store, "", lambda *_: None) == 0  # type: ignore[arg-type]
     assert store.jobs[KEY].uid == "another"
 
 
@@ -173,3 +173,18 @@ def test_late_news_of_an_earlier_claim_does_not_replace_the_present_one() -> Non
     assert store.see_claim(claim(7, uid="old")) is None
     known = store.claim(KEY)
     assert known is not None and known.uid == "new"
+
+
+def test_a_pod_is_known_by_namespace_name_and_uid_for_as_long_as_it_is_there() -> None:
+    store = Store()
+    first = pod(1)
+    name, uid = first["metadata"]["name"], first["metadata"]["uid"]
+    store.see_pod(first)
+    assert store.has_pod(KEY.namespace, name, uid)
+    assert not store.has_pod("elsewhere", name, uid)
+    assert not store.has_pod(KEY.namespace, "another", uid) and not store.has_pod(KEY.namespace, name, "another")
+    replaced = pod(2) | {"metadata": pod(2)["metadata"] | {"uid": "next"}}
+    store.see_pod(replaced)
+    assert store.has_pod(KEY.namespace, name, "next") and not store.has_pod(KEY.namespace, name, uid)
+    store.forget_pod(replaced)
+    assert not store.has_pod(KEY.namespace, name, "next") and not store._pod_keys

@@ -26,9 +26,12 @@ class OperatorProcess:
 
     def __init__(self, kubeconfig: Path, log: Path, **flags: str):
         port = flags.pop("http_port", None) or str(free_port())
+        workers_port = flags.pop("progress_port", None) or str(free_port())
         self.url = f"http://127.0.0.1:{port}"
-        defaults = {"kubeconfig": str(kubeconfig), "http_port": port, "http_host": "127.0.0.1",
-                    "leader_election": "false", "log_format": "text", "lost_report_grace_seconds": "3"}  # fmt: skip
+        self.workers_url = f"http://127.0.0.1:{workers_port}"
+        defaults = {"kubeconfig": str(kubeconfig), "http_port": port, "progress_port": workers_port,
+                    "http_host": "127.0.0.1", "leader_election": "false", "log_format": "text",
+                    "lost_report_grace_seconds": "3"}  # fmt: skip
         self._flags = [f"--{name.replace('_', '-')}={value}" for name, value in (defaults | flags).items()]
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None

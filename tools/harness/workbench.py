@@ -115,7 +115,7 @@ async def workbench(kubeconfig: Path, log: Path, *, running: bool = True, **flag
     kube = Kube(await load_configuration(str(kubeconfig)))
     namespace = f"test-{secrets.token_hex(4)}"
     await kube.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-    operator = OperatorProcess(kubeconfig, log, namespaces=namespace, **flags)
+    operator = OperatorProcess(kubeconfig, log, **{"namespaces": namespace, "lease_namespace": namespace} | flags)
     if running:
         operator.start()
     try:

@@ -91,6 +91,26 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.progress.url | default (printf "http://%s.%s.svc:%v" (include "reconstruction.name" .) .Release.Namespace .Values.service.port) }}
 {{- end }}
 
+{{- /*
+Peers of a NetworkPolicy's rule. Blocks of all addresses leave out the metadata services of clouds, whoever wrote them:
+Azure, AWS, Google and others; AWS' credentials of tasks and pods; the same behind NAT64.
+*/ -}}
+{{- define "reconstruction.withoutMetadata" -}}
+{{- $four := list "168.63.129.16/32" "169.254.169.254/32" "169.254.170.2/32" "169.254.170.23/32" }}
+{{- $six := list "64:ff9b::a83f:8110/128" "64:ff9b::a9fe:a9fe/128" "64:ff9b::a9fe:aa02/128" "64:ff9b::a9fe:aa17/128" "fd00:ec2::/32" "fd20:ce::/32" }}
+{{- $holes := dict "0.0.0.0/0" $four "::/0" $six }}
+{{- $peers := list }}
+{{- range . }}
+{{- $peer := deepCopy . }}
+{{- $block := $peer.ipBlock | default dict }}
+{{- if hasKey $holes (toString $block.cidr) }}
+{{- $_ := set $block "except" (concat ($block.except | default list) (get $holes $block.cidr) | uniq) }}
+{{- end }}
+{{- $peers = append $peers $peer }}
+{{- end }}
+{{- toYaml $peers }}
+{{- end }}
+
 {{- /* What the operator may do with the objects of the namespaces it serves. */ -}}
 {{- define "reconstruction.namespaceRules" -}}
 - apiGroups: [reconstruction.dev]
