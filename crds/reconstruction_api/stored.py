@@ -27,6 +27,7 @@ MEMORY: Final = frozenset(
         "admissionTime",
         "completionTime",
         "workspaceClaim",
+        "abandonedWorkspace",
     }
 )
 """Fields that decide what happens next. The others are for people, and are made anew by the next decision."""
