@@ -15,12 +15,11 @@ from bench.measuring import metric
 
 from devcluster import processes
 from devcluster.kubectl import Kubectl
+from harness.fake_kubelet import RUNS_ON, kubelet_for
+from harness.operator_process import OperatorProcess, eventually
+from harness.rest import Rest
+from harness.workbench import CRDS, JobUnderTest, Workbench
 from reconstruction_operator.kube import ApiError, Kube, load_configuration
-
-from .fake_kubelet import RUNS_ON, kubelet_for
-from .operator_process import OperatorProcess, eventually
-from .rest import Rest
-from .workbench import CRDS, JobUnderTest, Workbench
 
 pytestmark = pytest.mark.cluster
 

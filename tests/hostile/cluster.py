@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from tests.cluster.fake_kubelet import RUNS_ON, FakeKubelet, kubelet_for
-from tests.cluster.operator_process import eventually, free_port
-from tests.cluster.workbench import JobUnderTest, Workbench, workbench
 
+from harness.fake_kubelet import RUNS_ON, FakeKubelet, kubelet_for
+from harness.operator_process import eventually, free_port
+from harness.workbench import JobUnderTest, Workbench, workbench
 from reconstruction_api.names import ENV_JOB, PROGRESS_AUDIENCE
 
 _SPARE_FILES = 200
