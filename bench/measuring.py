@@ -42,7 +42,7 @@ class Seen:
     @asynccontextmanager
     async def watching(self, kube: Kube, path: str, selector: str = "") -> AsyncIterator[Seen]:
         kind = Kind(path.rpartition("/")[2], lambda document: document, self.see, lambda _: None, dict)
-        informer = Informer(kube, path, selector, kind, lambda _: None)
+        informer = Informer(kube, path, selector, kind, lambda *_: None)
         task = asyncio.create_task(informer.run())
         await informer.synced.wait()
         try:

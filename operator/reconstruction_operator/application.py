@@ -19,7 +19,9 @@ from reconstruction_api.worker import ProgressUpdate
 
 from . import http, paths, probes
 from .act import Actor, Outdated, Refused, StatusRefused
+from .backoff import Backoff
 from .buckets import Buckets
+from .causes import Cause
 from .chains import Chains
 from .connections import Connections
 from .decide import decide
@@ -51,7 +53,9 @@ from .watching import Watching
 
 _log = logging.getLogger(__name__)
 
-_OUTDATED_SECONDS = 1.0
+_OUTDATED_SECONDS = (0.5, 60.0)
+"""A job that has changed is looked at when its watch shows the change; this is for what no watch shows."""
+_FLUSH_SECONDS = 5.0
 _SILENT_SECONDS = 300.0
 """Watches reconnect by themselves long before; if they have not, a new process is the remedy."""
 _UPDATES = (20, 0.1)
@@ -74,6 +78,7 @@ class Application:
         self._store = Store(self._slots, settings.ownership)
         self._live = LiveUpdates(settings.status_interval_seconds)
         self._queue = JobQueue(self._look, settings.concurrency)
+        self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
@@ -107,6 +112,7 @@ class Application:
             ),
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
+        self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
@@ -167,6 +173,7 @@ class Application:
         if keeping:
             await _cancel(keeping)  # it would take back what is given up
         await self._lease.release()
+        await self._recorder.flush(_FLUSH_SECONDS)
         self._stop.set()
         for task in tasks:
             await _cancel(task)
@@ -182,11 +189,26 @@ class Application:
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
-        """Decide about one job and act; in how many seconds to look again."""
+        """Decide about one job and act; in how many seconds to look again. Whatever fails in it is counted."""
         if key in self._store.jobs and not self._watching.serves(key.namespace):
             self._slots.step_aside(key)
             return None
         started = time.monotonic()
+        try:
+            seconds = await self._bring_forward(key, started)
+        except Outdated:
+            self.metrics.outdated.inc()
+            return self._outdated.failed(key)
+        except Exception as error:
+            self.metrics.reconcile_errors.inc()
+            self._watching.namespaces.suspect(key.namespace, error)
+            raise
+        finally:
+            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
+        self._outdated.reset(key)
+        return seconds
+
+    async def _bring_forward(self, key: JobKey, started: float) -> float | None:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
@@ -216,8 +238,6 @@ class Application:
             self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
             self._chains.tell(key)
-        except Outdated:
-            return _OUTDATED_SECONDS
         except StatusRefused as refusal:
             self.metrics.status_refusals.inc()
             _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
@@ -225,12 +245,6 @@ class Application:
         except Refused as refusal:
             _log.info("not created: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
             return 0.0
-        except Exception as error:
-            self.metrics.reconcile_errors.inc()
-            self._watching.namespaces.suspect(key.namespace, error)
-            raise
-        finally:
-            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
         waits = [] if live_wait is None else [live_wait]
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
@@ -247,7 +261,8 @@ class Application:
             )  # fmt: skip
 
     def _wake(self, key: JobKey) -> None:
-        self._queue.add(key)
+        """It is the job's turn."""
+        self._queue.add(key, Cause.STARTING)
 
     async def _resync(self) -> None:
         while True:
@@ -342,7 +357,7 @@ class Application:
         wait = self._live.receive(key, update, time.monotonic())
         if wait is None:
             return False
-        self._queue.add_after(key, wait)
+        self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
 
 

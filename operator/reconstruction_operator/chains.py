@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from . import paths
+from .causes import Cause
 from .kube import ApiError, Kube
 from .model import JobKey, OtherJob
 from .observe import job_view
@@ -16,7 +17,7 @@ from .store import Store
 class Chains:
     """Nothing in it matters beyond the life of the process."""
 
-    def __init__(self, kube: Kube, store: Store, wake: Callable[[JobKey], None]):
+    def __init__(self, kube: Kube, store: Store, wake: Callable[[JobKey, Cause], None]):
         self._kube = kube
         self._store = store
         self._wake = wake
@@ -35,7 +36,7 @@ class Chains:
                     raise
                 return
             self._store.see_job(document)
-            self._wake(chain[-1])
+            self._wake(chain[-1], Cause.STARTING)
 
     def tell(self, key: JobKey) -> None:
         """A job was looked at, or is gone."""
@@ -48,4 +49,4 @@ class Chains:
         if key not in self._told or self._told[key] != seen:
             self._told[key] = seen
             for builder in builders:
-                self._wake(builder)
+                self._wake(builder, Cause.STARTING)

@@ -33,12 +33,25 @@ class Recorder:
         self._kube = kube
         self._instance = instance
         self._waiting: deque[Document] = deque(maxlen=_CAPACITY)
+        self._under_way = 0
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def record(self, job: JobView, emit: Emit) -> None:
         """Returns at once."""
         self._waiting.append(event(job, emit, self._instance, datetime.now(UTC)))
+        self._idle.clear()
         self._wake.set()
+
+    async def flush(self, seconds: float) -> None:
+        """Before the process ends: returns when `run`, which must go on meanwhile, has written everything; at the
+        latest after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("events not written", extra={"count": len(self._waiting) + self._under_way})
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -52,10 +65,15 @@ class Recorder:
                 self._wake.clear()
                 await self._wake.wait()
             document = self._waiting.popleft()
+            self._under_way += 1
             try:
                 await self._kube.create(paths.events(document["metadata"]["namespace"]), document, brief=True)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 _log.warning("event not written: %s", error)
+            finally:
+                self._under_way -= 1
+                if not self._waiting and not self._under_way:
+                    self._idle.set()
 
 
 def event(job: JobView, emit: Emit, instance: str, now: datetime) -> Document:

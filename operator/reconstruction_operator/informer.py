@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from .causes import Cause, cause_of_child
 from .kube import ApiError, Document, Kube
 from .model import JobKey
 
@@ -55,7 +56,7 @@ class Informer:
     path: str
     selector: str
     kind: Kind
-    enqueue: Callable[[JobKey], None]
+    enqueue: Callable[[JobKey, Cause], None]
     namespace: str = ""
     """Where the objects at `path` are; everywhere when empty."""
     refused: Callable[[Exception], bool] = lambda _: False
@@ -85,7 +86,9 @@ class Informer:
                     self._version = ""
                 if not self.refused(error):
                     _log.warning("watch of %s was interrupted: %s", self.kind.plural, error)
-                await asyncio.sleep(min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random()))
+                wanted = getattr(error, "retry_after", None) or 0.0
+                pause = min(0.1 * 2.0**failures, _LONGEST_BACKOFF_SECONDS) * (0.5 + _random.random())
+                await asyncio.sleep(max(pause, wanted))
 
     async def _list(self) -> None:
         """All pages are of the same moment, and are remembered at once, together with what is no longer there: no
@@ -99,9 +102,9 @@ class Informer:
             self.heard = time.monotonic()
         for uid, stub in before.items():
             if uid not in sighted:
-                self._enqueue(self.kind.forget(stub))
+                self._enqueue(self.kind.forget(stub), Cause.CHANGED)
         for sighting in sighted.values():
-            self._enqueue(self.kind.take(sighting))
+            self._take(sighting)
         self._version = version
         self.synced.set()
 
@@ -122,21 +125,27 @@ class Informer:
         count = 0
         async for line in self.kube.watch(self.path, query, _QUIET_SECONDS):
             self.heard = time.monotonic()
-            self._take(orjson.loads(line))
+            self._heed(orjson.loads(line))
             count += 1
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)  # a long burst must not keep everything else from running
 
-    def _take(self, event: Document) -> None:
+    def _heed(self, event: Document) -> None:
         kind, document = event["type"], event["object"]
         if kind == "ERROR":
             raise ApiError(document.get("code", 0), document.get("reason", ""), document.get("message", ""))
         self._version = document["metadata"]["resourceVersion"]
         if kind == "DELETED":
-            self._enqueue(self.kind.forget(document))
+            self._enqueue(self.kind.forget(document), Cause.CHANGED)
         elif kind != "BOOKMARK":
-            self._enqueue(self.kind.take(self.kind.sight(document)))
+            self._take(self.kind.sight(document))
 
-    def _enqueue(self, key: JobKey | None) -> None:
+    def _take(self, sighting: Any) -> None:
+        """The first listing is no news: how urgent a job is then shows when the job itself is known."""
+        key = self.kind.take(sighting)
         if key is not None:
-            self.enqueue(key)
+            self._enqueue(key, cause_of_child(sighting.view) if self.synced.is_set() else Cause.ROUTINE)
+
+    def _enqueue(self, key: JobKey | None, cause: Cause) -> None:
+        if key is not None:
+            self.enqueue(key, cause)

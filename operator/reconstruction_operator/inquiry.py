@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from . import paths
+from .causes import Cause
 from .kube import ApiError, Kube
 from .model import JobKey
 from .plan import Inquiry
@@ -43,7 +44,9 @@ Document = dict[str, Any]
 class Inquiries:
     """Questions by namespace; answers go to the store, and a job whose answer is new is looked at again."""
 
-    def __init__(self, kube: Kube, store: Store, enqueue: Callable[[JobKey], None], pause: float = _PAUSE_SECONDS):
+    def __init__(
+        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS
+    ):
         self._kube = kube
         self._store = store
         self._enqueue = enqueue
@@ -84,7 +87,7 @@ class Inquiries:
             for inquiry, key in asked.items():
                 answer = said.get(inquiry.uid) or said.get("", "")
                 if inquiry.kind == kind and self._store.explain(key, inquiry.uid, answer):
-                    self._enqueue(key)
+                    self._enqueue(key, Cause.OBSERVED)
 
     async def _said(self, namespace: str, kind: str, uids: list[str]) -> dict[str, str]:
         if kind == "Workload":

@@ -5,6 +5,7 @@ The client's typed models and its layers around a call are left out: they cost s
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -22,6 +23,8 @@ from .official import ConfigException, Configuration, RESTClientObject, load_inc
 Document = dict[str, Any]
 
 _TIMEOUT_SECONDS = 30.0
+_SHORTEST_PAUSE_SECONDS = 0.1
+_TOO_MANY_REQUESTS = 429
 _PAGE = 100
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
@@ -42,6 +45,8 @@ class ApiError(Exception):
         self.status = status
         self.reason = reason
         self.message = message
+        self.retry_after: float | None = None
+        """Seconds after which the API server wants to be asked again; None when it does not say so."""
 
     @property
     def already_exists(self) -> bool:
@@ -101,10 +106,26 @@ class Kube:
     ) -> Document:  # fmt: skip
         """One call. With `brief` only the object's metadata comes back: it saves both sides most of the work.
 
-        Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none.
+        Where the API server asks for it (Retry-After, as it does when it is overloaded), the call waits and is made
+        again while its time lasts. Raises ApiError for an answer above 299, aiohttp's errors and TimeoutError for none.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        wanted = _METADATA_ONLY if brief else accept
+        while True:
+            try:
+                return await self._request(method, path, query, body, content_type, wanted, deadline - loop.time())
+            except ApiError as error:
+                if error.retry_after is None or loop.time() + error.retry_after >= deadline:
+                    raise
+                await asyncio.sleep(error.retry_after)
+
+    async def _request(
+        self, method: str, path: str, query: dict[str, str] | None, body: Document | None, content_type: str,
+        accept: str, seconds: float,
+    ) -> Document:  # fmt: skip
         headers = await self._headers()
-        headers["Accept"] = _METADATA_ONLY if brief else accept
+        headers["Accept"] = accept
         if body is not None:
             headers["Content-Type"] = content_type
         self.called()
@@ -114,7 +135,7 @@ class Kube:
         ) as response:  # fmt: skip
             data = await response.read()
         if response.status > 299:
-            raise _error(response.status, data)
+            raise _error(response.status, data, response.headers.get("Retry-After"))
         return orjson.loads(data) if data else {}
 
     async def get(self, path: str, *, accept: str = _JSON) -> Document:
@@ -149,7 +170,7 @@ class Kube:
         )
         try:
             if answer.status > 299:
-                raise _error(answer.status, await answer.read())
+                raise _error(answer.status, await answer.read(), answer.headers.get("Retry-After"))
             begun = b""
             async for chunk in answer.content.iter_any():
                 *lines, begun = (begun + chunk).split(b"\n")
@@ -186,9 +207,17 @@ class Kube:
         return {"proxy": self._configuration.proxy, "server_hostname": self._configuration.tls_server_name}
 
 
-def _error(status: int, data: bytes) -> ApiError:
+def _error(status: int, data: bytes, retry_after: str | None) -> ApiError:
     try:
         document = orjson.loads(data)
-        return ApiError(status, str(document.get("reason", "")), str(document.get("message", "")))
+        error = ApiError(status, str(document.get("reason", "")), str(document.get("message", "")))
     except (ValueError, AttributeError):
-        return ApiError(status, "", data[:200].decode(errors="replace"))
+        error = ApiError(status, "", data[:200].decode(errors="replace"))
+    if status == _TOO_MANY_REQUESTS or (status >= 500 and retry_after is not None):
+        error.retry_after = max(_SHORTEST_PAUSE_SECONDS, _seconds(retry_after))
+    return error
+
+
+def _seconds(retry_after: str | None) -> float:
+    """HTTP allows a date as well, which Kubernetes never sends."""
+    return float(retry_after) if retry_after is not None and retry_after.isdigit() else 1.0

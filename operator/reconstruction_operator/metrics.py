@@ -41,6 +41,12 @@ class Metrics:
             "reconstruction_operator_status_refusals_total",
             "Status writes that the API server refused as too large or malformed; the job ends with InternalError.",
         )
+        self.failing = Gauge(
+            "reconstruction_operator_failing_jobs", "Jobs whose last look ended with an error.", registry=self.registry
+        )
+        self.outdated = self._counter(
+            "reconstruction_operator_outdated_total", "Looks that were given up because the job had changed meanwhile."
+        )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
         )

@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from . import paths
+from .causes import Cause
 from .kube import ApiError, Kube
 from .model import DeliveryResult, JobKey, JobView
 from .plan import Notify
@@ -35,7 +36,7 @@ _GONE = 410
 class Notifier:
     """Sends on behalf of jobs; `done` is told of each job that has a new result."""
 
-    def __init__(self, kube: Kube, receivers: Receivers, done: Callable[[JobKey], None]):
+    def __init__(self, kube: Kube, receivers: Receivers, done: Callable[[JobKey, Cause], None]):
         self._kube = kube
         self._receivers = receivers
         self._done = done
@@ -79,7 +80,7 @@ class Notifier:
         result = DeliveryResult(notify.id, notify.receiver, notify.attempt, datetime.now(UTC), problem, hopeless)
         self._sent.setdefault(key, {})[place] = result
         self._sending.get(key, {}).pop(place, None)
-        self._done(key)
+        self._done(key, Cause.OBSERVED)
 
     async def _attempt(self, key: JobKey, notify: Notify) -> tuple[str, bool]:
         """What went wrong, empty when nothing did, and whether it will go wrong again."""

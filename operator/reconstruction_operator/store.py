@@ -102,7 +102,7 @@ class Store:
         if not self._versions.is_newer(document["metadata"]["uid"], _version(document)):
             return None
         metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
-        key = JobKey(metadata["namespace"], metadata["name"])
+        key = key_of(document)
         if key in self.jobs:
             self._unlink(self.jobs[key])
         self.jobs[key] = StoredJob(
@@ -126,7 +126,7 @@ class Store:
 
     def see_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
-        uid, key = document["metadata"]["uid"], JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        uid, key = document["metadata"]["uid"], key_of(document)
         known = self.jobs.get(key)
         if known is not None and known.uid == uid and self._versions.is_newer(uid, _version(document)):
             version = document["metadata"]["resourceVersion"]
@@ -199,7 +199,7 @@ class Store:
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
     def forget_job(self, document: Document) -> JobKey | None:
-        key = JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
+        key = key_of(document)
         self._versions.forget(document["metadata"]["uid"], _version(document))
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
@@ -334,6 +334,11 @@ class Store:
 
     def _jobs_naming(self, namespace: str, name: str) -> list[JobKey]:
         return [key for key, job in self.jobs.items() if job.profile_name == name and namespace in ("", key.namespace)]
+
+
+def key_of(document: Document) -> JobKey:
+    """The place of a ReconstructionJob."""
+    return JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
 
 
 def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> Sighting[V] | None:

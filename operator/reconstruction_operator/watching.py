@@ -26,6 +26,7 @@ from reconstruction_api.names import (
     VERSION,
 )
 
+from .causes import Cause, cause_of_job
 from .informer import Informer, Kind
 from .kube import ApiError, Document, Kube
 from .model import JobKey
@@ -33,11 +34,11 @@ from .namespaces import EVERYWHERE, Namespaces
 from .official import Configuration
 from .paths import API, listing
 from .queue import JobQueue
-from .store import Store, sight_child_job, sight_claim, sight_pod
+from .store import Store, key_of, sight_child_job, sight_claim, sight_pod
 
 _log = logging.getLogger(__name__)
 
-See = Callable[[Document], JobKey | list[JobKey] | None]
+See = Callable[[Document], None]
 
 _NO_NAMESPACE = "*"
 """For kopf, which takes no empty list: a pattern, that without its own look at namespaces stands for none. Which ones
@@ -117,11 +118,11 @@ class Watching:
         found: set[tuple[str, str]] = set()
         for path in [*(listing(API, PROFILE_PLURAL, place) for place in places), f"{API}/{CLUSTER_PROFILE_PLURAL}"]:
             async for item in self._kube.list(path):
-                self._enqueue(self._store.see_profile(item))
+                self._see_profile(item)
                 found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         for namespace, name in set(self._store.profiles) - found:
             if EVERYWHERE in places or namespace in ("", *places):
-                self._enqueue(self._store.forget_profile({"metadata": {"namespace": namespace, "name": name}}))
+                self._forget_profile({"metadata": {"namespace": namespace, "name": name}})
 
     async def _serve(self, place: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
@@ -147,7 +148,7 @@ class Watching:
         self._active[place].set()
         await self._let_kopf_watch(place, True)
         for key in self._jobs_in(place):
-            self._queue.add(key)
+            self._queue.add(key, Cause.ROUTINE)
 
     async def _leave(self, place: str) -> None:
         """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
@@ -157,9 +158,9 @@ class Watching:
             for forget, present in _remembered(self._store):
                 for stub in present.values():
                     if stub["metadata"]["namespace"] == place:
-                        self._enqueue(forget(stub))
+                        self._enqueue(forget(stub), Cause.ROUTINE)
         for key in self._jobs_in(place):
-            self._queue.add(key)
+            self._queue.add(key, Cause.ROUTINE)
 
     async def _let_kopf_watch(self, place: str, watch: bool) -> None:
         """By itself kopf ends with all its watches when one of them is refused."""
@@ -188,10 +189,10 @@ class Watching:
         before, listed = self._store.present_jobs(), set[str]()
         async for item in self._kube.list(listing(API, JOB_PLURAL, place)):
             listed.add(item["metadata"]["uid"])
-            self._enqueue(self._store.see_job(item))
+            self._see_job(item)
         for uid, stub in before.items():
             if uid not in listed and place in (EVERYWHERE, stub["metadata"]["namespace"]):
-                self._enqueue(self._store.forget_job(stub))
+                self._forget_job(stub)
 
     def _jobs_in(self, place: str) -> list[JobKey]:
         return [key for key in self._store.jobs if key.namespace == place]
@@ -199,26 +200,39 @@ class Watching:
     def _looks_into(self, place: str) -> Callable[[Exception], bool]:
         return lambda error: self.namespaces.suspect(place, error)
 
+    def _see_job(self, document: Document) -> None:
+        cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
+        self._enqueue(self._store.see_job(document), cause)
+
+    def _forget_job(self, document: Document) -> None:
+        self._enqueue(self._store.forget_job(document), Cause.CHANGED)
+
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
-        store = self._store
-        self._handle(registry, JOB_PLURAL, store.see_job, store.forget_job)
-        self._handle(registry, PROFILE_PLURAL, store.see_profile, store.forget_profile)
-        self._handle(registry, CLUSTER_PROFILE_PLURAL, store.see_profile, store.forget_profile)
+        self._handle(registry, JOB_PLURAL, self._see_job, self._forget_job)
+        for plural in (PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL):
+            self._handle(registry, plural, self._see_profile, self._forget_profile)
         return registry
 
-    def _handle(self, registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
+    def _see_profile(self, document: Document) -> None:
+        self._enqueue(self._store.see_profile(document), Cause.OBSERVED)
+
+    def _forget_profile(self, document: Document) -> None:
+        self._enqueue(self._store.forget_profile(document), Cause.OBSERVED)
+
+    @staticmethod
+    def _handle(registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
         async def happened(event: kopf.RawEvent, **_: Any) -> None:
             document = dict(event["object"])
-            self._enqueue(forget(document) if event["type"] == "DELETED" else see(document))
+            (forget if event["type"] == "DELETED" else see)(document)
 
         kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
-    def _enqueue(self, keys: JobKey | list[JobKey] | None) -> None:
+    def _enqueue(self, keys: JobKey | list[JobKey] | None, cause: Cause) -> None:
         for key in keys if isinstance(keys, list) else [keys]:
             if key is not None:
-                self._queue.add(key)
+                self._queue.add(key, cause)
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         """The official client's credentials, read again whenever the API server refuses the old ones."""

@@ -83,7 +83,7 @@ class Watch(Informer):
 
     def __init__(self, kube: Kube, namespace: str, witness: Witness):
         kind = Kind("jobs", lambda document: document, witness.see, witness.forget, witness.present)
-        super().__init__(kube, f"/apis/batch/v1/namespaces/{namespace}/jobs", LABEL_JOB, kind, lambda _: None)
+        super().__init__(kube, f"/apis/batch/v1/namespaces/{namespace}/jobs", LABEL_JOB, kind, lambda *_: None)
         self.witness = witness
 
     async def _list(self) -> None:

@@ -9,17 +9,24 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.application import Application
+from reconstruction_operator.causes import Cause
 from reconstruction_operator.connections import Connections
+from reconstruction_operator.kube import ApiError
 from reconstruction_operator.settings import Settings
 
 from .builders import KEY, PROFILE_SPEC, SPEC, UID
 
 
 class Server:
-    """Takes every write and says no more than the version it has given."""
+    """Takes every write and says no more than the version it has given, or `error`."""
+
+    def __init__(self, error: Exception | None = None):
+        self.error = error
 
     async def request(self, method: str, path: str, **_: Any) -> dict[str, Any]:
         assert method == "PUT" and path.endswith("/status")
+        if self.error is not None:
+            raise self.error
         return {"metadata": metadata(2)}
 
     async def create(self, path: str, manifest: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -70,3 +77,47 @@ async def test_a_replica_that_leads_is_ready_when_the_default_profile_was_looked
     keeping.cancel()
     assert application._readiness() == "" and "InvalidSpec" in application._note()
     assert "reconstruction_operator_default_profile_refused 1.0" in application.metrics.expose()[0].decode()
+
+
+def with_a_job(server: Server, spec: dict[str, Any] = SPEC) -> Application:
+    application = Application(Settings(), Connections.sharing(server), None)  # type: ignore[arg-type]
+    application._store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    application._store.see_job({"metadata": metadata(1), "spec": spec})
+    return application
+
+
+def value(application: Application, name: str) -> float:
+    text = application.metrics.expose()[0].decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.split()[0] == name)
+
+
+async def test_a_job_that_is_outdated_again_and_again_is_looked_at_more_and_more_seldom() -> None:
+    server = Server(ApiError(409, "Conflict", "the object has been modified"))
+    application = with_a_job(server)
+    pauses = [await application._look(KEY) for _ in range(10)]
+    assert pauses[:3] == [0.5, 1, 2] and pauses[-1] == 60
+    assert value(application, "reconstruction_operator_outdated_total") == 10
+    assert value(application, "reconstruction_operator_reconcile_errors_total") == 0
+    server.error = None
+    await application._look(KEY)
+    server.error = ApiError(409, "Conflict", "the object has been modified")
+    application._store.see_job({"metadata": metadata(5) | {"generation": 2}, "spec": SPEC | {"engine": "splatfacto"}})
+    assert await application._look(KEY) == 0.5, "from the beginning after a success"
+
+
+@pytest.mark.parametrize("part", ["observe", "decide", "order_of"])
+async def test_an_error_anywhere_in_a_look_is_counted_and_its_job_shown_until_a_look_succeeds(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = with_a_job(Server())
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"reconstruction_operator.application.{part}", broken)
+        await application._queue._look(KEY, Cause.STARTING)
+    assert value(application, "reconstruction_operator_reconcile_errors_total") == 1
+    assert value(application, "reconstruction_operator_failing_jobs") == 1
+    await application._queue._look(KEY, Cause.STARTING)
+    assert value(application, "reconstruction_operator_failing_jobs") == 0

@@ -38,7 +38,7 @@ class Server:
 
 def chains(store: Store, *jobs: dict[str, Any]) -> tuple[Chains, Server, list[JobKey]]:
     server, woken = Server(*jobs), list[JobKey]()
-    return Chains(server, store, woken.append), server, woken  # type: ignore[arg-type]
+    return Chains(server, store, lambda key, _: woken.append(key)), server, woken  # type: ignore[arg-type]
 
 
 async def test_a_job_that_no_watch_has_told_of_is_asked_for_before_it_counts_as_missing() -> None:

@@ -47,7 +47,7 @@ def names(store: Store) -> set[str]:
 async def listed(store: Store, server: Server, namespace: str = "") -> list[JobKey]:
     told: list[JobKey] = []
     kind = Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs)
-    await Informer(server, "/jobs", LABEL_JOB, kind, told.append, namespace)._list()  # type: ignore[arg-type]
+    await Informer(server, "/jobs", LABEL_JOB, kind, lambda key, _: told.append(key), namespace)._list()  # type: ignore[arg-type]
     return told
 
 
@@ -127,7 +127,7 @@ def event(kind: str, document: dict[str, Any]) -> bytes:
 async def test_a_watch_that_falls_silent_is_taken_up_where_it_was_and_one_that_is_too_old_begins_anew() -> None:
     store, server = Store(), FallsSilent()
     kind = Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs)
-    informer = Informer(server, "/jobs", LABEL_JOB, kind, lambda _: None)  # type: ignore[arg-type]
+    informer = Informer(server, "/jobs", LABEL_JOB, kind, lambda *_: None)  # type: ignore[arg-type]
     running = asyncio.create_task(informer.run())
     async with asyncio.timeout(10):
         while len(server.asked) < 3:  # noqa: ASYNC110 - counted by the server

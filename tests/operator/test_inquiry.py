@@ -48,7 +48,7 @@ def store() -> Store:
 async def answered(cluster: Cluster, known: Store, *inquiries: Inquiry, pause: float = 0.01) -> list[JobKey]:
     """The jobs that are looked at again within a moment after these questions."""
     woken: list[JobKey] = []
-    asking = Inquiries(cast(Kube, cluster), known, woken.append, pause)
+    asking = Inquiries(cast(Kube, cluster), known, lambda key, _: woken.append(key), pause)
     task = asyncio.create_task(asking.run())
     for inquiry in inquiries:
         asking.ask(KEY, [inquiry])
@@ -85,7 +85,7 @@ async def test_the_same_answer_again_wakes_nobody() -> None:
 async def test_what_is_asked_within_a_namespace_is_answered_by_one_listing_a_kind() -> None:
     cluster = Cluster(event("a", "no"), event("b", "no"))
     known, woken = store(), list[JobKey]()
-    asking = Inquiries(cast(Kube, cluster), known, woken.append, pause=0.01)
+    asking = Inquiries(cast(Kube, cluster), known, lambda key, _: woken.append(key), pause=0.01)
     asking.ask(KEY, [Inquiry("Job", "a"), Inquiry("Job", "b"), Inquiry("Job", "c")])
     task = asyncio.create_task(asking.run())
     while len(known.explanations(KEY)) < 2:  # noqa: ASYNC110

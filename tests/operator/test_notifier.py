@@ -87,7 +87,7 @@ def deliver(
     async def run() -> DeliveryResult:
         done = asyncio.Event()
         api: Any = kube or Secrets({"webhook-key": SECRET} if secret is None else secret)
-        notifier = Notifier(api, receivers, lambda _: done.set())
+        notifier = Notifier(api, receivers, lambda *_: done.set())
         url = await scenario(notifier)
         notifier.send(job_view(), order(url))
         await asyncio.wait_for(done.wait(), 20)
@@ -105,7 +105,7 @@ def delivered_to(receiver: Receiver, **fields: Any) -> DeliveryResult:
         async with receiver:
             done = asyncio.Event()
             api: Any = fields.get("kube") or Secrets(fields.get("secret", {"webhook-key": SECRET}))
-            notifier = Notifier(api, fields.get("receivers", LOOPBACK), lambda _: done.set())
+            notifier = Notifier(api, fields.get("receivers", LOOPBACK), lambda *_: done.set())
             notifier.send(job_view(), order(receiver.url))
             notifier.send(job_view(), order(receiver.url))  # asked for twice, sent once
             await asyncio.wait_for(done.wait(), 20)
@@ -182,7 +182,7 @@ def test_nobody_there_is_a_reason_to_try_again() -> None:
 def test_what_belongs_to_a_job_that_is_gone_is_forgotten() -> None:
     async def run() -> None:
         api: Any = Secrets({"webhook-key": SECRET})
-        notifier = Notifier(api, LOOPBACK, lambda _: None)
+        notifier = Notifier(api, LOOPBACK, lambda *_: None)
         notifier.send(job_view(), order("http://127.0.0.1:9/hook"))
         notifier.forget(KEY)
         await asyncio.sleep(0)

@@ -139,7 +139,7 @@ async def test_a_job_made_anew_while_jobs_are_listed_is_not_replaced_by_the_old_
             store.see_job(of_another_uid(4))
             yield job(1)
 
-    assert await resync(Server(), store, "", lambda _: None) == 0  # type: ignore[arg-type]
+    assert await resync(Server(), store, "", lambda *_: None) == 0  # type: ignore[arg-type]
     assert store.jobs[KEY].uid == "another"
 
 

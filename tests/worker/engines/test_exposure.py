@@ -12,9 +12,9 @@ import torch
 from reconstruction_worker.engines.rays.exposure import ExposureResponse
 from reconstruction_worker.engines.rays.keypoints import find_keypoints
 from reconstruction_worker.engines.rays.pixels import PhotoPixels
-from reconstruction_worker.engines.training.bounds import Bounds
 from reconstruction_worker.engines.training.exposures import relative
 from reconstruction_worker.engines.training.posed_photos import read_scene
+from reconstruction_worker.engines.training.scene_bounds import Bounds
 from tests.worker.engines.tiny_scene import write_ball
 
 

@@ -13,7 +13,7 @@ from reconstruction_worker.engines.nerfacto.nerfacto_model import build_model
 from reconstruction_worker.engines.nerfacto.settings import CPU
 from reconstruction_worker.engines.rays.nerfstudio_rays import ray_bundle
 from reconstruction_worker.engines.rays.rays import Rays
-from reconstruction_worker.engines.training.bounds import Bounds
+from reconstruction_worker.engines.training.scene_bounds import Bounds
 
 SETTINGS = CPU | {"levels": 4, "log2TableSize": 12, "initialSampler": "uniform", "proposalWarmup": 5, "annealSteps": 5}
 COUNT = 300

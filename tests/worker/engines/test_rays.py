@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from reconstruction_worker.engines.rays.rays import CameraRig
-from reconstruction_worker.engines.training.bounds import Bounds
+from reconstruction_worker.engines.training.scene_bounds import Bounds
 from reconstruction_worker.geometry.rendering import Camera
 from tests.worker.engines.tiny_scene import look_at_origin
 

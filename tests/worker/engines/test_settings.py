@@ -13,8 +13,8 @@ import torch
 from reconstruction_api.job import Training
 from reconstruction_worker.engines.nerfacto import settings as nerfacto
 from reconstruction_worker.engines.splatfacto import settings as splatfacto
-from reconstruction_worker.engines.training.bounds import Bounds
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
+from reconstruction_worker.engines.training.scene_bounds import Bounds
 from reconstruction_worker.engines.vanilla_nerf import settings as vanilla_nerf
 from reconstruction_worker.geometry.rendering import Camera
 

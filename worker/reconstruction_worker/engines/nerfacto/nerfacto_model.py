@@ -17,9 +17,9 @@ from ..rays.exposure import ExposureResponse
 from ..rays.hash_encoding import accelerate
 from ..rays.ray_model import RayColours
 from ..rays.rays import Rays
-from ..training.bounds import Bounds
 from ..training.losses import Losses
 from ..training.offline import without_metrics
+from ..training.scene_bounds import Bounds
 from . import passes
 from .known_depth import DepthWeight, depth_loss
 from .settings import POINT_WEIGHTS, PROPOSAL_LEVELS

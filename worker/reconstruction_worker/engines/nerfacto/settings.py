@@ -12,8 +12,8 @@ from reconstruction_api.job import Training, TrainingPreset
 
 from ..rays.keypoints import CLEAR_SHARE
 from ..rays.rays import spread_of_samples
-from ..training.bounds import Bounds
 from ..training.posed_photos import Scene
+from ..training.scene_bounds import Bounds
 
 CPU = {
     "raysPerStep": 2048,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...geometry.rendering import Camera
-from ..training.bounds import Bounds
+from ..training.scene_bounds import Bounds
 from .keypoints import Keypoints
 from .rays import CameraRig, Rays
 

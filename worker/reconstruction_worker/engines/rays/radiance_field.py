@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...geometry.rendering import Camera, Rendering
-from ..training.bounds import Bounds
+from ..training.scene_bounds import Bounds
 from .ray_model import RayModel
 from .rays import CameraRig, Rays
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...geometry.rendering import Camera
-from ..training.bounds import Bounds
+from ..training.scene_bounds import Bounds
 
 
 @dataclass(frozen=True)

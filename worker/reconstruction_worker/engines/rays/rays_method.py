@@ -10,10 +10,10 @@ import torch
 from reconstruction_api.job import Training
 
 from ...geometry.rendering import Field
-from ..training.bounds import Bounds
 from ..training.fit import Settings, Setup
 from ..training.out_of_memory import free_bytes, parts_that_fit
 from ..training.posed_photos import PosedPhoto, Scene
+from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
 from .keypoints import Keypoints, find_depths, find_ground, find_keypoints
 from .pixels import PhotoPixels

@@ -11,14 +11,14 @@ from reconstruction_api.job import Training
 
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field
-from ..training.bounds import Bounds
 from ..training.fit import Settings, Setup
 from ..training.posed_photos import Scene
+from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
-from .gaussians import build_model
 from .seeds import seed_points
 from .settings import LAST_RATE_OF_MEANS, RATES, derive_settings
 from .splat_field import SplatField
+from .splat_model import build_model
 from .splat_trainer import SplatTrainer
 
 

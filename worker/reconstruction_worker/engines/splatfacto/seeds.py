@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..training.bounds import Bounds
 from ..training.posed_photos import PosedPhoto, Scene
+from ..training.scene_bounds import Bounds
 
 FEWEST = 100
 """Points below which Gaussians begin at random places instead."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ...geometry.rendering import Camera, Rendering
-from .gaussians import Splats, rasterised
+from .splat_model import Splats, rasterised
 
 OPAQUE_ENOUGH = 1e-3
 """Opacity below which a pixel's colour says nothing; it is left black."""

@@ -17,9 +17,9 @@ from ..training.checkpoint_store import random_state, restore_random_state
 from ..training.losses import Losses
 from ..training.out_of_memory import exhausted, is_out_of_memory
 from ..training.trainer import Schedule
-from .gaussians import GAUSSIANS, Splats, rasterised
 from .settings import RATES
 from .splat_field import SplatField
+from .splat_model import GAUSSIANS, Splats, rasterised
 
 EPSILON = 1e-15
 

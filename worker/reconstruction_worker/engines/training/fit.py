@@ -27,7 +27,6 @@ from ..base import EngineSpec
 from ..engine_document import FILE as ENGINE_FILE
 from ..engine_document import BestState, EngineDocument
 from ..registry import suggestion_for
-from .bounds import Bounds, Box
 from .checkpoint_store import CheckpointStore, load_checkpoint
 from .compact import compact
 from .device import choose_device
@@ -36,6 +35,7 @@ from .held_out_views import HeldOutViews
 from .loop import TrainingLoop
 from .memory_check import check_room
 from .posed_photos import PosedPhoto, Scene, read_scene
+from .scene_bounds import Bounds, Box
 from .split import FILE as SPLIT_FILE
 from .split import Split, split_of
 from .trainer import Trainer

@@ -17,9 +17,9 @@ from ..rays.exposure import ExposureResponse
 from ..rays.nerfstudio_rays import ray_bundle
 from ..rays.ray_model import RayColours
 from ..rays.rays import Rays
-from ..training.bounds import Bounds
 from ..training.losses import Losses
 from ..training.offline import without_metrics
+from ..training.scene_bounds import Bounds
 
 
 class VanillaNerf:

@@ -9,8 +9,8 @@ import torch
 from reconstruction_api.job import Training, TrainingPreset
 
 from ..rays.rays import spread_of_samples
-from ..training.bounds import Bounds
 from ..training.posed_photos import Scene
+from ..training.scene_bounds import Bounds
 
 CPU = {
     "raysPerStep": 1024,
