@@ -12,25 +12,24 @@ from . import lenient
 from .status import UNKNOWN_REASON, ConditionType, ReconstructionJobStatus, is_reason
 from .text import one_line
 
-MEMORY: Final = frozenset(
-    {
-        "runs",
-        "cancellation",
-        "profile",
-        "retention",
-        "failure",
-        "observedGeneration",
-        "specDigest",
-        "plan",
-        "defaults",
-        "engine",
-        "admissionTime",
-        "completionTime",
-        "workspaceClaim",
-        "abandonedWorkspace",
-    }
+MEMORY: Final = (
+    "runs",
+    "cancellation",
+    "profile",
+    "retention",
+    "failure",
+    "observedGeneration",
+    "specDigest",
+    "plan",
+    "defaults",
+    "engine",
+    "admissionTime",
+    "completionTime",
+    "workspaceClaim",
+    "abandonedWorkspace",
 )
-"""Fields that decide what happens next. The others are for people, and are made anew by the next decision."""
+"""Fields that decide what happens next, those first that say most when they can't be understood. The others are for
+people, and are made anew by the next decision."""
 
 _ACCEPTED: Final = ConditionType.ACCEPTED.value
 
@@ -53,7 +52,8 @@ def read_status(document: Any) -> StoredStatus:
         return StoredStatus(ReconstructionJobStatus(), "status: not an object")
     lost = [each for each in left_out if each.path[0] in MEMORY]
     if lost:
-        return StoredStatus(status, one_line(f"status.{lost[0]}", 300))
+        first = min(lost, key=lambda each: MEMORY.index(str(each.path[0])))
+        return StoredStatus(status, one_line(f"status.{first}", 300))
     if _ACCEPTED in _types(document) and not any(each.type == _ACCEPTED for each in status.conditions):
         return StoredStatus(status, f"status.conditions: {_ACCEPTED} can't be read")
     return StoredStatus(status)
