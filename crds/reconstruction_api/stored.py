@@ -26,6 +26,7 @@ MEMORY: Final = (
     "admissionTime",
     "completionTime",
     "workspaceClaim",
+    "abandonedWorkspace",
 )
 """Fields that decide what happens next, those first that say most when they can't be understood. The others are for
 people, and are made anew by the next decision."""

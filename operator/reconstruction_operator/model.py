@@ -162,6 +162,8 @@ class Pod:
     unscheduled_message: str = ""
     created: datetime | None = None
     container: Container = field(default_factory=Container)
+    accompanied: bool = False
+    """Another container of the pod is running, such as one that was injected."""
 
     @property
     def finished(self) -> bool:

@@ -99,6 +99,7 @@ def pod(document: Document) -> Pod:
         unscheduled_message=_text(scheduled, "message") if scheduled.get("status") == "False" else "",
         created=parse_time(metadata.get("creationTimestamp")),
         container=_container(status),
+        accompanied=_is_accompanied(status),
     )
 
 
@@ -123,6 +124,12 @@ def _scheduled(condition: Document, document: Document) -> datetime | None:
     if (document.get("spec") or {}).get("nodeName"):
         return parse_time(document["metadata"].get("creationTimestamp"))
     return None
+
+
+def _is_accompanied(status: Document) -> bool:
+    """Init containers that run beside the others (restartPolicy Always) are listed apart."""
+    listed = [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]
+    return any(each.get("name") != CONTAINER and (each.get("state") or {}).get("running") for each in listed)
 
 
 def _container(status: Document) -> Container:

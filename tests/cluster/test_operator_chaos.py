@@ -49,58 +49,69 @@ class Witness:
     """Sees every change of every child Job and pod, and remembers what must never be."""
 
     jobs: dict[str, Document] = field(default_factory=dict)
+    pods: dict[str, Document] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
     removed_by_chaos: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
-    listing: bool = False
-    """A listing is looked at when it is complete: it is one moment. Every later change is looked at by itself."""
 
-    def see(self, document: Document) -> JobKey | None:
+    def see_job(self, document: Document) -> JobKey | None:
         metadata = document["metadata"]
         if metadata["uid"] not in self.jobs:
             self.created[metadata["name"]] += 1
             if self.created[metadata["name"]] > 1 and metadata["name"] not in self.removed_by_chaos:
                 self.broken.append(f"child Job {metadata['name']} was created twice")
         self.jobs[metadata["uid"]] = document
-        if not self.listing:
-            self.check()
+        return None
+
+    def see_pod(self, document: Document) -> JobKey | None:
+        self.pods[document["metadata"]["uid"]] = document
         return None
 
     def check(self) -> None:
-        active = Counter(_parent(job) for job in self.jobs.values() if _is_active(job))
-        self.broken.extend(f"{parent} has two active child Jobs" for parent, number in active.items() if number > 1)
-
-    def forget(self, document: Document) -> JobKey | None:
-        self.jobs.pop(document["metadata"]["uid"], None)
-        return None
-
-    def present(self) -> dict[str, Document]:
-        return dict(self.jobs)
+        """A Job may be about to notice that its pod has ended while the next one's begins; pods may not overlap."""
+        active = Counter(_parent(pod) for pod in self.pods.values() if _is_active(pod))
+        self.broken.extend(f"{parent} has two active pods" for parent, number in active.items() if number > 1)
 
 
 class Watch(Informer):
-    """Tells the witness of the child Jobs of a namespace."""
+    """Reports one kind of child object of a namespace to the witness."""
+
+    def __init__(self, kube: Kube, path: str, see: Callable[[Document], JobKey | None], known: dict[str, Document]):
+        def forget(document: Document) -> JobKey | None:
+            known.pop(document["metadata"]["uid"], None)
+            return None
+
+        kind = Kind(path, lambda document: document, see, forget, lambda: dict(known))
+        super().__init__(kube, path, LABEL_JOB, kind, lambda *_: None)
+
+
+class WatchOfPods(Watch):
+    """A listing is looked at when it is complete, since it is one moment; every later change by itself."""
 
     def __init__(self, kube: Kube, namespace: str, witness: Witness):
-        kind = Kind("jobs", lambda document: document, witness.see, witness.forget, witness.present)
-        super().__init__(kube, f"/apis/batch/v1/namespaces/{namespace}/jobs", LABEL_JOB, kind, lambda *_: None)
+        def see(document: Document) -> JobKey | None:
+            witness.see_pod(document)
+            if not self.listing:
+                witness.check()
+            return None
+
+        self.listing = False
         self.witness = witness
+        super().__init__(kube, f"/api/v1/namespaces/{namespace}/pods", see, witness.pods)
 
     async def _list(self) -> None:
-        self.witness.listing = True
+        self.listing = True
         await super()._list()
-        self.witness.listing = False
+        self.listing = False
         self.witness.check()
 
 
-def _parent(job: Document) -> str:
-    return job["metadata"]["labels"][LABEL_JOB]
+def _parent(document: Document) -> str:
+    return document["metadata"]["labels"][LABEL_JOB]
 
 
-def _is_active(job: Document) -> bool:
-    ended = ("Complete", "Failed")
-    found = job.get("status", {}).get("conditions") or []
-    return not any(each["type"] in ended and each["status"] == "True" for each in found)
+def _is_active(pod: Document) -> bool:
+    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
 @dataclass
@@ -239,7 +250,12 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
         cases = [Case(work, f"job-{number}", kubelet) for number in range(JOBS)]
         witness = Witness()
         chaos = Chaos(work, own_cluster, kubelet, replicas, cases, witness, random.Random(SEED))
-        watching = asyncio.create_task(Watch(work.kube, work.namespace, witness).run())
+        jobs = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
+        watches = [
+            Watch(work.kube, jobs, witness.see_job, witness.jobs),
+            WatchOfPods(work.kube, work.namespace, witness),
+        ]
+        watching = [asyncio.create_task(each.run()) for each in watches]
         reviving: asyncio.Task[None] | None = None
         try:
             for each in replicas:
@@ -256,7 +272,8 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
             for case in cases[:-1]:
                 await _delivered_what_was_asked(case)
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             if reviving is not None:
                 reviving.cancel()
             for each in replicas:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 from tests.operator.builders import KEY, RECONSTRUCT, pod_of, run_of, update, worker_token
 from tests.operator.test_http import Reviews, review
@@ -31,6 +32,12 @@ THIEF = replace(POD, name="thief", uid="uid-of-the-thief")
 REFUSALS = {400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 501, 503, 505}
 LIMITS = Limits(connections=40, connections_of_one_client=30, request_seconds=0.8, idle_seconds=0.8)
 LEGITIMATE_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """The operator's own event loop."""
+    return uvloop.EventLoopPolicy()
 
 
 @dataclass

@@ -125,7 +125,7 @@ async def a_status_that_the_cluster_refuses_ends_the_job_and_gives_its_place_bac
     status = job["status"]
     assert "refuses the job's status" in status["failure"]["message"] and "admissionTime" not in status
     assert [run["resourceClass"] for run in status["runs"]] == ["prepare", "reconstruct"]
-    assert await case.has_no_active_child()
+    await eventually(case.has_no_active_child, "no active child Job")
 
     async def told() -> list[dict[str, Any]] | None:
         return [each for each in await case.events() if "refuses" in each.get("note", "")] or None

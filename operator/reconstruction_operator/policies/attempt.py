@@ -26,6 +26,8 @@ _SETUP_REASONS = ("CreateContainerConfigError", "CreateContainerError", "RunCont
 SOON = timedelta(seconds=10)
 """Pods appear, volumes are bound and containers are set up within this time; if not, the cluster is asked why."""
 _AGAIN = timedelta(seconds=60)
+_LAST_MOMENT = timedelta(seconds=60)
+"""Within this time after its only container a pod has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,16 @@ def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime
     return _unreported(child, grace, now)
 
 
+def has_ended(pod: Pod, now: datetime) -> bool:
+    """Whether the worker's end is the pod's. The kubelet shows the end of a container a moment before the pod's; a pod
+    in which something else runs on does not end by itself."""
+    if pod.finished:
+        return True
+    if pod.container.exit_code is None or pod.container.ended is None:
+        return False
+    return pod.accompanied or now >= pod.container.ended + _LAST_MOMENT
+
+
 def _completed(pod: Pod) -> Completed | Paused | None:
     """What a worker reports that ended with status 0; None when it left no report."""
     report = PodReport.from_termination_message(pod.container.message)
@@ -171,11 +183,11 @@ def _active(
     if not pods:
         return _without_pod(child, observed, now)
     pod = pods[-1]
-    if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+    if has_ended(pod, now) and pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
         return completed  # the Job's own end follows a second or two later and says no more
     if pod.finished:
         return Waiting("Ending", "The pod has ended.", scheduled=True)
-    if pod.container.exit_code is not None:
+    if has_ended(pod, now):
         return _ended_beside_others(pod)
     if is_overdue(pod, now):
         if given_up(pod, observed.policy, now):

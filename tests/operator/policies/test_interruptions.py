@@ -127,7 +127,7 @@ def test_evictions_because_of_others_never_fail_a_job_but_five_in_vain_are_told(
 
 def test_a_worker_that_has_ended_decides_whatever_else_runs_in_its_pod() -> None:
     seen = started(PREPARE)
-    pod = replace(ended(current(seen), 0, report_of(PREPARE)), phase="Running")
+    pod = replace(ended(current(seen), 0, report_of(PREPARE)), phase="Running", accompanied=True)
     after, plan = settled(with_pod(seen, pod))
     assert current(seen).job_name in {each.name for each in actions(plan, DeleteJob)}, "the sidecar is stopped"
     assert after.job.status.runs[0].completed and actions(plan, CreateJob) == []
@@ -138,9 +138,19 @@ def test_a_worker_that_has_ended_decides_whatever_else_runs_in_its_pod() -> None
 def test_a_worker_that_has_failed_decides_as_well() -> None:
     seen = started(PREPARE)
     broken = PodReport(failure=failure("PoseEstimationFailed", retryable=False))
-    after, plan = settled(with_pod(seen, replace(ended(current(seen), 3, broken), phase="Running")))
+    after, plan = settled(with_pod(seen, replace(ended(current(seen), 3, broken), phase="Running", accompanied=True)))
     assert after.job.status.failure is not None and after.job.status.failure.code == "PoseEstimationFailed"
     assert len(actions(plan, DeleteJob)) == 1
+
+
+def test_a_container_that_ends_a_moment_before_its_pod_is_no_sidecars_doing() -> None:
+    seen = started(PREPARE)
+    almost = replace(ended(current(seen), 0, report_of(PREPARE)), phase="Running")
+    now = NOW + seconds(11)
+    after, plan = settled(with_pod(seen, almost), now)
+    assert actions(plan, DeleteJob) == [] and not after.job.status.runs[0].completed
+    done, plan = settled(with_pod(after, replace(almost, phase="Succeeded")), now)
+    assert done.job.status.runs[0].completed and actions(plan, DeleteJob) == []
 
 
 def test_a_sidecar_that_fails_after_the_worker_is_no_failure() -> None:

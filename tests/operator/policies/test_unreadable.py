@@ -48,7 +48,7 @@ NEWER: dict[str, Any] = {
         {"type": "Stalled", "status": "False", "reason": "NotStalled", "lastTransitionTime": TIME},
     ],
     "admissionTime": TIME,
-    "plan": {"stages": ["publish"]},
+    "outlook": {"stages": ["publish"]},
 }
 
 
