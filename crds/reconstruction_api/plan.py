@@ -7,6 +7,7 @@ change does not concern stays as it was planned.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
@@ -18,6 +19,7 @@ from .baseline import explicit, with_baseline
 from .defaults import PATHS, completed
 from .job import ReconstructionJobSpec
 from .rules import ATOMIC
+from .secrecy import shown_address
 from .stages import (
     BY_NAME,
     FATE,
@@ -31,6 +33,7 @@ from .stages import (
 
 _REMEMBERED: Final = {"endAfter", *(path.partition(".")[0] for path in PATHS)}
 """Which stages there are depends on the first; of the others it matters whether they were unset."""
+_DIGESTED: Final = re.compile(r"\?sha256-[0-9a-f]{16}$")
 _NO_SETTINGS: Final = {*FATE, *(name for name in WITHOUT_EFFECT if "." not in name)} - _REMEMBERED
 
 
@@ -109,13 +112,23 @@ def settings_of(spec: ReconstructionJobSpec) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in _NO_SETTINGS}
 
 
+def _remembered(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings as status may show them: of a query in the source's address, which may be a signature, a digest that
+    tells whether it has changed."""
+    uri = (settings.get("source") or {}).get("uri")
+    if not isinstance(uri, str) or shown_address(uri) == uri or _DIGESTED.search(uri):
+        return settings
+    guarded = f"{shown_address(uri)}?sha256-{digest(uri)[:16]}"
+    return settings | {"source": settings["source"] | {"uri": guarded}}
+
+
 def fresh_plan(spec: ReconstructionJobSpec, generation: int, stages: Iterable[Stage] | None = None) -> JobPlan:
     """The plan of a job that this release accepts, or one by another table of stages."""
     settings = settings_of(spec)
     planned: dict[str, PlannedStage] = {}
     for stage in graph_of(spec, stages):
         planned[stage.name] = _planned(stage, settings, planned, tuple(stage.needs))
-    return JobPlan(generation=generation, stages=list(planned.values()), settings=settings)
+    return JobPlan(generation=generation, stages=list(planned.values()), settings=_remembered(settings))
 
 
 def renewed_plan(before: JobPlan, spec: ReconstructionJobSpec, generation: int) -> JobPlan:
@@ -132,7 +145,7 @@ def renewed_plan(before: JobPlan, spec: ReconstructionJobSpec, generation: int) 
     added: set[str] = set()
     for stage in graph:
         earlier, old_stage = known.get(stage.name), old_graph.get(stage.name)
-        changed = stage.settings_in(settings) != stage.settings_in(old)
+        changed = stage.settings_in(_remembered(settings)) != stage.settings_in(_remembered(old))
         if earlier is None:
             if changed or old_stage is None:
                 added.add(stage.name)
@@ -147,7 +160,7 @@ def renewed_plan(before: JobPlan, spec: ReconstructionJobSpec, generation: int) 
             planned[stage.name] = _planned(stage, settings, planned, needs)
     if not any(planned.get(name) == stage for name, stage in known.items()):
         return fresh_plan(spec, generation)
-    return JobPlan(generation=generation, stages=_in_order(planned, before), settings=settings)
+    return JobPlan(generation=generation, stages=_in_order(planned, before), settings=_remembered(settings))
 
 
 def _in_order(planned: dict[str, PlannedStage], before: JobPlan) -> list[PlannedStage]:

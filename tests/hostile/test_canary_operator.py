@@ -150,7 +150,7 @@ def test_a_delivery_leaves_no_secret_in_logs_and_results(fate: str, style: str) 
         async with receiver:
             done = asyncio.Event()
             secrets: Any = Secrets(keys.get(fate, {"webhook-key": canary("key").encode()}))
-            notifier = Notifier(secrets, allowed, lambda _: done.set())
+            notifier = Notifier(secrets, allowed, lambda *_: done.set())
             address = "http://127.0.0.1:9/hook" if fate == "broken" else receiver.url
             url = f"{address}?token={canary('parameter')}"
             notifier.send(job_view(), Notify("event-1", url, "hook-key", 1, {"id": "event-1"}))

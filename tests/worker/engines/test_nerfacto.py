@@ -340,7 +340,7 @@ def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> 
 
 
 def test_a_missed_bar_fails_after_the_numbers_were_written(trained: Path, tmp_path: Path) -> None:
-    stage = evaluation(trained, tmp_path, minPSNR="90", warnPSNR="80")
+    stage = evaluation(trained, tmp_path, minPSNR="90", warnPSNR="80", onFailure="Fail")
     original = Original(name="My photos/ball (5).HEIC", width=20, height=20, sha256="0" * 64)
     photo = DatasetImage(name="ball_05.jpg", file="ingest/images/ball_05.jpg", width=20, height=20, original=original)
     (tmp_path / "ingest").mkdir()
