@@ -115,11 +115,12 @@ def settings_of(spec: ReconstructionJobSpec) -> dict[str, Any]:
 def _remembered(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings as status may show them: of a query in the source's address, which may be a signature, a digest that
     tells whether it has changed."""
-    uri = (settings.get("source") or {}).get("uri")
+    source: dict[str, Any] = settings.get("source") or {}
+    uri = source.get("uri")
     if not isinstance(uri, str) or shown_address(uri) == uri or _DIGESTED.search(uri):
         return settings
     guarded = f"{shown_address(uri)}?sha256-{digest(uri)[:16]}"
-    return settings | {"source": settings["source"] | {"uri": guarded}}
+    return settings | {"source": source | {"uri": guarded}}
 
 
 def fresh_plan(spec: ReconstructionJobSpec, generation: int, stages: Iterable[Stage] | None = None) -> JobPlan:
