@@ -78,7 +78,6 @@ def gallery(node_kubeconfig: Path, python_image: str, tmp_path_factory: pytest.T
             artifacts=[delivered(name) for name in FILES],
             profile=profile(python_image),
             workspaceClaim="statue-workspace",
-            engine="nerfacto",
         )
         yield museum
 
