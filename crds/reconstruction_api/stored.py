@@ -24,6 +24,7 @@ MEMORY: Final = (
     "defaults",
     "engine",
     "admissionTime",
+    "yieldTime",
     "completionTime",
     "workspaceClaim",
     "abandonedWorkspace",

@@ -10,6 +10,7 @@ from reconstruction_api.names import API_VERSION, JOB_KIND
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
+from .autoscalers import latest_scale_up
 from .events import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
@@ -136,6 +137,11 @@ class Actor:
                 return
             self._store.see_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
+        if expected.kind == "scale-up":
+            scale_up = await latest_scale_up(self._kube, job.key.namespace, expected.name)
+            if scale_up is not None and self._store.see_scale_up(job.key, expected.name, scale_up):
+                raise Outdated("a node is being made for the pod")
+            return
         selector = f"{LABEL_CHILD_JOB}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
         news = [pod for pod in pods if self._store.see_pod(pod) is not None]

@@ -114,6 +114,7 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
+        self.metrics.without_node.set_function(lambda: self._slots.nodeless)
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))

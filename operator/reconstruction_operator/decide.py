@@ -25,6 +25,7 @@ from .policies.children import Blocked, blocked, creations, may_start, outdated
 from .policies.claims import adoptions
 from .policies.conditions import conditions
 from .policies.environment import masked
+from .policies.giving_way import given_way, idleness, use_of_turn, yield_time
 from .policies.notices import notices
 from .policies.notify import deliveries, due
 from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
@@ -51,6 +52,10 @@ def decide(observed: Observed, now: datetime) -> Plan:
     if observed.status_refusal is not None:
         return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
+    idle = idleness(observed, situation, obstacle, now)
+    situation = given_way(situation, idle, observed, now)
+    if situation.gives_way:
+        obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
     status = _told(
         observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
@@ -69,8 +74,8 @@ def decide(observed: Observed, now: datetime) -> Plan:
     return Plan(
         status=None if status == job.status else status,
         actions=actions,
-        next_check=next_check(observed, situation, obstacle, status, now),
-        place="held" if status.admission_time else "waiting" if waiting else "none",
+        next_check=next_check(observed, situation, obstacle, status, now, idle),
+        place=use_of_turn(idle, now) if status.admission_time else "waiting" if waiting else "none",
         expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
@@ -123,6 +128,7 @@ def _status(
         workspace_claim=_workspace_claim(observed, kept, started),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
+        yield_time=yield_time(observed, situation, now),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=completion_time,
         cancellation=situation.cancellation,

@@ -109,9 +109,9 @@ class ExpectAbsent:
     """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
     anything is made anew or thrown away: a watch may have missed an event."""
 
-    kind: Literal["claim", "report"]
+    kind: Literal["claim", "report", "scale-up"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report."""
+    """Of the volume claim; of the child Job whose pod would have the report; uid of the pod without a node."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
@@ -126,8 +126,9 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
-    place: Literal["held", "waiting", "none"] = "none"
-    """Among the jobs that run, among those that wait for their turn, or neither."""
+    place: Literal["held", "nodeless", "overdue", "waiting", "none"] = "none"
+    """Among the jobs that run, though perhaps without a node, and for too long if others wait; among those that wait
+    for their turn; or neither."""
     expects: tuple[ExpectAbsent, ...] = ()
     """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()

@@ -25,6 +25,7 @@ from reconstruction_operator.model import (
     Policy,
     ProfileView,
     Refusal,
+    ScaleUp,
     StatusRefusal,
     Turn,
 )
@@ -49,6 +50,10 @@ POLICY = Policy(
     image_pull_grace_seconds=60,
     lost_report_grace_seconds=15,
 )
+
+
+def _uids(pods: tuple[Pod, ...]) -> set[str]:
+    return {pod.uid for pod in pods if not pod.finished}
 
 
 class BrokenPromiseError(AssertionError):
@@ -78,7 +83,10 @@ class Cluster:
     """The generation of the job whose whole status the API server does not take."""
     explanations: dict[str, str] = field(default_factory=dict)
     has_room: bool = True
-    """Whether another job may start beside those that run."""
+    """Whether another job may start beside those that run; where not, others wait for this one's place."""
+    overdue: bool = False
+    """The job holds a place that is of no use to it, as its last decision had it."""
+    scale_ups: dict[str, ScaleUp] = field(default_factory=dict)
     promised: bool = False
     """The job has been given a slot that its status does not show yet."""
     created: list[str] = field(default_factory=list)
@@ -110,17 +118,35 @@ class Cluster:
             tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
             policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
             status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
+            scale_ups=self.scale_ups,
         )  # fmt: skip
 
     def _turn(self) -> Turn:
+        if "admissionTime" in self.raw_status:
+            return Turn(wanted=self.overdue and not self.has_room)
         return Turn() if self.has_room or self.promised else Turn(False, "profile", 2, 1)
 
     def decide(self) -> tuple[Observed, Plan]:
         self.decisions += 1
         seen = self.observe()
         plan = decide(seen, self.now)
-        self.promised = plan.place == "held" and (self.promised or self.has_room)
+        self._check_turn(seen, plan)
+        holds, self.overdue = plan.place in ("held", "nodeless", "overdue"), plan.place == "overdue"
+        self.promised = holds and (self.promised or self.has_room)
         return seen, plan
+
+    def _check_turn(self, seen: Observed, plan: Plan) -> None:
+        """A turn is given back for others, and only where no node was found."""
+        before, after = seen.job.status.yield_time, plan.status.yield_time if plan.status is not None else None
+        if after is None or after == before:
+            return
+        if not seen.turn.wanted:
+            raise BrokenPromiseError("a turn was given back that nobody wanted")
+        if any(pod.scheduled is not None and not pod.finished for pod in seen.pods):
+            raise BrokenPromiseError("a job gave its turn back although its pod has a node")
+        patience = timedelta(seconds=POLICY.admission_timeout_seconds)
+        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in _uids(seen.pods)):
+            raise BrokenPromiseError("a job gave its turn back although a node is being made for its pod")
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
         """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""

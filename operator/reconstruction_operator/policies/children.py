@@ -23,6 +23,8 @@ from .obstacles import not_created
 from .retry import backoff
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
+BACKOFF = "Backoff"
+"""Reason of the pause between attempts."""
 _CLAIM_POLL = timedelta(seconds=30)
 _OTHER_JOB_POLL = timedelta(seconds=600)
 """Its changes are told; this is for one that got lost."""
@@ -64,7 +66,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return None
     retry = retry_time(run)
     if retry is not None and now < retry:
-        return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+        return Blocked(BACKOFF, f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     pinned, profile = situation.acceptance.snapshot, situation.acceptance.profile
     claim = observed.claim
     if is_orphan(observed):
@@ -165,6 +167,7 @@ def may_start(situation: Situation) -> bool:
         and situation.failure is None
         and situation.acceptance.accepted
         and situation.hold is None
+        and not situation.gives_way
     )
 
 
