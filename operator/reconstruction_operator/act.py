@@ -96,7 +96,7 @@ class Actor:
                 await self._adopt(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
-                self._store.see_claim(document, asked_by=job.key)
+                self._store.observe_claim(document, asked_by=job.key)
                 if not any(isinstance(each, CreateJob) for each in plan.actions):
                     self._store.overcome_refusal(job.key)
             elif isinstance(action, CreateJob):
@@ -121,7 +121,7 @@ class Actor:
             raise Outdated("the workspace's claim is somebody else's")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
         suspend = action.manifest["spec"].get("suspend", False)
-        self._store.see_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
+        self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
@@ -134,11 +134,11 @@ class Actor:
                 if not error.not_found:
                     raise
                 return
-            self._store.see_claim(found, asked_by=job.key)
+            self._store.observe_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
         selector = f"{LABEL_CHILD_JOB}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
-        news = [pod for pod in pods if self._store.see_pod(pod) is not None]
+        news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
         if news:
             raise Outdated(f"pods of {expected.name} are there")
 
@@ -167,7 +167,7 @@ class Actor:
             if error.content_refused:
                 raise StatusRefused(self._refused_status(job, str(error))) from error
             raise
-        self._store.see_written_status(answer, body["status"])
+        self._store.observe_written_status(answer, body["status"])
 
     def _refused_status(self, job: JobView, message: str) -> StatusRefusal:
         refusal = self._store.refuse_status(job, message)
@@ -194,7 +194,7 @@ class Actor:
         try:
             answer = await self._kube.request("DELETE", path, body=body)
             if answer.get("kind") == "Job":
-                self._store.see_child_job(answer)
+                self._store.observe_child_job(answer)
         except ApiError as error:
             if not (error.not_found or error.conflict):
                 raise

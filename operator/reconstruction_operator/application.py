@@ -22,10 +22,10 @@ from .act import Actor, Outdated, Refused, StatusRefused
 from .backoff import Backoff
 from .buckets import Buckets
 from .causes import Cause
-from .chains import Chains
 from .connections import Connections
 from .decide import decide
 from .default_profile import DefaultProfile
+from .dependents import Dependents
 from .events import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
@@ -84,7 +84,7 @@ class Application:
         self._notifier = Notifier(kube, receivers, self._queue.add)
         self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
         self._inquiries = Inquiries(kube, self._store, self._queue.add)
-        self._chains = Chains(kube, self._store, self._queue.add)
+        self._dependents = Dependents(kube, self._store, self._queue.add)
         self._watching = Watching(
             connections.watches, self._store, self._queue, watching_configuration, settings.namespaces
         )
@@ -123,7 +123,7 @@ class Application:
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
-        self._heed_signals()
+        self._handle_signals()
         try:
             await self._serve()
             if not await self._unless_stopped(self._prepare()):
@@ -135,7 +135,7 @@ class Application:
                 await listener.close()
             await self._connections.close()
 
-    def _heed_signals(self) -> None:
+    def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -185,7 +185,7 @@ class Application:
 
     async def _work(self) -> None:
         await self._watching.ready.wait()
-        self._heed_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
+        self._handle_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -195,7 +195,7 @@ class Application:
             return None
         started = time.monotonic()
         try:
-            seconds = await self._bring_forward(key, started)
+            seconds = await self._decide_and_act(key, started)
         except Outdated:
             self.metrics.outdated.inc()
             return self._outdated.failed(key)
@@ -208,15 +208,15 @@ class Application:
         self._outdated.reset(key)
         return seconds
 
-    async def _bring_forward(self, key: JobKey, started: float) -> float | None:
+    async def _decide_and_act(self, key: JobKey, started: float) -> float | None:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
-        await self._chains.look_up(key)
+        await self._dependents.fetch_upstream(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
             self._leave_alone(key)
-            self._chains.tell(key)
+            self._dependents.wake(key)
             self._queue.forget(key)
             self._live.forget(key)
             self._notifier.forget(key)
@@ -227,7 +227,7 @@ class Application:
             observed = replace(observed, sent=sent, sending=sending)
         now = datetime.now(UTC)
         plan = decide(observed, now)
-        self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
+        self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.slot)
         if observed.job.unreadable is not None and plan.status is not None:
             about = {"namespace": key.namespace, "job": key.name}
             _log.warning("status can't be read, pods are left alone: %s", observed.job.unreadable.problem, extra=about)
@@ -237,7 +237,7 @@ class Application:
             engine = counted_engine(observed.job.spec, status)
             self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
-            self._chains.tell(key)
+            self._dependents.wake(key)
         except StatusRefused as refusal:
             self.metrics.status_refusals.inc()
             _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})

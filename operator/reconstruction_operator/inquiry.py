@@ -30,7 +30,7 @@ _UNTELLING = (
     *("Pulling", "Pulled", "Created", "Started"),
 )
 
-_PLACES = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
+_TOPOLOGY_LABELS = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
 """Ends of the labels by which volumes are restricted: Kubernetes' own, and those of storage drivers."""
 _VAGUE = "Unable to attach or mount volumes"
 """The kubelet's summary every two minutes; what is wrong with a volume is in an Event of its own."""
@@ -93,7 +93,7 @@ class Inquiries:
         if kind == "Workload":
             return await self._workloads(namespace)
         if kind == "PersistentVolume":
-            return {name: place_of(await self._kube.get(paths.volume(name))) for name in uids}
+            return {name: location_of(await self._kube.get(paths.volume(name))) for name in uids}
         return await self._latest(namespace, kind)
 
     async def _latest(self, namespace: str, kind: str) -> dict[str, str]:
@@ -123,17 +123,17 @@ class Inquiries:
         return {"": "there is no Kueue in this cluster"}
 
 
-def place_of(volume: Document) -> str:
+def location_of(volume: Document) -> str:
     """Where a PersistentVolume can be used, for people: `zone a`, `node worker-1`; empty where it is not restricted."""
     required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-    places: list[str] = []
+    locations: list[str] = []
     for term in required.get("nodeSelectorTerms") or []:
         for expression in term.get("matchExpressions") or []:
             name, values = expression.get("key", ""), expression.get("values") or []
-            noun = next((noun for end, noun in _PLACES if name.endswith(end)), None)
+            noun = next((noun for end, noun in _TOPOLOGY_LABELS if name.endswith(end)), None)
             if noun is not None and expression.get("operator") == "In" and values:
-                places.append(f"{noun} {' or '.join(values)}")
-    return ", ".join(dict.fromkeys(places))
+                locations.append(f"{noun} {' or '.join(values)}")
+    return ", ".join(dict.fromkeys(locations))
 
 
 def _owners(item: Document) -> list[str]:

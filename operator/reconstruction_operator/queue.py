@@ -87,7 +87,7 @@ class JobQueue:
         while self._tasks is not None and len(self._active) < self._concurrency:
             ordinary = sum(1 for cause in self._active.values() if cause is not Cause.CHANGED)
             causes = list(Cause) if ordinary < self._concurrency - self._reserved else [Cause.CHANGED]
-            taken = self._lines.take(causes, self._is_open)
+            taken = self._lines.pop(causes, self._is_open)
             if taken is None:
                 return
             key, cause = taken

@@ -23,7 +23,7 @@ async def resync(kube: Kube, store: Store, namespace: str, enqueue: Callable[[Jo
     async for item in kube.list(listing(API, JOB_PLURAL, namespace)):
         listed.add(item["metadata"]["uid"])
         cause = cause_of_job(store.jobs.get(key_of(item)), item)
-        corrected.append((store.see_job(item), cause))
+        corrected.append((store.observe_job(item), cause))
     for uid, stub in before.items():
         if uid not in listed and (not namespace or namespace == stub["metadata"]["namespace"]):
             corrected.append((store.forget_job(stub), Cause.CHANGED))

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any
 
 import aiohttp
@@ -34,11 +34,11 @@ from .namespaces import EVERYWHERE, Namespaces
 from .official import Configuration
 from .paths import API, listing
 from .queue import JobQueue
-from .store import Store, key_of, sight_child_job, sight_claim, sight_pod
+from .store import Store, key_of, parse_child_job, parse_claim, parse_pod
 
 _log = logging.getLogger(__name__)
 
-See = Callable[[Document], None]
+Handler = Callable[[Document], None]
 
 _NO_NAMESPACE = "*"
 """For kopf, which takes no empty list: a pattern, that without its own look at namespaces stands for none. Which ones
@@ -63,17 +63,23 @@ class Watching:
         kinds = _child_kinds(store)
         listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
         self.namespaces = Namespaces(kube, namespaces, listed)
-        self._places = self.namespaces.names or (EVERYWHERE,)
-        self._active: dict[str, asyncio.Event] = {place: asyncio.Event() for place in self._places}
+        self._watched = self.namespaces.names or (EVERYWHERE,)
+        self._active: dict[str, asyncio.Event] = {namespace: asyncio.Event() for namespace in self._watched}
         self._insights = Insights()
         self.ready = asyncio.Event()
         """Set when all children have been listed, in every namespace that can be served, and kopf has started."""
         self.informers = [
             Informer(
-                kube, listing(base, kind.plural, place), LABEL_JOB, kind, queue.add, place, self._looks_into(place)
+                kube,
+                listing(base, kind.plural, namespace),
+                LABEL_JOB,
+                kind,
+                queue.add,
+                namespace,
+                self._looks_into(namespace),
             )
             for kind, base in kinds
-            for place in self._places
+            for namespace in self._watched
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,9 +89,9 @@ class Watching:
         """
         async with asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(self.namespaces.run())]
-            following += [tasks.create_task(self._serve(place)) for place in self._places]
-            for place in self._places:
-                await _first(self._active[place].wait(), self.namespaces.until(place, served=False))
+            following += [tasks.create_task(self._serve(namespace)) for namespace in self._watched]
+            for namespace in self._watched:
+                await _first(self._active[namespace].wait(), self.namespaces.until(namespace, served=False))
             await kopf.operator(
                 registry=self._registry(),
                 settings=_settings(),
@@ -101,7 +107,7 @@ class Watching:
 
     def active(self) -> list[str]:
         """The namespaces that are served now; EVERYWHERE alone for the whole cluster."""
-        return [place for place, active in self._active.items() if active.is_set()]
+        return [namespace for namespace, active in self._active.items() if active.is_set()]
 
     def serves(self, namespace: str) -> bool:
         """Whether decisions about jobs of the namespace can be made now."""
@@ -112,97 +118,99 @@ class Watching:
         heard = [informer.heard for informer in self.informers if self._active[informer.namespace].is_set()]
         return time.monotonic() - min(heard) if heard else 0.0
 
-    async def list_profiles(self, namespaces: Iterable[str]) -> None:
+    async def list_profiles(self, namespaces: Collection[str]) -> None:
         """Profiles are few: those of the cluster and of these namespaces are read as a whole."""
-        places = list(namespaces)
         found: set[tuple[str, str]] = set()
-        for path in [*(listing(API, PROFILE_PLURAL, place) for place in places), f"{API}/{CLUSTER_PROFILE_PLURAL}"]:
+        for path in [
+            *(listing(API, PROFILE_PLURAL, namespace) for namespace in namespaces),
+            f"{API}/{CLUSTER_PROFILE_PLURAL}",
+        ]:
             async for item in self._kube.list(path):
-                self._see_profile(item)
+                self._observe_profile(item)
                 found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
         for namespace, name in set(self._store.profiles) - found:
-            if EVERYWHERE in places or namespace in ("", *places):
+            if EVERYWHERE in namespaces or namespace in ("", *namespaces):
                 self._forget_profile({"metadata": {"namespace": namespace, "name": name}})
 
-    async def _serve(self, place: str) -> None:
+    async def _serve(self, namespace: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
-        informers = [informer for informer in self.informers if informer.namespace == place]
+        informers = [informer for informer in self.informers if informer.namespace == namespace]
         while True:
-            await self.namespaces.until(place, served=True)
+            await self.namespaces.until(namespace, served=True)
             for informer in informers:
                 informer.begin_anew()
             async with asyncio.TaskGroup() as tasks:
                 working = [tasks.create_task(informer.run()) for informer in informers]
-                working.append(tasks.create_task(self._activate(place, informers)))
-                await self.namespaces.until(place, served=False)
+                working.append(tasks.create_task(self._activate(namespace, informers)))
+                await self.namespaces.until(namespace, served=False)
                 for task in working:
                     task.cancel()
-            await self._leave(place)
+            await self._leave(namespace)
 
-    async def _activate(self, place: str, informers: list[Informer]) -> None:
+    async def _activate(self, namespace: str, informers: list[Informer]) -> None:
         for informer in informers:
             await informer.synced.wait()
-        await self._persist(place, lambda: self.list_profiles([place]))
+        await self._persist(namespace, lambda: self.list_profiles([namespace]))
         if self._store.slots.limited or self.ready.is_set():
-            await self._persist(place, lambda: self._list_jobs(place))
-        self._active[place].set()
-        await self._let_kopf_watch(place, True)
-        for key in self._jobs_in(place):
+            await self._persist(namespace, lambda: self._list_jobs(namespace))
+        self._active[namespace].set()
+        await self._let_kopf_watch(namespace, True)
+        for key in self._jobs_in(namespace):
             self._queue.add(key, Cause.ROUTINE)
 
-    async def _leave(self, place: str) -> None:
+    async def _leave(self, namespace: str) -> None:
         """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
-        self._active[place].clear()
-        await self._let_kopf_watch(place, False)
-        if self.namespaces.is_gone(place):
+        self._active[namespace].clear()
+        await self._let_kopf_watch(namespace, False)
+        if self.namespaces.is_gone(namespace):
             for forget, present in _remembered(self._store):
                 for stub in present.values():
-                    if stub["metadata"]["namespace"] == place:
+                    if stub["metadata"]["namespace"] == namespace:
                         self._enqueue(forget(stub), Cause.ROUTINE)
-        for key in self._jobs_in(place):
+        for key in self._jobs_in(namespace):
             self._queue.add(key, Cause.ROUTINE)
 
-    async def _let_kopf_watch(self, place: str, watch: bool) -> None:
+    async def _let_kopf_watch(self, namespace: str, watch: bool) -> None:
         """By itself kopf ends with all its watches when one of them is refused."""
-        if place == EVERYWHERE:
+        if namespace == EVERYWHERE:
             return
         async with self._insights.revised:
             if watch:
-                self._insights.namespaces.add(NamespaceName(place))
+                self._insights.namespaces.add(NamespaceName(namespace))
             else:
-                self._insights.namespaces.discard(NamespaceName(place))
+                self._insights.namespaces.discard(NamespaceName(namespace))
             self._insights.revised.notify_all()
 
-    async def _persist(self, place: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _persist(self, namespace: str, work: Callable[[], Awaitable[None]]) -> None:
         """Until it is done. Whether the namespace has to be left out is found out elsewhere."""
         while True:
             try:
                 return await work()
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                if not self.namespaces.suspect(place, error):
-                    _log.warning("a listing failed: %s", error, extra={"namespace": place})
+                if not self.namespaces.suspect(namespace, error):
+                    _log.warning("a listing failed: %s", error, extra={"namespace": namespace})
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _list_jobs(self, place: str) -> None:
+    async def _list_jobs(self, namespace: str) -> None:
         """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, and
         of none that went away while the namespace was not served."""
         before, listed = self._store.present_jobs(), set[str]()
-        async for item in self._kube.list(listing(API, JOB_PLURAL, place)):
+        async for item in self._kube.list(listing(API, JOB_PLURAL, namespace)):
             listed.add(item["metadata"]["uid"])
-            self._see_job(item)
+            self._observe_job(item)
         for uid, stub in before.items():
-            if uid not in listed and place in (EVERYWHERE, stub["metadata"]["namespace"]):
+            if uid not in listed and namespace in (EVERYWHERE, stub["metadata"]["namespace"]):
                 self._forget_job(stub)
 
-    def _jobs_in(self, place: str) -> list[JobKey]:
-        return [key for key in self._store.jobs if key.namespace == place]
+    def _jobs_in(self, namespace: str) -> list[JobKey]:
+        return [key for key in self._store.jobs if key.namespace == namespace]
 
-    def _looks_into(self, place: str) -> Callable[[Exception], bool]:
-        return lambda error: self.namespaces.suspect(place, error)
+    def _looks_into(self, namespace: str) -> Callable[[Exception], bool]:
+        return lambda error: self.namespaces.suspect(namespace, error)
 
-    def _see_job(self, document: Document) -> None:
+    def _observe_job(self, document: Document) -> None:
         cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
-        self._enqueue(self._store.see_job(document), cause)
+        self._enqueue(self._store.observe_job(document), cause)
 
     def _forget_job(self, document: Document) -> None:
         self._enqueue(self._store.forget_job(document), Cause.CHANGED)
@@ -210,22 +218,22 @@ class Watching:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(self._login)
-        self._handle(registry, JOB_PLURAL, self._see_job, self._forget_job)
+        self._handle(registry, JOB_PLURAL, self._observe_job, self._forget_job)
         for plural in (PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL):
-            self._handle(registry, plural, self._see_profile, self._forget_profile)
+            self._handle(registry, plural, self._observe_profile, self._forget_profile)
         return registry
 
-    def _see_profile(self, document: Document) -> None:
-        self._enqueue(self._store.see_profile(document), Cause.OBSERVED)
+    def _observe_profile(self, document: Document) -> None:
+        self._enqueue(self._store.observe_profile(document), Cause.OBSERVED)
 
     def _forget_profile(self, document: Document) -> None:
         self._enqueue(self._store.forget_profile(document), Cause.OBSERVED)
 
     @staticmethod
-    def _handle(registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
+    def _handle(registry: kopf.OperatorRegistry, plural: str, observe: Handler, forget: Handler) -> None:
         async def happened(event: kopf.RawEvent, **_: Any) -> None:
             document = dict(event["object"])
-            (forget if event["type"] == "DELETED" else see)(document)
+            (forget if event["type"] == "DELETED" else observe)(document)
 
         kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
@@ -252,12 +260,12 @@ def _child_kinds(store: Store) -> list[tuple[Kind, str]]:
     """Each kind with the address of its API."""
     return [
         (
-            Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs),
+            Kind("jobs", parse_child_job, store.upsert_child_job, store.forget_child_job, store.present_child_jobs),
             "/apis/batch/v1",
         ),
-        (Kind("pods", sight_pod, store.take_pod, store.forget_pod, store.present_pods), "/api/v1"),
+        (Kind("pods", parse_pod, store.upsert_pod, store.forget_pod, store.present_pods), "/api/v1"),
         (
-            Kind("persistentvolumeclaims", sight_claim, store.take_claim, store.forget_claim, store.present_claims),
+            Kind("persistentvolumeclaims", parse_claim, store.upsert_claim, store.forget_claim, store.present_claims),
             "/api/v1",
         ),
     ]
