@@ -79,7 +79,7 @@ class Application:
         )
         self._policy = settings.policy
         self._store = Store(self._slots, settings.ownership)
-        self._live = LiveUpdates(settings.status_interval_seconds)
+        self._live = LiveUpdates(settings.status_interval_seconds, settings.live_updates_per_second)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
         self._recorder = Recorder(kube, settings.identity)

@@ -296,7 +296,7 @@ class Store:
 
     def dependents(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
-        return tuple(sorted(self._builders.get(key, ())))
+        return tuple(sorted(self._dependents.get(key, ())))
 
     def _link(self, job: StoredJob) -> None:
         if job.builds_on:
