@@ -136,7 +136,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 if stop.requested:
                     raise Stopped
                 current = stage.name
-                record, skipped = _bring_about(run, stage, observer, stop, lock)
+                record, skipped = _ensure_stage(run, stage, observer, stop, lock)
                 result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
                 outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
@@ -161,7 +161,7 @@ def log_of(workspace: Path, stage: StageName | str) -> Path:
     return workspace / "logs" / f"{stage}.log"
 
 
-def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
+def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
     """The record of a stage whose files are true for the run's spec, and whether they were there before."""
     inputs = _digests_of_inputs(run.workspace, stage)
     record = read_record(run.workspace, stage.name)
