@@ -1,8 +1,9 @@
 """Records: proof, beside a stage's files, of what they were made from.
 
 A stage's key is a digest of its settings, of the outputs of the stages it needs, of its code's version, for ingest of
-the source's identity, and for an engine that asks for it of the versions of libraries. Where a record has the wanted key and its outputs are still there, the stage is not run. A job
-that keeps an earlier plan wants the digest and the code version of that plan.
+the source's identity, and for an engine that asks for it of the versions of libraries. Where a record has the wanted
+key and its outputs are still there, the stage is not run. A job that keeps an earlier plan wants the digest and the
+code version of that plan.
 """
 
 from __future__ import annotations
