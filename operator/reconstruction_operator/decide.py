@@ -25,7 +25,6 @@ from .policies.children import Blocked, blocked, creations, may_start, outdated
 from .policies.claims import adoptions
 from .policies.conditions import conditions
 from .policies.environment import masked
-from .policies.giving_way import given_way, idleness, use_of_turn, yield_time
 from .policies.notices import notices
 from .policies.notify import deliveries, due
 from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
@@ -36,6 +35,7 @@ from .policies.turn import WAITS_FOR_TURN, admission_time
 from .policies.unreadable import left_alone
 from .policies.unwritable import given_up
 from .policies.workspace import removals
+from .policies.yielding import idleness, slot_state, yield_time, yield_turn
 from .times import format_time
 
 
@@ -53,15 +53,15 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
     idle = idleness(observed, situation, obstacle, now)
-    situation = given_way(situation, idle, observed, now)
-    if situation.gives_way:
+    situation = yield_turn(situation, idle, observed, now)
+    if situation.yields_turn:
         obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
-    status = _told(
+    status = _next_status(
         observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
     )
     waiting = obstacle is not None and obstacle.reason == WAITS_FOR_TURN and may_start(situation)
-    told = notices(job.status, status, situation, created)
+    raised = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
@@ -69,13 +69,13 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *adoptions(observed),
         *created,
         *due(observed, status, now),
-        *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
+        *(Emit(notice.warning, notice.reason, notice.message) for notice in raised),
     )
     return Plan(
         status=None if status == job.status else status,
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now, idle),
-        place=use_of_turn(idle, now) if status.admission_time else "waiting" if waiting else "none",
+        slot=slot_state(idle, now) if status.admission_time else "waiting" if waiting else "none",
         expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
@@ -89,7 +89,7 @@ def _as_accepted(observed: Observed, acceptance: Acceptance) -> Observed:
     return replace(observed, job=replace(job, spec=acceptance.planned.spec, written=job.spec))
 
 
-def _told(
+def _next_status(
     observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
 ) -> ReconstructionJobStatus:
     """The status with the messages that follow from it."""
@@ -142,12 +142,12 @@ def _of_a_spec_that_can_not_be_read(
 ) -> ReconstructionJobStatus:
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
     before = observed.job.status
-    told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
+    written = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
     return before.model_copy(
         update={
             "observed_generation": observed.job.generation,
             "short_id": short_id(observed.job.uid),
-            "conditions": told,
+            "conditions": written,
             "failure": situation.failure,
             "profile": masked(before.profile),
         }

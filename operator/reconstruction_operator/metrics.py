@@ -109,8 +109,8 @@ class Metrics:
             "reconstructionjob_without_node",
             "Jobs that count as running, and for whose pods there is no node.", registry=self.registry,
         )  # fmt: skip
-        self.turns_given_back = self._counter(
-            "reconstructionjob_turns_given_back_total",
+        self.turns_yielded = self._counter(
+            "reconstructionjob_turns_yielded_total",
             "Turns that jobs without a node gave to others that waited.", "namespace",
         )  # fmt: skip
         self.waiting_for = Gauge(
@@ -169,8 +169,8 @@ class Metrics:
         self._states[key] = measures.state
         _note(self._waiting, key, measures.waiting)
         _note(self._stalled, key, measures.stalled)
-        if measures.gave_way:
-            self.turns_given_back.labels(key.namespace).inc()
+        if measures.yielded:
+            self.turns_yielded.labels(key.namespace).inc()
         if measures.gpu_seconds:
             self.gpu_seconds.labels(key.namespace).inc(measures.gpu_seconds)
         if measures.artifact_bytes:

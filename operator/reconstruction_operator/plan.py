@@ -126,9 +126,9 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
-    place: Literal["held", "nodeless", "overdue", "waiting", "none"] = "none"
-    """Among the jobs that run, though perhaps without a node, and for too long if others wait; among those that wait
-    for their turn; or neither."""
+    slot: Literal["held", "nodeless", "overdue", "waiting", "none"] = "none"
+    """Of the jobs that may run at the same time: whether the job holds one, waits for one, or neither. A slot is
+    `nodeless` while there is no node for the job's pod, and `overdue` once others may have it for that reason."""
     expects: tuple[ExpectAbsent, ...] = ()
     """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()

@@ -19,8 +19,8 @@ from typing import Literal, NamedTuple
 from .model import JobKey, Turn
 
 Scope = tuple[str, ...]
-Place = Literal["held", "nodeless", "overdue", "waiting", "none"]
-"""As in `Plan.place`; the first three hold a slot."""
+SlotState = Literal["held", "nodeless", "overdue", "waiting", "none"]
+"""As in `Plan.slot`; the first three hold one."""
 
 
 class Lane(NamedTuple):
@@ -52,14 +52,14 @@ def with_profile(profile: tuple[str, str]) -> Scope:
 
 
 class Order(NamedTuple):
-    """Place in a lane: the smallest is first."""
+    """Position in a lane: the smallest is first."""
 
     urgency: int
     """0 is the most urgent."""
     since: str
-    """When the job was created, or gave its turn back."""
+    """When the job was created, or yielded its turn."""
     key: JobKey
-    gave_way: bool = False
+    yielded: bool = False
     """It has had a turn that it could not use: in other lanes as well those come first who have waited for longer."""
 
 
@@ -169,12 +169,12 @@ class Slots:
         ahead = bisect_left(line, self._waiting[key][1]) if key in self._waiting else len(line)
         return Turn(False, scope[0], limit, ahead, self._nodeless_in[scope])
 
-    def settle(self, key: JobKey, lane: Lane, order: Order, place: Place) -> None:
+    def settle(self, key: JobKey, lane: Lane, order: Order, slot: SlotState) -> None:
         """What a decision about the job, made with its `turn`, amounts to. Nothing else may happen in between."""
-        self._note_use(key, lane, place)
-        if place == "waiting":
+        self._note_use(key, lane, slot)
+        if slot == "waiting":
             self._join(key, lane, order)
-        elif place == "none":
+        elif slot == "none":
             self._leave(key)
         else:
             self._drop_from_line(key)
@@ -182,15 +182,15 @@ class Slots:
                 self._hold(key, lane)
         self._ask_back()
 
-    def _note_use(self, key: JobKey, lane: Lane, place: Place) -> None:
+    def _note_use(self, key: JobKey, lane: Lane, slot: SlotState) -> None:
         """What becomes of a slot that the job holds. One that was asked for is on its way until it is released."""
-        if place == "overdue":
+        if slot == "overdue":
             self._overdue.setdefault(key)
         else:
             self._overdue.pop(key, None)
-            if place != "none":
+            if slot != "none":
                 self._asked.discard(key)
-        self._note_node(key, lane if place in ("nodeless", "overdue") else None)
+        self._note_node(key, lane if slot in ("nodeless", "overdue") else None)
 
     def _note_node(self, key: JobKey, lane: Lane | None) -> None:
         before = self._nodeless.pop(key, None)
@@ -286,7 +286,7 @@ class Slots:
     def _rank(self, lane: Lane, oldest: str) -> tuple[bool, int, int]:
         """The smallest is served first. `oldest` is since when somebody waits in one of the lanes."""
         first = self._lanes[lane][0]
-        return first.gave_way and first.since > oldest, self._running[lane.share()], self._served.get(lane, 0)
+        return first.yielded and first.since > oldest, self._running[lane.share()], self._served.get(lane, 0)
 
     def _full(self, lane: Lane) -> tuple[Scope, int] | None:
         """The first limit that lets no further job of the lane start."""

@@ -64,7 +64,7 @@ class Server:
 async def test_a_turn_is_not_given_back_while_a_node_is_being_made() -> None:
     server, store = Server(event("TriggeredScaleUp", 1, "pod triggered scale-up")), Store()
     metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1"}
-    store.see_job({"metadata": metadata, "spec": SPEC, "status": {}})
+    store.observe_job({"metadata": metadata, "spec": SPEC, "status": {}})
     actor = Actor(server, store, None, None)  # type: ignore[arg-type]
     plan = Plan(expects=(ExpectAbsent("scale-up", "uid-of-pod"),))
     with pytest.raises(Outdated):

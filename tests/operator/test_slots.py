@@ -44,7 +44,7 @@ class Hall:
         lane, order = self.lanes[key], self.orders[key]
         turn = self.slots.turn(key, lane)
         if turn.wanted:
-            self.give_way(key)
+            self.yield_turn(key)
             return turn
         held = "overdue" if key in self.overdue else "held"
         self.slots.settle(key, lane, order, held if turn.granted else "waiting")
@@ -55,12 +55,12 @@ class Hall:
             self.slots.record(key, lane)
         return turn
 
-    def give_way(self, key: JobKey) -> None:
+    def yield_turn(self, key: JobKey) -> None:
         """Once its pod is gone, it is looked at again."""
         self.end(key)
         self.overdue.discard(key)
         self.arrivals += 1
-        self.orders[key] = self.orders[key]._replace(since=f"{self.arrivals:04}", gave_way=True)
+        self.orders[key] = self.orders[key]._replace(since=f"{self.arrivals:04}", yielded=True)
         self.look(key)
 
     def find_no_node(self, key: JobKey) -> None:
@@ -257,7 +257,7 @@ def test_those_that_wait_are_told_how_many_of_the_running_have_no_node() -> None
     assert hall.slots.nodeless == 1
 
 
-def test_a_job_that_gave_way_does_not_wait_for_ever_behind_those_that_come_later() -> None:
+def test_a_job_that_yielded_does_not_wait_for_ever_behind_those_that_come_later() -> None:
     hall = Hall(Limits(everywhere=1))
     stuck = hall.arrive("a", "n")
     hall.find_no_node(stuck)

@@ -8,18 +8,18 @@ from reconstruction_api.stages import pause_stage
 from reconstruction_api.status import ReconstructionJobStatus, StageState
 
 from ..model import Observed
-from . import giving_way, lost
+from . import lost, yielding
 from .advance import Situation
 from .attempt import SOON, Absent, Waiting
 from .cancel import lapse_time
 from .children import Blocked, may_start
-from .giving_way import Idleness
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
-from .notify import is_told, next_attempts
+from .notify import all_delivered, next_attempts
 from .relocation import give_up_time
 from .retention import expiry_times
 from .settling import may_settle
+from .yielding import Idleness
 
 
 def next_check(
@@ -27,9 +27,9 @@ def next_check(
     idle: Idleness | None = None,
 ) -> datetime | None:  # fmt: skip
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
-    moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
+    moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, all_delivered(after))]
     moments.append(may_settle(observed, situation, now))
-    moments.append(now + SOON if situation.gives_way else giving_way.next_look(idle, now))
+    moments.append(now + SOON if situation.yields_turn else yielding.next_look(idle, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):
         moments.append(now)

@@ -1,4 +1,4 @@
-"""A job's place among those that run: it takes one when it starts its first pod and gives it back when it rests."""
+"""A job's slot among those that run: it takes one when it starts its first pod and gives it back when it rests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def admission_time(observed: Observed, situation: Situation, *, started: bool, n
     """Kept between the resource classes and while an attempt is awaited, given back at rest, when no pod works, and to
     others that wait where no node is found."""
     before = observed.job.status.admission_time
-    if situation.gives_way:
+    if situation.yields_turn:
         return None
     if started:
         return before or format_time(now)

@@ -21,7 +21,7 @@ from .attempt import SOON, Absent, Running, Waiting, pods_of
 from .children import BACKOFF, Blocked
 from .retry import next_attempt
 
-GAVE_WAY = "GaveWay"
+TURN_YIELDED = "TurnYielded"
 """Reason of the notice."""
 
 
@@ -54,14 +54,14 @@ def idleness(observed: Observed, situation: Situation, obstacle: Blocked | None,
     return Idleness(since, begun + timedelta(seconds=observed.policy.admission_timeout_seconds), waiting)
 
 
-def given_way(situation: Situation, idle: Idleness | None, observed: Observed, now: datetime) -> Situation:
+def yield_turn(situation: Situation, idle: Idleness | None, observed: Observed, now: datetime) -> Situation:
     """The situation once the turn is given back: a pod that waits for a node goes, with its child Job."""
     run = situation.current
     if idle is None or run is None or now < idle.until or not observed.turn.wanted:
         return situation
     seconds = observed.policy.admission_timeout_seconds
     text = f"No node was found for the {run.resource_class} pod within {seconds} s: the turn is another job's."
-    situation = replace(situation, gives_way=True, notices=(*situation.notices, Notice(True, GAVE_WAY, text)))
+    situation = replace(situation, yields_turn=True, notices=(*situation.notices, Notice(True, TURN_YIELDED, text)))
     if not isinstance(situation.outcome, Waiting):
         return situation
     following = next_attempt(
@@ -74,7 +74,7 @@ def given_way(situation: Situation, idle: Idleness | None, observed: Observed, n
     return replace(situation, runs=runs, current=following, outcome=Absent(), expects=expects)
 
 
-def use_of_turn(idle: Idleness | None, now: datetime) -> Literal["held", "nodeless", "overdue"]:
+def slot_state(idle: Idleness | None, now: datetime) -> Literal["held", "nodeless", "overdue"]:
     """Of a job that holds one. Not every pod has a node at once."""
     if idle is None or now < idle.since + SOON:
         return "held"
@@ -83,7 +83,7 @@ def use_of_turn(idle: Idleness | None, now: datetime) -> Literal["held", "nodele
 
 def yield_time(observed: Observed, situation: Situation, now: datetime) -> str | None:
     """When the job last gave its turn back; forgotten once a pod has a node, or the job is over."""
-    if situation.gives_way:
+    if situation.yields_turn:
         return format_time(now)
     return observed.job.status.yield_time if situation.current and not _has_node(observed, situation) else None
 
