@@ -88,6 +88,7 @@ class ProfileView:
     name: str
     generation: int
     spec: dict[str, Any]
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from reconstruction_api.short_id import is_short_id, short_id
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_api.text import plain
+from reconstruction_api.worker import Progress
 
 from .connection import Cluster, Document
 
@@ -28,6 +29,8 @@ class Job:
     generation: int
     spec: dict[str, Any]
     status: ReconstructionJobStatus
+    live: Progress | None = None
+    """The running stage's numbers from elsewhere than the status."""
 
     @property
     def full_name(self) -> str:
