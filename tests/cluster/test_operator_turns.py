@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +68,21 @@ async def test_a_limit_holds_across_restarts_and_urgent_jobs_come_first(kubeconf
 async def test_jobs_without_a_node_yield_their_turn_unless_an_autoscaler_makes_one(
     kubeconfig: Path, tmp_path: Path
 ) -> None:
-    flags = {"max_concurrent_jobs": "2", "admission_timeout_seconds": "20"}
-    async with workbench(kubeconfig, tmp_path / "log", **flags) as work, kubelet_for(kubeconfig):
+    limited = workbench(kubeconfig, tmp_path / "log", max_concurrent_jobs="2", admission_timeout_seconds="20")
+    async with limited as work, kubelet_for(kubeconfig):
         await work.create_profile()
         await work.create_profile("absent", cpu={"nodeSelector": {"hardware": "absent"}})
-        stuck, hopeful, well_one = (
-            JobUnderTest(work, "stuck"),
-            JobUnderTest(work, "hopeful"),
-            JobUnderTest(work, "well"),
-        )
+        stuck, hopeful, sound = (JobUnderTest(work, name) for name in ("stuck", "hopeful", "sound"))
         for case in (stuck, hopeful):
             await case.create(profileName="absent")
             await case.until("Admitted", "False", "Unschedulable")
         (pod,) = await hopeful.children("/api/v1/.../pods")
         await _report_scale_up(work, pod)
-        await well_one.create()
-        job = await well_one.until("Admitted", "False", "ConcurrencyLimit")
+        await sound.create()
+        job = await sound.until("Admitted", "False", "ConcurrencyLimit")
         assert "2 of them have no node" in conditions(job)["Admitted"]["message"]
 
-        await well_one.until("Succeeded")
+        await sound.until("Succeeded")
         told = [each for each in await work.listed("/api/v1/.../events") if each["reason"] == "TurnYielded"]
         assert {each["involvedObject"]["name"] for each in told} == {"stuck"}
         assert (await stuck.get())["status"]["yieldTime"]
@@ -96,8 +92,8 @@ async def test_jobs_without_a_node_yield_their_turn_unless_an_autoscaler_makes_o
 
 
 async def _report_scale_up(work: Workbench, pod: dict[str, Any]) -> None:
-    """As the cluster autoscaler does."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """As the cluster autoscaler does, and will for longer than the test takes."""
+    now = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     about = {"kind": "Pod", "namespace": work.namespace} | {each: pod["metadata"][each] for each in ("name", "uid")}
     event = {"metadata": {"generateName": "scale-up-"}, "involvedObject": about, "reason": "TriggeredScaleUp",
              "message": "pod triggered scale-up: [{gpu 0->1 (max: 4)}]", "type": "Normal",
