@@ -13,7 +13,7 @@ from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
 from .plan import JobPlan
 from .rules import ATOMIC, KeyedBy
-from .stages import ResourceClass
+from .stage_table import ResourceClass, StageName, described_classes, listed
 from .text import Message, Note
 from .worker import Artifact, Checkpoint, Failure, Trend
 
@@ -74,8 +74,7 @@ class StageState(StrEnum):
 class StageStatus(ApiModel):
     """How far one stage is."""
 
-    name: str
-    """Name of the stage: ingest, poses, train, evaluate, mesh, texture, export or report."""
+    name: str = Field(description=f"Name of the stage: {listed(StageName)}.")
     state: StageState
     """Pending, Running, Succeeded or Failed."""
     attempt: int | None = None
@@ -153,8 +152,7 @@ class PodTime(ApiModel):
 class ClassRun(ApiModel):
     """What the operator knows of the child Jobs of one resource class."""
 
-    resource_class: ResourceClass
-    """`prepare` (ingest, poses), `reconstruct` (train to texture) or `deliver` (export, report)."""
+    resource_class: ResourceClass = Field(description=f"{described_classes()}.")
     digest: str
     """Settings that the attempts below are for; another digest starts counting anew."""
     attempt: int
@@ -231,7 +229,7 @@ class ReconstructionJobStatus(ApiModel):
     runs: list[ClassRun] = Field(default_factory=list[ClassRun])
     """Attempts of each resource class; the operator's memory across restarts."""
     metrics: dict[str, str | int] = Field(default_factory=dict, json_schema_extra=ATOMIC)
-    """Measured numbers: psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
+    """Measured numbers: psnr, ssim, lpips, registeredImages, images, ... (docs/stages.md has all); decimals as text."""
     checkpoints: list[Checkpoint] = Field(default_factory=list[Checkpoint])
     """The latest states of the training in the workspace, oldest first; a stopped job resumes from the last."""
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
