@@ -47,6 +47,7 @@ from .reviews import TokenReviewer
 from .settings import Settings
 from .signatures import SigningKeys
 from .slots import Limits, Slots
+from .snapshots import Snapshots
 from .store import Store
 from .tokens import PodIdentity
 from .watching import Watching
@@ -76,6 +77,7 @@ class Application:
         )
         self._policy = settings.policy
         self._store = Store(self._slots, settings.ownership)
+        self._snapshots = Snapshots(kube, self._store)
         self._live = LiveUpdates(settings.status_interval_seconds, settings.live_updates_per_second)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
@@ -213,12 +215,14 @@ class Application:
         age = self._live.age(key, started)
         heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
         await self._dependents.fetch_upstream(key)
-        observed = observe(self._store, key, live, self._policy, heard)
+        await self._snapshots.fetch(key)
+        observed = observe(self._store, key, live, self._policy, heard, self._snapshots.get(key))
         if observed is None:
             self._leave_alone(key)
             self._dependents.wake(key)
             self._queue.forget(key)
             self._live.forget(key)
+            self._snapshots.forget(key)
             self._notifier.forget(key)
             self.metrics.forget(key)
             return None
