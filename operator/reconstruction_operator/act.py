@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
@@ -11,6 +10,7 @@ from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
+from .clock import SYSTEM, Clock
 from .events import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
@@ -61,8 +61,10 @@ class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
     def __init__(
-        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None
-    ):
+        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None,
+        clock: Clock = SYSTEM,
+    ):  # fmt: skip
+        self._clock = clock
         self._ownership = ownership or Ownership()
         self._kube = kube
         self._store = store
@@ -201,7 +203,7 @@ class Actor:
             return await self._kube.create(path, manifest, brief=True)
         except ApiError as error:
             if error.refused:
-                self._store.refuse(job.key, error.message, datetime.now(UTC))
+                self._store.refuse(job.key, error.message, self._clock.now())
                 raise Refused(error.message) from error
             if not error.already_exists:
                 raise

@@ -22,6 +22,7 @@ import orjson
 from .causes import Cause, cause_of_child
 from .kube import ApiError, Document, Kube
 from .model import JobKey
+from .relisting import gone
 
 _log = logging.getLogger(__name__)
 
@@ -100,9 +101,8 @@ class Informer:
                 parsed[item["metadata"]["uid"]] = self.kind.parse(item)
             version = page["metadata"]["resourceVersion"]
             self.heard = time.monotonic()
-        for uid, stub in before.items():
-            if uid not in parsed:
-                self._enqueue(self.kind.forget(stub), Cause.CHANGED)
+        for stub in gone(self._known(), parsed, version, before):
+            self._enqueue(self.kind.forget(stub), Cause.CHANGED)
         for parsed_child in parsed.values():
             self._upsert(parsed_child)
         self._version = version

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +15,7 @@ import aiohttp
 
 from . import paths
 from .causes import Cause
+from .clock import SYSTEM, Clock
 from .kube import ApiError, Kube
 from .model import JobKey
 from .plan import Inquiry
@@ -45,8 +45,10 @@ class Inquiries:
     """Questions by namespace; answers go to the store, and a job whose answer is new is looked at again."""
 
     def __init__(
-        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS
-    ):
+        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS,
+        clock: Clock = SYSTEM,
+    ):  # fmt: skip
+        self._clock = clock
         self._kube = kube
         self._store = store
         self._enqueue = enqueue
@@ -66,12 +68,12 @@ class Inquiries:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            now = time.monotonic()
+            now = self._clock.monotonic()
             for namespace in [each for each in self._asked if self._due(each) <= now]:
                 self._answered[namespace] = now
                 await self._answer(namespace, self._asked.pop(namespace))
             if self._asked:
-                await asyncio.sleep(max(0.05, min(map(self._due, self._asked)) - time.monotonic()))
+                await asyncio.sleep(max(0.05, min(map(self._due, self._asked)) - self._clock.monotonic()))
                 self._wake.set()
 
     def _due(self, namespace: str) -> float:

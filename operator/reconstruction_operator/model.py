@@ -88,6 +88,7 @@ class ProfileView:
     name: str
     generation: int
     spec: dict[str, Any]
+    uid: str = ""
 
 
 class ProfileReference(NamedTuple):

@@ -161,6 +161,8 @@ class Store:
     def observe_profile(self, document: Document) -> list[JobKey]:
         """The jobs that name it."""
         view = parse.profile(document)
+        if view.uid and not self._versions.is_newer(view.uid, _version(document)):
+            return []
         self.profiles[view.namespace, view.name] = view
         self.slots.limit_profile((view.namespace, view.name), *parse.concurrency(document))
         return self._jobs_naming(view.namespace, view.name)
@@ -183,12 +185,12 @@ class Store:
 
     def upsert_child_job(self, seen: ParsedChild[ChildJob] | None) -> JobKey | None:
         """As `observe_child_job`, and so are the following."""
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+        if seen is None or not self._is_news(seen, self._child_jobs.get(seen.key, {}).get(seen.name)):
             return None
         return _keep(self._child_jobs.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
 
     def upsert_pod(self, seen: ParsedChild[Pod] | None) -> JobKey | None:
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+        if seen is None or not self._is_news(seen, self._pods.get(seen.key, {}).get(seen.name)):
             return None
         known = self._pods.setdefault(seen.key, {})
         if seen.name in known:
@@ -197,12 +199,14 @@ class Store:
         return _keep(known, seen.name, seen.view, seen.key)
 
     def upsert_claim(self, seen: ParsedChild[Claim] | None) -> JobKey | None:
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+        if seen is None or not self._is_news(seen, self._claims.get(seen.key)):
             return None
-        known = self._claims.get(seen.key)
-        if known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version:
-            return None  # late news of an earlier claim of the same name
         return _keep(self._claims, seen.key, seen.view, seen.key)
+
+    def _is_news(self, seen: ParsedChild[Any], known: ChildJob | Pod | Claim | None) -> bool:
+        """Late news of an earlier object of the same name as the `known` one is none."""
+        late = known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version
+        return not late and self._versions.is_newer(seen.uid, seen.version)
 
     def forget_job(self, document: Document) -> JobKey | None:
         key = key_of(document)
@@ -217,10 +221,15 @@ class Store:
         return key
 
     def forget_profile(self, document: Document) -> list[JobKey]:
-        profile = (document["metadata"].get("namespace", ""), document["metadata"]["name"])
-        self.profiles.pop(profile, None)
-        self.slots.forget_profile(profile)
-        return self._jobs_naming(*profile)
+        metadata = document["metadata"]
+        place, uid = (metadata.get("namespace", ""), metadata["name"]), metadata.get("uid", "")
+        if uid:
+            self._versions.forget(uid, _version(document))
+        if place in self.profiles and self.profiles[place].uid != uid:
+            return []
+        self.profiles.pop(place, None)
+        self.slots.forget_profile(place)
+        return self._jobs_naming(*place)
 
     def forget_child_job(self, document: Document) -> JobKey | None:
         return self._forget(self._child_jobs, document)
@@ -301,7 +310,7 @@ class Store:
 
     def dependents(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
-        return tuple(self._dependents.get(key, ()))
+        return tuple(sorted(self._dependents.get(key, ())))
 
     def _link(self, job: StoredJob) -> None:
         if job.builds_on:
@@ -314,25 +323,35 @@ class Store:
         if not dependents:
             self._dependents.pop(target, None)
 
-    def present_jobs(self) -> dict[str, Document]:
-        """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""
-        return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
+    def present_jobs(self, namespace: str = "") -> dict[str, Document]:
+        """All known jobs, or those of a namespace, by uid; as for the following, each is a document that its `forget_*`
+        understands, with the version that was seen."""
+        jobs = [job for job in self.jobs.values() if not namespace or job.key.namespace == namespace]
+        return {job.uid: self._stub(job.key, job.key.name, job.uid) for job in jobs}
 
     def present_profiles(self) -> dict[str, Document]:
-        """As the others, by namespace and name: a profile is known by its name alone."""
         return {
-            f"{namespace}/{name}": {"metadata": {"namespace": namespace, "name": name}}
-            for namespace, name in self.profiles
+            profile.uid: self._stub(JobKey(profile.namespace, ""), profile.name, profile.uid)
+            for profile in self.profiles.values()
         }
 
     def present_child_jobs(self) -> dict[str, Document]:
-        return _stubs(self._child_jobs)
+        return self._stubs(self._child_jobs)
 
     def present_pods(self) -> dict[str, Document]:
-        return _stubs(self._pods)
+        return self._stubs(self._pods)
 
     def present_claims(self) -> dict[str, Document]:
-        return {claim.uid: _stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
+        return {claim.uid: self._stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
+
+    def _stubs(self, objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
+        return {
+            each.uid: self._stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()
+        }
+
+    def _stub(self, key: JobKey, name: str, uid: str) -> Document:
+        metadata = {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}
+        return {"metadata": metadata | {"resourceVersion": str(self._versions.seen(uid))}}
 
     def _forget(self, objects: dict[JobKey, dict[str, Any]], document: Document) -> JobKey | None:
         key, metadata = parse.parent_key(document), document["metadata"]
@@ -375,14 +394,6 @@ def _keep(known: dict[K, V], name: K, view: V, key: JobKey) -> JobKey | None:
         return None
     known[name] = view
     return key
-
-
-def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
-    return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
-
-
-def _stub(key: JobKey, name: str, uid: str) -> Document:
-    return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
 
 
 def _builds_on(spec: Document) -> str:

@@ -30,6 +30,7 @@ class Server:
 
     def __init__(self, *pages: list[dict[str, Any]]):
         self._pages = pages
+        self.version = 9
         self.between: list[Any] = []
 
     async def pages(self, *_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -37,7 +38,7 @@ class Server:
             if number:
                 for each in self.between:
                     each()
-            yield {"items": items, "metadata": {"resourceVersion": "9"}}
+            yield {"items": items, "metadata": {"resourceVersion": str(self.version)}}
 
 
 def names(store: Store) -> set[str]:
@@ -106,6 +107,7 @@ class FallsSilent(Server):
 
     async def pages(self, *_: Any) -> AsyncIterator[dict[str, Any]]:
         self.listings += 1
+        self.version += 10 * (self.listings - 1)
         async for page in super().pages():
             yield page
 
@@ -133,5 +135,5 @@ async def test_a_watch_that_falls_silent_is_taken_up_where_it_was_and_one_that_i
         while len(server.asked) < 3:  # noqa: ASYNC110 - counted by the server
             await asyncio.sleep(0.01)
     running.cancel()
-    assert server.asked == ["9", "12", "9"]
+    assert server.asked == ["9", "12", "19"]
     assert (server.listings, names(store)) == (2, {"first"}), "the second listing has neither of the others"

@@ -134,10 +134,10 @@ async def test_a_job_made_anew_while_jobs_are_listed_is_not_replaced_by_the_old_
     store.observe_job(job(1))
 
     class Server:
-        async def list(self, _: str) -> AsyncIterator[dict[str, Any]]:
+        async def pages(self, _: str) -> AsyncIterator[dict[str, Any]]:
             store.forget_job(job(3))
             store.observe_job(of_another_uid(4))
-            yield job(1)
+            yield {"items": [job(1)], "metadata": {"resourceVersion": "2"}}
 
     assert await resync(Server(), store, "", lambda *_: None) == 0  # type: ignore[arg-type]
     assert store.jobs[KEY].uid == "another"
