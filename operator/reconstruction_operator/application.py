@@ -122,7 +122,7 @@ class Application:
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
-        connections.count_calls(self.metrics.api_calls.inc)
+        connections.count_calls(self.metrics.count_call)
         self._listeners: list[Listener] = []
 
     async def run(self) -> int:
