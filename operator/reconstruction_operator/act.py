@@ -10,15 +10,7 @@ from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
-from .clock import SYSTEM, Clock
-from .events import Recorder
-from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
-from .manifests.metadata import MANAGER
-from .model import JobView, StatusRefusal
-from .notifier import Notifier
-from .ownership import Ownership
-from .parse import LABEL_CHILD_JOB
-from .plan import (
+from .actions import (
     AdoptClaim,
     CreateJob,
     DeleteClaim,
@@ -32,7 +24,15 @@ from .plan import (
     PinProfile,
     Plan,
 )
-from .policies.unreadable import CODE
+from .clock import SYSTEM, Clock
+from .event_recorder import Recorder
+from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
+from .manifests.metadata import MANAGER
+from .model import JobView, StatusRefusal
+from .notifier import Notifier
+from .ownership import Ownership
+from .parse import LABEL_CHILD_JOB
+from .policies.reporting.unreadable import CODE
 from .store import Store
 
 _log = logging.getLogger(__name__)

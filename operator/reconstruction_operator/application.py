@@ -28,20 +28,20 @@ from .custom_resources import CustomResources, Kopf
 from .decide import decide
 from .default_profile import DefaultProfile
 from .dependents import Dependents
-from .events import Recorder
+from .event_recorder import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
 from .kube import ApiError, load_configuration
 from .leader import Lease, LeaseSettings
 from .listener import Limits as ServerLimits
 from .listener import Listener
+from .live_updates import LiveUpdates
 from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
-from .policies.engines import counted_engine
-from .policies.measures import measures
-from .progress import LiveUpdates
+from .policies.reporting.counted_engine import counted_engine
+from .policies.reporting.measures import measures
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync

@@ -15,7 +15,7 @@ from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
-from .policies.accept import describe
+from .policies.control.accept import describe
 from .slots import Order
 from .store import Store, StoredJob, unpacked
 from .upstream_job import cycle_of, upstream_chain, upstream_job_of

@@ -14,7 +14,7 @@ from reconstruction_api.status import ProfileSnapshot
 from . import paths
 from .kube import ApiError, Kube
 from .model import JobKey, ProfileReference
-from .policies.accept import snapshot
+from .policies.control.accept import snapshot
 from .store import Store
 
 _MOST = 256

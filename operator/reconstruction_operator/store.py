@@ -17,11 +17,11 @@ from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
 from reconstruction_api.text import one_line
 
 from . import parse
-from .manifests.names import claim_name
+from .manifests.child_names import claim_name
 from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, StatusRefusal
 from .ownership import Ownership
+from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
-from .versions import Versions
 
 Document = dict[str, Any]
 K = TypeVar("K")

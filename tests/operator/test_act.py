@@ -10,10 +10,10 @@ import pytest
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_operator import paths
 from reconstruction_operator.act import Actor, Refused, StatusRefused, status_document
+from reconstruction_operator.actions import DeleteJob, Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobView, Observed
-from reconstruction_operator.plan import DeleteJob, Emit
 from reconstruction_operator.store import Store
 
 from .builders import KEY, NOW, RECONSTRUCT, SPEC, UID, actions, changed, current, observed, started

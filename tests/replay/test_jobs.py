@@ -15,10 +15,10 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import stage_digests
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.stored import read_status
+from reconstruction_operator.actions import CreateJob, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob, Plan
-from reconstruction_operator.policies.renewal import spec_digest
+from reconstruction_operator.policies.control.renewal import spec_digest
 
 from .recorded import FIRST, JOBS, RELEASES, Later, job
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from reconstruction_api.profile_revision import digest_of, snapshot_in
 from reconstruction_api.status import ProfileSnapshot
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import DeleteJob, Emit, PinProfile
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import DeleteJob, Emit, PinProfile
-from reconstruction_operator.policies.pinning import LOST
+from reconstruction_operator.policies.control.pinning import LOST
 
 from ..builders import (
     DELIVER,
