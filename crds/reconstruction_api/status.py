@@ -196,6 +196,21 @@ class ProfileSnapshot(ApiModel):
     """Its spec when the job was accepted."""
 
 
+class ProfileRevision(ApiModel):
+    """A profile as it was when the job was accepted, kept in a ControllerRevision."""
+
+    kind: str
+    """ReconstructionProfile or ClusterReconstructionProfile."""
+    name: str
+    """Name of the profile."""
+    generation: int
+    """Its metadata.generation when the job was accepted."""
+    revision: str
+    """Name of the ControllerRevision in the job's namespace that holds it."""
+    digest: str
+    """SHA-256 of what it holds; a revision with other content counts as lost."""
+
+
 class ReconstructionJobStatus(ApiModel):
     """Where the job stands; written by the operator only."""
 
@@ -238,7 +253,11 @@ class ReconstructionJobStatus(ApiModel):
     """Why the job has failed, is cancelled or is not accepted; absent otherwise. Why an attempt ended early that
     another one follows is said by `runs[].trouble`."""
     profile: ProfileSnapshot | None = Field(default=None, json_schema_extra=ATOMIC)
-    """The profile that the job runs with."""
+    """The profile that the job runs with, where `profileRevision` does not say it: in jobs that an earlier release has
+    written, and where no ControllerRevision could be made."""
+    profile_revision: ProfileRevision | None = Field(default=None, json_schema_extra=ATOMIC)
+    """The profile that the job runs with, and the ControllerRevision that holds its content: `kubectl get
+    controllerrevision NAME -o yaml`. It is the job's own and goes with it."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""
     abandoned_workspace: str | None = None
@@ -260,3 +279,8 @@ class ReconstructionJobStatus(ApiModel):
     """Digest of the spec that this status is about. A change of the spec gives a failed job another chance, unless it
     concerns only what becomes of the job: cancellation, retention,
     notifications."""
+
+    @property
+    def accepted_profile(self) -> ProfileSnapshot | ProfileRevision | None:
+        """Kind, name and generation of the profile that the job runs with."""
+        return self.profile or self.profile_revision
