@@ -12,6 +12,16 @@ from reconstruction_api.names import ENV_JOB
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
+from reconstruction_operator.actions import (
+    CreateJob,
+    DeleteClaim,
+    DeleteJob,
+    DeletePod,
+    DeleteSelf,
+    EnsureClaim,
+    Notify,
+    Plan,
+)
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import (
     ChildJob,
@@ -28,16 +38,6 @@ from reconstruction_operator.model import (
     StatusRefusal,
     Turn,
     UpstreamJob,
-)
-from reconstruction_operator.plan import (
-    CreateJob,
-    DeleteClaim,
-    DeleteJob,
-    DeletePod,
-    DeleteSelf,
-    EnsureClaim,
-    Notify,
-    Plan,
 )
 from reconstruction_operator.times import format_time, parse_time
 
@@ -224,7 +224,8 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
         resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
         self._check_not_done(resource_class)
-        if self.claim is None or self.claim.deleting:
+        queued = action.manifest["spec"].get("suspend", False)
+        if self.claim.deleting if self.claim is not None else not queued:
             raise BrokenPromiseError(f"{name} was created without a workspace")
         if self.held:
             raise BrokenPromiseError(f"{name} was created although the job is held")
@@ -238,9 +239,11 @@ class Cluster:
         self.orders[name] = WorkerJob.model_validate_json(order.replace("$$(", "$("))
         self.child_jobs[name] = ChildJob(
             name, f"uid-{len(self.created)}", UID, resource_class, marks["reconstruction.dev/digest"],
-            int(marks["reconstruction.dev/attempt"]), created=self.now,
+            int(marks["reconstruction.dev/attempt"]), created=self.now, suspended=queued,
+            queue=marks.get("kueue.x-k8s.io/queue-name", ""),
         )  # fmt: skip
-        self.add_pod(name)
+        if not queued:
+            self.add_pod(name)
 
     def _other_is_ready(self) -> bool:
         upstream = self.upstream
@@ -371,6 +374,8 @@ class Cluster:
 
     def _finish(self, job: ChildJob, pods: list[Pod]) -> None:
         last = max(pods, key=lambda pod: pod.name, default=None)
+        if job.suspended:
+            return
         if last is None:
             self.child_jobs[job.name] = replace(job, failed=True, reason="BackoffLimitExceeded", ended=self.now)
         elif last.phase == "Succeeded":
@@ -383,6 +388,21 @@ class Cluster:
     def active_pod(self) -> Pod | None:
         there = (pod for pod in self.pods.values() if pod.name not in self.lost)
         return next((pod for pod in there if not pod.finished), None)
+
+    def admit(self) -> None:
+        """Kueue has quota for the Job."""
+        for job in list(self.child_jobs.values()):
+            if job.suspended and not job.deleting:
+                self.child_jobs[job.name] = replace(job, suspended=False)
+                self.add_pod(job.name)
+
+    def take_back(self) -> None:
+        """Kueue gives the quota to a more urgent Job."""
+        for job in list(self.child_jobs.values()):
+            if job.queue and not job.finished and not job.deleting and not job.suspended:
+                self.child_jobs[job.name] = replace(job, suspended=True)
+                for pod in [each for each in self.pods.values() if each.job_name == job.name and not each.finished]:
+                    del self.pods[pod.name]
 
     def lose_node(self) -> None:
         """The node of the running pod is cut off; Kubernetes asks the pod to stop, and nobody answers."""
@@ -531,6 +551,7 @@ class Cluster:
                 return
             self.orphans_stop()
             self.controllers()
+            self.admit()
             if pod := self.active_pod():
                 self.start(pod)
                 self.succeed(self.pods[pod.name])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.act import Actor, Outdated
+from reconstruction_operator.actions import ExpectAbsent, Plan
 from reconstruction_operator.autoscalers import scale_up_in
 from reconstruction_operator.model import JobKey, ScaleUp
-from reconstruction_operator.plan import ExpectAbsent, Plan
 from reconstruction_operator.store import Store
 
 from .builders import KEY, SPEC, UID, job_view

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from reconstruction_operator.actions import CreateJob, DeleteJob, Emit, ExpectAbsent, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed, Refusal, ScaleUp, Turn
 from reconstruction_operator.observe import order_of
-from reconstruction_operator.plan import CreateJob, DeleteJob, Emit, ExpectAbsent, Plan
-from reconstruction_operator.policies.measures import measures
+from reconstruction_operator.policies.reporting.measures import measures
 
 from ..builders import (
     NOW,
