@@ -32,7 +32,7 @@ from tests.operator.builders import (
 )
 
 from reconstruction_api.errors import CATALOGUE
-from reconstruction_api.metrics import MOST
+from reconstruction_api.metric_limits import MOST
 from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import PodReport, ProgressUpdate

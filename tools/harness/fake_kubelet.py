@@ -19,6 +19,7 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.formats import ExportFormat
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
@@ -54,8 +55,10 @@ def well(job: WorkerJob) -> Ending:
     artifacts = []
     if job.resource_class == "deliver":
         uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
-        artifacts = [Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64,
-                              media_type="model/gltf-binary")]  # fmt: skip
+        media_type = ExportFormat.GLB.media_type
+        artifacts = [
+            Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64, media_type=media_type)
+        ]
     metrics: dict[str, str | int] = {"psnr": "27.31"} if job.resource_class == "reconstruct" else {}
     return Ending(0, PodReport(stages=stages, metrics=metrics, artifacts=artifacts))
 

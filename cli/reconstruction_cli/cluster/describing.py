@@ -8,9 +8,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.readable import duration
 from reconstruction_api.secrecy import shown_receiver
 from reconstruction_api.short_id import short_id
-from reconstruction_api.words import duration
 
 from ..failure import failure_lines
 from . import events

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.readable import duration
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
-from reconstruction_api.words import duration
 from reconstruction_api.worker import Progress
 
-from ..words import details
+from ..progress_text import details
 from .events import Event
 from .jobs import Job
 from .times import clock, seconds_since

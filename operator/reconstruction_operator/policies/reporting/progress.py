@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from reconstruction_api.metrics import limited
+from reconstruction_api.metric_limits import limited
 from reconstruction_api.stages import STAGES, ResourceClass, Stage, StageName, graph_of, overall_percent
 from reconstruction_api.status import (
     ClassRun,
