@@ -69,6 +69,15 @@ class DeleteSelf:
 
 
 @dataclass(frozen=True, slots=True)
+class PinProfile:
+    """Store the profile that the job is accepted with in a ControllerRevision, unless it is there."""
+
+    manifest: dict[str, Any]
+    digest: str
+    """Of its content; another object of that name is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Begin to post a CloudEvent to a receiver; its result comes back as an observation."""
 
@@ -128,6 +137,8 @@ class Plan:
     """Decide again at this time even if nothing is observed; None waits for an observation."""
     slot: Literal["held", "waiting", "none"] = "none"
     """Of the jobs that may run at the same time: whether the job holds one, waits for one, or neither."""
+    pins: PinProfile | None = None
+    """Made before the status, which names it. From an outdated view it is harmless: it goes with the job."""
     expects: tuple[ExpectAbsent, ...] = ()
     """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()

@@ -25,6 +25,7 @@ from .policies.control.children import Blocked, blocked, creations, may_start, o
 from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
+from .policies.control.pinning import pinned_at, to_pin
 from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
 from .policies.control.retention import is_removed, remaining, retention
@@ -68,6 +69,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     )
     return Plan(
         status=None if status == job.status else status,
+        pins=to_pin(observed, acceptance.snapshot, status.profile_revision),
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         slot="held" if status.admission_time else "waiting" if waiting else "none",
@@ -120,6 +122,7 @@ def _status(
         artifacts=remaining(artifacts(observed, situation), kept),
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),
+        profile_revision=pinned_at(observed, situation.acceptance.snapshot),
         workspace_claim=_workspace_claim(observed, kept, started),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),

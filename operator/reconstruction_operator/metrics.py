@@ -30,6 +30,12 @@ class Metrics:
         self._operator_metrics()
         self._job_metrics()
 
+    def count_call(self, method: str) -> None:
+        """A call to the API server."""
+        self.api_calls.inc()
+        if method != "GET":
+            self.api_writes.inc()
+
     def _operator_metrics(self) -> None:
         self.reconcile_seconds = self._histogram(
             "reconstruction_operator_reconcile_duration_seconds", "Time to decide and act for one job.", _QUICK
@@ -62,6 +68,9 @@ class Metrics:
         )
         self.api_calls = self._counter(
             "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
+        )
+        self.api_writes = self._counter(
+            "reconstruction_operator_api_writes_total", "Calls to the API server that are to change something."
         )
         self.unserved_namespaces = Gauge(
             "reconstruction_operator_unserved_namespaces",

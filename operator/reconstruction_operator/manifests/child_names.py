@@ -15,8 +15,18 @@ def claim_name(job_name: str) -> str:
     return f"{job_name}-workspace"
 
 
+def profile_revision_name(job_name: str, uid: str, digest: str) -> str:
+    """The ControllerRevision with the profile of this digest. A job that comes after another one of its name has names
+    of its own: the garbage collector may still be at the other's."""
+    seed = f"{uid}/{digest}".encode()
+    return f"{job_name}-profile-{_short(seed)}"
+
+
 def child_job_name(job_name: str, uid: str, resource_class: ResourceClass, digest: str, attempt: int) -> str:
     """At most 63 characters for a job name of 52."""
     seed = f"{uid}/{resource_class}/{digest}/{attempt}".encode()
-    short = base64.b32encode(hashlib.sha256(seed).digest()).decode().lower()[:5]
-    return f"{job_name}-{_SUFFIX[resource_class]}-{short}"
+    return f"{job_name}-{_SUFFIX[resource_class]}-{_short(seed)}"
+
+
+def _short(seed: bytes) -> str:
+    return base64.b32encode(hashlib.sha256(seed).digest()).decode().lower()[:5]

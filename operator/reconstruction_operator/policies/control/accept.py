@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
 from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
 from reconstruction_api.rules import broken_rules
-from reconstruction_api.status import ConditionType, ProfileSnapshot, ReconstructionJobStatus
+from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.worker import Failure
 
 from ...model import JobView, Observed, ProfileView
@@ -20,6 +20,7 @@ from .environment import masked
 from .hardware import missing_gpu
 from .limits import excess
 from .networks import forbidden_source
+from .pinning import LOST, accepted_condition, is_lost, loss
 from .planning import Planned, planned
 from .renewal import is_renewed
 
@@ -45,21 +46,34 @@ def accept(observed: Observed) -> Acceptance:
     job = observed.job
     if job.spec is None:
         return _refused("InvalidSpec", job.spec_error)
+    acceptance = _judged(observed, job.spec)
+    if not acceptance.accepted or acceptance.snapshot is None:
+        return acceptance
+    lost = loss(job, acceptance.snapshot)
+    return replace(acceptance, reason=LOST, message=lost) if lost else acceptance
+
+
+def _judged(observed: Observed, spec: ReconstructionJobSpec) -> Acceptance:
+    job = observed.job
+    before = accepted_condition(job.status)
+    ended = job.status.completion_time is not None and not is_renewed(job)
+    if ended and is_lost(job) and before is not None and before.status == "True":  # it needs the profile no more
+        return Acceptance(True, before.reason, before.message, planned=planned(job, spec, None))
     pinned = job.status.profile
-    keeps = observed.profile is None or ((job.spec.suspend or not is_renewed(job)) and was_accepted(job.status))
-    if pinned is not None and pinned.name == job.spec.profile_name and keeps:
-        # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
-        started = was_accepted(job.status) and not is_renewed(job)
-        return _check(job, job.spec, masked(pinned) or pinned, started=started)
+    keeps = observed.profile is None or ((spec.suspend or not is_renewed(job)) and was_accepted(job.status))
+    # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
+    started = was_accepted(job.status) and not is_renewed(job)
+    if pinned is not None and pinned.name == spec.profile_name and keeps:
+        return _check(job, spec, masked(pinned) or pinned, started=started)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
             "ProfileNotFound",
-            f"spec.profileName: there is no ReconstructionProfile {job.spec.profile_name!r} in namespace "
+            f"spec.profileName: there is no ReconstructionProfile {spec.profile_name!r} in namespace "
             f"{job.key.namespace!r} and no ClusterReconstructionProfile of that name. Available: {known}.",
-            planned(job, job.spec, None),
+            planned(job, spec, None),
         )
-    return _check(job, job.spec, snapshot(observed.profile))
+    return _check(job, spec, snapshot(observed.profile), started=started and is_lost(job))
 
 
 def snapshot(profile: ProfileView) -> ProfileSnapshot:
@@ -86,7 +100,8 @@ def profile_spec(pinned: ProfileSnapshot) -> ClusterProfileSpec:
 
 def was_accepted(status: ReconstructionJobStatus) -> bool:
     """Whether the last decision accepted the job."""
-    return any(each.type == ConditionType.ACCEPTED and each.status == "True" for each in status.conditions)
+    condition = accepted_condition(status)
+    return condition is not None and condition.status == "True"
 
 
 def _check(

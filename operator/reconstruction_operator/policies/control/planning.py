@@ -67,7 +67,8 @@ def _kept(spec: ReconstructionJobSpec, status: ReconstructionJobStatus) -> tuple
     """What stood for unset fields before, and the fields that nothing stood for: a default that the profile has been
     given since does not reach them. The engine of a job never changes; the rest goes with the profile's name."""
     engine: Values = {"engine": status.engine} if status.engine else {}
-    if status.profile is None or status.profile.name != spec.profile_name or status.plan is None:
+    accepted_with = status.accepted_profile
+    if accepted_with is None or accepted_with.name != spec.profile_name or status.plan is None:
         return engine, frozenset()
     settings = status.plan.settings
     known = {path: value for path, value in status.defaults.items() if path in PATHS}

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconstruction_api.baseline import explicit
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import FATE
+from reconstruction_api.stage_table import FATE
 
 from ...model import JobView
 

@@ -13,6 +13,7 @@ from ..control.cancel import describe_cancellation
 from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.interruptions import NO_PROGRESS
 from ..control.notify import masked
+from ..control.pinning import LOST as PROFILE_LOST
 from ..control.retention import is_removed
 
 _WAITING_REASONS = (
@@ -37,6 +38,8 @@ def notices(
     accepted = _turned(before, after, ConditionType.ACCEPTED, "True")
     if accepted and not starts:
         result.append(Notice(False, "Accepted", situation.acceptance.message))
+    if _condition(after, ConditionType.ACCEPTED)[1] == PROFILE_LOST != _condition(before, ConditionType.ACCEPTED)[1]:
+        result.append(Notice(True, PROFILE_LOST, situation.acceptance.message))
     if _changed_reason(before, after, ConditionType.ACCEPTED):
         result.append(Notice(True, situation.acceptance.reason, situation.acceptance.message))
     completed = [each for each in situation.notices if each.reason == CLASS_COMPLETED]
