@@ -129,7 +129,9 @@ def test_a_job_takes_the_poses_of_one_that_was_run_before(
     with pytest.raises(ReconstructionError, match="job 'statue' was not run here") as missing:
         run_child(tmp_path)
     assert (missing.value.code, missing.value.suggestion.rpartition(": ")[2]) == (
-        "DependencyNotReady", "--job statue=DIR")  # fmt: skip
+        "DependencyNotReady",
+        "--job statue=DIR",
+    )
     write_stages(tmp_path / "python", monkeypatch, ingest=INGEST, report=DELIVERING)
     assert run(job, until="poses") is ExitCode.DONE
     capfd.readouterr()

@@ -136,6 +136,10 @@ def _condition(condition: Condition) -> Text:
 def event_line(event: Event) -> Text:
     """One event in one line; cut off where the line is too short."""
     return Text.assemble(
-        (clock(event.time), "dim"), " ", (event.reason, "yellow" if event.warning else "cyan"), f" {event.message}",
-        no_wrap=True, overflow="ellipsis",
-    )  # fmt: skip
+        (clock(event.time), "dim"),
+        " ",
+        (event.reason, "yellow" if event.warning else "cyan"),
+        f" {event.message}",
+        no_wrap=True,
+        overflow="ellipsis",
+    )

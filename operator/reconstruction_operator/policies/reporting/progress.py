@@ -74,9 +74,15 @@ def _results(
 
 
 def _stage_status(
-    before: StageStatus, name: str, digest: str, run: ClassRun | None, result: StageResult | None,
-    running: Progress | None, situation: Situation, now: datetime,
-) -> StageStatus:  # fmt: skip
+    before: StageStatus,
+    name: str,
+    digest: str,
+    run: ClassRun | None,
+    result: StageResult | None,
+    running: Progress | None,
+    situation: Situation,
+    now: datetime,
+) -> StageStatus:
     if before.state == StageState.SUCCEEDED and before.digest == digest:
         return before
     if run is None:
