@@ -95,9 +95,16 @@ async def _report_scale_up(work: Workbench, pod: dict[str, Any]) -> None:
     """As the cluster autoscaler does, and will for longer than the test takes."""
     now = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     about = {"kind": "Pod", "namespace": work.namespace} | {each: pod["metadata"][each] for each in ("name", "uid")}
-    event = {"metadata": {"generateName": "scale-up-"}, "involvedObject": about, "reason": "TriggeredScaleUp",
-             "message": "pod triggered scale-up: [{gpu 0->1 (max: 4)}]", "type": "Normal",
-             "firstTimestamp": now, "lastTimestamp": now, "count": 1}  # fmt: skip
+    event = {
+        "metadata": {"generateName": "scale-up-"},
+        "involvedObject": about,
+        "reason": "TriggeredScaleUp",
+        "message": "pod triggered scale-up: [{gpu 0->1 (max: 4)}]",
+        "type": "Normal",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
     await work.kube.create(f"/api/v1/namespaces/{work.namespace}/events", event)
 
 

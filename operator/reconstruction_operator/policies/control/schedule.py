@@ -23,9 +23,13 @@ from .yielding import Idleness
 
 
 def next_check(
-    observed: Observed, situation: Situation, obstacle: Blocked | None, after: ReconstructionJobStatus, now: datetime,
+    observed: Observed,
+    situation: Situation,
+    obstacle: Blocked | None,
+    after: ReconstructionJobStatus,
+    now: datetime,
     idle: Idleness | None = None,
-) -> datetime | None:  # fmt: skip
+) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, all_delivered(after))]
     moments.append(may_settle(observed, situation, now))
