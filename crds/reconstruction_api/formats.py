@@ -37,7 +37,26 @@ class ExportFormat(StrEnum):
     OBJ = "OBJ", "model.obj", "model/obj", "with MTL and texture"
     PLY = "PLY", "model.ply", "application/ply", "vertex colours"
     STL = "STL", "model.stl", "model/stl", "binary, shape only: no colours, no texture"
-    SPLAT = "SPLAT", "splats.ply", "application/ply", "Gaussians as PLY, of engines that make them", False, True
+    SPLAT_PLY = "SplatPLY", "splats.ply", "application/ply", "Gaussians in full, as splat viewers read them", False, True
+    COMPRESSED_SPLAT_PLY = (
+        "CompressedSplatPLY",
+        "splats.compressed.ply",
+        "application/ply",
+        "Gaussians in PlayCanvas' compressed layout, a quarter of the size or less",
+        False,
+        True,
+    )
+    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's format, a tenth of the size", False, True
+    SOG = "SOG", "splats.sog", "application/zip", "Gaussians in PlayCanvas' format for the web, the smallest", False, True
+    SPLAT_GLB = (
+        "SplatGLB",
+        "splats.glb",
+        "model/gltf-binary",
+        "Gaussians as glTF 2.0 with KHR_gaussian_splatting; points for other viewers",
+        False,
+        True,
+    )
+    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", False, True
 
 
 def described_formats() -> str:
