@@ -1,4 +1,5 @@
-"""Many numbers, or rows of numbers, as places in a short list of them: Lloyd 1982, one-dimensional and in k dimensions."""
+"""Many numbers, or rows of numbers, as indices into a short list of them (Lloyd 1982, "Least squares quantization in
+PCM")."""
 
 from __future__ import annotations
 
@@ -32,22 +33,22 @@ def codebook(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def nearest(values: NDArray[np.floating], book: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Place of the entry nearest to each value."""
+    """Index of the entry nearest to each value."""
     return np.searchsorted(_middles(book), values).astype(np.uint8)
 
 
 def palette(rows: NDArray[np.float32], size: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """At most `size` rows near which the rows [N, K] are, and each one's place among them [N]."""
+    """At most `size` rows near which the rows [N, K] are, and each one's index among them [N]."""
     rng = np.random.default_rng(seed)
     if len(rows) <= size:
         return rows, np.arange(len(rows))
     sample = rows[rng.choice(len(rows), min(len(rows), size * SAMPLE_A_ROW), replace=False)]
     centres = sample[rng.choice(len(sample), size, replace=False)].copy()
     for _ in range(PALETTE_ROUNDS):
-        place = _nearest_rows(sample, centres)
-        count = np.bincount(place, minlength=size)
+        index = _nearest_rows(sample, centres)
+        count = np.bincount(index, minlength=size)
         sums = np.zeros_like(centres)
-        np.add.at(sums, place, sample)
+        np.add.at(sums, index, sample)
         centres = np.where(count[:, None] > 0, sums / np.maximum(count, 1)[:, None], centres).astype(np.float32)
     return centres, _nearest_rows(rows, centres)
 

@@ -1,8 +1,9 @@
 """Gaussians as PLY in 16 bytes each, with a byte for each coefficient of the harmonics above the constant ones, in
 PlayCanvas' layout that most splat viewers read. Written here, checked by gsply.
 
-Gaussians are put in the order of a space-filling curve, and each 256 of them share the bounds within which their numbers
-are whole steps: places and logarithms of sizes in 11, 10 and 11 bits, colours in 8 bits, rotations in 3 times 10 bits.
+Gaussians are put in the order of a space-filling curve, and each 256 of them share the bounds within which their
+numbers are whole steps: positions and logarithms of sizes in 11, 10 and 11 bits, colours in 8 bits, rotations in 3
+times 10 bits.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
         harmonics = np.concatenate([data.sh0[:, None], data.shN.reshape(len(data.sh0), -1, 3)], axis=1)
         found = Gaussians(data.means, np.exp(data.scales), data.quats, opacities_of(data.opacities), harmonics)
     rounding = Rounding(
-        place=_step(stored.means, _WIDE),
+        position=_step(stored.means, _WIDE),
         log_scale=_step(log_scales(stored), _WIDE) + 1e-5,
         turn=turn_rounding(2 * LIMIT / 1023),
         opacity=0.6 / 255,
@@ -115,10 +116,8 @@ def _step(values: NDArray[np.floating], steps: NDArray[np.integer]) -> NDArray[n
     return _each(high - low, values) / steps * 0.51 + 1e-6 * np.abs(values).max(initial=0)
 
 
-def _packed(
-    values: NDArray[np.floating], most: NDArray[np.integer], shifts: tuple[int, ...]
-) -> NDArray[np.uint64]:
-    """Numbers rounded and shifted to their places in 32 bits. [N, K] -> [N]"""
+def _packed(values: NDArray[np.floating], most: NDArray[np.integer], shifts: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Numbers rounded and shifted into 32 bits. [N, K] -> [N]"""
     whole = np.clip(np.floor(values + 0.5), 0, most).astype(np.uint64)
     return np.bitwise_or.reduce(whole << np.array(shifts, np.uint64), axis=1)
 

@@ -23,7 +23,7 @@ Allowed = float | NDArray[np.floating]
 class Rounding:
     """By how much a format may change what it stores: one number for all Gaussians, or some for each."""
 
-    place: Allowed
+    position: Allowed
     """Of a coordinate."""
     log_scale: Allowed
     """Of the natural logarithm of a standard deviation."""
@@ -66,7 +66,7 @@ def compare_gaussians(name: str, found: Gaussians, meant: Gaussians, rounding: R
     shape = meant.harmonics.shape
     require(name, found.harmonics.shape == shape, f"it does not hold {shape[1]} coefficients a colour")
     differences = {
-        "places": (np.abs(found.means - meant.means), rounding.place),
+        "positions": (np.abs(found.means - meant.means), rounding.position),
         "sizes": (np.abs(log_scales(found) - log_scales(meant)), rounding.log_scale),
         "rotations": (turned, rounding.turn),
         "opacities": (np.abs(found.opacities - meant.opacities), rounding.opacity),
@@ -83,4 +83,3 @@ def compare_gaussians(name: str, found: Gaussians, meant: Gaussians, rounding: R
 def content_of(gaussians: Gaussians) -> Content:
     """The numbers by which they are recognised."""
     return Content(len(gaussians), 0, gaussians.bounds(), None)
-

@@ -1,4 +1,4 @@
-"""Rules of the glTF extension KHR_gaussian_splatting that a GLB file of Gaussians must obey, read from its bytes alone."""
+"""Rules of the glTF extension KHR_gaussian_splatting that a GLB file must obey, read from its bytes alone."""
 
 from __future__ import annotations
 

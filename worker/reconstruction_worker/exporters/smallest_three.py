@@ -14,13 +14,13 @@ _KEPT: Final = np.array([[other for other in range(4) if other != largest] for l
 
 
 def rounding(step: float) -> float:
-    """How far a number may be off where the three are whole steps. The one left out is the root of what the others leave
-    of 1; it is at least as large as each of them, so it is off by at most as much as all three together."""
+    """How far a number may be off where the three are whole steps. The one left out is the root of what the others
+    leave of 1; it is at least as large as each of them, so it is off by at most as much as all three together."""
     return 3 * 0.51 * step
 
 
 def kept(quaternions: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Place of the number left out [N], and the three others in their order [N, 3]. `quaternions` are [N, 4]."""
+    """Index of the number left out [N], and the three others in their order [N, 3]. `quaternions` are [N, 4]."""
     unit = quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True).astype(np.float64)
     largest = np.abs(unit).argmax(axis=1)
     unit *= np.where(np.take_along_axis(unit, largest[:, None], axis=1) < 0, -1, 1)

@@ -1,9 +1,9 @@
 """SOG, version 2: Gaussians as lossless WebP pictures in a ZIP archive (PlayCanvas, "The SOG Format"). Written here,
 checked with OpenCV's decoder.
 
-Each pixel is a Gaussian, neighbours in space beside each other. Coordinates are those of the format: right-handed, y up.
-Places have 16 bits an axis, on a scale that is finer near the origin; sizes and colours are places in lists of 256 numbers;
-the harmonics above the constant ones are places in a palette of at most 4,096 rows.
+Each pixel is a Gaussian, neighbours in space beside each other. Coordinates are those of the format: right-handed, y
+up. Positions have 16 bits an axis, on a scale that is finer near the origin; sizes and colours are indices into lists
+of 256 numbers; the harmonics above the constant ones are indices into a palette of at most 4,096 rows.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def write(gaussians: Gaussians, folder: Path) -> list[Path]:
     stored = _storable(gaussians)
     curved = _curve(stored.means)
     low, high = curved.min(axis=0), curved.max(axis=0)
-    places = np.rint((curved - low) / np.maximum(high - low, 1e-12) * _STEPS).astype(np.uint16)
+    positions = np.rint((curved - low) / np.maximum(high - low, 1e-12) * _STEPS).astype(np.uint16)
     largest, others = kept(stored.rotations)
     sizes, colours = log_scales(stored), stored.harmonics[:, 0]
     size_book, colour_book = codebook(sizes), codebook(colours)
     pictures = {
-        "means_l.webp": _picture(places & 0xFF),
-        "means_u.webp": _picture(places >> 8),
+        "means_l.webp": _picture(positions & 0xFF),
+        "means_u.webp": _picture(positions >> 8),
         "quats.webp": _picture(np.c_[np.rint((others / LIMIT + 1) / 2 * 255), largest + FIRST_MODE]),
         "scales.webp": _picture(nearest(sizes, size_book)),
         "sh0.webp": _picture(np.c_[nearest(colours, colour_book), np.rint(stored.opacities * 255)]),
@@ -88,7 +88,7 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
         found, meta = _read(archive)
     curved = _curve(meant.means)
     rounding = Rounding(
-        place=np.ptp(curved, axis=0) / _STEPS * 0.55 * np.exp(np.abs(curved)) + 1e-6 * np.abs(meant.means).max(),
+        position=np.ptp(curved, axis=0) / _STEPS * 0.55 * np.exp(np.abs(curved)) + 1e-6 * np.abs(meant.means).max(),
         log_scale=_distance(log_scales(meant), meta["scales"]["codebook"]),
         turn=turn_rounding(2 * LIMIT / 255),
         opacity=0.51 / 255,
@@ -108,9 +108,9 @@ def _storable(gaussians: Gaussians) -> Gaussians:
     return chosen(upright, z_order(upright.means))
 
 
-def _curve(places: NDArray[np.floating]) -> NDArray[np.float64]:
+def _curve(positions: NDArray[np.floating]) -> NDArray[np.float64]:
     """Coordinates on the scale on which they are stored."""
-    return np.sign(places) * np.log1p(np.abs(places.astype(np.float64)))
+    return np.sign(positions) * np.log1p(np.abs(positions.astype(np.float64)))
 
 
 def _harmonics(rest: NDArray[np.float32]) -> tuple[dict[str, Any], dict[str, NDArray[np.uint8]]]:

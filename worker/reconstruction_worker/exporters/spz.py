@@ -1,8 +1,8 @@
 """SPZ: Gaussians in 20 bytes each and one for each coefficient of the harmonics above the constant ones, compressed
 (Niantic's open format, version 3). Written by gsply, checked by a reader here.
 
-Coordinates are those of the format: right-handed, y up. A coordinate is a whole number of 24 bits with as many bits behind
-the point as the scene allows.
+Coordinates are those of the format: right-handed, y up. A coordinate is a whole number of 24 bits with as many bits
+behind the point as the scene allows.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
     with reading(FILE):
         found = read((folder / FILE).read_bytes())
     rounding = Rounding(
-        place=0.51 / 2 ** _fractional_bits(meant) + 1e-6 * float(np.abs(meant.means).max()),
+        position=0.51 / 2 ** _fractional_bits(meant) + 1e-6 * float(np.abs(meant.means).max()),
         log_scale=0.51 / 16,
         turn=turn_rounding(LIMIT / 511),
         opacity=0.51 / 255,
@@ -84,8 +84,8 @@ def read(data: bytes) -> Gaussians:
     require(FILE, magic == MAGIC and version == VERSION, "it is not an SPZ file of version 3")
     coefficients = _COEFFICIENTS[degree]
     rows = _Rows(content, struct.calcsize(_HEADER), count)
-    places = rows.take(9).reshape(count, 3, 3).astype(np.int32)
-    fixed = places[..., 0] | places[..., 1] << 8 | places[..., 2] << 16
+    parts = rows.take(9).reshape(count, 3, 3).astype(np.int32)
+    fixed = parts[..., 0] | parts[..., 1] << 8 | parts[..., 2] << 16
     opacities = rows.take(1)[:, 0] / np.float32(255)
     colours = (rows.take(3) / np.float32(255) - np.float32(0.5)) / np.float32(COLOUR_SCALE)
     sizes = np.exp(rows.take(3) / np.float32(16) + np.float32(SCALES[0]))
@@ -138,4 +138,4 @@ def _fractional_bits(gaussians: Gaussians) -> int:
     return int(np.clip(np.floor(np.log2((2**23 - 1) / farthest)), 1, MOST_BITS - 1))
 
 
-EXPORTER = Exporter(write, check, up="y", checked_by="an own reader")
+EXPORTER = Exporter(write, check, up="y", checked_by="a reader of this project")

@@ -1,7 +1,7 @@
 """Gaussians laid on a textured surface: what engines that make none deliver in formats of Gaussians.
 
-A texture is a picture of the surface with as many texels everywhere. Reduced to as many texels as Gaussians are wanted, each
-texel is one of them: a disc in its colour, as far across as the next one is away.
+A texture is a picture of the surface with as many texels everywhere. Reduced to as many texels as Gaussians are wanted,
+each texel is one of them: a disc in its colour, as far across as the next one is away.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def surface_gaussians(model: Model, count: int = COUNT) -> Gaussians:
         side -= max(1, side // 200)
         found = texels(atlas, side)
     distance = np.sqrt(_area(model) / max(len(found.index), 1))
-    picture = cv2.resize(model.texture, (side, side), interpolation=cv2.INTER_AREA if side < model.texture.shape[0] else cv2.INTER_LINEAR)
+    averaged = cv2.INTER_AREA if side < model.texture.shape[0] else cv2.INTER_LINEAR
+    picture = cv2.resize(model.texture, (side, side), interpolation=averaged)
     colours = picture.reshape(-1, 3)[found.index] / np.float32(255)
     scales = np.array([SPREAD, SPREAD, THICKNESS], np.float32) * np.float32(distance)
     return Gaussians(

@@ -1,8 +1,8 @@
 """How much each Gaussian adds to what cameras see, and so which may be left out.
 
-Gaussians are projected as ellipses (Zwicker et al. 2001, "EWA Volume Splatting") and composed from front to back in small
-pictures; the contribution is the sum of opacity times what is left of the light, over all pixels and views (as in Fan
-et al. 2023, "LightGaussian", without their factor for the volume).
+Gaussians are projected as ellipses (Zwicker et al. 2001, "EWA Volume Splatting") and composed from front to back in
+small pictures; the contribution is the sum of opacity times what is left of the light, over all pixels and views (as in
+Fan et al. 2023, "LightGaussian", without their factor for the volume).
 """
 
 from __future__ import annotations
@@ -59,16 +59,17 @@ def covariance(gaussians: Gaussians) -> NDArray[np.float32]:
 def ellipses(
     gaussians: Gaussians, covariances: NDArray[np.float32], camera: Camera
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """What a camera sees of Gaussians: those before it from the nearest on (their indices), and for each of all its centre
-    in pixels [N, 2], the inverse of its covariance there (xx, xy, yy) [N, 3] and how far it can be seen [N]."""
+    """What a camera sees of Gaussians: those before it from the nearest on (their indices), and for each of all its
+    centre in pixels [N, 2], the inverse of its covariance there (xx, xy, yy) [N, 3] and how far it can be seen [N]."""
     centres, depth = project(camera, gaussians.means.astype(np.float64))
     pose = camera.camera_to_world[:3, :3] * (1, -1, -1)  # columns: right, down, forward
     x, y = ((centres - (camera.cx, camera.cy)) / (camera.fx, camera.fy)).T
     z = np.where(depth > 0, depth, 1.0)
     lens = np.zeros((len(z), 2, 3))
     lens[:, 0, 0], lens[:, 1, 1] = camera.fx / z, camera.fy / z
-    lens[:, 0, 2], lens[:, 1, 2] = -camera.fx * _within(x, camera.width / camera.fx) / z, (
-        -camera.fy * _within(y, camera.height / camera.fy) / z
+    lens[:, 0, 2], lens[:, 1, 2] = (
+        -camera.fx * _within(x, camera.width / camera.fx) / z,
+        (-camera.fy * _within(y, camera.height / camera.fy) / z),
     )
     to_pixels = lens @ pose.T
     flat = to_pixels @ covariances @ to_pixels.transpose(0, 2, 1)
@@ -78,7 +79,8 @@ def ellipses(
     cutoff = 2 * np.log(np.maximum(gaussians.opacities / FAINTEST, 1))
     reach = np.sqrt(longest * cutoff)
     extent = float(np.ptp(gaussians.means, axis=0).max())
-    inside = (centres > -reach[:, None]).all(axis=1) & (centres < (camera.width, camera.height) + reach[:, None]).all(axis=1)
+    left_above, right_below = centres > -reach[:, None], centres < (camera.width, camera.height) + reach[:, None]
+    inside = (left_above & right_below).all(axis=1)
     drawn = np.flatnonzero((depth > NEAR * extent) & (reach > 0) & inside)
     conics = np.stack([yy, -xy, xx], axis=1) / area[:, None]
     order = drawn[np.argsort(depth[drawn], kind="stable")]

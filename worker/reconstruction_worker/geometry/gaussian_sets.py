@@ -12,7 +12,7 @@ from .gaussians import Gaussians
 from .harmonics import turned
 
 _BITS = 21
-"""Of each coordinate in a place on the Z-order curve."""
+"""Of each coordinate in a position on the Z-order curve."""
 _SPREAD = (
     (32, 0x1F00000000FFFF),
     (16, 0x1F0000FF0000FF),
@@ -20,11 +20,11 @@ _SPREAD = (
     (4, 0x10C30C30C30C30C3),
     (2, 0x1249249249249249),
 )
-"""Steps that move the bits of a number two places apart: shift and mask."""
+"""Steps that move the bits of a number three apart: shift and mask."""
 
 
 def rotated(gaussians: Gaussians, rotation: NDArray[np.floating]) -> Gaussians:
-    """The scene turned by a rotation [3, 3]: places, axes and the colours that depend on the direction."""
+    """The scene turned by a rotation [3, 3]: positions, axes and the colours that depend on the direction."""
     w, xyz = gaussians.rotations[:, :1], gaussians.rotations[:, 1:]
     axes = (Rotation.from_matrix(rotation) * Rotation.from_quat(np.concatenate([xyz, w], axis=1))).as_quat()
     return replace(

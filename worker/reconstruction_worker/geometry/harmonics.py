@@ -1,5 +1,5 @@
-"""Real spherical harmonics up to the third degree, in the order and with the signs of Kerbl et al. 2023 (Condon-Shortley
-phase included; the same as appendix A of the glTF extension KHR_gaussian_splatting)."""
+"""Real spherical harmonics up to the third degree, in the order and with the signs of Kerbl et al. 2023: with the
+Condon-Shortley phase, as in appendix A of the glTF extension KHR_gaussian_splatting."""
 
 from __future__ import annotations
 
