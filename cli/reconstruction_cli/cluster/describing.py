@@ -56,8 +56,8 @@ def _sections(job: Job) -> Iterator[tuple[str, list[str]]]:
 def _places(job: Job) -> Iterator[str]:
     status = job.status
     yield f"short id   {short_id(job.uid)}"
-    if status.profile is not None:
-        yield f"profile    {status.profile.kind} {status.profile.name}, generation {status.profile.generation}"
+    if (profile := status.accepted_profile) is not None:
+        yield f"profile    {profile.kind} {profile.name}, generation {profile.generation}"
     if status.workspace_claim is not None:
         yield f"workspace  volume claim {status.workspace_claim}"
     if status.start_time is not None:
