@@ -151,7 +151,8 @@ def _read(archive: zipfile.ZipFile) -> tuple[Gaussians, dict[str, Any]]:
     def picture(kind: str, index: int = 0) -> NDArray[np.uint8]:
         encoded = np.frombuffer(archive.read(meta[kind]["files"][index]), np.uint8)
         decoded = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
-        return cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA if decoded.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+        order = cv2.COLOR_BGRA2RGBA if decoded.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        return cv2.cvtColor(decoded, order).astype(np.uint8)
 
     def rows(kind: str, index: int = 0) -> NDArray[np.int64]:
         pixels = picture(kind, index)

@@ -86,7 +86,7 @@ def read(data: bytes) -> Gaussians:
     rows = _Rows(content, struct.calcsize(_HEADER), count)
     parts = rows.take(9).reshape(count, 3, 3).astype(np.int32)
     fixed = parts[..., 0] | parts[..., 1] << 8 | parts[..., 2] << 16
-    opacities = rows.take(1)[:, 0] / np.float32(255)
+    opacities = rows.take(1)[:, 0].astype(np.float32) / np.float32(255)
     colours = (rows.take(3) / np.float32(255) - np.float32(0.5)) / np.float32(COLOUR_SCALE)
     sizes = np.exp(rows.take(3) / np.float32(16) + np.float32(SCALES[0]))
     rotations = _rotations(rows.take(4))
