@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from devcluster.cluster import Cluster
-from harness.fake_kubelet import DISRUPTED, Ending, FakeKubelet, badly, kubelet_for, well
+from harness.fake_kubelet import DISRUPTED, RUNS_ON, Ending, FakeKubelet, badly, kubelet_for, well
 from harness.operator_process import OperatorProcess, eventually
 from harness.workbench import Workbench, workbench
 from reconstruction_api.job import ReconstructionJobSpec
@@ -232,7 +232,7 @@ class Chaos:
             await asyncio.sleep(self.dice.uniform(0.1, 1.5))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
     """Its API server comes and goes: no other test may use it."""
     cluster = Cluster(f"test-chaos-{os.getpid()}")
@@ -241,6 +241,34 @@ def own_cluster() -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.down()
+
+
+async def test_after_a_restore_of_etcd_the_operator_starts_anew_and_goes_on(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
+    kubeconfig, backup, log = own_cluster.kubeconfig, tmp_path / "backup", tmp_path / "log"
+    async with workbench(kubeconfig, log) as work, kubelet_for(kubeconfig) as kubelet:
+        await work.create_profile()
+        case = Case(work, "statue", kubelet)
+        case.pods_end(lambda _: RUNS_ON)
+        await case.create()
+        await case.until("Admitted", "True", "Running")
+        await asyncio.to_thread(own_cluster.back_up, backup)
+        await case.change(suspend=True)
+        await case.until("Suspended")
+        assert work.operator.process is not None and work.operator.process.poll() is None, "an absence is waited out"
+
+        await asyncio.to_thread(own_cluster.restore, backup)
+        status = await asyncio.to_thread(work.operator.process.wait, 120)
+        assert status == 1 and "data is older than before" in log.read_text()
+        assert not (await case.get())["spec"].get("suspend")
+
+        work.operator.start()  # as Kubernetes does
+        case.pods_end(well)
+        for pod in await case.children("/api/v1/.../pods"):
+            path = f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}"
+            await work.kube.request("DELETE", path, body={"gracePeriodSeconds": 0})  # the node knows it as stopped
+        await case.until("Succeeded")
 
 
 async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cluster: Cluster, tmp_path: Path) -> None:

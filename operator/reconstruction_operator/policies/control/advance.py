@@ -54,6 +54,15 @@ class AttemptReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceAwaited:
+    """The volume claim of the source is in use elsewhere."""
+
+    message: str
+    until: datetime
+    """Look again then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the observations amount to."""
 
@@ -78,6 +87,8 @@ class Situation:
     """What has to happen to another job first."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
+    source_awaited: SourceAwaited | None = None
+    """What the job waits for, without a pod and without a turn."""
     yields_turn: bool = False
     """The job gives its turn back now, because there is no node for it."""
     cancellation: CancellationStatus | None = None
@@ -152,7 +163,14 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     if run.completed:
         return run
     cleared = run.model_copy(
-        update={"failures": 0, "retry_after": None, "trouble": "", "ended": False, "interruptions_in_vain": 0}
+        update={
+            "failures": 0,
+            "retry_after": None,
+            "trouble": "",
+            "ended": False,
+            "interruptions_in_vain": 0,
+            "source_waits": 0,
+        }
     )
     return next_attempt(job, cleared, None) if run.ended else cleared
 
