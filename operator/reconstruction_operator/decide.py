@@ -101,7 +101,7 @@ def _status(
 ) -> ReconstructionJobStatus:
     before = observed.job.status
     if observed.job.spec is None:
-        return _of_a_spec_that_can_not_be_read(observed, situation, obstacle, now)
+        return _status_of_unreadable_spec(observed, situation, obstacle, now)
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
     ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
@@ -134,7 +134,7 @@ def _status(
     )
 
 
-def _of_a_spec_that_can_not_be_read(
+def _status_of_unreadable_spec(
     observed: Observed, situation: Situation, obstacle: Blocked | None, now: datetime
 ) -> ReconstructionJobStatus:
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
