@@ -1,4 +1,4 @@
-"""Runs a job's stages in this process tree, and tells the user what came of it."""
+"""Runs a job's stages in this process tree, and shows the user the result."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class Actor:
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim = self._store.claim(job.key)
         if claim is None or claim.parent_uid != job.uid:
-            raise Outdated("the workspace's claim is somebody else's")
+            raise Outdated("the workspace's claim belongs to another owner")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
         suspend = action.manifest["spec"].get("suspend", False)
         self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back

@@ -32,7 +32,8 @@ NEIGHBOURS = 5
 FEWEST_POINTS = 12
 """Points that a photo must show, and share with a neighbour."""
 GOOD_ANGLE, LARGE_ANGLE = np.radians(8.0), np.radians(35.0)
-"""Angle between two photos' rays to a point from which depth is told well, and above which patches look different."""
+"""Angle between two photos' rays to a point from which depth is determined well, and the angle above which patches look
+different."""
 POINT_SAY, POINT_REACH = 1.0, 4.0
 """Cost of being `POINT_REACH` planes or more away from a sparse point, at its pixel."""
 FIELD_SAY, FIELD_REACH = 0.06, 12.0

@@ -23,7 +23,7 @@ from ..stage import StageContext, StageOutput
 
 
 def run(context: StageContext) -> StageOutput:
-    """Nothing is computed anew but pictures; the numbers are what the stages measured."""
+    """Nothing is computed again but pictures; the numbers are what the stages measured."""
     if end_stage(context.spec) is StageName.POSES:
         return deliver_poses(context)
     findings = gather(context.workspace, context.spec, context.job_name)

@@ -61,7 +61,7 @@ class Situation:
     needs: tuple[Need, ...] = ()
     runs: tuple[ClassRun, ...] = ()
     current: ClassRun | None = None
-    """The run that must end well next; None when all have, or when nothing can be run."""
+    """The run that must complete next; None when all have, or when nothing can be run."""
     outcome: Outcome | None = None
     """Where the current run's attempt is."""
     renewed: bool = False
@@ -72,7 +72,7 @@ class Situation:
     """uid of the volume claim that was given up because its volume is where no GPU is."""
     expects: tuple[ExpectAbsent, ...] = ()
     """Conclusions from absence that are to be checked."""
-    anew: bool = False
+    starts_over: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
     awaits: str = ""
     """What has to happen to another job first."""
@@ -82,7 +82,7 @@ class Situation:
     attempt_reports: tuple[AttemptReport, ...] = ()
     notices: tuple[Notice, ...] = ()
     deadline: datetime | None = None
-    """When spec.activeDeadlineSeconds or spec.softDeadlineSeconds is over if the current pod runs on."""
+    """When spec.activeDeadlineSeconds or spec.softDeadlineSeconds has elapsed if the current pod runs on."""
     remaining_seconds: int | None = None
 
     @property
@@ -103,7 +103,7 @@ class Situation:
 
 
 def advance(observed: Observed, acceptance: Acceptance, now: datetime) -> Situation:
-    """Follow the classes in order to the first that has not ended well, and judge its attempt."""
+    """Follow the classes in order to the first that has not completed, and judge its attempt."""
     job, spec = observed.job, observed.job.spec
     asked = cancellation(job, now)
     if spec is None:
@@ -161,7 +161,7 @@ def _abandon(situation: Situation, observed: Observed, now: datetime) -> Situati
     uid = abandoned_claim(observed, profile, situation.need, situation.current, situation.outcome, now)
     if uid is None or uid == observed.job.status.abandoned_workspace:
         return replace(situation, abandoned=uid)
-    text = "The workspace's volume is where no GPU is free: the photos are prepared again on a volume near one."
+    text = "No free GPU can reach the workspace's volume: the photos are prepared again on a volume near one."
     return replace(situation, abandoned=uid, notices=(*situation.notices, Notice(False, WORKSPACE_MOVED, text)))
 
 
@@ -179,12 +179,13 @@ def _without_workspace(situation: Situation, observed: Observed) -> Situation:
         return situation
     runs = tuple(_restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
-    situation = replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), attempt_reports=())
+    situation = replace(situation, starts_over=True, runs=runs, current=first, outcome=Absent(), attempt_reports=())
     if claim is None:
         expected = ExpectAbsent("claim", claim_name(job.key.name))
         return replace(situation, expects=(*situation.expects, expected))
     if lost:
-        notice = Notice(True, WORKSPACE_LOST, f"The volume of claim {claim.name} is lost: everything is made again.")
+        text = f"The volume of claim {claim.name} is lost: the job starts over, from the photos."
+        notice = Notice(True, WORKSPACE_LOST, text)
         return replace(situation, notices=(*situation.notices, notice))
     return situation
 
@@ -251,7 +252,7 @@ def _conclude(
     observed: Observed,
     now: datetime,
 ) -> Situation:
-    """What the end of an attempt changes; `current` is None afterwards when its class has ended well."""
+    """What the end of an attempt changes; `current` is None afterwards when its class has completed."""
     if not isinstance(outcome, Completed | Paused | Failed | Interrupted):
         return situation
     job = observed.job
@@ -333,7 +334,7 @@ def _hold(
     if current is None or situation.failure is not None:
         return situation
     reports = [each.report for each in situation.attempt_reports]
-    stages = [] if situation.anew else observed.job.status.stages
+    stages = [] if situation.starts_over else observed.job.status.stages
     written = observed.job.written or spec
     own = written.soft_deadline_seconds is not None
     hold = hold_of(spec, situation.needs, situation.runs, stages, reports, spent, deadline_is_own=own)

@@ -25,7 +25,7 @@ from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
 _CLAIM_POLL = timedelta(seconds=30)
 _OTHER_JOB_POLL = timedelta(seconds=600)
-"""Its changes are told; this is for one that got lost."""
+"""Its changes are watched; this is for one that got lost."""
 _FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
 
 
@@ -49,11 +49,11 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
         if child.deleting or not situation.needs:
             continue
         if (child.resource_class, child.digest) not in wanted:
-            deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its settings are outdated"))
         elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
-            deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its queue has changed"))
     return tuple(deletions)
 
 

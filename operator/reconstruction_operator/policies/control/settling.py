@@ -20,7 +20,7 @@ _PASSING = ("ProfileNotFound", "DependencyFailed", "SourceNotFound")
 
 
 def may_settle(observed: Observed, situation: Situation, now: datetime) -> datetime | None:
-    """Until when the job's refusal may pass by itself; None where it is not refused, or has been for longer."""
+    """Until when the job's refusal may resolve by itself; None where it is not refused, or has been for longer."""
     acceptance = situation.acceptance
     if acceptance.accepted or acceptance.reason not in _PASSING or situation.cancelled:
         return None

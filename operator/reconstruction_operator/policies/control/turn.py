@@ -59,5 +59,5 @@ def explanation(turn: Turn) -> str:
 
 
 def look_again(turn: Turn, now: datetime) -> datetime:
-    """Being next is told at once; how many are ahead only now and then, because it changes for all at every turn."""
+    """Being next is shown at once; how many are ahead only now and then, because it changes for all at every turn."""
     return now + (_NEAR_LOOK if turn.ahead < _NEAR else _FAR_LOOK)

@@ -59,7 +59,7 @@ def _ended(situation: Situation, refusal: StatusRefusal) -> Situation:
         runs=tuple(_closed(run) for run in situation.runs),
         current=None,
         outcome=None,
-        anew=False,
+        starts_over=False,
         awaits="",
         hold=None,
         attempt_reports=(),
