@@ -19,7 +19,7 @@ from .manifests.child_names import claim_name
 from .model import Observed
 from .policies.control import lost
 from .policies.control.accept import Acceptance, accept
-from .policies.control.advance import Situation, advance
+from .policies.control.advance import advance
 from .policies.control.attempt import Waiting
 from .policies.control.children import Blocked, blocked, creations, may_start, outdated
 from .policies.control.claims import adoptions
@@ -30,6 +30,7 @@ from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
 from .policies.control.retention import is_removed, remaining, retention
 from .policies.control.schedule import next_check
+from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
 from .policies.reporting.conditions import conditions
 from .policies.reporting.notices import notices

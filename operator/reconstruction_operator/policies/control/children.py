@@ -14,13 +14,14 @@ from ...manifests.child_job import child_job
 from ...manifests.claim import workspace_claim
 from ...model import ChildJob, Observed, Refusal
 from . import lost
-from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
 from .claims import is_lost, is_orphan
+from .class_runs import retry_time
 from .dependency import CODE as NOT_READY
 from .environment import lacks_values, with_values
 from .obstacles import not_created
 from .retry import backoff
+from .situation import Situation
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
 _CLAIM_POLL = timedelta(seconds=30)

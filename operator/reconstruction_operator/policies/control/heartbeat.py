@@ -8,8 +8,8 @@ from reconstruction_api.errors import CATALOGUE
 
 from ...model import Observed
 from ...times import format_time, parse_time
-from .advance import Situation
 from .attempt import Running
+from .situation import Situation
 
 CODE = "WorkerSilent"
 

@@ -8,10 +8,10 @@ from reconstruction_api.status import ReconstructionJobStatus
 
 from ...actions import DeleteClaim, DeleteJob, DeletePod, DeleteSelf
 from ...model import ChildJob, Observed
-from .advance import Situation
 from .claims import is_lost
 from .notify import all_delivered
 from .retention import is_expired, is_removed
+from .situation import Situation
 
 _GRACE_SECONDS = 2
 """A cancelled pod saves nothing: its hardware is free at once."""

@@ -9,7 +9,7 @@ from reconstruction_api.worker import Artifact
 
 from ...model import Observed
 from ...times import format_time, parse_time
-from .advance import Situation
+from .situation import Situation
 
 _IN_WORKSPACE = "pvc://"
 

@@ -12,7 +12,7 @@ from reconstruction_api.status import ConditionType
 
 from ...model import Observed
 from ...times import parse_time
-from .advance import Situation
+from .situation import Situation
 
 GRACE = timedelta(minutes=5)
 _PASSING = ("ProfileNotFound", "DependencyFailed", "SourceNotFound")

@@ -8,7 +8,7 @@ from reconstruction_api.errors import CATALOGUE
 
 from ...model import Observed, Turn
 from ...times import format_time
-from .advance import Situation
+from .situation import Situation
 
 WAITS_FOR_TURN = "ConcurrencyLimit"
 _NEAR = 10

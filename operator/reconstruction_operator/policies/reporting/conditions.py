@@ -26,7 +26,6 @@ from reconstruction_api.status import (
 
 from ...model import Observed
 from ...times import format_time
-from ..control.advance import Situation
 from ..control.attempt import ON_ITS_WAY, Running, Waiting
 from ..control.cancel import describe_cancellation
 from ..control.children import Blocked
@@ -34,6 +33,7 @@ from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.heartbeat import silence
 from ..control.interruptions import NO_PROGRESS, fruitless
 from ..control.settling import may_settle
+from ..control.situation import Situation
 
 BELOW_BAR = "QualityBelowThreshold"
 _VERDICTS: dict[str | int, tuple[bool, str]] = {

@@ -8,13 +8,13 @@ from reconstruction_api.lifecycle import CancellationState
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ...actions import CreateJob, EnsureClaim
-from ..control.advance import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
 from ..control.cancel import describe_cancellation
 from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.interruptions import NO_PROGRESS
 from ..control.notify import masked
 from ..control.pinning import LOST as PROFILE_LOST
 from ..control.retention import is_removed
+from ..control.situation import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
 
 _WAITING_REASONS = (
     "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",

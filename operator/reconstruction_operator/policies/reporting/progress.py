@@ -22,10 +22,10 @@ from reconstruction_api.worker import Artifact, Checkpoint, Progress, ProgressUp
 
 from ...model import Observed
 from ...times import format_time
-from ..control.advance import AttemptReport, Situation
 from ..control.attempt import Running
 from ..control.credible import credible_update
 from ..control.needs import Need
+from ..control.situation import AttemptReport, Situation
 
 
 def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | None:
