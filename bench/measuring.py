@@ -34,14 +34,14 @@ class Seen:
     named: Callable[[Document], str] = lambda document: document["metadata"]["name"]
     at: dict[str, float] = field(default_factory=dict)
 
-    def see(self, document: Document) -> JobKey | None:
+    def upsert(self, document: Document) -> JobKey | None:
         if self.wanted(document):
             self.at.setdefault(self.named(document), time.monotonic())
         return None
 
     @asynccontextmanager
     async def watching(self, kube: Kube, path: str, selector: str = "") -> AsyncIterator[Seen]:
-        kind = Kind(path.rpartition("/")[2], lambda document: document, self.see, lambda _: None, dict)
+        kind = Kind(path.rpartition("/")[2], lambda document: document, self.upsert, lambda _: None, dict)
         informer = Informer(kube, path, selector, kind, lambda *_: None)
         task = asyncio.create_task(informer.run())
         await informer.synced.wait()
@@ -66,12 +66,12 @@ class ChildJobs(Seen):
         self.starts: dict[str, float] = {}
         """When each job's first child Job was seen."""
 
-    def see(self, document: Document) -> JobKey | None:
+    def upsert(self, document: Document) -> JobKey | None:
         marks = document["metadata"]["labels"]
         self.names[marks[LABEL_JOB], marks[LABEL_CLASS]].add(document["metadata"]["name"])
         if self.wanted(document):
             self.starts.setdefault(marks[LABEL_JOB], time.monotonic())
-        return super().see(document)
+        return super().upsert(document)
 
     @property
     def duplicates(self) -> int:

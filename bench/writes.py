@@ -85,8 +85,8 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
 def _prepared(job: Document, profile: Document) -> Prepared:
     """What the operator would decide about a new job."""
     store = Store()
-    store.see_profile(profile)
-    key = store.see_job(job)
+    store.observe_profile(profile)
+    key = store.observe_job(job)
     observed = observe(store, key, None, Policy()) if key is not None else None
     assert observed is not None
     return Prepared(observed.job, decide(observed, datetime.now(UTC)))

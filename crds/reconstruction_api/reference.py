@@ -93,9 +93,9 @@ class _ApiPage:
         for name, node in schema["properties"].items():
             inner = node.get("items") or node.get("additionalProperties") or node
             if "properties" in inner and _identity(inner) not in self._headings:
-                place = f"{heading}.{name}{'' if inner is node else '[]' if 'items' in node else '.NAME'}"
-                self._headings[_identity(inner)] = place
-                below.append((inner, place))
+                path = f"{heading}.{name}{'' if inner is node else '[]' if 'items' in node else '.NAME'}"
+                self._headings[_identity(inner)] = path
+                below.append((inner, path))
         required = schema.get("required", [])
         yield f"### {heading}\n"
         yield f"{schema['description']}\n"
@@ -107,8 +107,8 @@ class _ApiPage:
             ),
         )
         yield from _rules(schema)
-        for inner, place in below:
-            yield from self._object(inner, place)
+        for inner, path in below:
+            yield from self._object(inner, path)
 
     def _type(self, node: Schema) -> str:
         if "properties" in node:

@@ -103,7 +103,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(_N.MESH, _R, (_N.TRAIN,), ("mesh.targetFaces", "redo.mesh"), 10, 3),
     Stage(_N.TEXTURE, _R, (_N.MESH,), ("mesh.textureSize", "redo.texture"), 6, 2),
     Stage(_N.EXPORT, _D, (_N.TEXTURE,), ("exports", "redo.export"), 2, 2),
-    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), ("redo.report",), 2, 3),
+    Stage(_N.REPORT, _D, (_N.EVALUATE, _N.EXPORT), ("redo.report",), 2, 4),
 )
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 

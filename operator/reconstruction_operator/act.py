@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
+from .clock import SYSTEM, Clock
 from .events import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
 from .manifests.metadata import MANAGER
@@ -59,8 +59,10 @@ class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
     def __init__(
-        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None
-    ):
+        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None,
+        clock: Clock = SYSTEM,
+    ):  # fmt: skip
+        self._clock = clock
         self._ownership = ownership or Ownership()
         self._kube = kube
         self._store = store
@@ -96,7 +98,7 @@ class Actor:
                 await self._adopt(job, action)
             elif isinstance(action, EnsureClaim):
                 document = await self._ensure(job, paths.claims(job.key.namespace), action.manifest)
-                self._store.see_claim(document, asked_by=job.key)
+                self._store.observe_claim(document, asked_by=job.key)
                 if not any(isinstance(each, CreateJob) for each in plan.actions):
                     self._store.overcome_refusal(job.key)
             elif isinstance(action, CreateJob):
@@ -121,7 +123,7 @@ class Actor:
             raise Outdated("the workspace's claim is somebody else's")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
         suspend = action.manifest["spec"].get("suspend", False)
-        self._store.see_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
+        self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
@@ -134,11 +136,11 @@ class Actor:
                 if not error.not_found:
                     raise
                 return
-            self._store.see_claim(found, asked_by=job.key)
+            self._store.observe_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
         selector = f"{LABEL_CHILD_JOB}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
-        news = [pod for pod in pods if self._store.see_pod(pod) is not None]
+        news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
         if news:
             raise Outdated(f"pods of {expected.name} are there")
 
@@ -167,7 +169,7 @@ class Actor:
             if error.content_refused:
                 raise StatusRefused(self._refused_status(job, str(error))) from error
             raise
-        self._store.see_written_status(answer, body["status"])
+        self._store.observe_written_status(answer, body["status"])
 
     def _refused_status(self, job: JobView, message: str) -> StatusRefusal:
         refusal = self._store.refuse_status(job, message)
@@ -181,7 +183,7 @@ class Actor:
             return await self._kube.create(path, manifest, brief=True)
         except ApiError as error:
             if error.refused:
-                self._store.refuse(job.key, error.message, datetime.now(UTC))
+                self._store.refuse(job.key, error.message, self._clock.now())
                 raise Refused(error.message) from error
             if not error.already_exists:
                 raise
@@ -194,7 +196,7 @@ class Actor:
         try:
             answer = await self._kube.request("DELETE", path, body=body)
             if answer.get("kind") == "Job":
-                self._store.see_child_job(answer)
+                self._store.observe_child_job(answer)
         except ApiError as error:
             if not (error.not_found or error.conflict):
                 raise

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import signal
-import time
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -22,10 +22,12 @@ from .act import Actor, Outdated, Refused, StatusRefused
 from .backoff import Backoff
 from .buckets import Buckets
 from .causes import Cause
-from .chains import Chains
+from .clock import SYSTEM, Clock
 from .connections import Connections
+from .custom_resources import CustomResources, Kopf
 from .decide import decide
 from .default_profile import DefaultProfile
+from .dependents import Dependents
 from .events import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
@@ -67,8 +69,9 @@ _KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
 class Application:
     """One replica of the operator."""
 
-    def __init__(self, settings: Settings, connections: Connections, watching_configuration):
+    def __init__(self, settings: Settings, connections: Connections, custom: CustomResources, clock: Clock = SYSTEM):
         self._settings = settings
+        self._clock = clock
         self._connections = connections
         self._kube = kube = connections.work
         self._slots = Slots(
@@ -76,18 +79,16 @@ class Application:
         )
         self._policy = settings.policy
         self._store = Store(self._slots, settings.ownership)
-        self._live = LiveUpdates(settings.status_interval_seconds)
+        self._live = LiveUpdates(settings.status_interval_seconds, settings.live_updates_per_second)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
         self._recorder = Recorder(kube, settings.identity)
         receivers = Receivers.of(settings.notification_allow)
         self._notifier = Notifier(kube, receivers, self._queue.add)
-        self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership)
-        self._inquiries = Inquiries(kube, self._store, self._queue.add)
-        self._chains = Chains(kube, self._store, self._queue.add)
-        self._watching = Watching(
-            connections.watches, self._store, self._queue, watching_configuration, settings.namespaces
-        )
+        self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership, clock)
+        self._inquiries = Inquiries(kube, self._store, self._queue.add, clock=clock)
+        self._dependents = Dependents(kube, self._store, self._queue.add)
+        self._watching = Watching(connections.watches, self._store, self._queue, custom, settings.namespaces)
         self._default_profile: DefaultProfile | None = None
         if settings.default_profile:
             self._default_profile = DefaultProfile(
@@ -110,6 +111,7 @@ class Application:
                 settings.lease_renew_deadline_seconds,
                 settings.lease_retry_seconds,
             ),
+            clock.monotonic,
         )
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.failing.set_function(lambda: self._queue.failing)
@@ -123,34 +125,45 @@ class Application:
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
-        self._heed_signals()
+        self._handle_signals()
         try:
             await self._serve()
-            if not await self._unless_stopped(self._prepare()):
-                return 0
-            return await self._lead()
+            return await self.work(self._handle_signals)
         finally:
-            await self._lease.release()
             for listener in self._listeners:
                 await listener.close()
             await self._connections.close()
 
-    def _heed_signals(self) -> None:
+    def stop(self) -> None:
+        """As at SIGTERM."""
+        self._stop.set()
+
+    async def work(self, watching: Callable[[], None] = lambda: None) -> int:
+        """Wait for the Lease and lead, until stopped or the Lease is lost; the exit status. Ports and signals are the
+        process's, which is told by `watching` when all that is watched is known."""
+        try:
+            if not await self._unless_stopped(self._prepare()):
+                return 0
+            return await self._lead(watching)
+        finally:
+            await self._lease.release()
+
+    def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self.stop)
 
     async def _prepare(self) -> None:
         await self._wait_for_kinds()
         if self._settings.leader_election:
             await self._lease.acquire()
 
-    async def _lead(self) -> int:
+    async def _lead(self, watching: Callable[[], None]) -> int:
         """Whatever ends first ends all, the workers before everything else: then the Lease can be given up at once."""
         self._leading = True
-        self._policy = replace(self._policy, listening_since=datetime.now(UTC))
+        self._policy = replace(self._policy, listening_since=self._clock.now())
         self.metrics.leader.set(1)
-        work = asyncio.create_task(self._work(), name="work")
+        work = asyncio.create_task(self._work(watching), name="work")
         tasks = [
             work,
             asyncio.create_task(self._watching.run(self._stop), name="watching"),
@@ -183,9 +196,9 @@ class Application:
         lost = keeping in done
         return 1 if failed or lost else 0
 
-    async def _work(self) -> None:
+    async def _work(self, watching: Callable[[], None]) -> None:
         await self._watching.ready.wait()
-        self._heed_signals()  # kopf has put its own handlers in place of ours; it is told through the stop flag
+        watching()  # kopf has put its own signal handlers in place of ours; it is told through the stop flag
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -193,9 +206,9 @@ class Application:
         if key in self._store.jobs and not self._watching.serves(key.namespace):
             self._slots.step_aside(key)
             return None
-        started = time.monotonic()
+        started = self._clock.monotonic()
         try:
-            seconds = await self._bring_forward(key, started)
+            seconds = await self._decide_and_act(key, started)
         except Outdated:
             self.metrics.outdated.inc()
             return self._outdated.failed(key)
@@ -204,19 +217,19 @@ class Application:
             self._watching.namespaces.suspect(key.namespace, error)
             raise
         finally:
-            self.metrics.reconcile_seconds.observe(time.monotonic() - started)
+            self.metrics.reconcile_seconds.observe(self._clock.monotonic() - started)
         self._outdated.reset(key)
         return seconds
 
-    async def _bring_forward(self, key: JobKey, started: float) -> float | None:
+    async def _decide_and_act(self, key: JobKey, started: float) -> float | None:
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
-        heard = datetime.now(UTC) - timedelta(seconds=age) if age is not None else None
-        await self._chains.look_up(key)
+        heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
+        await self._dependents.fetch_upstream(key)
         observed = observe(self._store, key, live, self._policy, heard)
         if observed is None:
             self._leave_alone(key)
-            self._chains.tell(key)
+            self._dependents.wake(key)
             self._queue.forget(key)
             self._live.forget(key)
             self._notifier.forget(key)
@@ -225,9 +238,9 @@ class Application:
         sent, sending = self._notifier.observed(key)
         if sent or sending:
             observed = replace(observed, sent=sent, sending=sending)
-        now = datetime.now(UTC)
+        now = self._clock.now()
         plan = decide(observed, now)
-        self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.place)
+        self._slots.settle(key, self._store.lane(key), order_of(observed, self._store.jobs[key].created), plan.slot)
         if observed.job.unreadable is not None and plan.status is not None:
             about = {"namespace": key.namespace, "job": key.name}
             _log.warning("status can't be read, pods are left alone: %s", observed.job.unreadable.problem, extra=about)
@@ -237,7 +250,7 @@ class Application:
             engine = counted_engine(observed.job.spec, status)
             self.metrics.record(key, engine, measures(observed, status, now))
             self._inquiries.ask(key, plan.inquiries)
-            self._chains.tell(key)
+            self._dependents.wake(key)
         except StatusRefused as refusal:
             self.metrics.status_refusals.inc()
             _log.error("status refused: %s", refusal, extra={"namespace": key.namespace, "job": key.name})
@@ -247,7 +260,7 @@ class Application:
             return 0.0
         waits = [] if live_wait is None else [live_wait]
         if plan.next_check is not None:
-            waits.append(max(0.0, (plan.next_check - datetime.now(UTC)).total_seconds()))
+            waits.append(max(0.0, (plan.next_check - self._clock.now()).total_seconds()))
         return min(waits) if waits else None
 
     def _leave_alone(self, key: JobKey) -> None:
@@ -309,14 +322,14 @@ class Application:
     async def _serve(self) -> None:
         """The probes' port and the workers': what happens at one of them takes no connection from the other."""
         settings, reviews = self._settings, self._connections.reviews
-        keys = SigningKeys(reviews, time.monotonic)
-        reviewer = TokenReviewer(reviews, time.monotonic, self._is_worker, keys=keys)
+        keys = SigningKeys(reviews, self._clock.monotonic)
+        reviewer = TokenReviewer(reviews, self._clock.monotonic, self._is_worker, keys=keys)
         sink = http.ProgressSink(
             accepting=lambda: self._leading,
             leader=lambda: self._lease.leader_address,
             pods=self._store.pods,
             receive=self._receive,
-            updates=Buckets(time.monotonic, *_UPDATES),
+            updates=Buckets(self._clock.monotonic, *_UPDATES),
         )
         workers = ServerLimits(settings.progress_connections, settings.progress_connections_per_client)
         probing = probes.application(probes.Health(self._liveness, self._readiness, self._note), self.metrics)
@@ -354,7 +367,7 @@ class Application:
         return self._store.has_pod(pod.namespace, pod.name, pod.uid)
 
     def _receive(self, key: JobKey, update: ProgressUpdate) -> bool:
-        wait = self._live.receive(key, update, time.monotonic())
+        wait = self._live.receive(key, update, self._clock.monotonic())
         if wait is None:
             return False
         self._queue.add_after(key, wait, Cause.OBSERVED)
@@ -370,4 +383,5 @@ async def _cancel(task: asyncio.Task) -> None:
 async def main(settings: Settings) -> int:
     """Run one replica with these settings; the exit status of the process."""
     connections = Connections.open(await load_configuration(settings.kubeconfig), settings.concurrency)
-    return await Application(settings, connections, await load_configuration(settings.kubeconfig)).run()
+    custom = Kopf(await load_configuration(settings.kubeconfig), clusterwide=not settings.namespaces)
+    return await Application(settings, connections, custom).run()

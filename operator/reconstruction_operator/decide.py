@@ -52,11 +52,11 @@ def decide(observed: Observed, now: datetime) -> Plan:
         return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
-    status = _told(
+    status = _next_status(
         observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
     )
     waiting = obstacle is not None and obstacle.reason == WAITS_FOR_TURN and may_start(situation)
-    told = notices(job.status, status, situation, created)
+    raised = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
@@ -64,13 +64,13 @@ def decide(observed: Observed, now: datetime) -> Plan:
         *adoptions(observed),
         *created,
         *due(observed, status, now),
-        *(Emit(notice.warning, notice.reason, notice.message) for notice in told),
+        *(Emit(notice.warning, notice.reason, notice.message) for notice in raised),
     )
     return Plan(
         status=None if status == job.status else status,
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
-        place="held" if status.admission_time else "waiting" if waiting else "none",
+        slot="held" if status.admission_time else "waiting" if waiting else "none",
         expects=situation.expects,
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
@@ -84,7 +84,7 @@ def _as_accepted(observed: Observed, acceptance: Acceptance) -> Observed:
     return replace(observed, job=replace(job, spec=acceptance.planned.spec, written=job.spec))
 
 
-def _told(
+def _next_status(
     observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
 ) -> ReconstructionJobStatus:
     """The status with the messages that follow from it."""
@@ -136,12 +136,12 @@ def _of_a_spec_that_can_not_be_read(
 ) -> ReconstructionJobStatus:
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
     before = observed.job.status
-    told = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
+    written = conditions(observed, situation, before.stages, obstacle, before.metrics, now)
     return before.model_copy(
         update={
             "observed_generation": observed.job.generation,
             "short_id": short_id(observed.job.uid),
-            "conditions": told,
+            "conditions": written,
             "failure": situation.failure,
             "profile": masked(before.profile),
         }

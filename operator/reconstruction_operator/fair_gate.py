@@ -13,10 +13,10 @@ class GateFull(Exception):  # noqa: N818 - not an error
 
 
 class FairGate:
-    """At most `places` inside; at most `waiting` wait in all, and `waiting_each` of one namespace."""
+    """At most `capacity` inside; at most `waiting` wait in all, and `waiting_each` of one namespace."""
 
-    def __init__(self, places: int, waiting: int, waiting_each: int):
-        self._free = places
+    def __init__(self, capacity: int, waiting: int, waiting_each: int):
+        self._free = capacity
         self._most = waiting
         self._most_each = waiting_each
         self._count = 0
@@ -24,7 +24,7 @@ class FairGate:
 
     @asynccontextmanager
     async def turn(self, namespace: str) -> AsyncIterator[None]:
-        """Inside the block the caller has a place. Raises GateFull at once where it would have to wait for too long."""
+        """Inside the block the caller is inside. Raises GateFull at once where it would have to wait for too long."""
         await self._enter(namespace)
         try:
             yield
@@ -47,11 +47,11 @@ class FairGate:
             if ticket.cancelled():
                 self._withdraw(namespace, ticket)
             else:
-                self._leave()  # the place was given just now
+                self._leave()  # it was let in just now
             raise
 
     def _leave(self) -> None:
-        """The place goes to the first that waits in the namespace whose turn it is."""
+        """Lets in the first that waits in the namespace whose turn it is."""
         while self._queues:
             namespace, queue = self._queues.popitem(last=False)
             ticket = queue.popleft()

@@ -52,7 +52,7 @@ class Forwarder:
         claimed = claimed_identity(token, self._now())
         if claimed is None:
             return None
-        if _place(token) in self._proven:
+        if _hash_of(token) in self._proven:
             return self._at_once < _MOST_AT_ONCE and self._updates.take(claimed.uid)
         if not self._checks.take((claimed.uid, address)):
             return False
@@ -82,12 +82,12 @@ class Forwarder:
             await self._session.close()
 
     def _learn(self, token: str, status: int) -> None:
-        place = _place(token)
+        token_hash = _hash_of(token)
         if status in (200, 202):
-            self._proven[place] = None
-            self._proven.move_to_end(place)
+            self._proven[token_hash] = None
+            self._proven.move_to_end(token_hash)
         elif status == 401:
-            self._proven.pop(place, None)
+            self._proven.pop(token_hash, None)
         while len(self._proven) > _MOST_PROVEN:
             self._proven.popitem(last=False)
 
@@ -101,5 +101,5 @@ class Forwarder:
         return self._session
 
 
-def _place(token: str) -> bytes:
+def _hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()

@@ -22,6 +22,7 @@ import orjson
 from .causes import Cause, cause_of_child
 from .kube import ApiError, Document, Kube
 from .model import JobKey
+from .relisting import gone
 
 _log = logging.getLogger(__name__)
 
@@ -36,13 +37,13 @@ _random = random.Random()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Where a kind is listed and what is done with its objects. `take` and `forget` name the job that is concerned."""
+    """Where a kind is listed and what is done with its objects. `upsert` and `forget` return the job concerned."""
 
     plural: str
-    sight: Callable[[Document], Any]
+    parse: Callable[[Document], Any]
     """What there is to remember of an object; nothing is remembered yet."""
-    take: Callable[[Any], JobKey | None]
-    """Remember what was sighted."""
+    upsert: Callable[[Any], JobKey | None]
+    """Remember what was parsed."""
     forget: Callable[[Document], JobKey | None]
     present: Callable[[], dict[str, Document]]
     """All that is remembered, by uid, each as something that `forget` understands."""
@@ -93,18 +94,17 @@ class Informer:
     async def _list(self) -> None:
         """All pages are of the same moment, and are remembered at once, together with what is no longer there: no
         decision sees half of a listing, with objects that are gone beside those that came after them."""
-        before, sighted = self._known(), dict[str, Any]()
+        before, parsed = self._known(), dict[str, Any]()
         version = ""
         async for page in self.kube.pages(self.path, self.selector):
             for item in page.get("items", []):
-                sighted[item["metadata"]["uid"]] = self.kind.sight(item)
+                parsed[item["metadata"]["uid"]] = self.kind.parse(item)
             version = page["metadata"]["resourceVersion"]
             self.heard = time.monotonic()
-        for uid, stub in before.items():
-            if uid not in sighted:
-                self._enqueue(self.kind.forget(stub), Cause.CHANGED)
-        for sighting in sighted.values():
-            self._take(sighting)
+        for stub in gone(self._known(), parsed, version, before):
+            self._enqueue(self.kind.forget(stub), Cause.CHANGED)
+        for parsed_child in parsed.values():
+            self._upsert(parsed_child)
         self._version = version
         self.synced.set()
 
@@ -125,12 +125,12 @@ class Informer:
         count = 0
         async for line in self.kube.watch(self.path, query, _QUIET_SECONDS):
             self.heard = time.monotonic()
-            self._heed(orjson.loads(line))
+            self._handle(orjson.loads(line))
             count += 1
             if count % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)  # a long burst must not keep everything else from running
 
-    def _heed(self, event: Document) -> None:
+    def _handle(self, event: Document) -> None:
         kind, document = event["type"], event["object"]
         if kind == "ERROR":
             raise ApiError(document.get("code", 0), document.get("reason", ""), document.get("message", ""))
@@ -138,13 +138,13 @@ class Informer:
         if kind == "DELETED":
             self._enqueue(self.kind.forget(document), Cause.CHANGED)
         elif kind != "BOOKMARK":
-            self._take(self.kind.sight(document))
+            self._upsert(self.kind.parse(document))
 
-    def _take(self, sighting: Any) -> None:
+    def _upsert(self, parsed_child: Any) -> None:
         """The first listing is no news: how urgent a job is then shows when the job itself is known."""
-        key = self.kind.take(sighting)
+        key = self.kind.upsert(parsed_child)
         if key is not None:
-            self._enqueue(key, cause_of_child(sighting.view) if self.synced.is_set() else Cause.ROUTINE)
+            self._enqueue(key, cause_of_child(parsed_child.view) if self.synced.is_set() else Cause.ROUTINE)
 
     def _enqueue(self, key: JobKey | None, cause: Cause) -> None:
         if key is not None:

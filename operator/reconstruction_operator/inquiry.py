@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +15,7 @@ import aiohttp
 
 from . import paths
 from .causes import Cause
+from .clock import SYSTEM, Clock
 from .kube import ApiError, Kube
 from .model import JobKey
 from .plan import Inquiry
@@ -30,7 +30,7 @@ _UNTELLING = (
     *("Pulling", "Pulled", "Created", "Started"),
 )
 
-_PLACES = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
+_TOPOLOGY_LABELS = (("/zone", "zone"), ("/region", "region"), ("/hostname", "node"), ("/node", "node"))
 """Ends of the labels by which volumes are restricted: Kubernetes' own, and those of storage drivers."""
 _VAGUE = "Unable to attach or mount volumes"
 """The kubelet's summary every two minutes; what is wrong with a volume is in an Event of its own."""
@@ -45,8 +45,10 @@ class Inquiries:
     """Questions by namespace; answers go to the store, and a job whose answer is new is looked at again."""
 
     def __init__(
-        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS
-    ):
+        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS,
+        clock: Clock = SYSTEM,
+    ):  # fmt: skip
+        self._clock = clock
         self._kube = kube
         self._store = store
         self._enqueue = enqueue
@@ -66,12 +68,12 @@ class Inquiries:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            now = time.monotonic()
+            now = self._clock.monotonic()
             for namespace in [each for each in self._asked if self._due(each) <= now]:
                 self._answered[namespace] = now
                 await self._answer(namespace, self._asked.pop(namespace))
             if self._asked:
-                await asyncio.sleep(max(0.05, min(map(self._due, self._asked)) - time.monotonic()))
+                await asyncio.sleep(max(0.05, min(map(self._due, self._asked)) - self._clock.monotonic()))
                 self._wake.set()
 
     def _due(self, namespace: str) -> float:
@@ -93,7 +95,7 @@ class Inquiries:
         if kind == "Workload":
             return await self._workloads(namespace)
         if kind == "PersistentVolume":
-            return {name: place_of(await self._kube.get(paths.volume(name))) for name in uids}
+            return {name: location_of(await self._kube.get(paths.volume(name))) for name in uids}
         return await self._latest(namespace, kind)
 
     async def _latest(self, namespace: str, kind: str) -> dict[str, str]:
@@ -123,17 +125,17 @@ class Inquiries:
         return {"": "there is no Kueue in this cluster"}
 
 
-def place_of(volume: Document) -> str:
+def location_of(volume: Document) -> str:
     """Where a PersistentVolume can be used, for people: `zone a`, `node worker-1`; empty where it is not restricted."""
     required = ((volume.get("spec") or {}).get("nodeAffinity") or {}).get("required") or {}
-    places: list[str] = []
+    locations: list[str] = []
     for term in required.get("nodeSelectorTerms") or []:
         for expression in term.get("matchExpressions") or []:
             name, values = expression.get("key", ""), expression.get("values") or []
-            noun = next((noun for end, noun in _PLACES if name.endswith(end)), None)
+            noun = next((noun for end, noun in _TOPOLOGY_LABELS if name.endswith(end)), None)
             if noun is not None and expression.get("operator") == "In" and values:
-                places.append(f"{noun} {' or '.join(values)}")
-    return ", ".join(dict.fromkeys(places))
+                locations.append(f"{noun} {' or '.join(values)}")
+    return ", ".join(dict.fromkeys(locations))
 
 
 def _owners(item: Document) -> list[str]:

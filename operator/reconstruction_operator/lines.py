@@ -44,15 +44,15 @@ class Lines:
         line.setdefault(key.namespace, OrderedDict())[key] = None
         self._causes[key] = cause
 
-    def take(self, causes: Iterable[Cause], is_open: Callable[[Cause, str], bool]) -> tuple[JobKey, Cause] | None:
+    def pop(self, causes: Iterable[Cause], is_open: Callable[[Cause, str], bool]) -> tuple[JobKey, Cause] | None:
         """The job that is next for one of the causes, in a namespace that is open for it."""
         for cause in sorted(causes, key=lambda each: (self._passes[each], each)):
             namespace = next((each for each in self._lines[cause] if is_open(cause, each)), None)
             if namespace is not None:
-                return self._take(cause, namespace), cause
+                return self._pop(cause, namespace), cause
         return None
 
-    def _take(self, cause: Cause, namespace: str) -> JobKey:
+    def _pop(self, cause: Cause, namespace: str) -> JobKey:
         self._now = max(self._now, self._passes[cause])
         self._passes[cause] += _STRIDES[cause]
         key = next(iter(self._lines[cause][namespace]))

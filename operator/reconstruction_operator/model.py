@@ -17,7 +17,7 @@ from reconstruction_api.worker import ProgressUpdate
 
 
 class JobKey(NamedTuple):
-    """A ReconstructionJob's place."""
+    """Namespace and name of a ReconstructionJob."""
 
     namespace: str
     name: str
@@ -57,7 +57,7 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherJob:
+class UpstreamJob:
     """The ReconstructionJob that spec.source.jobRef names, as far as it matters to the one that builds on it."""
 
     name: str
@@ -88,6 +88,7 @@ class ProfileView:
     name: str
     generation: int
     spec: dict[str, Any]
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +266,10 @@ class Observed:
     """The profile that spec.profileName means now."""
     profile_names: tuple[str, ...] = ()
     """Profiles that the job could name, for a helpful message."""
-    other: OtherJob | None = None
+    upstream: UpstreamJob | None = None
     """The job that spec.source.jobRef names."""
-    circle: tuple[str, ...] = ()
-    """Names of jobs that build on each other in a circle, this one among them."""
+    cycle: tuple[str, ...] = ()
+    """Names of jobs that build on each other in a cycle, this one among them."""
     child_jobs: tuple[ChildJob, ...] = ()
     pods: tuple[Pod, ...] = ()
     claim: Claim | None = None

@@ -76,10 +76,10 @@ class Notifier:
         if problem:
             about = {"namespace": key.namespace, "job": key.name, "attempt": notify.attempt}
             _log.warning("notification not delivered: %s", problem, extra=about)
-        place = notify.id, notify.receiver
+        target = notify.id, notify.receiver
         result = DeliveryResult(notify.id, notify.receiver, notify.attempt, datetime.now(UTC), problem, hopeless)
-        self._sent.setdefault(key, {})[place] = result
-        self._sending.get(key, {}).pop(place, None)
+        self._sent.setdefault(key, {})[target] = result
+        self._sending.get(key, {}).pop(target, None)
         self._done(key, Cause.OBSERVED)
 
     async def _attempt(self, key: JobKey, notify: Notify) -> tuple[str, bool]:

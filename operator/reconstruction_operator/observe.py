@@ -14,10 +14,10 @@ from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
-from .others import chain_of, circle_of, other_of
 from .policies.accept import describe
 from .slots import Order
 from .store import Store, StoredJob, unpacked
+from .upstream_job import cycle_of, upstream_chain, upstream_job_of
 
 _RECENT = 256
 """A job is looked at several times in a row: the last models are kept. Decisions copy them and never change them."""
@@ -31,15 +31,15 @@ def observe(
     if stored is None or stored.foreign:
         return None
     namespace, name = key.namespace, stored.profile_name
-    chain = chain_of(store, key)
-    other = store.jobs.get(chain[0]) if chain else None
+    chain = upstream_chain(store, key)
+    upstream = store.jobs.get(chain[0]) if chain else None
     return Observed(
         job=job_view(stored),
         profile=store.profiles.get((namespace, name)) or store.profiles.get(("", name)),
         pinned_profile=store.profiles.get(stored.pinned) if stored.pinned is not None else None,
         profile_names=_profile_names(store.profiles, namespace),
-        other=other_of(job_view(other)) if other is not None else None,
-        circle=circle_of(key, chain),
+        upstream=upstream_job_of(job_view(upstream)) if upstream is not None else None,
+        cycle=cycle_of(key, chain),
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
         claim=store.claim(key),
@@ -92,7 +92,7 @@ def _status(packed: bytes) -> tuple[ReconstructionJobStatus, Unreadable | None]:
 
 
 def order_of(observed: Observed, created: str) -> Order:
-    """The job's place among those that wait for their turn: the most urgent first, then the oldest."""
+    """The job's position among those that wait for their turn: the most urgent first, then the oldest."""
     spec, profile = observed.job.spec, observed.profile
     ranking: list[str] = profile.spec.get("priorityClassNames") or [] if profile is not None else []
     named = spec.priority_class_name if spec is not None else None
@@ -100,4 +100,4 @@ def order_of(observed: Observed, created: str) -> Order:
 
 
 def _profile_names(profiles: dict[tuple[str, str], ProfileView], namespace: str) -> tuple[str, ...]:
-    return tuple(sorted({name for place, name in profiles if place in ("", namespace)}))
+    return tuple(sorted({name for where, name in profiles if where in ("", namespace)}))

@@ -41,6 +41,7 @@ def profile(document: Document) -> ProfileView:
         name=metadata["name"],
         generation=metadata.get("generation", 0),
         spec=document.get("spec") or {},
+        uid=metadata.get("uid", ""),
     )
 
 

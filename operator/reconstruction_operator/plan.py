@@ -126,8 +126,8 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
-    place: Literal["held", "waiting", "none"] = "none"
-    """Among the jobs that run, among those that wait for their turn, or neither."""
+    slot: Literal["held", "waiting", "none"] = "none"
+    """Of the jobs that may run at the same time: whether the job holds one, waits for one, or neither."""
     expects: tuple[ExpectAbsent, ...] = ()
     """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from .backoff import Backoff
 from .causes import Cause
@@ -87,7 +88,7 @@ class JobQueue:
         while self._tasks is not None and len(self._active) < self._concurrency:
             ordinary = sum(1 for cause in self._active.values() if cause is not Cause.CHANGED)
             causes = list(Cause) if ordinary < self._concurrency - self._reserved else [Cause.CHANGED]
-            taken = self._lines.take(causes, self._is_open)
+            taken = self._lines.pop(causes, self._is_open)
             if taken is None:
                 return
             key, cause = taken
@@ -132,7 +133,6 @@ class JobQueue:
             for timer in self._timers.pop(loop.time()):
                 self.add(timer.key, timer.cause)
             following = self._timers.next()
-            try:
-                await asyncio.wait_for(self._wake_timer.wait(), None if following is None else following - loop.time())
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):  # asyncio.wait_for of Python 3.11 may lose a cancellation
+                async with asyncio.timeout_at(following):
+                    await self._wake_timer.wait()

@@ -76,27 +76,27 @@ class TokenReviewer:
         claimed = claimed_identity(token, self._now())
         if claimed is None or not self._known(claimed):
             return None
-        place = hashlib.sha256(token.encode()).digest()
-        proven, now = self._valid.get(place), self._clock()
+        token_hash = hashlib.sha256(token.encode()).digest()
+        proven, now = self._valid.get(token_hash), self._clock()
         if proven is not None and now < proven[0]:
             return proven[1]
-        if now < self._refused.get(place, now):
+        if now < self._refused.get(token_hash, now):
             return None
-        if proven is None and place not in self._asked:
+        if proven is None and token_hash not in self._asked:
             if not self._checks.take((claimed.uid, address)):
                 raise Busy
             signed = None if self._keys is None else await self._keys.signed(token)
             if signed is False:
                 return None
             tries = self._tries[bool(signed or forwarded)]
-            if place not in self._asked and not tries.take((claimed.uid, address, signed)):
+            if token_hash not in self._asked and not tries.take((claimed.uid, address, signed)):
                 raise Busy
-        if place not in self._asked:
-            self._asked[place] = asyncio.create_task(self._ask(place, token, claimed.namespace))
-            self._asked[place].add_done_callback(lambda task: self._answered(place, task))
-        return await asyncio.shield(self._asked[place])
+        if token_hash not in self._asked:
+            self._asked[token_hash] = asyncio.create_task(self._ask(token_hash, token, claimed.namespace))
+            self._asked[token_hash].add_done_callback(lambda task: self._answered(token_hash, task))
+        return await asyncio.shield(self._asked[token_hash])
 
-    async def _ask(self, place: bytes, token: str, namespace: str) -> PodIdentity | None:
+    async def _ask(self, token_hash: bytes, token: str, namespace: str) -> PodIdentity | None:
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
@@ -108,14 +108,14 @@ class TokenReviewer:
         except GateFull as error:
             raise Busy from error
         if identity is None:
-            self._valid.pop(place, None)
-            _keep(self._refused, place, self._clock() + self._refused_seconds, _MOST_REFUSED)
+            self._valid.pop(token_hash, None)
+            _keep(self._refused, token_hash, self._clock() + self._refused_seconds, _MOST_REFUSED)
         else:
-            _keep(self._valid, place, (self._clock() + self._valid_seconds, identity), _MOST_VALID)
+            _keep(self._valid, token_hash, (self._clock() + self._valid_seconds, identity), _MOST_VALID)
         return identity
 
-    def _answered(self, place: bytes, task: asyncio.Task[PodIdentity | None]) -> None:
-        self._asked.pop(place, None)
+    def _answered(self, token_hash: bytes, task: asyncio.Task[PodIdentity | None]) -> None:
+        self._asked.pop(token_hash, None)
         if not task.cancelled():
             task.exception()  # seen also where nobody waits any more
 
@@ -133,8 +133,8 @@ def pod_identity(review: Document) -> PodIdentity | None:
     return PodIdentity(namespace, extra[_POD_NAME][0], extra[_POD_UID][0])
 
 
-def _keep(known: OrderedDict, place: bytes, answer: object, most: int) -> None:
-    known[place] = answer
-    known.move_to_end(place)
+def _keep(known: OrderedDict, token_hash: bytes, answer: object, most: int) -> None:
+    known[token_hash] = answer
+    known.move_to_end(token_hash)
     while len(known) > most:
         known.popitem(last=False)

@@ -83,6 +83,8 @@ class Settings(BaseModel):
     """Every job is looked at again after this time, even if nothing was observed."""
     status_interval_seconds: float = Field(default=1.0, ge=0)
     """Live updates of one job are written at most this often."""
+    live_updates_per_second: int = Field(default=50, ge=1, le=10_000)
+    """Live updates of all jobs together that are written each second: the more jobs run, the less often each."""
     notifications: bool = False
     """Tell the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
     notification_allow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()

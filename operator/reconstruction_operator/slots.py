@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from .model import JobKey, Turn
 
 Scope = tuple[str, ...]
-Place = Literal["held", "waiting", "none"]
+SlotState = Literal["held", "waiting", "none"]
 
 
 class Lane(NamedTuple):
@@ -48,7 +48,7 @@ def with_profile(profile: tuple[str, str]) -> Scope:
 
 
 class Order(NamedTuple):
-    """Place in a lane: the smallest is first."""
+    """Position in a lane: the smallest is first."""
 
     urgency: int
     """0 is the most urgent."""
@@ -146,13 +146,13 @@ class Slots:
         ahead = bisect_left(line, self._waiting[key][1]) if key in self._waiting else len(line)
         return Turn(False, scope[0], limit, ahead)
 
-    def settle(self, key: JobKey, lane: Lane, order: Order, place: Place) -> None:
+    def settle(self, key: JobKey, lane: Lane, order: Order, slot: SlotState) -> None:
         """What a decision about the job, made with its `turn`, amounts to. Nothing else may happen in between."""
-        if place == "held":
+        if slot == "held":
             self._drop_from_line(key)
             if key not in self._held:
                 self._hold(key, lane)
-        elif place == "waiting":
+        elif slot == "waiting":
             self._join(key, lane, order)
         else:
             self.step_aside(key)

@@ -53,7 +53,7 @@ class StoredJob:
     """The other installation that acts on it although this one would; empty once the job has ended."""
 
 
-class Sighting(NamedTuple, Generic[V]):
+class ParsedChild(NamedTuple, Generic[V]):
     """A child object as it will be remembered."""
 
     key: JobKey
@@ -64,24 +64,24 @@ class Sighting(NamedTuple, Generic[V]):
     view: V
 
 
-def sight_child_job(document: Document) -> Sighting[ChildJob] | None:
-    return _sighting(document, parse.child_job)
+def parse_child_job(document: Document) -> ParsedChild[ChildJob] | None:
+    return _parsed(document, parse.child_job)
 
 
-def sight_pod(document: Document) -> Sighting[Pod] | None:
-    return _sighting(document, parse.pod)
+def parse_pod(document: Document) -> ParsedChild[Pod] | None:
+    return _parsed(document, parse.pod)
 
 
-def sight_claim(document: Document) -> Sighting[Claim] | None:
+def parse_claim(document: Document) -> ParsedChild[Claim] | None:
     """A copy that somebody made of a workspace's claim has our label as well, but another name."""
     key = parse.parent_key(document)
     if key is None or document["metadata"]["name"] != claim_name(key.name):
         return None
-    return _sighting(document, parse.claim)
+    return _parsed(document, parse.claim)
 
 
 class Store:
-    """Everything seen. Each `see_*` returns the job that should be looked at, or None when nothing is new."""
+    """Everything seen. Each `observe_*` returns the job that should be looked at, or None when nothing is new."""
 
     def __init__(self, slots: Slots | None = None, ownership: Ownership | None = None) -> None:
         self._ownership = ownership or Ownership()
@@ -92,13 +92,13 @@ class Store:
         self._pods: dict[JobKey, dict[str, Pod]] = {}
         self._pod_keys: dict[str, JobKey] = {}
         self._claims: dict[JobKey, Claim] = {}
-        self._builders: dict[JobKey, set[JobKey]] = {}
+        self._dependents: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
         self._status_refusals: dict[JobKey, StatusRefusal] = {}
         self._versions = Versions()
 
-    def see_job(self, document: Document) -> JobKey | None:
+    def observe_job(self, document: Document) -> JobKey | None:
         if not self._versions.is_newer(document["metadata"]["uid"], _version(document)):
             return None
         metadata, spec, status = document["metadata"], document.get("spec") or {}, document.get("status") or {}
@@ -124,7 +124,7 @@ class Store:
         self._record_slot(key, status)
         return key
 
-    def see_written_status(self, document: Document, status: Document) -> None:
+    def observe_written_status(self, document: Document, status: Document) -> None:
         """The answer to our own write, of which only the metadata came back."""
         uid, key = document["metadata"]["uid"], key_of(document)
         known = self.jobs.get(key)
@@ -152,37 +152,39 @@ class Store:
             return Lane(namespace, job.pinned)
         return Lane(namespace, (namespace if (namespace, name) in self.profiles else "", name))
 
-    def see_profile(self, document: Document) -> list[JobKey]:
+    def observe_profile(self, document: Document) -> list[JobKey]:
         """The jobs that name it."""
         view = parse.profile(document)
+        if view.uid and not self._versions.is_newer(view.uid, _version(document)):
+            return []
         self.profiles[view.namespace, view.name] = view
         self.slots.limit_profile((view.namespace, view.name), *parse.concurrency(document))
         return self._jobs_naming(view.namespace, view.name)
 
-    def see_child_job(self, document: Document) -> JobKey | None:
-        return self.take_child_job(sight_child_job(document))
+    def observe_child_job(self, document: Document) -> JobKey | None:
+        return self.upsert_child_job(parse_child_job(document))
 
-    def see_pod(self, document: Document) -> JobKey | None:
-        return self.take_pod(sight_pod(document))
+    def observe_pod(self, document: Document) -> JobKey | None:
+        return self.upsert_pod(parse_pod(document))
 
-    def see_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
+    def observe_claim(self, document: Document, asked_by: JobKey | None = None) -> JobKey | None:
         """`asked_by` is the job that has asked for the claim of its own name: the answer counts whatever was seen
         before, and whatever labels the claim has."""
         if asked_by is None:
-            return self.take_claim(sight_claim(document))
-        seen = _sighting(document, parse.claim, asked_by)
+            return self.upsert_claim(parse_claim(document))
+        seen = _parsed(document, parse.claim, asked_by)
         assert seen is not None
         self._versions.confirm(seen.uid, seen.version)
         return _keep(self._claims, seen.key, seen.view, seen.key)
 
-    def take_child_job(self, seen: Sighting[ChildJob] | None) -> JobKey | None:
-        """As `see_child_job`, and so are the following."""
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+    def upsert_child_job(self, seen: ParsedChild[ChildJob] | None) -> JobKey | None:
+        """As `observe_child_job`, and so are the following."""
+        if seen is None or not self._is_news(seen, self._child_jobs.get(seen.key, {}).get(seen.name)):
             return None
         return _keep(self._child_jobs.setdefault(seen.key, {}), seen.name, seen.view, seen.key)
 
-    def take_pod(self, seen: Sighting[Pod] | None) -> JobKey | None:
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+    def upsert_pod(self, seen: ParsedChild[Pod] | None) -> JobKey | None:
+        if seen is None or not self._is_news(seen, self._pods.get(seen.key, {}).get(seen.name)):
             return None
         known = self._pods.setdefault(seen.key, {})
         if seen.name in known:
@@ -190,13 +192,15 @@ class Store:
         self._pod_keys[seen.uid] = seen.key
         return _keep(known, seen.name, seen.view, seen.key)
 
-    def take_claim(self, seen: Sighting[Claim] | None) -> JobKey | None:
-        if seen is None or not self._versions.is_newer(seen.uid, seen.version):
+    def upsert_claim(self, seen: ParsedChild[Claim] | None) -> JobKey | None:
+        if seen is None or not self._is_news(seen, self._claims.get(seen.key)):
             return None
-        known = self._claims.get(seen.key)
-        if known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version:
-            return None  # late news of an earlier claim of the same name
         return _keep(self._claims, seen.key, seen.view, seen.key)
+
+    def _is_news(self, seen: ParsedChild[Any], known: ChildJob | Pod | Claim | None) -> bool:
+        """Late news of an earlier object of the same name as the `known` one is none."""
+        late = known is not None and known.uid != seen.uid and self._versions.seen(known.uid) > seen.version
+        return not late and self._versions.is_newer(seen.uid, seen.version)
 
     def forget_job(self, document: Document) -> JobKey | None:
         key = key_of(document)
@@ -210,7 +214,12 @@ class Store:
         return key
 
     def forget_profile(self, document: Document) -> list[JobKey]:
-        place = (document["metadata"].get("namespace", ""), document["metadata"]["name"])
+        metadata = document["metadata"]
+        place, uid = (metadata.get("namespace", ""), metadata["name"]), metadata.get("uid", "")
+        if uid:
+            self._versions.forget(uid, _version(document))
+        if place in self.profiles and self.profiles[place].uid != uid:
+            return []
         self.profiles.pop(place, None)
         self.slots.forget_profile(place)
         return self._jobs_naming(*place)
@@ -285,40 +294,50 @@ class Store:
         refusal, job = self._status_refusals.get(key), self.jobs.get(key)
         return refusal if refusal is not None and job is not None and refusal.generation == job.generation else None
 
-    def builders(self, key: JobKey) -> tuple[JobKey, ...]:
+    def dependents(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
-        return tuple(self._builders.get(key, ()))
+        return tuple(sorted(self._dependents.get(key, ())))
 
     def _link(self, job: StoredJob) -> None:
         if job.builds_on:
-            self._builders.setdefault(JobKey(job.key.namespace, job.builds_on), set()).add(job.key)
+            self._dependents.setdefault(JobKey(job.key.namespace, job.builds_on), set()).add(job.key)
 
     def _unlink(self, job: StoredJob) -> None:
         target = JobKey(job.key.namespace, job.builds_on)
-        builders = self._builders.get(target, set())
-        builders.discard(job.key)
-        if not builders:
-            self._builders.pop(target, None)
+        dependents = self._dependents.get(target, set())
+        dependents.discard(job.key)
+        if not dependents:
+            self._dependents.pop(target, None)
 
-    def present_jobs(self) -> dict[str, Document]:
-        """All known jobs by uid, as for the following: each as a document that its `forget_*` understands."""
-        return {job.uid: _stub(key, key.name, job.uid) for key, job in self.jobs.items()}
+    def present_jobs(self, namespace: str = "") -> dict[str, Document]:
+        """All known jobs, or those of a namespace, by uid; as for the following, each is a document that its `forget_*`
+        understands, with the version that was seen."""
+        jobs = [job for job in self.jobs.values() if not namespace or job.key.namespace == namespace]
+        return {job.uid: self._stub(job.key, job.key.name, job.uid) for job in jobs}
 
     def present_profiles(self) -> dict[str, Document]:
-        """As the others, by place: a profile is known by its name alone."""
         return {
-            f"{namespace}/{name}": {"metadata": {"namespace": namespace, "name": name}}
-            for namespace, name in self.profiles
+            profile.uid: self._stub(JobKey(profile.namespace, ""), profile.name, profile.uid)
+            for profile in self.profiles.values()
         }
 
     def present_child_jobs(self) -> dict[str, Document]:
-        return _stubs(self._child_jobs)
+        return self._stubs(self._child_jobs)
 
     def present_pods(self) -> dict[str, Document]:
-        return _stubs(self._pods)
+        return self._stubs(self._pods)
 
     def present_claims(self) -> dict[str, Document]:
-        return {claim.uid: _stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
+        return {claim.uid: self._stub(key, claim.name, claim.uid) for key, claim in self._claims.items()}
+
+    def _stubs(self, objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
+        return {
+            each.uid: self._stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()
+        }
+
+    def _stub(self, key: JobKey, name: str, uid: str) -> Document:
+        metadata = {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}
+        return {"metadata": metadata | {"resourceVersion": str(self._versions.seen(uid))}}
 
     def _forget(self, objects: dict[JobKey, dict[str, Any]], document: Document) -> JobKey | None:
         key, metadata = parse.parent_key(document), document["metadata"]
@@ -337,16 +356,16 @@ class Store:
 
 
 def key_of(document: Document) -> JobKey:
-    """The place of a ReconstructionJob."""
+    """Namespace and name of a ReconstructionJob."""
     return JobKey(document["metadata"]["namespace"], document["metadata"]["name"])
 
 
-def _sighting(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> Sighting[V] | None:
+def _parsed(document: Document, view: Callable[[Document], V], asked_by: JobKey | None = None) -> ParsedChild[V] | None:
     """None when the object belongs to no job."""
     key, metadata = asked_by or parse.parent_key(document), document["metadata"]
     if key is None:
         return None
-    return Sighting(key, metadata["name"], metadata["uid"], _version(document), view(document))
+    return ParsedChild(key, metadata["name"], metadata["uid"], _version(document), view(document))
 
 
 def _version(document: Document) -> int:
@@ -355,20 +374,12 @@ def _version(document: Document) -> int:
     return int(version) if version.isdigit() else -1
 
 
-def _keep(known: dict[K, V], place: K, view: V, key: JobKey) -> JobKey | None:
+def _keep(known: dict[K, V], name: K, view: V, key: JobKey) -> JobKey | None:
     """None when the change is in what no decision looks at."""
-    if known.get(place) == view:
+    if known.get(name) == view:
         return None
-    known[place] = view
+    known[name] = view
     return key
-
-
-def _stubs(objects: Mapping[JobKey, Mapping[str, ChildJob | Pod]]) -> dict[str, Document]:
-    return {each.uid: _stub(key, each.name, each.uid) for key, named in objects.items() for each in named.values()}
-
-
-def _stub(key: JobKey, name: str, uid: str) -> Document:
-    return {"metadata": {"namespace": key.namespace, "name": name, "uid": uid, "labels": {LABEL_JOB: key.name}}}
 
 
 def _builds_on(spec: Document) -> str:

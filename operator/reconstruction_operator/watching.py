@@ -1,79 +1,68 @@
 """What the operator watches: kopf the custom resources, informers their children.
 
-The handlers only record what they see in the store, and put the job it concerns into the queue. kopf leaves no trace of
-its own on the objects: no finalizers, no annotations, no peering; a namespace that is deleted is never stuck.
+Whatever is seen is only recorded in the store, and the job it concerns put into the queue.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohttp
-import kopf
-from kopf._cogs.structs.references import Insights, NamespaceName
 
-from reconstruction_api.names import (
-    CLUSTER_PROFILE_PLURAL,
-    GROUP,
-    JOB_PLURAL,
-    LABEL_JOB,
-    PROFILE_PLURAL,
-    VERSION,
-)
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, LABEL_JOB, PROFILE_PLURAL
 
 from .causes import Cause, cause_of_job
+from .custom_resources import CustomResources, Handlers
 from .informer import Informer, Kind
 from .kube import ApiError, Document, Kube
 from .model import JobKey
 from .namespaces import EVERYWHERE, Namespaces
-from .official import Configuration
 from .paths import API, listing
 from .queue import JobQueue
-from .store import Store, key_of, sight_child_job, sight_claim, sight_pod
+from .relisting import gone
+from .resync import list_jobs
+from .store import Store, key_of, parse_child_job, parse_claim, parse_pod
 
 _log = logging.getLogger(__name__)
 
-See = Callable[[Document], None]
-
-_NO_NAMESPACE = "*"
-"""For kopf, which takes no empty list: a pattern, that without its own look at namespaces stands for none. Which ones
-it watches is said as they come and go."""
 _PAUSE_SECONDS = 1.0
 
 
 class Watching:
-    """Connects kopf and the informers with a store and a queue.
+    """Connects what follows the custom resources, and the informers, with a store and a queue.
 
     A namespace is *active* while everything in it is known and followed. One that can't be served is left out, and
     comes back when it can.
     """
 
-    def __init__(
-        self, kube: Kube, store: Store, queue: JobQueue, configuration: Configuration, namespaces: tuple[str, ...]
-    ):
+    def __init__(self, kube: Kube, store: Store, queue: JobQueue, custom: CustomResources, namespaces: tuple[str, ...]):
         self._kube = kube
         self._store = store
         self._queue = queue
-        self._configuration = configuration
+        self._custom = custom
         kinds = _child_kinds(store)
         listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
         self.namespaces = Namespaces(kube, namespaces, listed)
-        self._places = self.namespaces.names or (EVERYWHERE,)
-        self._active: dict[str, asyncio.Event] = {place: asyncio.Event() for place in self._places}
-        self._insights = Insights()
+        self._watched = self.namespaces.names or (EVERYWHERE,)
+        self._active: dict[str, asyncio.Event] = {namespace: asyncio.Event() for namespace in self._watched}
         self.ready = asyncio.Event()
-        """Set when all children have been listed, in every namespace that can be served, and kopf has started."""
+        """Set when all children have been listed, in every namespace that can be served, and jobs are followed."""
         self.informers = [
             Informer(
-                kube, listing(base, kind.plural, place), LABEL_JOB, kind, queue.add, place, self._looks_into(place)
+                kube,
+                listing(base, kind.plural, namespace),
+                LABEL_JOB,
+                kind,
+                queue.add,
+                namespace,
+                self._looks_into(namespace),
             )
             for kind, base in kinds
-            for place in self._places
+            for namespace in self._watched
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,25 +72,16 @@ class Watching:
         """
         async with asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(self.namespaces.run())]
-            following += [tasks.create_task(self._serve(place)) for place in self._places]
-            for place in self._places:
-                await _first(self._active[place].wait(), self.namespaces.until(place, served=False))
-            await kopf.operator(
-                registry=self._registry(),
-                settings=_settings(),
-                insights=self._insights,
-                clusterwide=not self.namespaces.names,
-                namespaces=(_NO_NAMESPACE,) if self.namespaces.names else (),
-                standalone=True,
-                stop_flag=stop,
-                ready_flag=self.ready,
-            )
+            following += [tasks.create_task(self._serve(namespace)) for namespace in self._watched]
+            for namespace in self._watched:
+                await _first(self._active[namespace].wait(), self.namespaces.until(namespace, served=False))
+            await self._custom.follow(self._handlers(), self.ready, stop)
             for task in following:
                 task.cancel()
 
     def active(self) -> list[str]:
         """The namespaces that are served now; EVERYWHERE alone for the whole cluster."""
-        return [place for place, active in self._active.items() if active.is_set()]
+        return [namespace for namespace, active in self._active.items() if active.is_set()]
 
     def serves(self, namespace: str) -> bool:
         """Whether decisions about jobs of the namespace can be made now."""
@@ -114,150 +94,126 @@ class Watching:
 
     async def list_profiles(self, namespaces: Iterable[str]) -> None:
         """Profiles are few: those of the cluster and of these namespaces are read as a whole."""
-        places = list(namespaces)
-        found: set[tuple[str, str]] = set()
-        for path in [*(listing(API, PROFILE_PLURAL, place) for place in places), f"{API}/{CLUSTER_PROFILE_PLURAL}"]:
-            async for item in self._kube.list(path):
-                self._see_profile(item)
-                found.add((item["metadata"].get("namespace", ""), item["metadata"]["name"]))
-        for namespace, name in set(self._store.profiles) - found:
-            if EVERYWHERE in places or namespace in ("", *places):
-                self._forget_profile({"metadata": {"namespace": namespace, "name": name}})
+        await self._list_profiles(f"{API}/{CLUSTER_PROFILE_PLURAL}", lambda namespace: namespace == "")
+        for place in namespaces:
+            await self._list_profiles(
+                listing(API, PROFILE_PLURAL, place),
+                lambda namespace, place=place: namespace != "" and place in (EVERYWHERE, namespace),
+            )
 
-    async def _serve(self, place: str) -> None:
+    async def _list_profiles(self, path: str, is_there: Callable[[str], bool]) -> None:
+        """`is_there` says whether the objects of a namespace are among those listed."""
+        before, listed, version = self._store.present_profiles(), set[str](), ""
+        async for page in self._kube.pages(path):
+            version = page["metadata"]["resourceVersion"]
+            for item in page.get("items", []):
+                listed.add(item["metadata"]["uid"])
+                self._observe_profile(item)
+        for stub in gone(self._store.present_profiles(), listed, version, before):
+            if is_there(stub["metadata"]["namespace"]):
+                self._forget_profile(stub)
+
+    async def _serve(self, namespace: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
-        informers = [informer for informer in self.informers if informer.namespace == place]
+        informers = [informer for informer in self.informers if informer.namespace == namespace]
         while True:
-            await self.namespaces.until(place, served=True)
+            await self.namespaces.until(namespace, served=True)
             for informer in informers:
                 informer.begin_anew()
             async with asyncio.TaskGroup() as tasks:
                 working = [tasks.create_task(informer.run()) for informer in informers]
-                working.append(tasks.create_task(self._activate(place, informers)))
-                await self.namespaces.until(place, served=False)
+                working.append(tasks.create_task(self._activate(namespace, informers)))
+                await self.namespaces.until(namespace, served=False)
                 for task in working:
                     task.cancel()
-            await self._leave(place)
+            await self._leave(namespace)
 
-    async def _activate(self, place: str, informers: list[Informer]) -> None:
+    async def _activate(self, namespace: str, informers: list[Informer]) -> None:
         for informer in informers:
             await informer.synced.wait()
-        await self._persist(place, lambda: self.list_profiles([place]))
+        await self._persist(namespace, lambda: self.list_profiles([namespace]))
         if self._store.slots.limited or self.ready.is_set():
-            await self._persist(place, lambda: self._list_jobs(place))
-        self._active[place].set()
-        await self._let_kopf_watch(place, True)
-        for key in self._jobs_in(place):
+            await self._persist(namespace, lambda: self._list_jobs(namespace))
+        self._active[namespace].set()
+        await self._follow(namespace, True)
+        for key in self._jobs_in(namespace):
             self._queue.add(key, Cause.ROUTINE)
 
-    async def _leave(self, place: str) -> None:
+    async def _leave(self, namespace: str) -> None:
         """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
-        self._active[place].clear()
-        await self._let_kopf_watch(place, False)
-        if self.namespaces.is_gone(place):
+        self._active[namespace].clear()
+        await self._follow(namespace, False)
+        if self.namespaces.is_gone(namespace):
             for forget, present in _remembered(self._store):
                 for stub in present.values():
-                    if stub["metadata"]["namespace"] == place:
+                    if stub["metadata"]["namespace"] == namespace:
                         self._enqueue(forget(stub), Cause.ROUTINE)
-        for key in self._jobs_in(place):
+        for key in self._jobs_in(namespace):
             self._queue.add(key, Cause.ROUTINE)
 
-    async def _let_kopf_watch(self, place: str, watch: bool) -> None:
-        """By itself kopf ends with all its watches when one of them is refused."""
-        if place == EVERYWHERE:
-            return
-        async with self._insights.revised:
-            if watch:
-                self._insights.namespaces.add(NamespaceName(place))
-            else:
-                self._insights.namespaces.discard(NamespaceName(place))
-            self._insights.revised.notify_all()
+    async def _follow(self, namespace: str, wanted: bool) -> None:
+        if namespace != EVERYWHERE:
+            await self._custom.watch(namespace, wanted)
 
-    async def _persist(self, place: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _persist(self, namespace: str, work: Callable[[], Awaitable[None]]) -> None:
         """Until it is done. Whether the namespace has to be left out is found out elsewhere."""
         while True:
             try:
                 return await work()
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                if not self.namespaces.suspect(place, error):
-                    _log.warning("a listing failed: %s", error, extra={"namespace": place})
+                if not self.namespaces.suspect(namespace, error):
+                    _log.warning("a listing failed: %s", error, extra={"namespace": namespace})
                 await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _list_jobs(self, place: str) -> None:
+    async def _list_jobs(self, namespace: str) -> None:
         """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, and
         of none that went away while the namespace was not served."""
-        before, listed = self._store.present_jobs(), set[str]()
-        async for item in self._kube.list(listing(API, JOB_PLURAL, place)):
-            listed.add(item["metadata"]["uid"])
-            self._see_job(item)
-        for uid, stub in before.items():
-            if uid not in listed and place in (EVERYWHERE, stub["metadata"]["namespace"]):
-                self._forget_job(stub)
+        for key, cause in await list_jobs(self._kube, self._store, namespace):
+            self._queue.add(key, cause)
 
-    def _jobs_in(self, place: str) -> list[JobKey]:
-        return [key for key in self._store.jobs if key.namespace == place]
+    def _jobs_in(self, namespace: str) -> list[JobKey]:
+        return [key for key in self._store.jobs if key.namespace == namespace]
 
-    def _looks_into(self, place: str) -> Callable[[Exception], bool]:
-        return lambda error: self.namespaces.suspect(place, error)
+    def _looks_into(self, namespace: str) -> Callable[[Exception], bool]:
+        return lambda error: self.namespaces.suspect(namespace, error)
 
-    def _see_job(self, document: Document) -> None:
+    def _observe_job(self, document: Document) -> None:
         cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
-        self._enqueue(self._store.see_job(document), cause)
+        self._enqueue(self._store.observe_job(document), cause)
 
     def _forget_job(self, document: Document) -> None:
         self._enqueue(self._store.forget_job(document), Cause.CHANGED)
 
-    def _registry(self) -> kopf.OperatorRegistry:
-        registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry)(self._login)
-        self._handle(registry, JOB_PLURAL, self._see_job, self._forget_job)
-        for plural in (PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL):
-            self._handle(registry, plural, self._see_profile, self._forget_profile)
-        return registry
+    def _handlers(self) -> dict[str, Handlers]:
+        profiles = Handlers(self._observe_profile, self._forget_profile)
+        return {
+            JOB_PLURAL: Handlers(self._observe_job, self._forget_job),
+            PROFILE_PLURAL: profiles,
+            CLUSTER_PROFILE_PLURAL: profiles,
+        }
 
-    def _see_profile(self, document: Document) -> None:
-        self._enqueue(self._store.see_profile(document), Cause.OBSERVED)
+    def _observe_profile(self, document: Document) -> None:
+        self._enqueue(self._store.observe_profile(document), Cause.OBSERVED)
 
     def _forget_profile(self, document: Document) -> None:
         self._enqueue(self._store.forget_profile(document), Cause.OBSERVED)
-
-    @staticmethod
-    def _handle(registry: kopf.OperatorRegistry, plural: str, see: See, forget: See) -> None:
-        async def happened(event: kopf.RawEvent, **_: Any) -> None:
-            document = dict(event["object"])
-            (forget if event["type"] == "DELETED" else see)(document)
-
-        kopf.on.event(GROUP, VERSION, plural, id=plural, registry=registry)(happened)
 
     def _enqueue(self, keys: JobKey | list[JobKey] | None, cause: Cause) -> None:
         for key in keys if isinstance(keys, list) else [keys]:
             if key is not None:
                 self._queue.add(key, cause)
 
-    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
-        """The official client's credentials, read again whenever the API server refuses the old ones."""
-        header = await self._configuration.get_api_key_with_prefix("BearerToken") or ""
-        return kopf.ConnectionInfo(
-            server=self._configuration.host,
-            ca_path=self._configuration.ssl_ca_cert,
-            insecure=not self._configuration.verify_ssl,
-            scheme="Bearer" if header else None,
-            token=header.split(" ", 1)[-1] or None,
-            certificate_path=self._configuration.cert_file,
-            private_key_path=self._configuration.key_file,
-        )
-
 
 def _child_kinds(store: Store) -> list[tuple[Kind, str]]:
     """Each kind with the address of its API."""
     return [
         (
-            Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs),
+            Kind("jobs", parse_child_job, store.upsert_child_job, store.forget_child_job, store.present_child_jobs),
             "/apis/batch/v1",
         ),
-        (Kind("pods", sight_pod, store.take_pod, store.forget_pod, store.present_pods), "/api/v1"),
+        (Kind("pods", parse_pod, store.upsert_pod, store.forget_pod, store.present_pods), "/api/v1"),
         (
-            Kind("persistentvolumeclaims", sight_claim, store.take_claim, store.forget_claim, store.present_claims),
+            Kind("persistentvolumeclaims", parse_claim, store.upsert_claim, store.forget_claim, store.present_claims),
             "/api/v1",
         ),
     ]
@@ -282,35 +238,3 @@ async def _first(*awaited: Awaitable[Any]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-
-
-class _Patience:
-    """Pauses between attempts of kopf, without end: after the last one it would give up all its watches."""
-
-    def __iter__(self) -> Iterator[float]:
-        return itertools.chain((1, 1, 2, 3, 5, 8), itertools.repeat(15.0))
-
-
-class _NoDiffBase(kopf.DiffBaseStorage):
-    """kopf compares each object with its last handled state, for handlers of a kind that is not used here."""
-
-    def build(self, **_: Any) -> Any:
-        return {}
-
-    def fetch(self, **_: Any) -> None:
-        return None
-
-    def store(self, **_: Any) -> None:
-        return None
-
-
-def _settings() -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
-    settings.peering.standalone = True
-    settings.persistence.diffbase_storage = _NoDiffBase()
-    settings.watching.chunk_size = 100
-    settings.networking.error_backoffs = _Patience()
-    settings.queueing.idle_timeout = 0.5  # a task that waits for each of ten thousand objects is a lot of memory
-    return settings

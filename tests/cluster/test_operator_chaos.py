@@ -54,7 +54,7 @@ class Witness:
     removed_by_chaos: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
-    def see_job(self, document: Document) -> JobKey | None:
+    def observe_job(self, document: Document) -> JobKey | None:
         metadata = document["metadata"]
         if metadata["uid"] not in self.jobs:
             self.created[metadata["name"]] += 1
@@ -63,7 +63,7 @@ class Witness:
         self.jobs[metadata["uid"]] = document
         return None
 
-    def see_pod(self, document: Document) -> JobKey | None:
+    def observe_pod(self, document: Document) -> JobKey | None:
         self.pods[document["metadata"]["uid"]] = document
         return None
 
@@ -90,7 +90,7 @@ class WatchOfPods(Watch):
 
     def __init__(self, kube: Kube, namespace: str, witness: Witness):
         def see(document: Document) -> JobKey | None:
-            witness.see_pod(document)
+            witness.observe_pod(document)
             if not self.listing:
                 witness.check()
             return None
@@ -252,7 +252,7 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
         chaos = Chaos(work, own_cluster, kubelet, replicas, cases, witness, random.Random(SEED))
         jobs = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
         watches = [
-            Watch(work.kube, jobs, witness.see_job, witness.jobs),
+            Watch(work.kube, jobs, witness.observe_job, witness.jobs),
             WatchOfPods(work.kube, work.namespace, witness),
         ]
         watching = [asyncio.create_task(each.run()) for each in watches]

@@ -111,9 +111,9 @@ JOBS: dict[str, Refused | Harmless] = {
 def decided(spec: dict[str, Any]) -> Plan:
     """What the operator makes of a job that the API server has let through, as one of an earlier release would have."""
     store = Store()
-    store.see_profile({"metadata": {"name": "default", "uid": "p", "resourceVersion": "1"}, "spec": PROFILE})
+    store.observe_profile({"metadata": {"name": "default", "uid": "p", "resourceVersion": "1"}, "spec": PROFILE})
     metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1", "generation": 1}
-    store.see_job({"metadata": metadata, "spec": spec})
+    store.observe_job({"metadata": metadata, "spec": spec})
     seen = observe(store, JobKey(KEY.namespace, KEY.name), None, Policy(progress_url="http://operator"))
     assert seen is not None
     return decide(seen, NOW)

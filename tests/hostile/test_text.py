@@ -126,7 +126,7 @@ def _pod(text: str) -> str:
 
 def _explained(text: str) -> str:
     store = Store()
-    store.see_job({"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID}})
+    store.observe_job({"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID}})
     store.explain(KEY, "uid", text)
     store.refuse(KEY, text, NOW)
     refusal = store.refusal(KEY)

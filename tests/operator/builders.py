@@ -23,9 +23,9 @@ from reconstruction_operator.model import (
     JobKey,
     JobView,
     Observed,
-    OtherJob,
     Pod,
     ProfileView,
+    UpstreamJob,
 )
 from reconstruction_operator.plan import Action, CreateJob, Plan
 from reconstruction_operator.policies.stages import Need, needs_of
@@ -105,14 +105,14 @@ def created(action: CreateJob) -> ChildJob:
     )
 
 
-def other_job(**fields: Any) -> OtherJob:
+def upstream_job(**fields: Any) -> UpstreamJob:
     """The job that spec.source.jobRef names: it has poses, and trains."""
     known: dict[str, Any] = {
         "name": "base", "uid": "uid-of-base", "deleting": False, "engine": "nerfacto",
         "runs": frozenset(StageName), "done": frozenset({"ingest", "poses"}), "claim": "base-workspace",
         "files_gone": "", "current": True, "failed": "", "doing": "is at stage train",
     }  # fmt: skip
-    return OtherJob(**(known | fields))
+    return UpstreamJob(**(known | fields))
 
 
 def workspace(**fields: Any) -> Claim:

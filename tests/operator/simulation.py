@@ -20,13 +20,13 @@ from reconstruction_operator.model import (
     DeliveryResult,
     JobView,
     Observed,
-    OtherJob,
     Pod,
     Policy,
     ProfileView,
     Refusal,
     StatusRefusal,
     Turn,
+    UpstreamJob,
 )
 from reconstruction_operator.plan import (
     CreateJob,
@@ -68,7 +68,7 @@ class Cluster:
     child_jobs: dict[str, ChildJob] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     claim: Claim | None = None
-    other: OtherJob | None = None
+    upstream: UpstreamJob | None = None
     """The job that the spec's source names, if it names one."""
     live: ProgressUpdate | None = None
     refusal: Refusal | None = None
@@ -106,7 +106,7 @@ class Cluster:
             status,
         )  # fmt: skip
         return Observed(
-            job, self.profile, ("default",) if self.profile else (), self.other, (), tuple(self.child_jobs.values()),
+            job, self.profile, ("default",) if self.profile else (), self.upstream, (), tuple(self.child_jobs.values()),
             tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
             policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
             status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
@@ -119,7 +119,7 @@ class Cluster:
         self.decisions += 1
         seen = self.observe()
         plan = decide(seen, self.now)
-        self.promised = plan.place == "held" and (self.promised or self.has_room)
+        self.promised = plan.slot == "held" and (self.promised or self.has_room)
         return seen, plan
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
@@ -217,9 +217,13 @@ class Cluster:
         self.add_pod(name)
 
     def _other_is_ready(self) -> bool:
-        other = self.other
+        upstream = self.upstream
         return (
-            other is not None and not other.deleting and other.current and "poses" in other.done and bool(other.claim)
+            upstream is not None
+            and not upstream.deleting
+            and upstream.current
+            and "poses" in upstream.done
+            and bool(upstream.claim)
         )
 
     def _check_not_done(self, resource_class: ResourceClass) -> None:
@@ -455,7 +459,7 @@ class Cluster:
         stirring = stirring or any(not pod.finished for pod in self.pods.values()) or bool(self.sending)
         stirring = stirring or (self.claim is not None and self.claim.deleting)
         waiting = any(each.reason == "ConcurrencyLimit" for each in status.conditions)
-        if waiting and (self.has_room or plan.place != "waiting"):
+        if waiting and (self.has_room or plan.slot != "waiting"):
             raise BrokenPromiseError("the job waits for a turn that nobody will give it")
         if plan.next_check is None and not stirring:
             raise BrokenPromiseError("nothing will ever wake this job again")

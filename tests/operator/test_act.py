@@ -79,7 +79,7 @@ def known(store: Store, seen: Observed) -> Observed:
     status = status_document(seen.job, seen.job.status)["status"]
     metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": seen.job.generation,
                 "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
-    store.see_job({"metadata": metadata, "spec": SPEC, "status": status})
+    store.observe_job({"metadata": metadata, "spec": SPEC, "status": status})
     return replace(seen, status_refusal=store.status_refusal(KEY))
 
 
@@ -138,7 +138,7 @@ def test_a_refusal_is_forgotten_with_the_spec_it_was_about_and_with_the_job() ->
     assert store.status_refusal(KEY) is not None
     document = {"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 9,
                              "resourceVersion": "7"}, "spec": SPEC}  # fmt: skip
-    store.see_job(document)
+    store.observe_job(document)
     assert store.status_refusal(KEY) is None
     store.forget_job(document)
     assert store.status_refusal(KEY) is None

@@ -34,16 +34,16 @@ class Server:
 
 
 def metadata(version: int) -> dict[str, Any]:
-    place = {"namespace": KEY.namespace, "name": KEY.name}
-    return place | {"uid": UID, "generation": 1, "resourceVersion": str(version)}
+    named = {"namespace": KEY.namespace, "name": KEY.name}
+    return named | {"uid": UID, "generation": 1, "resourceVersion": str(version)}
 
 
 @pytest.mark.parametrize("engine", ["made-up", "splatfacto"])
 async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_own(engine: str) -> None:
     application = Application(Settings(), Connections.sharing(Server()), None)  # type: ignore[arg-type]
     store = application._store
-    store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
-    store.see_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
+    store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    store.observe_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
     await application._look(KEY)
     text = application.metrics.expose()[0].decode()
     assert engine not in text
@@ -55,8 +55,8 @@ async def test_a_job_of_a_namespace_that_can_not_be_served_is_left_alone() -> No
     server = Server()
     application = Application(Settings(namespaces=("museum",)), Connections.sharing(server), None)  # type: ignore[arg-type]
     store = application._store
-    store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
-    store.see_job({"metadata": metadata(1), "spec": SPEC})
+    store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    store.observe_job({"metadata": metadata(1), "spec": SPEC})
     assert await application._look(KEY) is None
     assert "reconstructionjob_current{" not in application.metrics.expose()[0].decode()
     application._watching._active["museum"].set()
@@ -81,8 +81,8 @@ async def test_a_replica_that_leads_is_ready_when_the_default_profile_was_looked
 
 def with_a_job(server: Server, spec: dict[str, Any] = SPEC) -> Application:
     application = Application(Settings(), Connections.sharing(server), None)  # type: ignore[arg-type]
-    application._store.see_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
-    application._store.see_job({"metadata": metadata(1), "spec": spec})
+    application._store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
+    application._store.observe_job({"metadata": metadata(1), "spec": spec})
     return application
 
 
@@ -101,7 +101,9 @@ async def test_a_job_that_is_outdated_again_and_again_is_looked_at_more_and_more
     server.error = None
     await application._look(KEY)
     server.error = ApiError(409, "Conflict", "the object has been modified")
-    application._store.see_job({"metadata": metadata(5) | {"generation": 2}, "spec": SPEC | {"engine": "splatfacto"}})
+    application._store.observe_job(
+        {"metadata": metadata(5) | {"generation": 2}, "spec": SPEC | {"engine": "splatfacto"}}
+    )
     assert await application._look(KEY) == 0.5, "from the beginning after a success"
 
 

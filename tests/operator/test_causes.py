@@ -14,8 +14,8 @@ from .builders import KEY, NOW, PREPARE, child_of, pod_of, run_of, workspace
 
 
 def job(version: int, generation: int = 1, status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    place = {"namespace": KEY.namespace, "name": KEY.name, "uid": "1", "generation": generation}
-    return {"metadata": place | {"resourceVersion": str(version)} | metadata, "status": status or {}}
+    own = {"namespace": KEY.namespace, "name": KEY.name, "uid": "1", "generation": generation}
+    return {"metadata": own | {"resourceVersion": str(version)} | metadata, "status": status or {}}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_first_sight_of_a_job(document: dict[str, Any], cause: Cause) -> None:
 )
 def test_a_job_that_is_known(document: dict[str, Any], cause: Cause) -> None:
     store = Store()
-    store.see_job(job(1))
+    store.observe_job(job(1))
     assert cause_of_job(store.jobs[KEY], document) is cause
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconstruction_api.lifecycle import PauseStage
 from reconstruction_api.stages import StageName
 
-from .builders import PROFILE_SPEC, failure, other_job
+from .builders import PROFILE_SPEC, failure, upstream_job
 from .simulation import Cluster, ProfileView
 
 Step = tuple[str, int]
@@ -151,11 +151,13 @@ def end_early(cluster: Cluster, number: int) -> None:
 def other_comes_further(cluster: Cluster, number: int) -> None:
     """The job that this one builds on appears, is done with another stage, ends, or begins anew."""
     done = frozenset(["ingest", "poses", "train"][: number % 4])
-    cluster.other = other_job(done=done, current=number % 3 > 0, failed="EmptyMesh: nothing" if number % 5 == 0 else "")
+    cluster.upstream = upstream_job(
+        done=done, current=number % 3 > 0, failed="EmptyMesh: nothing" if number % 5 == 0 else ""
+    )
 
 
 def other_goes(cluster: Cluster, number: int) -> None:
-    cluster.other = None if number % 2 or cluster.other is None else replace(cluster.other, deleting=True)
+    cluster.upstream = None if number % 2 or cluster.upstream is None else replace(cluster.upstream, deleting=True)
 
 
 def redo(cluster: Cluster, number: int) -> None:
@@ -266,7 +268,7 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
     if cluster.deleted:
         return
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
-    cluster.refusing, cluster.has_room, cluster.other = "", True, other_job()
+    cluster.refusing, cluster.has_room, cluster.upstream = "", True, upstream_job()
     cluster.edit(
         suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None,
         retention=None,

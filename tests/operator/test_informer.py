@@ -13,7 +13,7 @@ from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.queue import JobQueue
-from reconstruction_operator.store import Store, sight_child_job
+from reconstruction_operator.store import Store, parse_child_job
 from reconstruction_operator.watching import Watching
 
 from .builders import KEY, UID
@@ -30,6 +30,7 @@ class Server:
 
     def __init__(self, *pages: list[dict[str, Any]]):
         self._pages = pages
+        self.version = 9
         self.between: list[Any] = []
 
     async def pages(self, *_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -37,7 +38,7 @@ class Server:
             if number:
                 for each in self.between:
                     each()
-            yield {"items": items, "metadata": {"resourceVersion": "9"}}
+            yield {"items": items, "metadata": {"resourceVersion": str(self.version)}}
 
 
 def names(store: Store) -> set[str]:
@@ -46,14 +47,14 @@ def names(store: Store) -> set[str]:
 
 async def listed(store: Store, server: Server, namespace: str = "") -> list[JobKey]:
     told: list[JobKey] = []
-    kind = Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs)
+    kind = Kind("jobs", parse_child_job, store.upsert_child_job, store.forget_child_job, store.present_child_jobs)
     await Informer(server, "/jobs", LABEL_JOB, kind, lambda key, _: told.append(key), namespace)._list()  # type: ignore[arg-type]
     return told
 
 
 async def test_no_decision_sees_what_is_gone_beside_what_came_after_it() -> None:
     store, seen = Store(), list[set[str]]()
-    store.see_child_job(child("first", 1))
+    store.observe_child_job(child("first", 1))
     server = Server([child("second", 5)], [child("third", 6)])
     server.between.append(lambda: seen.append(names(store)))
     told = await listed(store, server)
@@ -64,10 +65,10 @@ async def test_no_decision_sees_what_is_gone_beside_what_came_after_it() -> None
 async def test_a_change_that_is_known_before_the_listing_ends_is_not_taken_back() -> None:
     """The answer to an own write is newer than the listing, or of an object that the listing does not have."""
     store = Store()
-    store.see_child_job(child("first", 1))
+    store.observe_child_job(child("first", 1))
     server = Server([child("first", 1)], [])
     ended = child("first", 12) | {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}
-    server.between += [lambda: store.see_child_job(ended), lambda: store.see_child_job(child("new", 11))]
+    server.between += [lambda: store.observe_child_job(ended), lambda: store.observe_child_job(child("new", 11))]
     await listed(store, server)
     assert names(store) == {"first", "new"}
     assert {job.name: job.failed for job in store.child_jobs(KEY, UID)}["first"]
@@ -75,8 +76,8 @@ async def test_a_change_that_is_known_before_the_listing_ends_is_not_taken_back(
 
 async def test_a_listing_of_one_namespace_says_nothing_of_what_is_in_others() -> None:
     store, elsewhere = Store(), JobKey("archive", KEY.name)
-    store.see_child_job(child("first", 1))
-    store.see_child_job(child("other", 2, elsewhere.namespace))
+    store.observe_child_job(child("first", 1))
+    store.observe_child_job(child("other", 2, elsewhere.namespace))
     assert await listed(store, Server([]), namespace=KEY.namespace) == [KEY]
     assert names(store) == set()
     assert [job.name for job in store.child_jobs(elsewhere, UID)] == ["other"]
@@ -106,6 +107,7 @@ class FallsSilent(Server):
 
     async def pages(self, *_: Any) -> AsyncIterator[dict[str, Any]]:
         self.listings += 1
+        self.version += 10 * (self.listings - 1)
         async for page in super().pages():
             yield page
 
@@ -126,12 +128,12 @@ def event(kind: str, document: dict[str, Any]) -> bytes:
 
 async def test_a_watch_that_falls_silent_is_taken_up_where_it_was_and_one_that_is_too_old_begins_anew() -> None:
     store, server = Store(), FallsSilent()
-    kind = Kind("jobs", sight_child_job, store.take_child_job, store.forget_child_job, store.present_child_jobs)
+    kind = Kind("jobs", parse_child_job, store.upsert_child_job, store.forget_child_job, store.present_child_jobs)
     informer = Informer(server, "/jobs", LABEL_JOB, kind, lambda *_: None)  # type: ignore[arg-type]
     running = asyncio.create_task(informer.run())
     async with asyncio.timeout(10):
         while len(server.asked) < 3:  # noqa: ASYNC110 - counted by the server
             await asyncio.sleep(0.01)
     running.cancel()
-    assert server.asked == ["9", "12", "9"]
+    assert server.asked == ["9", "12", "19"]
     assert (server.listings, names(store)) == (2, {"first"}), "the second listing has neither of the others"

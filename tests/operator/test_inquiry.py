@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconstruction_operator.inquiry import Inquiries, place_of
+from reconstruction_operator.inquiry import Inquiries, location_of
 from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.plan import Inquiry
@@ -41,7 +41,7 @@ def event(uid: str, message: str, second: int = 0, reason: str = "FailedCreate")
 
 def store() -> Store:
     known = Store()
-    known.see_job({"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1"}})
+    known.observe_job({"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "resourceVersion": "1"}})
     return known
 
 
@@ -120,7 +120,7 @@ async def test_a_cluster_without_kueue_is_named_as_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "values", "place"),
+    ("key", "values", "location"),
     [
         ("topology.kubernetes.io/zone", ["a"], "zone a"),
         ("topology.gke.io/zone", ["a", "b"], "zone a or b"),
@@ -130,10 +130,10 @@ async def test_a_cluster_without_kueue_is_named_as_the_reason() -> None:
         ("example.com/rack", ["7"], ""),
     ],
 )
-def test_a_volume_says_where_it_is(key: str, values: list[str], place: str) -> None:
+def test_a_volume_says_where_it_is(key: str, values: list[str], location: str) -> None:
     term = {"matchExpressions": [{"key": key, "operator": "In", "values": values}]}
-    assert place_of({"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}}) == place
+    assert location_of({"spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}}}) == location
 
 
 def test_a_volume_that_every_node_reaches_has_no_place() -> None:
-    assert place_of({"spec": {"nfs": {"server": "files"}}}) == ""
+    assert location_of({"spec": {"nfs": {"server": "files"}}}) == ""

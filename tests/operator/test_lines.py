@@ -18,12 +18,12 @@ def job(namespace: str, number: int = 0) -> JobKey:
     return JobKey(namespace, f"job-{number}")
 
 
-def take(lines: Lines, causes: list[Cause] = ALL) -> tuple[JobKey, Cause] | None:
-    return lines.take(causes, lambda *_: True)
+def pop(lines: Lines, causes: list[Cause] = ALL) -> tuple[JobKey, Cause] | None:
+    return lines.pop(causes, lambda *_: True)
 
 
 def taken(lines: Lines) -> list[tuple[JobKey, Cause]]:
-    return [each for _ in range(len(lines)) if (each := take(lines)) is not None]
+    return [each for _ in range(len(lines)) if (each := pop(lines)) is not None]
 
 
 def test_namespaces_take_turns_and_each_keeps_its_own_order() -> None:
@@ -39,7 +39,7 @@ def test_a_namespace_that_comes_again_is_behind_those_that_wait() -> None:
     lines = Lines()
     lines.add(job("a", 0), Cause.STARTING)
     lines.add(job("b", 0), Cause.STARTING)
-    take(lines)
+    pop(lines)
     lines.add(job("a", 1), Cause.STARTING)
     assert [key.namespace for key, _ in taken(lines)] == ["b", "a"]
 
@@ -50,7 +50,7 @@ def test_a_job_comes_forward_for_a_more_urgent_cause_and_never_goes_back() -> No
     lines.add(job("a"), Cause.CHANGED)
     lines.add(job("a"), Cause.OBSERVED)
     assert taken(lines) == [(job("a"), Cause.CHANGED)]
-    assert len(lines) == 0 and take(lines) is None
+    assert len(lines) == 0 and pop(lines) is None
 
 
 def test_a_change_is_next_whatever_waits() -> None:
@@ -59,9 +59,9 @@ def test_a_change_is_next_whatever_waits() -> None:
         for number in range(1000):
             lines.add(JobKey("crowd", f"{cause.name}-{number}"), cause)
     for _ in range(50):
-        take(lines)
+        pop(lines)
     lines.add(job("b"), Cause.CHANGED)
-    assert take(lines) == (job("b"), Cause.CHANGED)
+    assert pop(lines) == (job("b"), Cause.CHANGED)
 
 
 def test_no_cause_starves() -> None:
@@ -69,7 +69,7 @@ def test_no_cause_starves() -> None:
     for cause in Cause:
         for number in range(1000):
             lines.add(JobKey("crowd", f"{cause.name}-{number}"), cause)
-    shares = Counter(found[1] for _ in range(230) if (found := take(lines)))
+    shares = Counter(found[1] for _ in range(230) if (found := pop(lines)))
     assert shares == {Cause.CHANGED: 160, Cause.STARTING: 40, Cause.OBSERVED: 20, Cause.ROUTINE: 10}
 
 
@@ -78,10 +78,10 @@ def test_a_share_that_was_not_wanted_is_not_saved_up() -> None:
     for number in range(1000):
         lines.add(JobKey("crowd", f"early-{number}"), Cause.STARTING)
     for _ in range(900):
-        take(lines)
+        pop(lines)
     for number in range(100):
         lines.add(JobKey("crowd", f"late-{number}"), Cause.ROUTINE)
-    shares = Counter(found[1] for _ in range(50) if (found := take(lines)))
+    shares = Counter(found[1] for _ in range(50) if (found := pop(lines)))
     assert shares == {Cause.STARTING: 40, Cause.ROUTINE: 10}
 
 
@@ -89,9 +89,9 @@ def test_a_closed_namespace_holds_up_no_other() -> None:
     lines = Lines()
     lines.add(job("a"), Cause.CHANGED)
     lines.add(job("b"), Cause.ROUTINE)
-    assert lines.take(ALL, lambda _, namespace: namespace != "a") == (job("b"), Cause.ROUTINE)
-    assert lines.take(ALL, lambda _, namespace: namespace != "a") is None
-    assert take(lines) == (job("a"), Cause.CHANGED)
+    assert lines.pop(ALL, lambda _, namespace: namespace != "a") == (job("b"), Cause.ROUTINE)
+    assert lines.pop(ALL, lambda _, namespace: namespace != "a") is None
+    assert pop(lines) == (job("a"), Cause.CHANGED)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.sampled_from(ALL), st.booleans()), max_size=80))
@@ -101,7 +101,7 @@ def test_every_job_is_taken_once_for_its_most_urgent_cause(steps: list[tuple[str
         key = job(namespace, number)
         lines.add(key, cause)
         wanted[key] = min(cause, wanted.get(key, cause))
-        if takes and (found := take(lines)):
+        if takes and (found := pop(lines)):
             assert wanted.pop(found[0]) == found[1]
         assert len(lines) == len(wanted)
     assert dict(taken(lines)) == wanted

@@ -61,14 +61,14 @@ def test_jobs_of_others_are_known_but_neither_decided_about_nor_counted() -> Non
     slots = Slots(Limits(everywhere=1), lambda _: None)
     store = Store(slots, OURS)
     running: dict[str, str] = {"admissionTime": "2026-03-01T12:00:00Z"}
-    store.see_job(job(1, operator="other/recon", **running))
+    store.observe_job(job(1, operator="other/recon", **running))
     assert KEY in store.jobs and observe(store, KEY, None, Policy()) is None
     assert sum(slots.running.values()) == 0
     assert store.jobs[KEY].holder == "other/recon"
-    store.see_job(job(2, operator="platform/recon", **running))
+    store.observe_job(job(2, operator="platform/recon", **running))
     assert observe(store, KEY, None, Policy()) is not None
     assert sum(slots.running.values()) > 0
-    store.see_job(job(3, operator="other/recon", **running))
+    store.observe_job(job(3, operator="other/recon", **running))
     assert observe(store, KEY, None, Policy()) is None
     assert sum(slots.running.values()) == 0
 
@@ -84,7 +84,7 @@ def test_jobs_of_others_are_known_but_neither_decided_about_nor_counted() -> Non
 )
 def test_only_a_job_that_two_would_act_on_counts_as_contested(document: Document) -> None:
     store = Store(ownership=OURS)
-    store.see_job(document)
+    store.observe_job(document)
     assert store.jobs[KEY].holder == ""
 
 

@@ -102,6 +102,28 @@ async def test_an_error_is_tried_again_later_and_then_forgotten() -> None:
     assert times[1] - times[0] >= 0.25 and times[2] - times[1] >= 0.5
 
 
+@pytest.mark.parametrize("moments", range(5))
+async def test_a_queue_stops_at_cancellation_also_while_it_is_given_a_new_time(moments: int) -> None:
+    looks: list[JobKey] = []
+
+    async def work(key: JobKey) -> None:
+        looks.append(key)
+
+    queue = JobQueue(work, 1)
+    queue.add_after(B, 60)
+    task = asyncio.create_task(queue.run())
+    await asyncio.sleep(0.01)
+    queue.add_after(A, 30)
+    for _ in range(moments):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    queue.add(A)
+    await asyncio.sleep(0.01)
+    assert looks == []
+
+
 async def test_a_job_is_looked_at_again_when_its_work_asks_for_it() -> None:
     looks: list[float] = []
 

@@ -42,13 +42,13 @@ from builders import (  # pyright: ignore
     failure,
     need_of,
     observed,
-    other_job,
     pod_of,
     report_of,
     seconds,
     settled,
     spec_of,
     update,
+    upstream_job,
     with_pod,
 )  # fmt: skip
 
@@ -142,8 +142,12 @@ def retrying() -> Observed:
 
 def built_on(reuse: str, resource_class: ResourceClass | None) -> Observed:
     spec = stored(source={"jobRef": {"name": "base", "reuse": reuse}})
-    other = other_job(done=frozenset({"ingest", "poses", "train"}))
-    return finished(spec, other=other) if resource_class is None else running(resource_class, spec, other=other)
+    upstream = upstream_job(done=frozenset({"ingest", "poses", "train"}))
+    return (
+        finished(spec, upstream=upstream)
+        if resource_class is None
+        else running(resource_class, spec, upstream=upstream)
+    )
 
 
 def _plain(spec: ReconstructionJobSpec) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def write_jobs(out: Path) -> None:
             "spec": _plain(job.spec),
             "status": job.status.model_dump(mode="json", by_alias=True, exclude_none=True),
             "profile": {"generation": seen.profile.generation, "spec": seen.profile.spec},
-            "other": dataclasses.asdict(seen.other) if seen.other else None,
+            "other": dataclasses.asdict(seen.upstream) if seen.upstream else None,
             "childJobs": [dataclasses.asdict(each) for each in seen.child_jobs],
             "pods": [dataclasses.asdict(each) for each in seen.pods],
             "claim": dataclasses.asdict(seen.claim) if seen.claim else None,

@@ -24,9 +24,9 @@ from reconstruction_operator.model import (
     JobKey,
     JobView,
     Observed,
-    OtherJob,
     Pod,
     ProfileView,
+    UpstreamJob,
 )
 from reconstruction_operator.policies import progress
 
@@ -41,7 +41,7 @@ def job(name: str) -> tuple[Observed, datetime]:
     """What an operator sees of a recorded job, and when."""
     document = json.loads((FIRST / "jobs" / f"{name}.json").read_text())
     profile = document["profile"]
-    other = document["other"]
+    upstream = document["other"]
     view = JobView(
         key=JobKey("museum", "statue"),
         uid=UID,
@@ -56,8 +56,8 @@ def job(name: str) -> tuple[Observed, datetime]:
         job=view,
         profile=ProfileView("", "default", profile["generation"], profile["spec"]),
         profile_names=("default",),
-        other=OtherJob(**{**other, "runs": frozenset(other["runs"]), "done": frozenset(other["done"])})
-        if other
+        upstream=UpstreamJob(**{**upstream, "runs": frozenset(upstream["runs"]), "done": frozenset(upstream["done"])})
+        if upstream
         else None,
         child_jobs=tuple(_child(each) for each in document["childJobs"]),
         pods=tuple(_pod(each) for each in document["pods"]),

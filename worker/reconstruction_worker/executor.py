@@ -18,11 +18,13 @@ from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
+from .engine_libraries import decisive_libraries, libraries_for
 from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
 from .ingest.limits import limits_from
 from .ingest.listing import access_to, describe, identity
+from .libraries import Versions, read_libraries, write_libraries
 from .process import ChildResult, StopRequest, run_in_child
 from .records import (
     CODE_VERSIONS,
@@ -134,7 +136,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 if stop.requested:
                     raise Stopped
                 current = stage.name
-                record, skipped = _bring_about(run, stage, observer, stop, lock)
+                record, skipped = _ensure_stage(run, stage, observer, stop, lock)
                 result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
                 outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
@@ -159,7 +161,7 @@ def log_of(workspace: Path, stage: StageName | str) -> Path:
     return workspace / "logs" / f"{stage}.log"
 
 
-def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
+def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
     """The record of a stage whose files are true for the run's spec, and whether they were there before."""
     inputs = _digests_of_inputs(run.workspace, stage)
     record = read_record(run.workspace, stage.name)
@@ -170,7 +172,7 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
 
     source = _identity_of_source(run, stage)
     version = _version_made(run, stage)
-    key = record_key(stage, run.spec, inputs, source, version)
+    key = record_key(stage, run.spec, inputs, source, version, _decisive_libraries(run, stage.name))
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
@@ -196,6 +198,7 @@ def _bring_about(run: Run, stage: Stage, observer: Observer, stop: StopRequest, 
         peak_memory_bytes=result.peak_memory_bytes,
         completed=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+    write_libraries(run.workspace, stage.name, key, _libraries_used(run, stage.name))
     write_record(run.workspace, record)
     clear_started(run.workspace, stage.name)
     return record, False
@@ -210,7 +213,8 @@ def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[st
         source = _identity_of_photos(run, run.source) or record.source
     else:
         source = None
-    keys = (record_key(stage, run.spec, inputs, source, version) for version in _accepted_versions(run, stage.name))
+    versions, libraries = _accepted_versions(run, stage.name), _decisive_libraries(run, stage.name)
+    keys = (record_key(stage, run.spec, inputs, source, version, libraries) for version in versions)
     fits = record.key in keys or _is_as_planned(run, record, inputs, source)
     return fits and damaged_output(run.workspace, record, every_byte=run.verify) is None
 
@@ -221,7 +225,31 @@ def _is_as_planned(run: Run, record: StageRecord, inputs: Mapping[str, str], sou
     planned = _planned(run, record.stage)
     if planned is None or (record.digest, record.inputs, record.source) != (planned.digest, inputs, source):
         return False
-    return planned.completed or record.code_version in _accepted_versions(run, record.stage)
+    return planned.completed or (
+        record.code_version in _accepted_versions(run, record.stage) and _has_its_libraries(run, record)
+    )
+
+
+def _decisive_libraries(run: Run, stage: StageName) -> Versions:
+    """Versions that the engine's results change with. What was copied from another job stays what it is."""
+    if stage is not StageName.TRAIN or stage in reused_stages(run.spec):
+        return {}
+    return decisive_libraries(run.spec.chosen_engine)
+
+
+def _has_its_libraries(run: Run, record: StageRecord) -> bool:
+    """Whether a result was made with the versions that are installed, as far as the engine's results change with
+    them."""
+    used = read_libraries(run.workspace, record.stage, record.key)
+    return all(used.get(name) == version for name, version in _decisive_libraries(run, record.stage).items())
+
+
+def _libraries_used(run: Run, stage: StageName) -> Versions:
+    """For a stage that has just run here, or that was copied from the job in whose workspace `run.source` is."""
+    if stage not in reused_stages(run.spec) or run.source is None:
+        return libraries_for(run.spec.chosen_engine)
+    copied = read_record(run.source, stage)
+    return read_libraries(run.source, stage, copied.key) if copied is not None else {}
 
 
 def _planned(run: Run, stage: StageName) -> WorkerStage | None:

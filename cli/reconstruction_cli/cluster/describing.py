@@ -70,9 +70,9 @@ def _places(job: Job) -> Iterator[str]:
         yield from (f"files      {word} {moment}" for word, moment in times if moment)
         if kept.job_expiry_time:
             yield f"job        deleted at {kept.job_expiry_time}"
-    for told in status.notifications:
-        problem = f": {told.message}" if told.message else ""
-        yield f"told       {told.event} to {shown_receiver(told.url)}: {told.state.value}{problem}"
+    for delivery in status.notifications:
+        problem = f": {delivery.message}" if delivery.message else ""
+        yield f"notified   {delivery.event} to {shown_receiver(delivery.url)}: {delivery.state.value}{problem}"
     if status.artifacts:
         yield f"artifacts  {len(status.artifacts)}: recon artifacts {job.name} -n {job.namespace}"
 

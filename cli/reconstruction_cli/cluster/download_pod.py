@@ -39,7 +39,7 @@ while idle < 120:
 
 
 @contextlib.contextmanager
-def download_pod(cluster: Cluster, job: Job, seconds: float, tell: Callable[[str], None]) -> Iterator[str]:
+def download_pod(cluster: Cluster, job: Job, seconds: float, report: Callable[[str], None]) -> Iterator[str]:
     """The name of a running pod that has the job's workspace below WORKSPACE_PATH; it is removed in the end, whatever
     happens. `tell` hears what the pod waits for.
 
@@ -51,7 +51,7 @@ def download_pod(cluster: Cluster, job: Job, seconds: float, tell: Callable[[str
     name = f"{job.name}-get-{secrets.token_hex(3)}"
     try:
         pod = cluster.call("POST", pods, body=manifest(job, name)).body
-        _wait_until_running(cluster, pods, pod, seconds, tell)
+        _wait_until_running(cluster, pods, pod, seconds, report)
         yield name
     finally:
         _remove(cluster, f"{pods}/{name}")
@@ -119,7 +119,7 @@ def _near_workers(job_name: str) -> dict[str, Any]:
 
 
 def _wait_until_running(
-    cluster: Cluster, pods: str, pod: Document, seconds: float, tell: Callable[[str], None]
+    cluster: Cluster, pods: str, pod: Document, seconds: float, report: Callable[[str], None]
 ) -> None:
     uid, deadline = pod["metadata"]["uid"], time.monotonic() + seconds
     feed = Feed(cluster)
@@ -136,7 +136,7 @@ def _wait_until_running(
             return
         if (found := _obstacle(status)) and found != obstacle:
             obstacle = found
-            tell(f"waiting for the download pod: {obstacle}")
+            report(f"waiting for the download pod: {obstacle}")
     raise _not_started(f"not within {seconds:.0f} s, as {obstacle}")
 
 

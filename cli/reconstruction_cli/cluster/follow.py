@@ -135,7 +135,10 @@ class Feed:
         known: dict[str, Document] | None = None, optional: bool = False,
     ) -> None:  # fmt: skip
         """Follow a collection too; `known` as for `changes`. What is `optional` may be forbidden or missing."""
-        stream = changes(self._cluster, topic, path, query, dict(known or {}))
+        self.add_stream(changes(self._cluster, topic, path, query, dict(known or {})), optional=optional)
+
+    def add_stream(self, stream: Iterator[Change], *, optional: bool = False) -> None:
+        """What a thread of its own reads from an iterator."""
         threading.Thread(target=self._gather, args=(stream, optional), daemon=True).start()
 
     def next(self, seconds: float) -> Change | None:

@@ -12,6 +12,7 @@ from reconstruction_api.short_id import is_short_id, short_id
 from reconstruction_api.status import Condition, ConditionType, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_api.text import plain
+from reconstruction_api.worker import Progress
 
 from .connection import Cluster, Document
 
@@ -28,6 +29,8 @@ class Job:
     generation: int
     spec: dict[str, Any]
     status: ReconstructionJobStatus
+    live: Progress | None = None
+    """The running stage's numbers from elsewhere than the status."""
 
     @property
     def full_name(self) -> str:
@@ -120,8 +123,8 @@ def missing(namespace: str, name: str) -> ReconstructionError:
 
 def jobs_path(namespace: str | None) -> str:
     """The collection of a namespace, or of all of them."""
-    place = f"/namespaces/{namespace}" if namespace else ""
-    return f"/apis/{API_VERSION}{place}/{JOB_PLURAL}"
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{API_VERSION}{scope}/{JOB_PLURAL}"
 
 
 def job_path(namespace: str, name: str) -> str:

@@ -16,10 +16,10 @@ from reconstruction_api.text import one_line
 from .connection import Cluster, Disconnected, Document
 from .follow import Feed
 from .jobs import Job, get_job, jobs_path, parse
-from .log_lines import readable
+from .log_lines import SparseProgress, readable
 from .show import notable
 
-_CONTAINER: Final = "worker"
+CONTAINER: Final = "worker"
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 """When a line was written, as the node puts it before each."""
 _WAIT_SECONDS: Final = 1.0
@@ -38,7 +38,10 @@ class Printer:
         """The log of a pod, to its end when `follow`."""
         if not self._raw:
             click.secho(f"── {_heading(pod)} ──", bold=True)
+        sparse = SparseProgress()
         for moment, text in _records(self._cluster, pod, self._tail, follow):
+            if not self._raw and sparse.leaves_out(text, moment):
+                continue
             raw = one_line(text) if sys.stdout.isatty() else text  # a file gets what the worker wrote
             click.echo(raw if self._raw else readable(text, moment))
 
@@ -59,7 +62,7 @@ def follow_logs(cluster: Cluster, name: str, *, stage_class: str | None, printer
     job = get_job(cluster, name)
     pods = _list(cluster, job, stage_class)
     feed = Feed(cluster)
-    feed.add("Pod", *_pods(cluster, job, stage_class), known=pods)
+    feed.add("Pod", *pods_of(cluster, job, stage_class), known=pods)
     only_it = {"fieldSelector": f"metadata.name={job.name}"}
     feed.add(JOB_KIND, jobs_path(cluster.namespace), only_it, known={job.uid: {}})
     shown: set[str] = set()
@@ -85,16 +88,20 @@ def follow_logs(cluster: Cluster, name: str, *, stage_class: str | None, printer
 
 def _list(cluster: Cluster, job: Job, stage_class: str | None) -> dict[str, Document]:
     """A job's pods by uid."""
-    path, query = _pods(cluster, job, stage_class)
+    path, query = pods_of(cluster, job, stage_class)
     return {pod["metadata"]["uid"]: pod for page in cluster.pages(path, query) for pod in page["items"]}
 
 
-def _pods(cluster: Cluster, job: Job, stage_class: str | None) -> tuple[str, dict[str, str]]:
+def pods_of(cluster: Cluster, job: Job, stage_class: str | None = None) -> tuple[str, dict[str, str]]:
     """Path and query of a job's pods."""
     labels = [f"{LABEL_JOB}={job.name}", f"{LABEL_JOB_UID}={job.uid}"]
     if stage_class is not None:
         labels.append(f"{LABEL_CLASS}={stage_class}")
     return f"/api/v1/namespaces/{cluster.namespace}/pods", {"labelSelector": ",".join(labels)}
+
+
+def log_path(cluster: Cluster, pod: str) -> str:
+    return f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/log"
 
 
 def _has_started(pod: Document) -> bool:
@@ -122,8 +129,8 @@ def _obstacles(job: Job) -> str:
 
 def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) -> Iterator[tuple[str, str]]:
     """Lines of a pod's log, each with the moment it was written; across lost connections."""
-    path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}/log"
-    query = {"container": _CONTAINER, "timestamps": "true"}
+    path = log_path(cluster, pod["metadata"]["name"])
+    query = {"container": CONTAINER, "timestamps": "true"}
     query |= {"follow": "true"} if follow else {}
     query |= {"tailLines": str(tail)} if tail is not None else {}
     seen = ""

@@ -88,7 +88,14 @@ def _live(progress: Progress) -> RenderableType:
 
 
 def live_progress(job: Job) -> Progress | None:
-    """The running stage's numbers; None while there are none."""
+    """The running stage's numbers, the newer of those that are known; None while there are none."""
+    told, live = _in_status(job), job.live
+    if live is not None and live.stage == job.status.stage and (told is None or live.percent >= told.percent):
+        return live
+    return told
+
+
+def _in_status(job: Job) -> Progress | None:
     progress, stage = job.status.progress, job.status.stage
     if progress is None or progress.stage_percent is None or stage not in list(StageName):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from .events import Event
 from .follow import Change, Feed
 from .jobs import Job, get_job, jobs_path, parse
 from .progress import Display, display_for
+from .worker_numbers import PROGRESS, WorkerNumbers, numbers_in
 
 _EVENTS_SHOWN: Final = 5
 _REDRAW_SECONDS: Final = 1.0
@@ -42,6 +44,7 @@ def _follow(cluster: Cluster, job: Job, display: Display) -> Job:
     feed = Feed(cluster)
     only_it = {"fieldSelector": f"metadata.name={job.name}"}
     feed.add(JOB_KIND, jobs_path(cluster.namespace), only_it, known={job.uid: {}})
+    numbers = WorkerNumbers(cluster, job, feed)
     feed.add("Event", events.path(cluster), events.about(job.uid), optional=True)
     past = events.recent(cluster, job.uid)
     seen = {(event.uid, event.time) for event in past}
@@ -54,10 +57,16 @@ def _follow(cluster: Cluster, job: Job, display: Display) -> Job:
         if change is None:
             display.tick()
         elif change.topic == JOB_KIND:
-            job = _current(change, job)
+            job = replace(_current(change, job), live=job.live)
             display.job_changed(job)
             if job.succeeded is not None:
                 return job
+        elif change.topic == "Pod":
+            if numbers.pod_changed(change):
+                job = replace(job, live=None)
+        elif change.topic == PROGRESS:
+            job = replace(job, live=numbers_in(change))
+            display.job_changed(job)
         elif not change.deleted:
             event = events.parse(change.document)
             if (event.uid, event.time) not in seen:

@@ -46,7 +46,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Harvest:
+class AttemptReport:
     """A report that an attempt left, and the run it belongs to."""
 
     run: ClassRun
@@ -79,7 +79,7 @@ class Situation:
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
     cancellation: CancellationStatus | None = None
-    harvest: tuple[Harvest, ...] = ()
+    attempt_reports: tuple[AttemptReport, ...] = ()
     notices: tuple[Notice, ...] = ()
     deadline: datetime | None = None
     """When spec.activeDeadlineSeconds or spec.softDeadlineSeconds is over if the current pod runs on."""
@@ -179,7 +179,7 @@ def _without_workspace(situation: Situation, observed: Observed) -> Situation:
         return situation
     runs = tuple(_restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
-    situation = replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), harvest=())
+    situation = replace(situation, anew=True, runs=runs, current=first, outcome=Absent(), attempt_reports=())
     if claim is None:
         expected = ExpectAbsent("claim", claim_name(job.key.name))
         return replace(situation, expects=(*situation.expects, expected))
@@ -264,10 +264,12 @@ def _conclude(
     if isinstance(outcome, Interrupted) and outcome.unreported:
         situation = replace(situation, expects=(*situation.expects, ExpectAbsent("report", run.job_name)))
     if outcome.report is not None:
-        situation = replace(situation, harvest=(*situation.harvest, Harvest(run, outcome.report)))
+        situation = replace(situation, attempt_reports=(*situation.attempt_reports, AttemptReport(run, outcome.report)))
     if isinstance(outcome, Completed):
         ended = ended.model_copy(update={"completed": True, "retry_after": None, "trouble": ""})
-        notice = Notice(False, CLASS_COMPLETED, f"{run.resource_class.capitalize()} has completed: {_told(outcome)}")
+        notice = Notice(
+            False, CLASS_COMPLETED, f"{run.resource_class.capitalize()} has completed: {_describe_stages(outcome)}"
+        )
         return _moved(situation, ended, None, None, notice)
     if isinstance(outcome, Paused):
         following = after_interruption(job, ended, "", now)
@@ -327,7 +329,7 @@ def _hold(
     current = situation.current
     if current is None or situation.failure is not None:
         return situation
-    reports = [each.report for each in situation.harvest]
+    reports = [each.report for each in situation.attempt_reports]
     stages = [] if situation.anew else observed.job.status.stages
     written = observed.job.written or spec
     own = written.soft_deadline_seconds is not None
@@ -408,5 +410,5 @@ def _with(runs: tuple[ClassRun, ...], run: ClassRun) -> tuple[ClassRun, ...]:
     return tuple(sorted([*others, run], key=lambda each: _ORDER.index(each.resource_class)))
 
 
-def _told(outcome: Completed) -> str:
+def _describe_stages(outcome: Completed) -> str:
     return "; ".join(stage.message for stage in outcome.report.stages if stage.message) or "all stages are done."

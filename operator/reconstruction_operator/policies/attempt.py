@@ -227,7 +227,7 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
-    obstacle = unscheduled(message, _volume_place(observed))
+    obstacle = unscheduled(message, _volume_location(observed))
     waiting = Waiting(obstacle.code, obstacle.message)
     if obstacle.code == WORKSPACE_ELSEWHERE and observed.claim is not None and observed.claim.volume:
         return _inquired(waiting, None, Inquiry("PersistentVolume", observed.claim.volume), None, now)
@@ -236,11 +236,11 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
     return waiting
 
 
-def _volume_place(observed: Observed) -> str:
+def _volume_location(observed: Observed) -> str:
     """Where the workspace's volume is: as the volume says, else by the node whose pod used it last."""
     claim = observed.claim
-    if claim is not None and (place := observed.explanations.get(claim.volume)):
-        return place
+    if claim is not None and (location := observed.explanations.get(claim.volume)):
+        return location
     used = [pod for pod in observed.pods if pod.node and pod.container.started is not None]
     last = max(used, key=lambda pod: pod.created or _EPOCH, default=None)
     return f"where node {last.node} is" if last is not None else ""

@@ -55,7 +55,7 @@ def cancelled(status: CancellationStatus) -> Failure:
     return failure("Cancelled", f"The job was cancelled at {status.confirmed_time}; its files are removed.")
 
 
-def told(status: CancellationStatus) -> tuple[str, str]:
+def describe_cancellation(status: CancellationStatus) -> tuple[str, str]:
     """Reason and message, for a condition and an Event."""
     again = "To ask again, clear spec.cancellation, wait until status.cancellation is gone, and set Requested."
     match status.state:

@@ -148,7 +148,7 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
 def _source_claim(observed: Observed, spec: ReconstructionJobSpec) -> str | None:
     """The volume claim that the source is on."""
     if spec.source.job_ref is not None:
-        return observed.other.claim if observed.other is not None else None
+        return observed.upstream.claim if observed.upstream is not None else None
     claim = spec.source.persistent_volume_claim
     return claim.claim_name if claim is not None else None
 

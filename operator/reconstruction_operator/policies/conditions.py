@@ -28,7 +28,7 @@ from ..model import Observed
 from ..times import format_time
 from .advance import Situation
 from .attempt import ON_ITS_WAY, Running, Waiting
-from .cancel import told
+from .cancel import describe_cancellation
 from .children import Blocked
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence
@@ -200,12 +200,13 @@ def _trouble(observed: Observed, situation: Situation, now: datetime) -> Fact | 
     if (silent := silence(observed, situation, now)) is not None:
         return Fact(True, WORKER_SILENT, silent)
     held = situation.hold is not None or situation.cancelled
-    told = None if held else fruitless(situation.current)
-    return Fact(True, NO_PROGRESS, told) if told is not None else None
+    message = None if held else fruitless(situation.current)
+    return Fact(True, NO_PROGRESS, message) if message is not None else None
 
 
 def _cancellation_requested(cancellation: CancellationStatus) -> Fact:
-    return Fact(cancellation.state in (CancellationState.REQUESTED, CancellationState.CONFIRMED), *told(cancellation))
+    honoured = cancellation.state in (CancellationState.REQUESTED, CancellationState.CONFIRMED)
+    return Fact(honoured, *describe_cancellation(cancellation))
 
 
 def _activity(run: ClassRun | None) -> str:

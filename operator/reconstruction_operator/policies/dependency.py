@@ -14,7 +14,7 @@ from reconstruction_api.source import JobSource, Reuse
 from reconstruction_api.stages import ResourceClass, StageName, reads_source, reused_stages
 from reconstruction_api.worker import Failure
 
-from ..model import Observed, OtherJob
+from ..model import Observed, UpstreamJob
 from .failure import failure
 
 CODE = "DependencyNotReady"
@@ -34,37 +34,39 @@ def dependency(observed: Observed, resource_class: ResourceClass) -> Dependency:
     spec = observed.job.spec
     if spec is None or spec.source.job_ref is None or not reads_source(resource_class):
         return Dependency()
-    reference, other, namespace = spec.source.job_ref, observed.other, observed.job.key.namespace
-    if observed.circle:
-        circle = " -> ".join(observed.circle)
-        return _failed("DependencyCycle", f"{_FIELD}: the jobs build on each other in a circle: {circle}.")
-    if other is None or other.deleting:
-        what = "is being deleted" if other is not None else f"does not exist in namespace {namespace!r}"
+    reference, upstream, namespace = spec.source.job_ref, observed.upstream, observed.job.key.namespace
+    if observed.cycle:
+        cycle = " -> ".join(observed.cycle)
+        return _failed("DependencyCycle", f"{_FIELD}: the jobs build on each other in a circle: {cycle}.")
+    if upstream is None or upstream.deleting:
+        what = "is being deleted" if upstream is not None else f"does not exist in namespace {namespace!r}"
         return _failed("SourceNotFound", f"{_FIELD}.name: job {reference.name!r} {what}.")
-    return _unfit(spec, reference, other) or _unready(reused_stages(spec)[-1], other)
+    return _unfit(spec, reference, upstream) or _unready(reused_stages(spec)[-1], upstream)
 
 
-def _unfit(spec: ReconstructionJobSpec, reference: JobSource, other: OtherJob) -> Dependency | None:
+def _unfit(spec: ReconstructionJobSpec, reference: JobSource, upstream: UpstreamJob) -> Dependency | None:
     """What can't become right by waiting."""
-    if reference.reuse is Reuse.TRAINING and other.engine != spec.chosen_engine:
-        text = f"{_FIELD}: job {other.name!r} trains {other.engine!r}, which {spec.chosen_engine!r} can't read."
+    if reference.reuse is Reuse.TRAINING and upstream.engine != spec.chosen_engine:
+        text = f"{_FIELD}: job {upstream.name!r} trains {upstream.engine!r}, which {spec.chosen_engine!r} can't read."
         return _failed("CheckpointIncompatible", f"{text} Set reuse to Poses in another job, or name the same engine.")
     last = reused_stages(spec)[-1]
-    if last not in other.runs:
-        return _failed("SourceNotFound", f"{_FIELD}: job {other.name!r} ends before stage {last} (its spec.endAfter).")
+    if last not in upstream.runs:
+        return _failed(
+            "SourceNotFound", f"{_FIELD}: job {upstream.name!r} ends before stage {last} (its spec.endAfter)."
+        )
     return None
 
 
-def _unready(last: StageName, other: OtherJob) -> Dependency:
-    if other.files_gone:
-        text = f"the workspace of job {other.name!r} was removed at {other.files_gone}."
+def _unready(last: StageName, upstream: UpstreamJob) -> Dependency:
+    if upstream.files_gone:
+        text = f"the workspace of job {upstream.name!r} was removed at {upstream.files_gone}."
         return _failed("SourceNotFound", f"{_FIELD}: {text}")
-    if other.current and last in other.done and other.claim:
+    if upstream.current and last in upstream.done and upstream.claim:
         return Dependency()
-    if other.current and other.failed:
-        return _failed("DependencyFailed", f"{_FIELD}: job {other.name!r} has failed. {other.failed}")
+    if upstream.current and upstream.failed:
+        return _failed("DependencyFailed", f"{_FIELD}: job {upstream.name!r} has failed. {upstream.failed}")
     return Dependency(
-        waits=f"Waits for stage {last} of job {other.name!r}, which {other.doing}. {CATALOGUE[CODE].suggestion}"
+        waits=f"Waits for stage {last} of job {upstream.name!r}, which {upstream.doing}. {CATALOGUE[CODE].suggestion}"
     )
 
 

@@ -9,7 +9,7 @@ from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ..plan import CreateJob, EnsureClaim
 from .advance import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
-from .cancel import told
+from .cancel import describe_cancellation
 from .heartbeat import CODE as WORKER_SILENT
 from .interruptions import NO_PROGRESS
 from .notify import masked
@@ -87,7 +87,7 @@ def _about_cancellation(before: ReconstructionJobStatus, situation: Situation) -
         return [Notice(False, "CancellationWithdrawn", "The job goes on.")] if withdrawn else []
     if situation.cancelled or (old is not None and old.state is new.state):
         return []
-    reason, message = told(new)
+    reason, message = describe_cancellation(new)
     return [Notice(True, reason if reason in CATALOGUE else f"Cancellation{reason}", message)]
 
 

@@ -35,10 +35,10 @@ def deliveries(observed: Observed, after: ReconstructionJobStatus, now: datetime
     wanted = {receiver_id(target.url) for target in spec.notifications}
     kept = (masked(each) for each in before.notifications)
     known = [_followed_up(each, observed) for each in kept if each.receiver in wanted]
-    told = _told(after)
-    if told is None or told[0] == event_of(before):
+    report = _event_to_report(after)
+    if report is None or report[0] == event_of(before):
         return known
-    event, condition = told
+    event, condition = report
     off = {} if observed.policy.notifications else {"state": DeliveryState.FAILED, "message": _SWITCHED_OFF}
     fresh = Delivery(
         event=event,
@@ -66,11 +66,11 @@ def _addressed(delivery: Delivery, url: str) -> Delivery:
 
 def event_of(status: ReconstructionJobStatus) -> str | None:
     """What there is to tell about a job in this state."""
-    told = _told(status)
-    return told[0] if told is not None else None
+    report = _event_to_report(status)
+    return report[0] if report is not None else None
 
 
-def _told(status: ReconstructionJobStatus) -> tuple[str, Condition] | None:
+def _event_to_report(status: ReconstructionJobStatus) -> tuple[str, Condition] | None:
     """The event, and the condition that says why."""
     for condition in status.conditions:
         if condition.type == ConditionType.SUCCEEDED and condition.status == "True":
@@ -105,7 +105,7 @@ def _waits(delivery: Delivery, observed: Observed) -> bool:
     return delivery.state is DeliveryState.PENDING and (delivery.id, delivery.receiver) not in observed.sending
 
 
-def is_told(after: ReconstructionJobStatus) -> bool:
+def all_delivered(after: ReconstructionJobStatus) -> bool:
     """Whether nobody waits for a message any more."""
     return all(each.state is not DeliveryState.PENDING for each in after.notifications)
 

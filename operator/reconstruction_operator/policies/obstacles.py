@@ -27,14 +27,14 @@ class Obstacle:
     message: str
 
 
-def unscheduled(message: str, volume_place: str = "") -> Obstacle:
+def unscheduled(message: str, volume_location: str = "") -> Obstacle:
     """The scheduler's words about a pod for which it has found no node. `volume_place` says where the workspace's
     volume is (`zone a`), if that is known."""
     said = _PREEMPTION.sub("", message).strip()
     short_of = list(dict.fromkeys(_SHORT_OF.findall(said)))
     gpus = [name for name in short_of if "gpu" in name.lower()]
     if any(words in said for words in _ELSEWHERE):
-        where = f" ({volume_place})" if volume_place else ""
+        where = f" ({volume_location})" if volume_location else ""
         what = f"The workspace's volume{where} can't be reached from the nodes that could run the pod."
         return _obstacle(WORKSPACE_ELSEWHERE, what, said)
     if gpus:

@@ -22,7 +22,7 @@ from reconstruction_api.worker import Artifact, Checkpoint, Progress, ProgressUp
 
 from ..model import Observed
 from ..times import format_time
-from .advance import Harvest, Situation
+from .advance import AttemptReport, Situation
 from .attempt import Running
 from .credible import credible_update
 from .stages import Need
@@ -52,7 +52,7 @@ def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> l
     statuses: list[StageStatus] = []
     for need in situation.needs:
         run = runs.get(need.digest)
-        results = _results(need, situation.harvest, live)
+        results = _results(need, situation.attempt_reports, live)
         running = live.progress if live and live.resource_class == need.resource_class else None
         for name, digest in need.stages.items():
             before = previous.get(name) or StageStatus(name=name, state=StageState.PENDING)
@@ -60,10 +60,12 @@ def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> l
     return statuses
 
 
-def _results(need: Need, harvest: tuple[Harvest, ...], live: ProgressUpdate | None) -> dict[str, StageResult]:
+def _results(
+    need: Need, attempt_reports: tuple[AttemptReport, ...], live: ProgressUpdate | None
+) -> dict[str, StageResult]:
     """What attempts say of the stages. A final report is of the settings that its attempt was started for: a worker of
     another release, which has no plan, may work out other digests."""
-    reports = [each.report for each in harvest if each.run.digest == need.digest]
+    reports = [each.report for each in attempt_reports if each.run.digest == need.digest]
     final = [result for report in reports for result in report.stages if result.name in need.stages]
     results = [result.model_copy(update={"digest": need.stages[result.name]}) for result in final]
     if live is not None and live.resource_class == need.resource_class:
@@ -166,7 +168,7 @@ def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
     """Numbers of all stages, no more than fit; a spec that makes the training outdated drops them."""
     keeps = not situation.anew and _keeps_training(observed.job.status, situation)
     result = dict(observed.job.status.metrics) if keeps else {}
-    for each in situation.harvest:
+    for each in situation.attempt_reports:
         result |= each.report.metrics
     live = live_update(observed, situation)
     return limited(result | live.metrics if live is not None else result)
@@ -175,7 +177,7 @@ def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
 def checkpoints(observed: Observed, situation: Situation) -> list[Checkpoint]:
     """What a stopped training would resume from; a spec that makes the training outdated drops them."""
     live = live_update(observed, situation)
-    reports = [*(each.report for each in situation.harvest), *([live] if live is not None else [])]
+    reports = [*(each.report for each in situation.attempt_reports), *([live] if live is not None else [])]
     for report in reversed(reports):
         if report.checkpoints is not None:
             return report.checkpoints
@@ -194,7 +196,7 @@ def artifacts(observed: Observed, situation: Situation) -> list[Artifact]:
     """What was delivered for the current settings."""
     if not situation.done:
         return []
-    for each in reversed(situation.harvest):
+    for each in reversed(situation.attempt_reports):
         if each.report.artifacts:
             return each.report.artifacts
     return observed.job.status.artifacts

@@ -35,11 +35,11 @@ def retention(observed: Observed, situation: Situation, ended: str | None, now: 
     return None if result == RetentionStatus() else result
 
 
-def expiry_times(status: RetentionStatus | None, told: bool) -> tuple[datetime | None, ...]:
+def expiry_times(status: RetentionStatus | None, all_delivered: bool) -> tuple[datetime | None, ...]:
     """Moments at which something is to be deleted. A job that still has something to tell is not."""
     if status is None:
         return ()
-    return parse_time(status.workspace_expiry_time), parse_time(status.job_expiry_time) if told else None
+    return parse_time(status.workspace_expiry_time), parse_time(status.job_expiry_time) if all_delivered else None
 
 
 def is_removed(status: RetentionStatus | None) -> bool:

@@ -15,7 +15,7 @@ from .cancel import lapse_time
 from .children import Blocked, may_start
 from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
-from .notify import is_told, next_attempts
+from .notify import all_delivered, next_attempts
 from .relocation import give_up_time
 from .retention import expiry_times
 from .settling import may_settle
@@ -25,7 +25,7 @@ def next_check(
     observed: Observed, situation: Situation, obstacle: Blocked | None, after: ReconstructionJobStatus, now: datetime
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
-    moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, is_told(after))]
+    moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, all_delivered(after))]
     moments.append(may_settle(observed, situation, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):

@@ -1,4 +1,4 @@
-"""A job's place among those that run: it takes one when it starts its first pod and gives it back when it rests."""
+"""A job's slot among those that run: it takes one when it starts its first pod and gives it back when it rests."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ CODE = "StatusUnreadable"
 def left_alone(observed: Observed, unreadable: Unreadable, now: datetime) -> Plan:
     """The plan: to say it, once."""
     before = observed.job.status
-    place = "held" if before.admission_time else "none"
+    slot = "held" if before.admission_time else "none"
     message = f"{unreadable.problem}. Nothing is started or stopped meanwhile. {CATALOGUE[CODE].suggestion}"
     wanted = {
         ConditionType.RECONCILING.value: _condition(observed, ConditionType.RECONCILING, "False", message, now),
@@ -32,8 +32,8 @@ def left_alone(observed: Observed, unreadable: Unreadable, now: datetime) -> Pla
     status = before.model_copy(update={"conditions": [*others, *wanted.values()]})
     known = {each.type: each for each in before.conditions}
     if observed.status_refusal is not None or all(known.get(kind) == each for kind, each in wanted.items()):
-        return Plan(place=place)
-    return Plan(status=status, actions=(Emit(True, CODE, message),), place=place)
+        return Plan(slot=slot)
+    return Plan(status=status, actions=(Emit(True, CODE, message),), slot=slot)
 
 
 def _condition(

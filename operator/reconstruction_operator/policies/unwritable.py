@@ -1,6 +1,6 @@
 """A status that the API server does not take: too large, or not as its schema demands.
 
-Without a status there is no decision that lasts, so the job ends: with a small status that says so, with its place
+Without a status there is no decision that lasts, so the job ends: with a small status that says so, with its slot
 given back, and with nothing left that runs. Another spec is another attempt.
 """
 
@@ -45,7 +45,7 @@ def given_up(observed: Observed, situation: Situation, refusal: StatusRefusal, n
             *due(observed, status, now),
         ),
         next_check=next_check(observed, over, None, status, now),
-        place="none",
+        slot="none",
         expects=situation.expects,
     )
 
@@ -62,7 +62,7 @@ def _ended(situation: Situation, refusal: StatusRefusal) -> Situation:
         anew=False,
         awaits="",
         hold=None,
-        harvest=(),
+        attempt_reports=(),
         notices=(),
         deadline=None,
     )

@@ -10,7 +10,7 @@ from ..model import ChildJob, Observed
 from ..plan import DeleteClaim, DeleteJob, DeletePod, DeleteSelf
 from .advance import Situation
 from .claims import is_lost
-from .notify import is_told
+from .notify import all_delivered
 from .retention import is_expired, is_removed
 
 _GRACE_SECONDS = 2
@@ -25,7 +25,7 @@ def removals(
     A job is deleted only once its status says what it has to say, and everybody was told: a look that still has
     something to write leaves that to the next one.
     """
-    if is_expired(after.retention, now) and is_told(after) and after == observed.job.status:
+    if is_expired(after.retention, now) and all_delivered(after) and after == observed.job.status:
         return (DeleteSelf(observed.job.uid, observed.job.resource_version),)
     claim = observed.claim
     useless = claim is not None and claim.uid == situation.abandoned

@@ -19,12 +19,12 @@ from ..builders import (
     ended,
     message,
     observed,
-    other_job,
     report_of,
     seconds,
     settled,
     spec_of,
     started,
+    upstream_job,
     with_pod,
 )
 
@@ -33,8 +33,8 @@ def builds_on(reuse: str = "Poses", **fields):
     return spec_of(source={"jobRef": {"name": "base", "reuse": reuse}}, **fields)
 
 
-def seen_with(other=None, reuse: str = "Poses", **fields) -> Observed:
-    return observed(builds_on(reuse), other=other, **fields)
+def seen_with(upstream=None, reuse: str = "Poses", **fields) -> Observed:
+    return observed(builds_on(reuse), upstream=upstream, **fields)
 
 
 def volumes(plan) -> dict[str, dict]:
@@ -48,42 +48,47 @@ def volumes(plan) -> dict[str, dict]:
     [("Photos", ["ingest"]), ("Poses", ["ingest", "poses"]), ("Training", ["ingest", "poses", "train"])],
 )
 def test_a_job_starts_when_the_other_has_the_stages_that_it_reuses_and_not_before(reuse: str, done: list[str]) -> None:
-    early, late = other_job(done=frozenset(done[:-1])), other_job(done=frozenset(done))
+    early, late = upstream_job(done=frozenset(done[:-1])), upstream_job(done=frozenset(done))
     waiting, plan = settled(seen_with(early, reuse))
     assert actions(plan, CreateJob) == []
     assert condition(waiting.job.status, "Admitted") == ("False", "DependencyNotReady")
     assert condition(waiting.job.status, "Reconciling") == ("True", "Waiting")
     assert f"stage {done[-1]} of job 'base'" in message(waiting.job.status, "Admitted")
-    assert plan.place == "none", "it takes no place among those that run"
-    _, plan = settled(replace(waiting, other=late))
+    assert plan.slot == "none", "it takes no slot"
+    _, plan = settled(replace(waiting, upstream=late))
     assert volumes(plan)["source"]["persistentVolumeClaim"] == {"claimName": "base-workspace", "readOnly": True}
 
 
 def test_the_other_job_may_fail_later_on() -> None:
-    _, plan = settled(seen_with(other_job(failed="QualityBelowThreshold: 12 dB")))
+    _, plan = settled(seen_with(upstream_job(failed="QualityBelowThreshold: 12 dB")))
     assert actions(plan, CreateJob)
 
 
 def test_what_is_done_counts_only_for_the_other_jobs_spec_as_it_is_now() -> None:
-    after, plan = settled(seen_with(other_job(current=False)))
+    after, plan = settled(seen_with(upstream_job(current=False)))
     assert actions(plan, CreateJob) == []
     assert condition(after.job.status, "Admitted")[1] == "DependencyNotReady"
 
 
 @pytest.mark.parametrize(
-    ("other", "circle", "code", "words"),
+    ("upstream", "cycle", "code", "words"),
     [
         (None, (), "SourceNotFound", "job 'base' does not exist in namespace 'museum'"),
-        (other_job(deleting=True), (), "SourceNotFound", "job 'base' is being deleted"),
-        (other_job(files_gone="2026-02-01T00:00:00Z"), (), "SourceNotFound", "was removed at 2026-02-01"),
-        (other_job(done=frozenset(), failed="LowRegistration: 3 of 40"), (), "DependencyFailed", "LowRegistration: 3"),
-        (other_job(), ("statue", "base", "statue"), "DependencyCycle", "statue -> base -> statue"),
-        (other_job(runs=frozenset({"ingest", "report"})), (), "SourceNotFound", "ends before stage poses"),
+        (upstream_job(deleting=True), (), "SourceNotFound", "job 'base' is being deleted"),
+        (upstream_job(files_gone="2026-02-01T00:00:00Z"), (), "SourceNotFound", "was removed at 2026-02-01"),
+        (
+            upstream_job(done=frozenset(), failed="LowRegistration: 3 of 40"),
+            (),
+            "DependencyFailed",
+            "LowRegistration: 3",
+        ),
+        (upstream_job(), ("statue", "base", "statue"), "DependencyCycle", "statue -> base -> statue"),
+        (upstream_job(runs=frozenset({"ingest", "report"})), (), "SourceNotFound", "ends before stage poses"),
     ],
-    ids=["missing", "deleted", "files removed", "failed", "circle", "ends before"],
+    ids=["missing", "deleted", "files removed", "failed", "cycle", "ends before"],
 )
-def test_a_job_that_can_not_be_built_on_is_named_with_a_code_and_is_no_end(other, circle, code, words) -> None:
-    after, plan = settled(seen_with(other, circle=circle))
+def test_a_job_that_can_not_be_built_on_is_named_with_a_code_and_is_no_end(upstream, cycle, code, words) -> None:
+    after, plan = settled(seen_with(upstream, cycle=cycle))
     status = after.job.status
     assert actions(plan, CreateJob) == []
     assert condition(status, "Accepted") == ("False", code)
@@ -94,48 +99,48 @@ def test_a_job_that_can_not_be_built_on_is_named_with_a_code_and_is_no_end(other
     assert settled(after)[1].status is None, "said once"
     stalled, _ = settled(after, NOW + GRACE)
     assert condition(stalled.job.status, "Stalled") == ("True", code)
-    mended, plan = settled(replace(after, other=other_job(), circle=()))
+    mended, plan = settled(replace(after, upstream=upstream_job(), cycle=()))
     assert actions(plan, CreateJob) and mended.job.status.failure is None
 
 
 def test_a_training_is_taken_over_only_by_the_engine_that_made_it() -> None:
     done = frozenset({"ingest", "poses", "train"})
-    after, _ = settled(seen_with(other_job(engine="splatfacto", done=done), "Training"))
+    after, _ = settled(seen_with(upstream_job(engine="splatfacto", done=done), "Training"))
     assert condition(after.job.status, "Accepted") == ("False", "CheckpointIncompatible")
-    _, plan = settled(seen_with(other_job(engine="splatfacto"), "Poses"))
+    _, plan = settled(seen_with(upstream_job(engine="splatfacto"), "Poses"))
     assert actions(plan, CreateJob)
 
 
 def test_once_the_results_are_copied_the_other_job_may_go() -> None:
-    seen = started(PREPARE, builds_on(), other=other_job())
+    seen = started(PREPARE, builds_on(), upstream=upstream_job())
     run = seen.job.status.runs[0]
     seen = with_pod(seen, ended(run, 0, report_of(PREPARE, builds_on())), succeeded=True, ended=NOW)
-    after, plan = settled(replace(seen, other=None))
+    after, plan = settled(replace(seen, upstream=None))
     assert condition(after.job.status, "Accepted")[0] == "True"
     assert "source" not in volumes(plan)
 
 
 def test_a_training_is_taken_over_by_the_pod_that_prepares_and_the_others_need_nothing_of_the_other_job() -> None:
-    spec, done = builds_on("Training"), other_job(done=frozenset({"ingest", "poses", "train"}))
-    seen = started(PREPARE, spec, other=done)
-    _, plan = settled(observed(spec, other=done))
+    spec, done = builds_on("Training"), upstream_job(done=frozenset({"ingest", "poses", "train"}))
+    seen = started(PREPARE, spec, upstream=done)
+    _, plan = settled(observed(spec, upstream=done))
     assert "source" in volumes(plan)
     run = seen.job.status.runs[0]
     seen = with_pod(seen, ended(run, 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW)
-    after, plan = settled(replace(seen, other=None))
+    after, plan = settled(replace(seen, upstream=None))
     assert condition(after.job.status, "Accepted")[0] == "True"
     assert condition(after.job.status, "Trained")[0] == "True"
     assert "source" not in volumes(plan)
 
 
 def test_a_pod_that_runs_is_left_alone_whatever_becomes_of_the_other_job() -> None:
-    seen = started(PREPARE, builds_on(), other=other_job())
-    plan = decide(replace(seen, other=None), NOW + seconds(5))
+    seen = started(PREPARE, builds_on(), upstream=upstream_job())
+    plan = decide(replace(seen, upstream=None), NOW + seconds(5))
     assert plan.actions == ()
 
 
 def test_waiting_for_another_job_is_told_once_and_is_no_warning() -> None:
-    waiting, plan = settled(seen_with(other_job(done=frozenset())))
+    waiting, plan = settled(seen_with(upstream_job(done=frozenset())))
     told = [(each.warning, each.reason) for each in plan.actions if hasattr(each, "warning")]
     assert (False, "DependencyNotReady") in told
     assert settled(waiting)[1].actions == ()

@@ -107,10 +107,10 @@ def test_it_is_given_up_only_once() -> None:
     ],
 )
 def test_what_can_not_be_repeated_or_is_held_is_kept(spec: dict[str, Any]) -> None:
-    from tests.operator.builders import other_job
+    from tests.operator.builders import upstream_job
 
     seen = beside_a_free_gpu()
-    changed = replace(seen, job=replace(seen.job, spec=spec_of(**spec)), other=other_job())
+    changed = replace(seen, job=replace(seen.job, spec=spec_of(**spec)), upstream=upstream_job())
     assert actions(decide(changed, LATER), DeleteClaim) == []
 
 

@@ -36,7 +36,7 @@ FULL = Turn(False, "profile", 2, 3)
 
 def test_a_job_whose_turn_has_not_come_waits_and_says_which_limit_and_how_many_are_ahead() -> None:
     seen, plan = settled(observed(turn=FULL))
-    assert actions(plan, CreateJob) == [] and plan.place == "waiting"
+    assert actions(plan, CreateJob) == [] and plan.slot == "waiting"
     assert condition(seen.job.status, "Admitted") == ("False", "ConcurrencyLimit")
     assert condition(seen.job.status, "Reconciling") == ("True", "Waiting")
     text = message(seen.job.status, "Admitted")
@@ -62,7 +62,7 @@ def test_a_job_takes_its_place_with_the_first_pod_and_keeps_it_between_classes()
     assert seen.job.status.admission_time == "2026-03-01T12:00:00Z"
     done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
     after, plan = settled(replace(done, turn=FULL))
-    assert len(actions(plan, CreateJob)) == 1 and plan.place == "held"
+    assert len(actions(plan, CreateJob)) == 1 and plan.slot == "held"
     assert after.job.status.admission_time is not None
 
 
@@ -78,7 +78,7 @@ def test_a_job_keeps_its_place_while_it_waits_to_try_again() -> None:
 def test_a_job_that_is_done_gives_its_place_back() -> None:
     seen = started(DELIVER)
     after, plan = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
-    assert (after.job.status.admission_time, plan.place) == (None, "none")
+    assert (after.job.status.admission_time, plan.slot) == (None, "none")
 
 
 def test_a_job_that_has_failed_gives_its_place_back() -> None:
@@ -93,8 +93,8 @@ def test_a_suspended_job_gives_its_place_back_once_its_pod_has_stopped() -> None
     running = with_pod(seen, pod_of(current(seen)))
     asked = replace(running, job=replace(running.job, spec=spec_of(suspend=True), generation=2))
     stopping, plan = settled(asked)
-    assert plan.place == "held"
+    assert plan.slot == "held"
     stopped, plan = settled(replace(stopping, child_jobs=(), pods=()))
-    assert (stopped.job.status.admission_time, plan.place) == (None, "none")
+    assert (stopped.job.status.admission_time, plan.slot) == (None, "none")
     resumed = replace(stopped, job=replace(stopped.job, spec=spec_of(), generation=3), turn=FULL)
-    assert decide(resumed, NOW).place == "waiting"
+    assert decide(resumed, NOW).slot == "waiting"

@@ -54,7 +54,7 @@ NEWER: dict[str, Any] = {
 
 def seen_with(status: dict[str, Any]) -> Observed:
     store = Store()
-    key = store.see_job(DOCUMENT | {"status": status})
+    key = store.observe_job(DOCUMENT | {"status": status})
     assert key is not None
     seen = observe(store, key, None, Policy())
     assert seen is not None
@@ -66,7 +66,7 @@ def test_pods_are_left_alone_and_the_job_says_why() -> None:
     running = started(RECONSTRUCT)
     busy = with_pod(running, pod_of(current(running)))
     plan = decide(replace(seen, child_jobs=busy.child_jobs, pods=busy.pods), NOW)
-    assert plan.status is not None and plan.place == "held"
+    assert plan.status is not None and plan.slot == "held"
     assert [type(action) for action in plan.actions] == [Emit]
     (told,) = actions(plan, Emit)
     assert told.warning and told.reason == CODE and "status.runs.1.resourceClass" in told.message
@@ -93,7 +93,7 @@ def test_it_is_said_once() -> None:
     assert plan.status is not None
     again = seen_with(status_document(seen.job, plan.status)["status"])
     later = decide(again, NOW + seconds(600))
-    assert (later.status, later.actions, later.place) == (None, (), "held")
+    assert (later.status, later.actions, later.slot) == (None, (), "held")
 
 
 def test_where_even_that_can_not_be_written_nothing_is_done() -> None:
@@ -118,8 +118,8 @@ def test_a_job_goes_on_where_only_words_for_people_are_unknown(status: dict[str,
 
 def test_a_job_that_builds_on_another_looks_at_it_all_the_same() -> None:
     store = Store()
-    store.see_job(DOCUMENT | {"status": NEWER})
+    store.observe_job(DOCUMENT | {"status": NEWER})
     metadata = DOCUMENT["metadata"] | {"name": "child", "uid": "V"}
-    store.see_job({"metadata": metadata, "spec": {"source": {"jobRef": {"name": "statue", "reuse": "Poses"}}}})
+    store.observe_job({"metadata": metadata, "spec": {"source": {"jobRef": {"name": "statue", "reuse": "Poses"}}}})
     seen = observe(store, JobKey("museum", "child"), None, Policy())
-    assert seen is not None and seen.other is not None and seen.other.done == frozenset()
+    assert seen is not None and seen.upstream is not None and seen.upstream.done == frozenset()

@@ -60,7 +60,7 @@ def test_the_job_fails_with_a_small_status_and_gives_its_place_back() -> None:
     )
     assert status.failure is not None and status.failure.code == "InternalError"
     assert (status.admission_time, status.profile, status.metrics, status.progress) == (None, None, {}, None)
-    assert status.completion_time and plan.place == "none"
+    assert status.completion_time and plan.slot == "none"
     assert states(after) | {"ingest": "Succeeded", "train": "Pending"} == states(after)
     assert problems(status_document(after.job, status)["status"]) == []
 
@@ -106,7 +106,7 @@ def test_a_job_that_had_succeeded_stays_so() -> None:
     seen = started(DELIVER)
     done, _ = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
     plan = decide(refused(done), NOW + seconds(1))
-    assert plan.status is None and plan.place == "none"
+    assert plan.status is None and plan.slot == "none"
 
 
 @pytest.mark.parametrize("suspended", [False, True])

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import boto3
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
+from tests.object_storage import s3_server
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import CREDENTIALS, Source
@@ -300,33 +300,29 @@ def test_an_azure_account_that_may_not_read_is_denied(tmp_path: Path, monkeypatc
 @pytest.fixture(scope="module")
 def guarded_bucket() -> Iterator[dict[str, str]]:
     """S3 that checks signatures and rights; yields the environment of somebody who may read bucket `guarded`."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    session = boto3.Session("admin", "admin", region_name="us-east-1")
-    storage = session.client("s3", endpoint_url=address)
-    storage.create_bucket(Bucket="guarded")
-    for name, content in photos().items():
-        storage.put_object(Bucket="guarded", Key=f"statue/{name}", Body=content)
-    users = session.client("iam", endpoint_url=address)
-    users.create_user(UserName="reader")
-    rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-    users.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(rights))
-    key = users.create_access_key(UserName="reader")["AccessKey"]
-    users.create_user(UserName="stranger")
-    other = users.create_access_key(UserName="stranger")["AccessKey"]
-    requests.post(f"{address}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
-    yield {
-        "AWS_ENDPOINT_URL": address,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "stranger": other["AccessKeyId"],
-        "stranger's secret": other["SecretAccessKey"],
-    }
-    requests.post(f"{address}/moto-api/reset-auth", data=b"inf", timeout=10)
-    server.stop()
+    with s3_server() as address:
+        session = boto3.Session("admin", "admin", region_name="us-east-1")
+        storage = session.client("s3", endpoint_url=address)
+        storage.create_bucket(Bucket="guarded")
+        for name, content in photos().items():
+            storage.put_object(Bucket="guarded", Key=f"statue/{name}", Body=content)
+        users = session.client("iam", endpoint_url=address)
+        users.create_user(UserName="reader")
+        rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        users.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(rights))
+        key = users.create_access_key(UserName="reader")["AccessKey"]
+        users.create_user(UserName="stranger")
+        other = users.create_access_key(UserName="stranger")["AccessKey"]
+        requests.post(f"{address}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+        yield {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+            "stranger": other["AccessKeyId"],
+            "stranger's secret": other["SecretAccessKey"],
+        }
+        requests.post(f"{address}/moto-api/reset-auth", data=b"inf", timeout=10)
 
 
 def _log_in(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **changes: str) -> None:

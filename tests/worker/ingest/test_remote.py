@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from tests.object_storage import s3_server
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.limits import DEFAULT_LIMITS, Limits
@@ -55,25 +55,20 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Any]:
     """S3 as moto plays it, with bucket `captures` and photos under `statue/`."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    patch = pytest.MonkeyPatch()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        patch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="captures")
-    for index in range(3):
-        body = encoded(picture(index), "JPEG")
-        client.put_object(Bucket="captures", Key=f"statue/images/p{index}.jpg", Body=body)
-    yield client
-    patch.undo()
-    server.stop()
+    with s3_server() as address, pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="captures")
+        for index in range(3):
+            body = encoded(picture(index), "JPEG")
+            client.put_object(Bucket="captures", Key=f"statue/images/p{index}.jpg", Body=body)
+        yield client
 
 
 @pytest.mark.parametrize("path", ["photos/", "photos.zip"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from tests.object_storage import s3_server
 from tests.worker.ingest.servers import Web, azure_storage, google_storage, web_server
 
 from reconstruction_api.errors import ReconstructionError
@@ -33,15 +33,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    storage = boto3.Session("admin", "admin", region_name="us-east-1").client("s3", endpoint_url=address)
-    storage.create_bucket(Bucket="captures", ACL="public-read")
-    for name, content in PHOTOS.items():
-        storage.put_object(Bucket="captures", Key=f"statue/{name}", Body=content)
-    yield address
-    server.stop()
+    with s3_server() as address:
+        storage = boto3.Session("admin", "admin", region_name="us-east-1").client("s3", endpoint_url=address)
+        storage.create_bucket(Bucket="captures", ACL="public-read")
+        for name, content in PHOTOS.items():
+            storage.put_object(Bucket="captures", Key=f"statue/{name}", Body=content)
+        yield address
 
 
 def _port(address: str) -> str:

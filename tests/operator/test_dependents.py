@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconstruction_operator.chains import Chains
+from reconstruction_operator.dependents import Dependents
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobKey, Policy
 from reconstruction_operator.observe import observe
@@ -36,56 +36,56 @@ class Server:
         return self.jobs[name]
 
 
-def chains(store: Store, *jobs: dict[str, Any]) -> tuple[Chains, Server, list[JobKey]]:
+def dependents_of(store: Store, *jobs: dict[str, Any]) -> tuple[Dependents, Server, list[JobKey]]:
     server, woken = Server(*jobs), list[JobKey]()
-    return Chains(server, store, lambda key, _: woken.append(key)), server, woken  # type: ignore[arg-type]
+    return Dependents(server, store, lambda key, _: woken.append(key)), server, woken  # type: ignore[arg-type]
 
 
 async def test_a_job_that_no_watch_has_told_of_is_asked_for_before_it_counts_as_missing() -> None:
     store = Store()
-    store.see_job(job("child", builds_on="base"))
-    known, server, woken = chains(store, job("base", builds_on="first"), job("first"))
-    await known.look_up(CHILD)
+    store.observe_job(job("child", builds_on="base"))
+    known, server, woken = dependents_of(store, job("base", builds_on="first"), job("first"))
+    await known.fetch_upstream(CHILD)
     assert server.asked == ["base", "first"] and BASE in woken
-    await known.look_up(CHILD)
+    await known.fetch_upstream(CHILD)
     assert len(server.asked) == 2
     seen = observe(store, CHILD, None, Policy())
-    assert seen is not None and seen.other is not None and seen.other.name == "base"
+    assert seen is not None and seen.upstream is not None and seen.upstream.name == "base"
 
 
 async def test_a_job_that_has_ended_asks_for_nothing() -> None:
     store = Store()
-    store.see_job(job("child", builds_on="base", completionTime="2026-03-01T12:00:00Z"))
-    known, server, _ = chains(store)
-    await known.look_up(CHILD)
+    store.observe_job(job("child", builds_on="base", completionTime="2026-03-01T12:00:00Z"))
+    known, server, _ = dependents_of(store)
+    await known.fetch_upstream(CHILD)
     assert server.asked == []
 
 
 async def test_jobs_that_build_on_each_other_are_a_circle_and_those_that_build_on_them_are_not_in_it() -> None:
     store = Store()
-    store.see_job(job("a", builds_on="b"))
-    store.see_job(job("outside", builds_on="a"))
-    known, _, _ = chains(store, job("b", builds_on="a"))
-    await known.look_up(JobKey("museum", "a"))
-    circles = {name: observe(store, JobKey("museum", name), None, Policy()).circle for name in ("a", "b", "outside")}  # type: ignore[union-attr]
-    assert circles == {"a": ("a", "b", "a"), "b": ("b", "a", "b"), "outside": ()}
+    store.observe_job(job("a", builds_on="b"))
+    store.observe_job(job("outside", builds_on="a"))
+    known, _, _ = dependents_of(store, job("b", builds_on="a"))
+    await known.fetch_upstream(JobKey("museum", "a"))
+    cycles = {name: observe(store, JobKey("museum", name), None, Policy()).cycle for name in ("a", "b", "outside")}  # type: ignore[union-attr]
+    assert cycles == {"a": ("a", "b", "a"), "b": ("b", "a", "b"), "outside": ()}
 
 
 def test_a_job_is_woken_by_what_matters_to_it_and_by_nothing_else() -> None:
     store = Store()
-    store.see_job(job("child", builds_on="base"))
-    known, _, woken = chains(store)
+    store.observe_job(job("child", builds_on="base"))
+    known, _, woken = dependents_of(store)
     stage = {"name": "ingest", "state": "Succeeded"}
     for version, status in enumerate(
         [{}, {"metrics": {"psnr": "20"}}, {"stages": [stage]}, {"stages": [stage], "metrics": {"psnr": "21"}}], start=1
     ):
-        store.see_job(job("base", version, **status))
-        known.tell(BASE)
+        store.observe_job(job("base", version, **status))
+        known.wake(BASE)
     assert woken == [CHILD, CHILD], "when it appeared, and when a stage had ended"
     store.forget_job(job("base"))
-    known.tell(BASE)
+    known.wake(BASE)
     assert woken == [CHILD] * 3
     store.forget_job(job("child"))
-    store.see_job(job("base", 9))
-    known.tell(BASE)
+    store.observe_job(job("base", 9))
+    known.wake(BASE)
     assert woken == [CHILD] * 3

@@ -5,18 +5,18 @@ from __future__ import annotations
 from reconstruction_api.stages import graph_of
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus, StageState
 
-from .model import JobKey, JobView, OtherJob
+from .model import JobKey, JobView, UpstreamJob
 from .store import Store
 
 _LONGEST_CHAIN = 32
 
 
-def other_of(view: JobView) -> OtherJob:
+def upstream_job_of(view: JobView) -> UpstreamJob:
     """A job as others see it: only what matters to them, so that little of what it does wakes them."""
     status, spec = view.status, view.spec
     succeeded = next((each for each in status.conditions if each.type == ConditionType.SUCCEEDED), None)
     failed = succeeded is not None and succeeded.status == "False"
-    return OtherJob(
+    return UpstreamJob(
         name=view.key.name,
         uid=view.uid,
         deleting=view.deleting,
@@ -39,7 +39,7 @@ def _stages(view: JobView) -> frozenset[str]:
     return frozenset(stage.name.value for stage in graph_of(view.spec)) if view.spec is not None else frozenset()
 
 
-def chain_of(store: Store, key: JobKey) -> tuple[JobKey, ...]:
+def upstream_chain(store: Store, key: JobKey) -> tuple[JobKey, ...]:
     """The jobs that a job builds on, directly and through others, as far as they are known; a job that comes again, the
     first one included, ends it."""
     chain: list[JobKey] = []
@@ -53,8 +53,8 @@ def chain_of(store: Store, key: JobKey) -> tuple[JobKey, ...]:
     return tuple(chain)
 
 
-def circle_of(key: JobKey, chain: tuple[JobKey, ...]) -> tuple[str, ...]:
-    """Names of the jobs that build on each other in a circle with this one; empty when it is in none."""
+def cycle_of(key: JobKey, chain: tuple[JobKey, ...]) -> tuple[str, ...]:
+    """Names of the jobs that build on each other in a cycle with this one; empty when it is in none."""
     return (key.name, *(each.name for each in chain)) if chain and chain[-1] == key else ()
 
 
