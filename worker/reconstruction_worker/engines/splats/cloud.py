@@ -93,8 +93,8 @@ class Cloud:
     def restore(self, state: dict[str, Any]) -> None:
         self.count = len(state["values"][NAMES[0]])
         for kind in _SAVED:
-            for name, value in state[kind].items():
-                self._all[kind][name][: self.count] = value.to(self.device)
+            for name in NAMES:
+                self._all[kind][name][: self.count] = state[kind][name].to(self.device)
         self._shown.zero_()
         self._shown[: self.count] = state["shown"].to(self.device)
 

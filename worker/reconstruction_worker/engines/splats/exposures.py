@@ -12,8 +12,8 @@ from .adam import EPSILON, FIRST, SECOND, correction
 
 FIRST_RESPONSE = 0.45
 """1 / 2.2: how stored values follow the light where a camera does no more than encode for a screen."""
-RATE = 2e-3
-"""Of learning."""
+RATE, LAST_RATE = 0.02, 0.002
+"""Of learning, at the beginning and at the end: a photo is looked at a few dozen times only."""
 DECAY = 2e-3
 """Share of a photo's own factor that is given up at each step with it: what the scene can explain, it is to explain."""
 
@@ -35,9 +35,10 @@ class Exposures:
         """Factors of a photo's channels. [3]"""
         return np.exp(self.log_exposures[photo] * self.exponents + self.own[photo]).astype(np.float32)
 
-    def learn(self, photo: int, by_gains: NDArray[np.float64], factor: float) -> None:
-        """A step of Adam by a loss's slopes; `factor` is that of the rate."""
+    def learn(self, photo: int, by_gains: NDArray[np.float64], share: float, factor: float) -> None:
+        """A step of Adam by a loss's slopes. `share` of the training is over; the rate is multiplied with `factor`."""
         slope = by_gains * self.gains(photo)
+        factor = factor * RATE * (LAST_RATE / RATE) ** share
         if self.log_exposures[photo] != 0:
             moments, steps = self._moments["exponents"], self._steps["exponents"]
             self.exponents -= factor * _step(moments, steps, slope * self.log_exposures[photo])
@@ -69,4 +70,4 @@ def _step(
     steps += 1
     moments[0] = FIRST * moments[0] + (1 - FIRST) * slope
     moments[1] = SECOND * moments[1] + (1 - SECOND) * slope**2
-    return RATE * correction(int(steps[0])) * moments[0] / (np.sqrt(moments[1]) + EPSILON)
+    return correction(int(steps[0])) * moments[0] / (np.sqrt(moments[1]) + EPSILON)

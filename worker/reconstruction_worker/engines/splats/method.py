@@ -36,7 +36,7 @@ FEWEST_SEEDS = 1000
 
 class SplatsMethod:
     def check(self) -> None:
-        """The kernels for the CPU need no more than numba."""
+        """What the kernels for the CPU need is there."""
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
         return derive_settings(scene, training, device)

@@ -131,7 +131,7 @@ class SplatsTrainer:
         self.compared += 1
         factor = correction(self.compared) * self.rate_factor
         self.cloud.step(found.seen, rates(share, self.extent, factor, self._degree))
-        self.exposures.learn(index, found.by_gains, self.rate_factor)
+        self.exposures.learn(index, found.by_gains, share, self.rate_factor)
         return found
 
     def _next_photo(self) -> int:
