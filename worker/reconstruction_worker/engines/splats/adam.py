@@ -4,7 +4,7 @@ had not been."""
 import numpy as np
 
 from ...compiled import threaded
-from .kernel_math import F
+from ..gaussians.kernel_math import F
 
 FIRST, SECOND = 0.9, 0.999
 """How slowly the moments forget."""

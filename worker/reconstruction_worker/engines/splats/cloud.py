@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..gaussians.parameters import NAMES, Parameters, shapes
+from ..gaussians.rasteriser import Slopes
 from .adam import EPSILON, FIRST, SECOND, step_of_adam
-from .parameters import NAMES, Parameters, shapes
-from .rasteriser import Slopes
 
 FIRST_MOMENTS, SECOND_MOMENTS = "firstMoments", "secondMoments"
 
@@ -50,13 +50,15 @@ class Cloud:
         self._shown.zero_()
 
     def step(self, seen: Tensor, rates: dict[str, Tensor]) -> None:
-        """Adam's step by the slopes, for those that were seen. `rates` are [D] for the D numbers of a Gaussian's row."""
+        """Adam's step by the slopes, for those that were seen. `rates` are [D] for the D numbers of a row."""
         for name in NAMES:
-            arrays = [self._all[kind][name].flatten(1) for kind in ("values", "slopes", FIRST_MOMENTS, SECOND_MOMENTS)]
+            kinds = ("values", "slopes", FIRST_MOMENTS, SECOND_MOMENTS)
+            values, slopes, firsts, seconds = (self._all[kind][name].flatten(1) for kind in kinds)
             if self.device.type == "cpu":
-                step_of_adam(len(seen), seen.numpy(), *(array.numpy() for array in arrays), rates[name].numpy())
+                arrays = (values.numpy(), slopes.numpy(), firsts.numpy(), seconds.numpy())
+                step_of_adam(len(seen), seen.numpy(), *arrays, rates[name].numpy())
             else:
-                _step_by_torch(seen, *arrays, rates[name].to(self.device))
+                _step_by_torch(seen, values, slopes, firsts, seconds, rates[name].to(self.device))
 
     def grow(self, count: int) -> None:
         """Let as many exist; the new ones' rows hold what was there before."""

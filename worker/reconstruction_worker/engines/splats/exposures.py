@@ -63,9 +63,7 @@ class Exposures:
         self._steps = {name: np.array(values, np.int64) for name, values in state["steps"].items()}
 
 
-def _step(
-    moments: NDArray[np.float64], steps: NDArray[np.int64], slope: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _step(moments: NDArray[np.float64], steps: NDArray[np.int64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
     """What Adam takes off values with that slope [3]; moves their `moments` [2, 3] and count of `steps` [1]."""
     steps += 1
     moments[0] = FIRST * moments[0] + (1 - FIRST) * slope

@@ -11,17 +11,18 @@ from reconstruction_api.job import Training
 
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field
+from ..gaussians.field import SplatsField
+from ..gaussians.numba_rasteriser import NumbaRasteriser
+from ..gaussians.parameters import NAMES, as_gaussians
+from ..gaussians.rasteriser import Rasteriser
+from ..training.compiled_gsplat import check_gsplat
 from ..training.fit import Settings, Setup
 from ..training.posed_photos import Scene
 from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
 from .cloud import Cloud
 from .exposures import Exposures
-from .field import SplatsField
-from .numba_rasteriser import NumbaRasteriser
-from .parameters import NAMES, as_gaussians
 from .photos import Photos
-from .rasteriser import Rasteriser
 from .schedule import LAST_OF_MEANS, rate_of_means
 from .seed_sources import Shots, between_points, from_depth_maps, inside_hull, sparse
 from .seeds import Seeds, seeded
@@ -35,8 +36,9 @@ FEWEST_SEEDS = 1000
 
 
 class SplatsMethod:
-    def check(self) -> None:
-        """What the kernels for the CPU need is there."""
+    def check(self, device: torch.device) -> None:
+        if device.type == "cuda":
+            check_gsplat("splats", "set spec.training.device to CPU")
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
         return derive_settings(scene, training, device)
@@ -58,17 +60,23 @@ class SplatsMethod:
         )
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
+        """On the CPU, also where there is a GPU: a result looks the same wherever it is looked at, and depths are
+        medians."""
         model = {name: value.float() for name, value in checkpoint["model"].items()}
         exposures = {name: value.numpy() for name, value in model.items() if name not in NAMES}
-        gaussians = {name: model[name].to(device) for name in NAMES}
-        return SplatsField(gaussians, exposures, _rasteriser(checkpoint["settings"], device))
+        gaussians = {name: model[name].contiguous() for name in NAMES}
+        return SplatsField(gaussians, exposures, NumbaRasteriser(antialiased=checkpoint["settings"]["antialiased"]))
 
     def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
         return as_gaussians(checkpoint["model"])
 
 
 def _rasteriser(settings: Settings, device: torch.device) -> Rasteriser:
-    return NumbaRasteriser(antialiased=settings["antialiased"])
+    if device.type == "cpu":
+        return NumbaRasteriser(antialiased=settings["antialiased"])
+    from ..gaussians.gsplat_rasteriser import GsplatRasteriser  # takes seconds
+
+    return GsplatRasteriser(device, antialiased=settings["antialiased"])
 
 
 def _seeds(setup: Setup, exposures: Exposures) -> Seeds:
@@ -86,5 +94,5 @@ def _seeds(setup: Setup, exposures: Exposures) -> Seeds:
         more = Seeds.none()
     seeds = Seeds.together([seeds, more.away_from(seeds).at_most(count - len(seeds), random)])
     if len(seeds) < FEWEST_SEEDS:
-        seeds = Seeds.together([seeds, inside_hull(shots, setup.bounds, FEWEST_SEEDS, random)])
+        seeds = Seeds.together([seeds, inside_hull(shots, setup.bounds, min(count, FEWEST_SEEDS), random)])
     return seeds

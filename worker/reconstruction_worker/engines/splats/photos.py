@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...geometry.rendering import Camera
-from .shot import Shot
+from ..gaussians.shot import Shot
 
 OPAQUE = 255
 

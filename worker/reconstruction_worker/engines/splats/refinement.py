@@ -1,8 +1,8 @@
 """Where Gaussians are missing others are put; those that show nothing move there.
 
-After each so many steps: Gaussians are chosen at random, those more often that show more of the photos' error, and split
-along their longest axis (Bulò et al. 2024 choose by error, Kheradmand et al. 2024 move what is dead). So their number
-follows a plan, whatever the scene: time and memory of a training are known before it begins.
+After each so many steps: Gaussians are chosen at random, those more often that show more of the photos' error, and
+split along their longest axis (Bulò et al. 2024 choose by error, Kheradmand et al. 2024 move what is dead). So their
+number follows a plan, whatever the scene: time and memory of a training are known before it begins.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..gaussians.parameters import MEANS, OPACITIES, ROTATIONS, SCALES
 from .cloud import Cloud
-from .parameters import MEANS, OPACITIES, ROTATIONS, SCALES
 
 FAINT = 0.01
 """Opacity below which a Gaussian is dead."""
@@ -31,8 +31,8 @@ NEEDLE = 10.0
 GROWTH, LEAST_GROWTH = 0.3, 100
 """How many more there may be after a refinement, as a share of those there are; and besides."""
 APART, SHORTER, NARROWER, FAINTER = 0.75, 0.55, 0.85, 0.7
-"""How a split leaves two of one: moved by so many standard deviations to both sides, by so much shorter along that axis,
-smaller along the others, and less opaque."""
+"""How a split leaves two of one: moved by so many standard deviations to both sides, by so much shorter along that
+axis, smaller along the others, and less opaque."""
 OPACITY_RANGE = 0.02, 0.98
 """Of what is split."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .parameters import HARMONICS, MEANS, NAMES, OPACITIES, ROTATIONS, SCALES, shapes
+from ..gaussians.parameters import HARMONICS, MEANS, NAMES, OPACITIES, ROTATIONS, SCALES, shapes
 
 SMALL_UNTIL = 0.3
 """Until then the photos are looked at in a smaller size."""

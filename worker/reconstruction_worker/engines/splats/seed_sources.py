@@ -22,8 +22,8 @@ WITNESSES = 2
 FEWEST_POINTS = 4
 """Points that a photo must show for depths between them to be interpolated."""
 DEPTH_NOISE = 0.03
-"""Standard deviation, as a share, that interpolated depths are given: none knows better, and training finds its way from
-a thick layer more easily than from a thin one in the wrong place."""
+"""Standard deviation, as a share, that interpolated depths are given: none knows better, and training finds its way
+from a thick layer more easily than from a thin one in the wrong position."""
 OPAQUE_ENOUGH = 230
 """Alpha (0..255) of pixels that show the scene and no background."""
 NEAR_PIXELS = 2.0

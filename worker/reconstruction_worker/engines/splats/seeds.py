@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from .parameters import HARMONICS, MEANS, OPACITIES, ROTATIONS, SCALES, Parameters
+from ..gaussians.parameters import HARMONICS, MEANS, OPACITIES, ROTATIONS, SCALES, Parameters
 
 FIRST_OPACITY = 0.3
 NEIGHBOURS = 3
@@ -42,7 +42,7 @@ class Seeds:
             return cls.none()
         return cls(np.concatenate([part.points for part in parts]), np.concatenate([part.colours for part in parts]))
 
-    def __getitem__(self, rows: NDArray[np.generic]) -> Seeds:
+    def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Seeds:
         return Seeds(self.points[rows], self.colours[rows])
 
     def at_most(self, count: int, random: np.random.Generator) -> Seeds:

@@ -17,6 +17,12 @@ FEW_PHOTOS = 10
 SMALLER = 0.5
 SMALL_FROM = 256 * 256
 """Pixels that photos must have for training to begin with them in half their size."""
+PER_PIXEL_OF_ALL, PER_PIXEL_OF_ONE = 1 / 10, 0.5
+"""Gaussians for each pixel of all photos together, and for each of a photo: more would learn the photos by heart."""
+PER_STEP = {"cpu": 25, "cuda": 200}
+FEWEST_IN_TIME = 20_000
+"""Gaussians for each step of training, and for the shortest."""
+FEWEST = 1000
 BYTES_PER_GAUSSIAN = 2600
 """Values, slopes, two moments, what a checkpoint copies, and its share of the pairs with tiles; for degree 3."""
 MEMORY_SHARE = 0.25
@@ -40,7 +46,14 @@ def derive_settings(scene: Scene, training: Training, device: torch.device) -> d
 
 
 def most_gaussians(scene: Scene, training: Training, device: torch.device) -> int:
-    return 20_000
+    """How many there may be: no more than the photos can tell apart, than a training of so many steps puts to use, and
+    than memory has room for."""
+    pixels = [photo.camera.width * photo.camera.height for photo in scene.photos]
+    told_apart = min(PER_PIXEL_OF_ALL * sum(pixels), PER_PIXEL_OF_ONE * sum(pixels) / len(pixels))
+    in_time = max(FEWEST_IN_TIME, PER_STEP[device.type] * training.planned_steps(on_gpu=device.type == "cuda"))
+    in_memory = MEMORY_SHARE * free_bytes(device) / BYTES_PER_GAUSSIAN
+    half = 2 if training.chosen_preset is TrainingPreset.DEVELOPMENT else 1
+    return max(FEWEST, int(min(told_apart, in_time / half, in_memory)))
 
 
 def _degree(scene: Scene, training: Training, device: torch.device) -> int:

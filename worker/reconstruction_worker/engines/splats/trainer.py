@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from ...geometry.rendering import Field
+from ..gaussians.field import SplatsField
+from ..gaussians.parameters import degree_of
+from ..gaussians.rasteriser import Comparison, Rasteriser, Target
 from ..training.losses import Losses
 from ..training.out_of_memory import exhausted, is_out_of_memory
 from ..training.trainer import Schedule
 from .adam import correction
 from .cloud import Cloud
 from .exposures import Exposures
-from .field import SplatsField
-from .parameters import degree_of
 from .photos import Photos
-from .rasteriser import Comparison, Rasteriser, Target
 from .refinement import Refinement
 from .schedule import (
     GROWTH_UNTIL,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from gsplat import rendering, spherical_harmonics
 from torch import Tensor
@@ -13,6 +14,8 @@ from .parameters import HARMONICS, MEANS, NAMES, OPACITIES, ROTATIONS, SCALES, P
 from .rasteriser import SSIM_SHARE, Comparison, Shown, Slopes, Target
 from .shot import Shot
 from .torch_similarity import mean_similarity
+
+Mode = Literal["RGB", "RGB+ED"]
 
 
 class GsplatRasteriser:
@@ -46,7 +49,7 @@ class GsplatRasteriser:
             if slope is not None:
                 slopes.by[name].copy_(slope)
         self._note_shown(gaussians, shot, difference.detach().abs().sum(0), seen, slopes.shown)
-        by_gains = gains.grad.double().cpu().numpy() if gains.grad is not None else target.gains * 0.0
+        by_gains = np.zeros(3) if gains.grad is None else gains.grad.double().cpu().numpy()
         return Comparison(float(loss), float(difference.detach().square().mean()), seen.nonzero()[:, 0], by_gains)
 
     def _note_shown(self, gaussians: Parameters, shot: Shot, errors: Tensor, seen: Tensor, shown: Tensor) -> None:
@@ -65,7 +68,7 @@ class GsplatRasteriser:
         directions = gaussians[MEANS].detach() - torch.from_numpy(shot.eye).to(self._device)
         return (spherical_harmonics(degree, directions, gaussians[HARMONICS]) + 0.5).clamp_min(0)
 
-    def _drawn(self, gaussians: Parameters, shot: Shot, colours: Tensor, mode: str) -> tuple[Tensor, Tensor, Tensor]:
+    def _drawn(self, gaussians: Parameters, shot: Shot, colours: Tensor, mode: Mode) -> tuple[Tensor, Tensor, Tensor]:
         """Picture [H, W, C], premultiplied; alpha [H, W]; which Gaussians are seen [N] (bool)."""
         to_camera = torch.eye(4)
         to_camera[:3, :3], to_camera[:3, 3] = torch.from_numpy(shot.to_camera), torch.from_numpy(shot.shift)

@@ -17,8 +17,8 @@ def slopes_of_gaussians(
     begin, end, ids, firsts, places, sums, flat, means, scales, rotations, opacities, degree, antialiased,
     to_camera, shift, eye, lens, by_means, by_scales, by_rotations, by_opacities, by_harmonics, shown,
 ):  # fmt: skip # pragma: no cover - compiled
-    """Fill the rows `ids` of the slopes `by_...`, and add to those of `shown` [N, 3] the error that a Gaussian shows, one
-    for having been seen, and the light that it gave. `flat`, `firsts` and `ids` are in the order of depth."""
+    """Fill the rows `ids` of the slopes `by_...`, and add to those of `shown` [N, 3] the error that a Gaussian shows,
+    one for having been seen, and the light that it gave. `flat`, `firsts` and `ids` are in the order of depth."""
     axes = np.empty((3, 3), np.float32)
     spread = np.empty((3, 3), np.float32)
     by_spread = np.empty((3, 3), np.float32)
@@ -105,7 +105,9 @@ def slopes_of_gaussians(
             length = np.exp(scales[i, m])
             for r in range(3):
                 by_axes[r, m] = (
-                    to_camera[0, r] * by_spread[0, m] + to_camera[1, r] * by_spread[1, m] + to_camera[2, r] * by_spread[2, m]
+                    to_camera[0, r] * by_spread[0, m]
+                    + to_camera[1, r] * by_spread[1, m]
+                    + to_camera[2, r] * by_spread[2, m]
                 ) * length
         hw = F(2) * (
             qx * (by_axes[2, 1] - by_axes[1, 2])

@@ -33,13 +33,13 @@ def exp(x):  # pragma: no cover - compiled
     f = t - whole
     polynomial = ((F(1.8775767e-3) * f + F(8.9893397e-3)) * f + F(5.5826318e-2)) * f + F(2.4015361e-1)
     polynomial = (polynomial * f + F(6.9315308e-1)) * f + F(9.9999994e-1)
-    return polynomial * _power_of_two(whole)
+    return polynomial * _power_of_two(whole)  # pyright: ignore[reportCallIssue] - numba gives the context
 
 
 @inlined
 def harmonics(degree, x, y, z, basis):  # pragma: no cover - compiled
-    """Fill `basis` [16] with the real spherical harmonics up to a degree (0..3) in the unit direction x, y, z; order and
-    signs are those of the field's PLY files."""
+    """Fill `basis` [16] with the real spherical harmonics up to a degree (0..3) in the unit direction x, y, z; order
+    and signs are those of the field's PLY files."""
     basis[0] = F(0.28209479)
     if degree > 0:
         basis[1] = F(-0.48860251) * y
@@ -94,7 +94,9 @@ def spread_in_camera(scale, axes, to_camera, spread):  # pragma: no cover - comp
         length = np.exp(scale[axis])
         for row in range(3):
             spread[row, axis] = (
-                to_camera[row, 0] * axes[0, axis] + to_camera[row, 1] * axes[1, axis] + to_camera[row, 2] * axes[2, axis]
+                to_camera[row, 0] * axes[0, axis]
+                + to_camera[row, 1] * axes[1, axis]
+                + to_camera[row, 2] * axes[2, axis]
             ) * length
 
 

@@ -14,16 +14,17 @@ from .kernel_math import F, exp
 from .projection import BLUE, CONIC_A, CONIC_B, CONIC_C, GREEN, OPACITY, RED, X, Y
 
 SUMS = 11
-"""Of a pair: slopes by red, green and blue; sums over the pixels of q, q dx, q dy, q dx^2, q dx dy and q dy^2, where q is
-alpha times the slope by alpha; the error of the pixels as far as the Gaussian shows them, and their light that it gives."""
+"""Of a pair: slopes by red, green and blue; sums over the pixels of q, q dx, q dy, q dx^2, q dx dy and q dy^2, where q
+is alpha times the slope by alpha; the error of the pixels as far as the Gaussian shows them, and the light that it
+gives."""
 
 
 @threaded(vectorised=True)
 def slopes_of_pairs(
     begin, end, flat, starts, order, lasts, across, colours, rests, by_colours, by_rests, errors, sums
 ):  # pragma: no cover - compiled
-    """Fill `sums` [pairs, SUMS]. `by_colours` and `by_rests` are the loss's slopes, like `colours` and `rests` of `draw`;
-    `errors` [T, TILE_PIXELS] is what is wrong with each pixel."""
+    """Fill `sums` [pairs, SUMS]. `by_colours` and `by_rests` are the loss's slopes, like `colours` and `rests` of
+    `draw`; `errors` [T, TILE_PIXELS] is what is wrong with each pixel."""
     state = np.empty(8 * TILE_PIXELS, np.float32)  # rest, slope of all behind, slopes by r, g, b, x, y, error
     for tile in range(begin, end):
         state[:TILE_PIXELS] = F(1)

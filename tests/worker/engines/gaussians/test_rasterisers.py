@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from reconstruction_worker import compiled
-from reconstruction_worker.engines.splats.numba_rasteriser import NumbaRasteriser
-from reconstruction_worker.engines.splats.parameters import NAMES, Parameters
-from reconstruction_worker.engines.splats.rasteriser import Comparison, Rasteriser, Slopes, Target
-from reconstruction_worker.engines.splats.shot import Shot
+from reconstruction_worker.engines.gaussians.numba_rasteriser import NumbaRasteriser
+from reconstruction_worker.engines.gaussians.parameters import NAMES, Parameters
+from reconstruction_worker.engines.gaussians.rasteriser import Comparison, Rasteriser, Slopes, Target
+from reconstruction_worker.engines.gaussians.shot import Shot
 from reconstruction_worker.geometry.rendering import Camera
 
 from . import reference

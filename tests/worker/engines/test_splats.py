@@ -21,14 +21,15 @@ from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, Stop, ball, context, look_at_origin, write_ball
 
-SIZE = 40
+SIZE, VIEWS = 64, 16
+STEPS = 300
 POSE = look_at_origin(0.5, 0.2)
 CAMERA = Camera(POSE, 1.6 * SIZE, 1.6 * SIZE, SIZE / 2, SIZE / 2, SIZE, SIZE)
 
 
 def trained(workspace: Path, *, stop: Stop | None = None, **training: Any) -> Path:
     """The stage's folder after a training on the CPU."""
-    settings = {"steps": 120, "checkpointEverySteps": 60, "device": "CPU", **training}
+    settings = {"steps": STEPS, "checkpointEverySteps": 100, "device": "CPU", **training}
     ENGINE.fit(context(workspace, stop=stop, engine="splats", training=settings))
     return workspace / "train"
 
@@ -49,7 +50,7 @@ def decibels(workspace: Path, pose: np.ndarray = POSE) -> float:
 def through(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace of a training that was not stopped."""
     workspace = tmp_path_factory.mktemp("through")
-    write_ball(workspace)
+    write_ball(workspace, views=VIEWS, size=SIZE)
     trained(workspace)
     return workspace
 
@@ -66,7 +67,7 @@ def test_a_view_that_was_never_seen_is_reproduced(through: Path) -> None:
 
 def test_what_was_trained_can_be_exported_as_gaussians(through: Path) -> None:
     gaussians = ENGINE.gaussians(through / "train")
-    model = checkpoint(through, 120)["model"]
+    model = checkpoint(through, STEPS)["model"]
     assert len(gaussians) == len(model["means"])
     assert np.allclose(np.log(gaussians.scales), model["scales"].numpy(), atol=1e-5)
     assert np.allclose(np.linalg.norm(gaussians.rotations, axis=1), 1, atol=1e-5)
@@ -83,17 +84,17 @@ def test_a_resumed_training_gives_the_same_bits_whatever_the_threads(
     monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
     compiled._pool.cache_clear()
     with pytest.raises(Stopped):
-        trained(tmp_path, stop=Stop(60))
+        trained(tmp_path, stop=Stop(100))
     trained(tmp_path)
     compiled._pool.cache_clear()
-    one, other = checkpoint(through, 120), checkpoint(tmp_path, 120)
+    one, other = checkpoint(through, STEPS), checkpoint(tmp_path, STEPS)
     assert one["model"].keys() == other["model"].keys()
     assert all(torch.equal(one["model"][name], other["model"][name]) for name in one["model"])
     assert one["random"] == other["random"]
 
 
 def test_there_are_more_gaussians_afterwards_and_no_more_than_settled(tmp_path: Path) -> None:
-    write_ball(tmp_path, size=SIZE)
+    write_ball(tmp_path, views=4, size=SIZE)
     folder = trained(tmp_path, steps=60)
     settings = json.loads((folder / "engine.json").read_text())["settings"]
     first, last = checkpoint(tmp_path, 0), checkpoint(tmp_path, 60)
@@ -108,8 +109,8 @@ def test_gaussians_are_flat_and_none_is_a_needle(through: Path) -> None:
 
 @pytest.mark.parametrize("views", [2, 3])
 def test_a_few_photos_are_enough_to_begin(tmp_path: Path, views: int) -> None:
-    write_ball(tmp_path, views=views)
-    trained(tmp_path, steps=60)
+    write_ball(tmp_path, views=views, size=SIZE)
+    trained(tmp_path, steps=100)
     frames = json.loads((tmp_path / "poses" / "transforms.json").read_text())["frames"]
     assert decibels(tmp_path, np.array(frames[0]["transform_matrix"])) > 18
 
@@ -121,16 +122,17 @@ def test_one_photo_is_refused(tmp_path: Path) -> None:
     assert failure.value.code == "ImageCountOutOfRange"
 
 
-def test_an_open_scene_needs_no_masks(tmp_path: Path) -> None:
-    write_ball(tmp_path, alpha=False)
+def test_without_masks_and_points_gaussians_begin_anywhere(tmp_path: Path) -> None:
+    write_ball(tmp_path, views=VIEWS, size=SIZE, alpha=False)
     trained(tmp_path)
     rendering = ENGINE.load(tmp_path / "train", tmp_path, "cpu").render(CAMERA)
     truth = ball(POSE, 1.6 * SIZE, SIZE)
-    assert psnr(over_white(rendering.rgb, rendering.alpha), truth[..., :3] * truth[..., 3:] + 0.5 * (1 - truth[..., 3:])) > 20
+    over_grey = truth[..., :3] * truth[..., 3:] + 0.5 * (1 - truth[..., 3:])
+    assert psnr(over_white(rendering.rgb, rendering.alpha), over_grey) > 17
 
 
 def test_in_half_precision_gaussians_stay_where_they_are(tmp_path: Path) -> None:
-    write_ball(tmp_path)
+    write_ball(tmp_path, views=4, size=SIZE)
     folder = trained(tmp_path, steps=40, resultPrecision="Half")
     model = load_checkpoint(folder / "checkpoints" / "result.ckpt")["model"]
     assert model["means"].dtype == torch.float32
@@ -160,10 +162,10 @@ def test_photos_of_several_exposures_are_explained_by_them(tmp_path: Path) -> No
     """Every other photo is darker, and its file does not say so."""
     from PIL import Image
 
-    write_ball(tmp_path, alpha=False)
+    write_ball(tmp_path, views=VIEWS, size=SIZE, alpha=False)
     for file in sorted((tmp_path / "poses" / "images").iterdir())[::2]:
         picture = np.asarray(Image.open(file)).astype(np.float32) * 0.8
         Image.fromarray(picture.astype(np.uint8)).save(file)
     trained(tmp_path, holdOut="None")
-    own = np.array(checkpoint(tmp_path, 120)["exposures"]["own"])
+    own = np.array(checkpoint(tmp_path, STEPS)["exposures"]["own"])
     assert (own[1::2].mean() - own[::2].mean()) > 0.1

@@ -1,8 +1,8 @@
 """Flat Gaussians drawn into tiles: colours, and depths.
 
-SIMD runs over the pixels of a tile: for each of its Gaussians there is one flat loop, without branches, over the rows of
-pixels that it covers. All that a tile remembers is one array with constant distances between its parts, by which LLVM
-knows that nothing overlaps. Tiles are shared among threads; nothing is written by two.
+SIMD runs over the pixels of a tile: for each of its Gaussians there is one flat loop, without branches, over the rows
+of pixels that it covers. All that a tile remembers is one array with constant distances between its parts, by which
+LLVM knows that nothing overlaps. Tiles are shared among threads; nothing is written by two.
 """
 
 import numpy as np

@@ -1,33 +1,46 @@
-"""What the rasterisers are held to: Gaussian splatting and its loss written out in plain torch, every Gaussian for every
-pixel, in double precision; slopes by automatic differentiation."""
+"""What the rasterisers are held to: Gaussian splatting and its loss written out in plain torch, in double precision,
+every Gaussian for every pixel; slopes by automatic differentiation."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from reconstruction_worker.engines.splats.parameters import HARMONICS, MEANS, OPACITIES, ROTATIONS, SCALES, Parameters
-from reconstruction_worker.engines.splats.shot import Shot
+from reconstruction_worker.engines.gaussians.parameters import (
+    HARMONICS,
+    MEANS,
+    OPACITIES,
+    ROTATIONS,
+    SCALES,
+    Parameters,
+)
+from reconstruction_worker.engines.gaussians.shot import Shot
 
 BLUR, LEAST_ALPHA, MOST_ALPHA, SSIM_SHARE = 0.3, 1 / 255, 0.999, 0.2
 
 
 def drawn(gaussians: Parameters, shot: Shot, degree: int, *, antialiased: bool) -> tuple[Tensor, Tensor]:
     """Premultiplied colours [H, W, 3] and what passes all Gaussians [H, W]."""
-    to_camera, shift, eye, lens = (torch.from_numpy(part).double() for part in (shot.to_camera, shot.shift, shot.eye, shot.lens))
+    to_camera, shift, eye, lens = (
+        torch.from_numpy(part).double() for part in (shot.to_camera, shot.shift, shot.eye, shot.lens)
+    )
     fx, fy, cx, cy = lens[:4]
     points = gaussians[MEANS] @ to_camera.T + shift
     x, y, z = points.unbind(1)
     u, v = (x / z).clamp(lens[7], lens[8]), (y / z).clamp(lens[9], lens[10])
     zero = torch.zeros_like(z)
     perspective = torch.stack([fx / z, zero, -fx * u / z, zero, fy / z, -fy * v / z], -1).view(-1, 2, 3)
-    spread = perspective @ to_camera @ rotation_matrices(gaussians[ROTATIONS]) @ torch.diag_embed(gaussians[SCALES].exp())
+    spread = (
+        perspective @ to_camera @ rotation_matrices(gaussians[ROTATIONS]) @ torch.diag_embed(gaussians[SCALES].exp())
+    )
     sharp = spread @ spread.transpose(1, 2)
     blurred = sharp + BLUR * torch.eye(2, dtype=torch.float64)
     opacities = gaussians[OPACITIES][:, 0].sigmoid()
     if antialiased:
         opacities = opacities * (torch.linalg.det(sharp) / torch.linalg.det(blurred)).clamp_min(0).sqrt()
-    colours = (harmonics(gaussians[MEANS].detach() - eye, degree)[..., None] * gaussians[HARMONICS][:, : (degree + 1) ** 2]).sum(1)
+    colours = (
+        harmonics(gaussians[MEANS].detach() - eye, degree)[..., None] * gaussians[HARMONICS][:, : (degree + 1) ** 2]
+    ).sum(1)
     colours = (colours + 0.5).clamp_min(0)
 
     rows, columns = torch.meshgrid(torch.arange(shot.height) + 0.5, torch.arange(shot.width) + 0.5, indexing="ij")

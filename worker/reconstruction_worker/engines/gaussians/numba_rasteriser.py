@@ -13,7 +13,7 @@ from .backward import SUMS, slopes_of_pairs
 from .chain_rule import slopes_of_gaussians
 from .conventions import TILE_PIXELS
 from .forward import draw, draw_depths
-from .parameters import NAMES, SCALES, ROTATIONS, MEANS, OPACITIES, Parameters
+from .parameters import MEANS, NAMES, OPACITIES, ROTATIONS, SCALES, Parameters
 from .picture_kernels import BORDER, WINDOW, compose, into_tiles, similarity, slopes_of_picture
 from .projection import COLUMNS, DEPTH, project
 from .rasteriser import SSIM_SHARE, Comparison, Shown, Slopes, Target

@@ -57,8 +57,8 @@ def pair_up(flat, tiles, across, splats, tile_of, starts, firsts, count):  # pra
 
 @compiled
 def sort_by_tile(count, splats, tile_of, starts, order, places):  # pragma: no cover - compiled
-    """Counting sort, which keeps the order of depth: `order` gets the pairs' rows of `flat` tile by tile, `places` where
-    there each pair of `pair_up` has gone."""
+    """Counting sort, which keeps the order of depth: `order` gets the pairs' rows of `flat` tile by tile, `places`
+    where there each pair of `pair_up` has gone."""
     cursor = starts[:-1].copy()
     for pair in range(count):
         place = cursor[tile_of[pair]]
