@@ -19,6 +19,8 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.formats import ExportFormat
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
@@ -53,10 +55,12 @@ def well(job: WorkerJob) -> Ending:
               stages_of(job.resource_class, graph_of(job.spec))]  # fmt: skip
     artifacts = []
     if job.resource_class == "deliver":
-        uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
-        artifacts = [Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64,
-                              media_type="model/gltf-binary")]  # fmt: skip
-    metrics: dict[str, str | int] = {"psnr": "27.31"} if job.resource_class == "reconstruct" else {}
+        glb = ExportFormat.GLB
+        uri = f"pvc://{job.name}-workspace/artifacts/{glb.file}"
+        artifacts = [
+            Artifact(name=glb.file, format=glb.value, uri=uri, size_bytes=4, sha256="0" * 64, media_type=glb.media_type)
+        ]
+    metrics: dict[str, str | int] = {Metric.PSNR: "27.31"} if job.resource_class == "reconstruct" else {}
     return Ending(0, PodReport(stages=stages, metrics=metrics, artifacts=artifacts))
 
 

@@ -15,6 +15,7 @@ from reconstruction_api.names import (
     ENV_PLAN,
     ENV_PROGRESS_URL,
     ENV_TOKEN_FILE,
+    ENV_WORKSPACE_CLAIM,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
     SOURCE_PATH,
@@ -35,7 +36,6 @@ from .credentials import credential_mounts, credential_volumes
 from .placement import Placement, placement
 
 CONTAINER = "worker"
-ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
 LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600

@@ -17,6 +17,8 @@ from ..geometry.gaussians import Gaussians
 from ..geometry.scene import load_scene
 from ..stage import StageContext, StageOutput
 
+DOCUMENT = ExportsDocument
+
 
 def run(context: StageContext) -> StageOutput:
     """Raises ExportFailed when a written file does not hold what it should."""
