@@ -71,6 +71,16 @@ ENGINES: Final = {
     spec.name: spec
     for spec in (
         EngineSpec(
+            name="splats",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2308.04079",
+            min_images=2,
+            max_images=1000,
+            makes=Makes.GAUSSIANS,
+            min_vram_bytes=4 * _GIB,
+            min_capability=(7, 0),
+        ),
+        EngineSpec(
             name="nerfacto",
             licence="Apache-2.0",
             paper="https://arxiv.org/abs/2302.04264",
@@ -103,11 +113,6 @@ ENGINES: Final = {
 
 GPU_ONLY: Final = frozenset(spec.name for spec in ENGINES.values() if spec.needs_gpu)
 """Engines that don't work without a GPU."""
-
-
-def without(feature: Makes) -> tuple[str, ...]:
-    """Engines of the worker that make something else, by name."""
-    return tuple(spec.name for spec in ENGINES.values() if spec.makes is not feature)
 
 
 NEED_POSES: Final = tuple(spec.name for spec in ENGINES.values() if spec.needs_poses)
