@@ -13,10 +13,11 @@ from reconstruction_api.status import ClassRun
 
 from ...model import Observed
 from ...times import parse_time
-from .advance import Situation, SourceAwaited
 from .attempt import Absent, Running, Waiting
+from .class_runs import with_run
 from .obstacles import SOURCE_IN_USE
 from .retry import backoff, next_attempt
+from .situation import Situation, SourceAwaited
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 30.0, 600.0
 _POLL = timedelta(seconds=30)
@@ -29,13 +30,13 @@ def awaiting_source(situation: Situation, observed: Observed, now: datetime) -> 
     if run is None or situation.failure is not None or situation.hold is not None:
         return situation
     if isinstance(outcome, Running) and run.source_waits:
-        return _with(situation, run, run.model_copy(update={"source_waits": 0}))
+        return _going_on_with(run.model_copy(update={"source_waits": 0}), situation)
     if isinstance(outcome, Waiting) and outcome.reason == SOURCE_IN_USE:
         waits = run.source_waits + 1
         pause = backoff(_FIRST_WAIT_SECONDS, waits, _LONGEST_WAIT_SECONDS, run.job_name)
         marked = run.model_copy(update={"source_waits": waits, "trouble": outcome.message})
         run = next_attempt(observed.job, marked, now + pause)
-        situation = replace(_with(situation, situation.current, run), outcome=Absent())
+        situation = replace(_going_on_with(run, situation), outcome=Absent())
     return replace(situation, source_awaited=_awaited(run, situation, observed, now))
 
 
@@ -52,6 +53,5 @@ def _awaited(run: ClassRun, situation: Situation, observed: Observed, now: datet
     return SourceAwaited(f"{run.trouble} Another pod is tried at {run.retry_after}.", until)
 
 
-def _with(situation: Situation, run: ClassRun | None, following: ClassRun) -> Situation:
-    runs = tuple(following if each is run else each for each in situation.runs)
-    return replace(situation, runs=runs, current=following)
+def _going_on_with(run: ClassRun, situation: Situation) -> Situation:
+    return replace(situation, runs=with_run(situation.runs, run), current=run)
