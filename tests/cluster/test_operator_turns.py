@@ -81,9 +81,6 @@ async def test_jobs_without_a_node_yield_their_turn_unless_an_autoscaler_makes_o
         (pod,) = await hopeful.children("/api/v1/.../pods")
         await _report_scale_up(work, pod)
         await sound.create()
-        job = await sound.until("Admitted", "False", "ConcurrencyLimit")
-        assert "2 of them have no node" in conditions(job)["Admitted"]["message"]
-
         await sound.until("Succeeded")
         told = [each for each in await work.listed("/api/v1/.../events") if each["reason"] == "TurnYielded"]
         assert {each["involvedObject"]["name"] for each in told} == {"stuck"}

@@ -97,21 +97,17 @@ DISRUPTED = Ending(
 )
 
 
+_EVICTION = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi. Container worker was using 9Gi, "
+    "request is 2Gi, has larger consumption of memory. "
+)
 EVICTED = Ending(
     137,
     None,
     "Error",
-    (
-        {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "TerminationByKubelet",
-            "message": "The node was low on resource: memory.",
-        },
-    ),
+    ({"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "message": _EVICTION},),
     pod_reason="Evicted",
-    pod_message="The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi. Container worker "
-    "was using 9Gi, request is 2Gi, has larger consumption of memory. ",
+    pod_message=_EVICTION,
 )
 """In the kubelet's words, for what the worker used itself."""
 COMPANION = "injected"

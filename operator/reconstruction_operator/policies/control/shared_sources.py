@@ -46,7 +46,7 @@ def _awaited(run: ClassRun, situation: Situation, observed: Observed, now: datet
         return None
     if observed.source_users:
         names = ", ".join(observed.source_users[:3])
-        return SourceAwaited(f"The other job's workspace is in use on another node, by {names}.", now + _POLL)
+        return SourceAwaited(f"The workspace of the other job is in use by {names}. {run.trouble}", now + _POLL)
     until = parse_time(run.retry_after)
     if until is None or now >= until:
         return None
