@@ -12,6 +12,7 @@ from reconstruction_api.job import Training
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field
 from ..training.fit import Settings, Setup
+from ..training.out_of_memory import free_bytes
 from ..training.posed_photos import Scene
 from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
@@ -37,7 +38,7 @@ class SplatMethod:
             )
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
-        return derive_settings(scene, training)
+        return derive_settings(scene, training, free_bytes(device))
 
     def trainer(self, setup: Setup) -> SplatTrainer:
         settings = setup.settings
