@@ -26,9 +26,38 @@ GIB = 2**30
 aten = torch.ops.aten
 
 VIEWS = frozenset(
-    "alias as_strided detach diagonal expand lift_fresh permute select slice split split_with_sizes squeeze t transpose "
-    "unbind unsqueeze view _unsafe_view _reshape_alias is_pinned empty empty_like empty_strided new_empty "
-    "new_empty_strided sym_size sym_stride sym_numel resize_ set_".split()
+    {
+        "_reshape_alias",
+        "_unsafe_view",
+        "alias",
+        "as_strided",
+        "detach",
+        "diagonal",
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "expand",
+        "is_pinned",
+        "lift_fresh",
+        "new_empty",
+        "new_empty_strided",
+        "permute",
+        "resize_",
+        "select",
+        "set_",
+        "slice",
+        "split",
+        "split_with_sizes",
+        "squeeze",
+        "sym_numel",
+        "sym_size",
+        "sym_stride",
+        "t",
+        "transpose",
+        "unbind",
+        "unsqueeze",
+        "view",
+    }
 )
 """Operations that start no kernel."""
 

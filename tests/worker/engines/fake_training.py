@@ -16,7 +16,7 @@ from reconstruction_api.engines import ENGINES, EngineSpec
 from reconstruction_worker.engines import nerfacto, splatfacto, vanilla_nerf
 from reconstruction_worker.engines.splatfacto.splat_model import Splats
 from reconstruction_worker.engines.training.fit import Method, Setup, _bounds
-from reconstruction_worker.engines.training.posed_photos import Scene, read_scene
+from reconstruction_worker.engines.training.posed_photos import read_scene
 from reconstruction_worker.engines.training.trainer import Trainer
 from reconstruction_worker.geometry.rendering import Camera, Field
 

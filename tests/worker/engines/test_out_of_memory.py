@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
-from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_api.stages import StageName
+from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
 from reconstruction_worker.engines.rays.radiance_field import RadianceField
 from reconstruction_worker.engines.registry import engine
+from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.engines.training.out_of_memory import is_out_of_memory, parts_that_fit
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto
 from reconstruction_worker.failures import from_exception

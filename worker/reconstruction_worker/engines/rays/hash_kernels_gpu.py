@@ -6,6 +6,10 @@ a side), `features` and their gradient [N, L] of 2. A thread is one point at one
 of the same level, so that what they read of its table is near.
 """
 
+# Warp reads annotations as values and gives `tid` as many results as are asked for.
+# pyright: reportInvalidTypeForm=false, reportAssignmentType=false, reportGeneralTypeIssues=false
+# pyright: reportArgumentType=false
+
 import warp as wp
 
 wp.set_module_options({"enable_backward": False})

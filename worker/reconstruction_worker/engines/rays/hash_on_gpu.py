@@ -72,9 +72,7 @@ def compile_ahead(architectures: Sequence[int], folder: Path = COMPILED) -> list
     """Compile the kernels into `folder`, without a GPU; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     warp, kernels = _warp(), _kernels()
-    return warp.compile_aot_module(
-        kernels, arch=list(architectures), module_dir=folder, use_ptx=False, strip_hash=True
-    )
+    return warp.compile_aot_module(kernels, arch=list(architectures), module_dir=folder, use_ptx=False, strip_hash=True)
 
 
 def _launch(kernel: str, levels: int, points: Tensor, *arguments: Tensor | int) -> None:
@@ -95,17 +93,28 @@ def _array(warp: ModuleType, tensor: Tensor) -> Any:
     return warp.from_torch(tensor.detach(), dtype=dtype, return_ctype=True)
 
 
+def compiled_for(architecture: int) -> Path | None:
+    """The file with the kernels for an architecture, where they were compiled ahead for it."""
+    file = COMPILED / f"wp_{_kernels().__name__}.sm{architecture}.cubin"
+    return file if file.exists() else None
+
+
 @cache
 def _load(device: torch.device) -> None:
-    """The kernels that were compiled ahead for this GPU, where there are any."""
+    """Take the kernels that were compiled ahead for this GPU, if there are any."""
     if device.type != "cuda":
         return
     major, minor = torch.cuda.get_device_capability(device)
     architecture = 10 * major + minor
-    if (COMPILED / f"wp_{_kernels().__name__}.sm{architecture}.cubin").exists():
-        where = _warp().device_from_torch(device)
-        _warp().load_aot_module(
-            _kernels(), device=where, arch=architecture, module_dir=COMPILED, use_ptx=False, strip_hash=True
+    if compiled_for(architecture) is not None:
+        warp = _warp()
+        warp.load_aot_module(
+            _kernels(),
+            device=warp.device_from_torch(device),
+            arch=architecture,
+            module_dir=COMPILED,
+            use_ptx=False,
+            strip_hash=True,
         )
 
 

@@ -84,7 +84,9 @@ class RadianceField:
 
     def _divide(self, error: BaseException) -> None:
         if self.chunk <= SMALLEST_CHUNK:
-            raise exhausted(self.device, f"Rendering does not fit into memory, not even {self.chunk} rays at once") from error
+            raise exhausted(
+                self.device, f"Rendering does not fit into memory, not even {self.chunk} rays at once"
+            ) from error
         self.chunk = max(SMALLEST_CHUNK, self.chunk // 2)
 
 

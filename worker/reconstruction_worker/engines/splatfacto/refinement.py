@@ -41,7 +41,7 @@ class Refinement(DefaultStrategy):
                 state[name] = torch.zeros(count, device=radii.device)
         seen = (radii.amin(-1) > 0).float()
         slope = torch.hypot(slopes[:, 0] * (width / 2), slopes[:, 1] * (height / 2))
-        state["grad2d"].addcmul_(slope, seen)
+        state["grad2d"] += slope * seen
         state["count"] += seen
         if "radii" in state:
             size = radii.amax(-1) * seen / max(width, height)

@@ -76,7 +76,8 @@ def build_model(settings: dict[str, Any], seeds: tuple[Tensor, Tensor], photos: 
 
 def _refinement(strategy: DefaultStrategy, settings: dict[str, Any]) -> Refinement:
     """With what nerfstudio has set. Checkpoints of earlier releases know no upper limit."""
-    chosen = {each.name: getattr(strategy, each.name) for each in fields(DefaultStrategy)} | {"verbose": False}
+    chosen: dict[str, Any] = {each.name: getattr(strategy, each.name) for each in fields(DefaultStrategy)}
+    chosen["verbose"] = False
     most = settings.get("mostGaussians", MOST_GAUSSIANS)
     return Refinement(**chosen, most=most, bytes_each=bytes_per_gaussian(settings["harmonics"]))
 

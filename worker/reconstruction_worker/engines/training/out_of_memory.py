@@ -9,6 +9,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ... import memory
 from ...allocation import failed_on_cpu, failed_on_gpu
+
 DEVICE_SHARE = 0.25
 """Share of a GPU's free memory that the photos may take; larger sets stay in the machine's memory."""
 
