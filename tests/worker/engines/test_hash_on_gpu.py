@@ -30,23 +30,25 @@ def points() -> torch.Tensor:
 @pytest.mark.parametrize(("levels", "log2_size"), [(1, 4), (6, 10), (12, 17)])
 def test_features_equal_those_of_the_cpu(levels: int, log2_size: int) -> None:
     module = encoding(levels, log2_size)
-    on_cpu = hash_encoding.hash_encode(points(), module.hash_table, module.scalings, torch.empty(0))
-    torch.testing.assert_close(hash_encode(points(), module.hash_table, module.scalings), on_cpu, rtol=0, atol=1e-5)
+    on_cpu = hash_encoding.hash_encode(points(), module.hash_table, module.scalings.float(), torch.empty(0))
+    torch.testing.assert_close(
+        hash_encode(points(), module.hash_table, module.scalings.float()), on_cpu, rtol=0, atol=1e-5
+    )
 
 
 def test_gradients_equal_those_of_the_cpu() -> None:
     ours, reference = encoding(), encoding()
     weights = torch.randn(len(points()), 12, generator=torch.Generator().manual_seed(2))
-    (hash_encode(points(), ours.hash_table, ours.scalings) * weights).sum().backward()
+    (hash_encode(points(), ours.hash_table, ours.scalings.float()) * weights).sum().backward()
     memory = torch.empty_like(reference.hash_table, requires_grad=False)
-    features = hash_encoding.hash_encode(points(), reference.hash_table, reference.scalings, memory)
+    features = hash_encoding.hash_encode(points(), reference.hash_table, reference.scalings.float(), memory)
     (features * weights).sum().backward()
     torch.testing.assert_close(ours.hash_table.grad, reference.hash_table.grad, rtol=1e-4, atol=1e-4)
 
 
 def test_no_points_have_no_features() -> None:
     module = encoding()
-    assert hash_encode(torch.zeros(0, 3), module.hash_table, module.scalings).shape == (0, 12)
+    assert hash_encode(torch.zeros(0, 3), module.hash_table, module.scalings.float()).shape == (0, 12)
 
 
 def test_a_model_on_a_gpu_uses_them_in_any_shape_of_batch() -> None:
@@ -62,7 +64,9 @@ def test_a_model_on_a_gpu_uses_them_in_any_shape_of_batch() -> None:
 def test_the_operators_fit_torchs_rules() -> None:
     module = encoding(2, 4)
     torch.library.opcheck(
-        hash_encode, (points()[:9], module.hash_table, module.scalings), test_utils=("test_schema", "test_faketensor")
+        hash_encode,
+        (points()[:9], module.hash_table, module.scalings.float()),
+        test_utils=("test_schema", "test_faketensor"),
     )
 
 

@@ -89,6 +89,8 @@ def _launch(kernel: str, levels: int, points: Tensor, *arguments: Tensor | int) 
 
 def _array(warp: ModuleType, tensor: Tensor) -> Any:
     """A view as the kernels take it: vectors by the last axis, where there is more than one."""
+    if tensor.dtype != torch.float32:
+        raise TypeError(f"the hash encoding takes float32, not {tensor.dtype}")
     dtype = None if tensor.dim() == 1 else warp.vec3 if tensor.shape[-1] == 3 else warp.vec2
     return warp.from_torch(tensor.detach(), dtype=dtype, return_ctype=True)
 
