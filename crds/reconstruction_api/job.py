@@ -159,11 +159,11 @@ class Training(ApiModel):
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)
-    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splatfacto)
-    do not use it."""
+    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splats,
+    splatfacto) do not use it."""
     gradient_accumulation: int = Field(default=1, ge=1, le=64)
     """A step is computed in so many parts whose gradients are added up: the same step in less memory, a little slower.
-    More parts are taken where memory demands it. splatfacto takes so many photos for each step."""
+    More parts are taken where memory demands it. splats and splatfacto take so many photos for each step."""
     checkpoint_every_steps: int = Field(default=1000, ge=10, le=100_000)
     """A checkpoint is written after this many steps and when the pod is asked to stop; with early stopping also
     whenever the held-out views look better than before."""

@@ -6,7 +6,6 @@ from nerfstudio.field_components.encodings import HashEncoding
 from reconstruction_worker.engines.rays.hash_encoding import accelerate, hash_encode, kernels
 from reconstruction_worker.engines.training import hull_kernels
 
-
 CPU = torch.device("cpu")
 
 

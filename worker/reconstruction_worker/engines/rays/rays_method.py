@@ -36,7 +36,7 @@ class RaysMethod:
         self._build_model = build_model
         self._rendering_bytes = rendering_bytes
 
-    def check(self) -> None:
+    def check(self, device: torch.device) -> None:
         """nerfstudio's torch implementations work wherever torch does."""
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
