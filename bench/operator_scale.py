@@ -71,24 +71,24 @@ async def burst(at: Bench, count: int) -> dict[str, Any]:
         asked[f"burst-{number}"] = time.monotonic()
         await create(work, f"burst-{number}")
 
-    def tells_of_a_start(event: Document) -> bool:
+    def reports_a_start(event: Document) -> bool:
         return event["reason"] == "Started"
 
-    children, told = ChildJobs("prepare"), Seen(tells_of_a_start)
+    children, events = ChildJobs("prepare"), Seen(reports_a_start)
     async with (
         children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB),
-        told.watching(work.kube, paths.events(work.namespace)),
+        events.watching(work.kube, paths.events(work.namespace)),
     ):
         started = time.monotonic()
         applied = await in_parallel(count, one)
         await children.until(count)
-        await told.until(count)
+        await events.until(count)
         cpu = meter.milliseconds_for_each(count)
-    seconds, all_told = max(children.at.values()) - started, max(told.at.values()) - started
+    seconds, all_reported = max(children.at.values()) - started, max(events.at.values()) - started
     waits = [moment - asked[name] for name, moment in children.starts.items()]
     return {
         "jobs_per_second": round(count / seconds, 1),
-        "events_included_jobs_per_second": round(count / all_told, 1),
+        "events_included_jobs_per_second": round(count / all_reported, 1),
         "applied_per_second": round(count / applied, 1),
         "p50_start_seconds": quantile(waits, 0.5),
         "p99_start_seconds": quantile(waits, 0.99),
@@ -226,12 +226,12 @@ async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: i
     for name in parts:
         async with bench(name, with_operator=name != "writes") as at:
             print(f"{name} ...", flush=True)
-            figures = _told(await run[name](at))
+            figures = _printed(await run[name](at))
         result |= figures | {"duplicate_jobs": result["duplicate_jobs"] + figures.get("duplicate_jobs", 0)}
     return result
 
 
-def _told(part: dict[str, Any]) -> dict[str, Any]:
+def _printed(part: dict[str, Any]) -> dict[str, Any]:
     """The part, whose figures are shown at once: the whole takes many minutes and may be interrupted."""
     print(json.dumps({name: value for name, value in part.items() if not name.startswith("_")}), flush=True)
     return part

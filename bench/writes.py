@@ -15,11 +15,11 @@ from harness.workbench import API, Workbench
 from reconstruction_api.names import JOB_KIND
 from reconstruction_operator import paths
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import CreateJob, Emit, EnsureClaim, Plan
 from reconstruction_operator.decide import decide
-from reconstruction_operator.events import event
+from reconstruction_operator.event_recorder import event
 from reconstruction_operator.model import JobView, Policy
 from reconstruction_operator.observe import observe
-from reconstruction_operator.plan import CreateJob, Emit, EnsureClaim, Plan
 from reconstruction_operator.store import Store
 
 from .measuring import Document, Meter, in_parallel

@@ -91,8 +91,8 @@ def _licence(name: str) -> dict[str, Any] | None:
         return None
     if expressions := known.get_all("License-Expression"):
         return {"expression": expressions[0]}
-    told = [each for each in known.get_all("Classifier") or [] if each.startswith("License ::")]
-    return {"license": {"name": told[-1].rpartition(" :: ")[2]}} if told else None
+    classifiers = [each for each in known.get_all("Classifier") or [] if each.startswith("License ::")]
+    return {"license": {"name": classifiers[-1].rpartition(" :: ")[2]}} if classifiers else None
 
 
 def main() -> None:

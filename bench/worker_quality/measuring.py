@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from demo import places
+from demo import layout
 from reconstruction_worker.memory import held_by_tree
 
 SAMPLE_SECONDS = 0.2
@@ -45,7 +45,7 @@ def run(command: Sequence[str | Path], log: Path, threads: int, mark: Path | Non
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(part) for part in command],
-            cwd=places.ROOT,
+            cwd=layout.ROOT,
             env=os.environ | _environment(threads),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -76,7 +76,7 @@ def run(command: Sequence[str | Path], log: Path, threads: int, mark: Path | Non
 
 def _environment(threads: int) -> dict[str, str]:
     return {
-        "PYTHONPATH": os.pathsep.join(map(str, [*places.packages(), places.ROOT])),
+        "PYTHONPATH": os.pathsep.join(map(str, [*layout.packages(), layout.ROOT])),
         "OMP_NUM_THREADS": str(threads),
         "NUMBA_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "PASSIVE",

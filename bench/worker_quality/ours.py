@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from demo import places
+from demo import layout
 
 from .measuring import Usage, run
 from .scenes import Scene
@@ -105,7 +105,7 @@ class Worker:
         file = self.folder / f"{run_name}.yaml"
         file.write_text(yaml.safe_dump(job, sort_keys=False))
         out = self.folder / run_name
-        command = [places.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out, "--until", until]
+        command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out, "--until", until]
         return run(command, self.folder / "logs" / f"{log}.log", self.threads, mark)
 
 

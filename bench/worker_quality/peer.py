@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from demo import places
+from demo import layout
 
 from .measuring import Usage, run
 from .ours import Reconstruction
@@ -49,6 +49,6 @@ def reconstruct(ours: Reconstruction, folder: Path, threads: int, seed: int) -> 
         "settings": settings_for(document["scene"]),
     }
     (folder / "request.json").write_text(json.dumps(request, indent=1))
-    command = [places.PYTHON, "-m", "bench.worker_quality.nerfstudio_run", folder / "request.json"]
+    command = [layout.PYTHON, "-m", "bench.worker_quality.nerfstudio_run", folder / "request.json"]
     usage = run(command, folder / "nerfstudio.log", threads)
     return json.loads((folder / "result.json").read_text()), usage

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo import places, preparation
+from demo import layout, preparation
 
 from .synthetic import write_object
 
-WORK = places.ROOT / "out" / "bench-worker"
-DATASETS = Path(os.environ.get("RECONSTRUCTION_DATASETS", places.ROOT.parent / "shared" / "datasets"))
+WORK = layout.ROOT / "out" / "bench-worker"
+DATASETS = Path(os.environ.get("RECONSTRUCTION_DATASETS", layout.ROOT.parent / "shared" / "datasets"))
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def synthetic() -> Path:
 
 def demo() -> Path:
     preparation.photos()
-    return places.PHOTOS
+    return layout.PHOTOS
 
 
 def dataset(name: str) -> Callable[[], Path | None]:

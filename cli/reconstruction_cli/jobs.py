@@ -26,7 +26,7 @@ def read_job(path: Path) -> JobManifest:
 
 
 @dataclass(frozen=True)
-class Places:
+class LocalFolders:
     """Where things of a job are on this machine."""
 
     job_file: Path
@@ -39,34 +39,34 @@ class Places:
     """Where other jobs have left their results, each below its name, unless `jobs` says otherwise."""
 
 
-def local_source(source: Source, places: Places) -> Path | None:
+def local_source(source: Source, folders: LocalFolders) -> Path | None:
     """Where a job's photos are on this machine, or the workspace of the job that it builds on; None when they have to
     be fetched. Raises SourceNotFound or DependencyNotReady."""
     from reconstruction_worker.ingest.sources import below_claim
 
     if source.job_ref is not None:
-        return _workspace_of(source.job_ref.name, places)
+        return _workspace_of(source.job_ref.name, folders)
     if source.persistent_volume_claim is not None:
         claim = source.persistent_volume_claim
-        if claim.claim_name not in places.volumes:
+        if claim.claim_name not in folders.volumes:
             raise ReconstructionError(
                 "SourceNotFound",
                 f"spec.source: claim '{claim.claim_name}' is on a cluster, not on this machine.",
                 suggestion=f"Say which folder stands for it: --volume {claim.claim_name}=DIR",
             )
-        return below_claim(places.volumes[claim.claim_name], claim)
+        return below_claim(folders.volumes[claim.claim_name], claim)
     assert source.uri is not None
     address = urlsplit(source.uri)
     if address.scheme == "file":
         return Path(unquote(address.path))
     if "://" in source.uri:
         return None
-    return places.job_file.resolve().parent / Path(source.uri).expanduser()
+    return folders.job_file.resolve().parent / Path(source.uri).expanduser()
 
 
-def _workspace_of(name: str, places: Places) -> Path:
+def _workspace_of(name: str, folders: LocalFolders) -> Path:
     """Of another job that was run here."""
-    out = places.jobs.get(name, places.results / name)
+    out = folders.jobs.get(name, folders.results / name)
     if (out / "workspace").is_dir():
         return out / "workspace"
     raise ReconstructionError(

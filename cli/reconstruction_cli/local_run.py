@@ -24,7 +24,7 @@ from reconstruction_worker.records import read_record
 from .deadlines import Deadlines
 from .display import display_for
 from .failure import print_failure
-from .jobs import Places, check_engine, check_hardware, local_source, parse_folders, read_job
+from .jobs import LocalFolders, check_engine, check_hardware, local_source, parse_folders, read_job
 from .results import deliver
 
 
@@ -46,9 +46,11 @@ def run_locally(
         check_engine(job.spec.chosen_engine)
         check_hardware(job.spec)
     out = out if out is not None else Path("out") / job.metadata.name
-    places = Places(job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent)
+    folders = LocalFolders(
+        job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent
+    )
     workspace = (out / "workspace").resolve()
-    photos = source if source is not None else _photos(job.spec, places, workspace)
+    photos = source if source is not None else _photos(job.spec, folders, workspace)
     spec = completed(job.spec)
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
@@ -70,14 +72,14 @@ def run_locally(
         display_for(console, f"{job.metadata.name} ({spec.chosen_engine})", stages, stop) as display,
     ):
         outcome = deadlines.judge(execute(run, Observers([deadlines, display]), stop))
-    _tell_end(console, outcome, run.workspace, out, deadlines.hold)
+    _print_end(console, outcome, run.workspace, out, deadlines.hold)
     return outcome.exit_code
 
 
-def _photos(spec: ReconstructionJobSpec, places: Places, workspace: Path) -> Path | None:
+def _photos(spec: ReconstructionJobSpec, folders: LocalFolders, workspace: Path) -> Path | None:
     """Where they are, as `local_source` says; what has been copied from another job makes that job dispensable."""
     try:
-        return local_source(spec.source, places)
+        return local_source(spec.source, folders)
     except ReconstructionError:
         copied = reused_stages(spec)
         if copied and all(read_record(workspace, stage) is not None for stage in copied):
@@ -95,7 +97,7 @@ def _stages_until(last: str | None, stages: tuple[Stage, ...]) -> tuple[Stage, .
     return stages[: names.index(last) + 1]
 
 
-def _tell_end(console: Console, outcome: Outcome, workspace: Path, out: Path, hold: str) -> None:
+def _print_end(console: Console, outcome: Outcome, workspace: Path, out: Path, hold: str) -> None:
     """`hold` says which field stopped the run, if one did."""
     if outcome.failure is not None:
         log = log_of(workspace, outcome.failure.stage or "executor")

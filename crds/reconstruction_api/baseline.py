@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from .stage_table import STAGES
+
 BASELINE: Final[Mapping[str, Any]] = {
     "profileName": "default",
     "source.jobRef.reuse": "Poses",
@@ -44,16 +46,9 @@ BASELINE: Final[Mapping[str, Any]] = {
     "quality.warnSSIM": "0.75",
     "quality.onFailure": "Fail",
     "suspend": False,
-    "redo.ingest": 0,
-    "redo.poses": 0,
-    "redo.train": 0,
-    "redo.evaluate": 0,
-    "redo.mesh": 0,
-    "redo.texture": 0,
-    "redo.export": 0,
-    "redo.report": 0,
     "retryPolicy.maxAttempts": 4,
     "retryPolicy.backoffSeconds": 10,
+    **{f"redo.{stage.name}": 0 for stage in STAGES if stage.redo},
 }
 """By the field's path in a spec, `[]` after a list's name for its entries. A field that is not here stands for nothing
 when it is unset."""
@@ -71,17 +66,17 @@ def explicit(model: BaseModel, path: str = "", *, by_alias: bool = True, portabl
     values = model.model_dump(mode="json", by_alias=True)
     for name, field in type(model).model_fields.items():
         alias = field.alias or name
-        place = f"{path}.{alias}" if path else alias
+        leaf = f"{path}.{alias}" if path else alias
         value = getattr(model, name)
         if value is None:
             continue
-        plain, usual = values[alias], BASELINE.get(place)
+        plain, usual = values[alias], BASELINE.get(leaf)
         if isinstance(value, BaseModel):
-            plain, usual = explicit(value, place, by_alias=by_alias, portable=portable), {}
+            plain, usual = explicit(value, leaf, by_alias=by_alias, portable=portable), {}
             if field.default is None:  # what may be unset says something by being there
                 usual = None
         elif isinstance(value, list):
-            plain = [_entry(each, f"{place}[]", by_alias, portable) for each in value]  # pyright: ignore[reportUnknownVariableType]
+            plain = [_entry(each, f"{leaf}[]", by_alias, portable) for each in value]  # pyright: ignore[reportUnknownVariableType]
         if plain == usual and (not portable or isinstance(value, BaseModel) or value == _default(model, name)):
             continue
         document[alias if by_alias else name] = plain

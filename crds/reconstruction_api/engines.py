@@ -61,6 +61,10 @@ class EngineSpec:
     min_capability: tuple[int, int] | None = None
     """Oldest compute capability of CUDA that its kernels work on."""
     weights: tuple[Weights, ...] = ()
+    results_depend_on: tuple[str, ...] = ()
+    """Distributions (as pip knows them) whose versions change its results: with another version of one a training is
+    not taken for the same, and runs again where nothing but the version has changed. Versions of all libraries are
+    recorded anyway; name one only where its results differ by more than rounding."""
 
 
 ENGINES: Final = {

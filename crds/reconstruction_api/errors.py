@@ -17,7 +17,14 @@ class Category(StrEnum):
 
 
 class ExitCode(IntEnum):
-    """Exit status of the worker and of `recon run`; the operator's podFailurePolicy is built on it."""
+    """Exit status of the worker and of `recon run`: for scripts, and for the log of a pod.
+
+    What happened and whether it is tried again, the operator reads from the pod's termination message (`PodReport`),
+    not from here. Of the status it asks only this: 0 with a report is a completed pod; 6 is a cancelled one, whatever
+    the report says; 5 (or 143, SIGTERM) without a failure in the report is an interruption, which counts as no attempt.
+    Without a report every other status is an InternalError, or the end that the kubelet tells of: out of memory,
+    evicted, killed. The podFailurePolicy of child Jobs reads no exit status.
+    """
 
     DONE = 0
     INVALID_INPUT = 2

@@ -60,7 +60,7 @@ def _unknown_field(path: FieldPath, schema: Schema) -> str:
     siblings: list[str] = list(node.get("properties", {}))
     if close := difflib.get_close_matches(str(name), siblings, n=1):
         return f"unknown field; did you mean {close[0]}?"
-    elsewhere = [place for place in _fields(schema, ()) if place[-1] == name]
+    elsewhere = [path for path in _fields(schema, ()) if path[-1] == name]
     if len(elsewhere) == 1:
         return f"unknown field; did you mean {path_text(elsewhere[0])}?"
     return "unknown field"

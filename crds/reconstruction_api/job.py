@@ -14,6 +14,7 @@ from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
+from .stage_table import STAGES, ending_with, listed
 
 
 class MaskPolicy(StrEnum):
@@ -324,7 +325,25 @@ def _among(engines: tuple[str, ...]) -> str:
     return f"self.engine in [{', '.join(repr(each) for each in engines)}]"
 
 
-_BEFORE_THE_END = (PauseStage.INGEST, PauseStage.POSES)
+_ENDINGS: Final = {
+    EndStage(stage.name.in_spec): tuple(
+        PauseStage(each.name.in_spec) for each in ending_with(stage.name) if each.can_pause_after
+    )
+    for stage in STAGES
+    if stage.can_end_job
+}
+"""Where a job may pause that ends after a stage."""
+
+
+def _pause_before(last: EndStage) -> Rule:
+    allowed = _ENDINGS[last]
+    return Rule(
+        f"pauseAfter names a stage that the job does not run: with endAfter {last} it may be {listed(allowed)}",
+        cel=f"!has(self.endAfter) || self.endAfter != '{last}' || !has(self.pauseAfter) || "
+        f"self.pauseAfter in [{', '.join(repr(each.value) for each in allowed)}]",
+        holds=lambda spec: spec.end_after is not last or spec.pause_after in (None, *allowed),
+        field="pauseAfter",
+    )
 
 
 def _reuses(spec: ReconstructionJobSpec, *allowed: Reuse | None) -> bool:
@@ -406,12 +425,7 @@ class ReconstructionJobSpec(ApiModel):
             ),
             field="exports",
         ),
-        Rule(
-            "pauseAfter names a stage that the job does not run: with endAfter Poses it may be Ingest or Poses",
-            cel="!has(self.endAfter) || !has(self.pauseAfter) || self.pauseAfter in ['Ingest', 'Poses']",
-            holds=lambda spec: spec.end_after is None or spec.pause_after in (None, *_BEFORE_THE_END),
-            field="pauseAfter",
-        ),
+        *map(_pause_before, _ENDINGS),
         Rule(
             "endAfter Poses would leave nothing of the training that source.jobRef.reuse takes over",
             cel="!has(self.endAfter) || !has(self.source.jobRef) || self.source.jobRef.reuse != 'Training'",

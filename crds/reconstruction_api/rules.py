@@ -106,9 +106,9 @@ def untouched(path: str, model: type[BaseModel], but: str = "") -> str:
     for name, field in model.model_fields.items():
         if name != but:
             alias = field.alias or name
-            place, usual = f"self.{path}.{alias}", BASELINE.get(f"{path}.{alias}", field.default)
-            unset = [f"!has({place})"] if field.default is None else []
-            known = [f"{place} == {_literal(value)}" for value in (usual, field.default) if value is not None]
+            accessor, usual = f"self.{path}.{alias}", BASELINE.get(f"{path}.{alias}", field.default)
+            unset = [f"!has({accessor})"] if field.default is None else []
+            known = [f"{accessor} == {_literal(value)}" for value in (usual, field.default) if value is not None]
             terms = [*unset, *dict.fromkeys(known)]
             members.append(terms[0] if len(terms) == 1 else f"({' || '.join(terms)})")
     return " && ".join(members)
@@ -148,7 +148,7 @@ class KeyedBy:
             key = getattr(entry, self.member)
             if key in seen:
                 # Lists of receivers have addresses as keys.
-                place = {"key": shown_receiver(key) if "://" in str(key) else str(key), "index": index}
-                raise PydanticCustomError(DUPLICATE_KEY, "{key} may appear once", place)
+                context = {"key": shown_receiver(key) if "://" in str(key) else str(key), "index": index}
+                raise PydanticCustomError(DUPLICATE_KEY, "{key} may appear once", context)
             seen.add(key)
         return entries

@@ -16,7 +16,7 @@ _ADDRESS: Final = re.compile(rf"({_SCHEME})://([^/?#]*)([^?#]*)", re.DOTALL)
 _QUOTES: Final = "'\"`<>"
 _IN_TEXT: Final = re.compile(
     rf"(?P<scheme>\b{_SCHEME}://)(?P<user>[^\s/?#@{_QUOTES}]{{1,512}}@)?"
-    rf"(?P<place>[^\s?#{_QUOTES}]{{0,4096}})(?P<rest>[?#][^\s{_QUOTES}]*)?"
+    rf"(?P<path>[^\s?#{_QUOTES}]{{0,4096}})(?P<rest>[?#][^\s{_QUOTES}]*)?"
 )
 _ASSIGNED: Final = re.compile(
     r"(?i)\b(AccountKey|SharedAccessSignature|client_secret|refresh_token|private_key(?:_id)?|password|"
@@ -78,4 +78,4 @@ def scrubbed_data(value: Any) -> Any:
 
 def _shown(found: re.Match[str]) -> str:
     rest = f"?{MORE}" if found["rest"] else ""
-    return f"{found['scheme']}{found['place']}{rest}"
+    return f"{found['scheme']}{found['path']}{rest}"

@@ -16,6 +16,7 @@ MEMORY: Final = (
     "runs",
     "cancellation",
     "profile",
+    "profileRevision",
     "retention",
     "failure",
     "observedGeneration",

@@ -29,8 +29,8 @@ class Problem:
     """Line of the file, from 1."""
 
     def __str__(self) -> str:
-        place = f" (line {self.line})" if self.line else ""
-        return f"{self.field}: {self.message}{place}" if self.field else f"{self.message}{place}"
+        suffix = f" (line {self.line})" if self.line else ""
+        return f"{self.field}: {self.message}{suffix}" if self.field else f"{self.message}{suffix}"
 
 
 @dataclass(frozen=True, slots=True)

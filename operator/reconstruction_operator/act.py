@@ -6,18 +6,11 @@ import logging
 from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
-from .clock import SYSTEM, Clock
-from .events import Recorder
-from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
-from .manifests.metadata import MANAGER
-from .model import JobView, StatusRefusal
-from .notifier import Notifier
-from .ownership import Ownership
-from .parse import LABEL_CHILD_JOB
-from .plan import (
+from .actions import (
     AdoptClaim,
     CreateJob,
     DeleteClaim,
@@ -28,9 +21,18 @@ from .plan import (
     EnsureClaim,
     ExpectAbsent,
     Notify,
+    PinProfile,
     Plan,
 )
-from .policies.unreadable import CODE
+from .clock import SYSTEM, Clock
+from .event_recorder import Recorder
+from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
+from .manifests.metadata import MANAGER
+from .model import JobView, StatusRefusal
+from .notifier import Notifier
+from .ownership import Ownership
+from .parse import LABEL_CHILD_JOB
+from .policies.reporting.unreadable import CODE
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -79,6 +81,8 @@ class Actor:
         """
         for expected in plan.expects:
             await self._check_absence(job, expected)
+        if plan.pins is not None:
+            await self._pin(job, plan.pins)
         if (
             plan.status is not None
             or self._ownership.must_claim(job, plan)
@@ -116,6 +120,22 @@ class Actor:
                 await self._delete_job(job, action)
             elif isinstance(action, DeletePod):
                 await self._delete(job, action)
+
+    async def _pin(self, job: JobView, pin: PinProfile) -> None:
+        """Raises Refused where it can't be done: the next decision leaves the profile in the status."""
+        path = paths.revisions(job.key.namespace)
+        try:
+            await self._kube.create(path, pin.manifest, brief=True)
+            return
+        except ApiError as error:
+            if error.already_exists:
+                there = await self._kube.get(f"{path}/{pin.manifest['metadata']['name']}")
+                if snapshot_in(there, pin.digest) is not None and _is_owned(there, job):
+                    return
+            elif not (error.refused or error.content_refused):
+                raise
+            self._store.refuse_pinning(job.key, error.message)
+            raise Refused(f"the profile stays in the status: {error.message}") from error
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim = self._store.claim(job.key)
@@ -236,9 +256,15 @@ def status_document(job: JobView, status: ReconstructionJobStatus, installation:
         return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": kept}
     if installation:
         document["operator"] = installation
+    if status.profile_revision is not None:
+        document.pop("profile", None)  # it is kept there
     for name in ("stages", "runs"):
         document[name] = [_without_empty(each) for each in document[name]]
     return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}
+
+
+def _is_owned(document: Document, job: JobView) -> bool:
+    return any(each.get("uid") == job.uid for each in document["metadata"].get("ownerReferences") or [])
 
 
 def _with_conditions(status: Document, conditions: list[Document]) -> Document:

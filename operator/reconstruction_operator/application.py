@@ -28,20 +28,20 @@ from .custom_resources import CustomResources, Kopf
 from .decide import decide
 from .default_profile import DefaultProfile
 from .dependents import Dependents
-from .events import Recorder
+from .event_recorder import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
 from .kube import ApiError, load_configuration
 from .leader import Lease, LeaseSettings
 from .listener import Limits as ServerLimits
 from .listener import Listener
+from .live_updates import LiveUpdates
 from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
-from .policies.engines import counted_engine
-from .policies.measures import measures
-from .progress import LiveUpdates
+from .policies.reporting.counted_engine import counted_engine
+from .policies.reporting.measures import measures
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
@@ -49,6 +49,7 @@ from .reviews import TokenReviewer
 from .settings import Settings
 from .signatures import SigningKeys
 from .slots import Limits, Slots
+from .snapshots import Snapshots
 from .store import Store
 from .tokens import PodIdentity
 from .watching import Watching
@@ -79,6 +80,7 @@ class Application:
         )
         self._policy = settings.policy
         self._store = Store(self._slots, settings.ownership)
+        self._snapshots = Snapshots(kube, self._store)
         self._live = LiveUpdates(settings.status_interval_seconds, settings.live_updates_per_second)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
@@ -120,7 +122,7 @@ class Application:
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
-        connections.count_calls(self.metrics.api_calls.inc)
+        connections.count_calls(self.metrics.count_call)
         self._listeners: list[Listener] = []
 
     async def run(self) -> int:
@@ -226,12 +228,14 @@ class Application:
         age = self._live.age(key, started)
         heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
         await self._dependents.fetch_upstream(key)
-        observed = observe(self._store, key, live, self._policy, heard)
+        await self._snapshots.fetch(key)
+        observed = observe(self._store, key, live, self._policy, heard, self._snapshots.get(key))
         if observed is None:
             self._leave_alone(key)
             self._dependents.wake(key)
             self._queue.forget(key)
             self._live.forget(key)
+            self._snapshots.forget(key)
             self._notifier.forget(key)
             self.metrics.forget(key)
             return None

@@ -14,27 +14,28 @@ from reconstruction_api.lifecycle import RetentionStatus
 from reconstruction_api.short_id import short_id
 from reconstruction_api.status import ReconstructionJobStatus
 
-from .manifests.names import claim_name
+from .actions import Action, CreateJob, Emit, Plan
+from .manifests.child_names import claim_name
 from .model import Observed
-from .plan import Action, CreateJob, Emit, Plan
-from .policies import lost
-from .policies.accept import Acceptance, accept
-from .policies.advance import Situation, advance
-from .policies.attempt import Waiting
-from .policies.children import Blocked, blocked, creations, may_start, outdated
-from .policies.claims import adoptions
-from .policies.conditions import conditions
-from .policies.environment import masked
-from .policies.notices import notices
-from .policies.notify import deliveries, due
-from .policies.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
-from .policies.renewal import current_digest
-from .policies.retention import is_removed, remaining, retention
-from .policies.schedule import next_check
-from .policies.turn import WAITS_FOR_TURN, admission_time
-from .policies.unreadable import left_alone
-from .policies.unwritable import given_up
-from .policies.workspace import removals
+from .policies.control import lost
+from .policies.control.accept import Acceptance, accept
+from .policies.control.advance import Situation, advance
+from .policies.control.attempt import Waiting
+from .policies.control.children import Blocked, blocked, creations, may_start, outdated
+from .policies.control.claims import adoptions
+from .policies.control.environment import masked
+from .policies.control.notify import deliveries, due
+from .policies.control.pinning import pinned_at, to_pin
+from .policies.control.removals import removals
+from .policies.control.renewal import current_digest
+from .policies.control.retention import is_removed, remaining, retention
+from .policies.control.schedule import next_check
+from .policies.control.turn import WAITS_FOR_TURN, admission_time
+from .policies.reporting.conditions import conditions
+from .policies.reporting.notices import notices
+from .policies.reporting.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
+from .policies.reporting.unreadable import left_alone
+from .policies.reporting.unwritable import given_up
 from .times import format_time
 
 
@@ -68,6 +69,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     )
     return Plan(
         status=None if status == job.status else status,
+        pins=to_pin(observed, acceptance.snapshot, status.profile_revision),
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         slot="held" if status.admission_time else "waiting" if waiting else "none",
@@ -120,6 +122,7 @@ def _status(
         artifacts=remaining(artifacts(observed, situation), kept),
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),
+        profile_revision=pinned_at(observed, situation.acceptance.snapshot),
         workspace_claim=_workspace_claim(observed, kept, started),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),

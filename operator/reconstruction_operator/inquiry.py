@@ -14,11 +14,11 @@ from typing import Any
 import aiohttp
 
 from . import paths
+from .actions import Inquiry
 from .causes import Cause
 from .clock import SYSTEM, Clock
 from .kube import ApiError, Kube
 from .model import JobKey
-from .plan import Inquiry
 from .store import Store
 
 _log = logging.getLogger(__name__)

@@ -93,8 +93,8 @@ class Kube:
         self._configuration = configuration
         self._connections = connections
         self._opened: aiohttp.ClientSession | None = None
-        self.called: Callable[[], None] = lambda: None
-        """Told of every call."""
+        self.called: Callable[[str], None] = lambda _: None
+        """Told of every call, by its method."""
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -128,7 +128,7 @@ class Kube:
         headers["Accept"] = accept
         if body is not None:
             headers["Content-Type"] = content_type
-        self.called()
+        self.called(method)
         async with self._session.request(
             method, self._url(path, query), headers=headers, data=None if body is None else orjson.dumps(body),
             timeout=ClientTimeout(total=seconds), **self._route,

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from reconstruction_api.errors import CATALOGUE
 
 from .model import JobKey
-from .policies.measures import Measures
+from .policies.reporting.measures import Measures
 
 _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
@@ -29,6 +29,12 @@ class Metrics:
         self._disrupted: dict[JobKey, frozenset[str]] = {}
         self._operator_metrics()
         self._job_metrics()
+
+    def count_call(self, method: str) -> None:
+        """A call to the API server."""
+        self.api_calls.inc()
+        if method != "GET":
+            self.api_writes.inc()
 
     def _operator_metrics(self) -> None:
         self.reconcile_seconds = self._histogram(
@@ -62,6 +68,9 @@ class Metrics:
         )
         self.api_calls = self._counter(
             "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
+        )
+        self.api_writes = self._counter(
+            "reconstruction_operator_api_writes_total", "Calls to the API server that are to change something."
         )
         self.unserved_namespaces = Gauge(
             "reconstruction_operator_unserved_namespaces",

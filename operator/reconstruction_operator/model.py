@@ -91,6 +91,14 @@ class ProfileView:
     uid: str = ""
 
 
+class ProfileReference(NamedTuple):
+    """Where a job's status says that its profile is."""
+
+    digest: str
+    revision: str
+    """Name of the ControllerRevision."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildJob:
     """A batch/v1 Job that belongs to a ReconstructionJob."""
@@ -290,5 +298,7 @@ class Observed:
     policy: Policy = field(default_factory=Policy)
     status_refusal: StatusRefusal | None = None
     """Why the status of this generation could not be written."""
+    unpinnable: bool = False
+    """No ControllerRevision of the job can be made for its profile."""
     pinned_profile: ProfileView | None = None
     """The profile that the job's status names, as it is now."""

@@ -19,10 +19,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from . import paths
+from .actions import Notify
 from .causes import Cause
 from .kube import ApiError, Kube
 from .model import DeliveryResult, JobKey, JobView
-from .plan import Notify
 from .receivers import Address, Receivers, RefusedError
 from .signing import UnusableKeyError, headers, key_of
 

@@ -29,7 +29,7 @@ from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
-from reconstruction_operator.policies.stages import needs_of
+from reconstruction_operator.policies.control.needs import needs_of
 
 from .test_operator import Case
 from .test_operator_replicas import SHORT, replica

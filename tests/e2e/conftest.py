@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from demo import places, preparation
+from demo import layout, preparation
 
 from .runs import Document, DrivenRun
 
@@ -36,19 +36,19 @@ def smaller(document: Document, **changes: Any) -> Document:
 def demo_photos() -> Path:
     """The demo's 40 photos."""
     preparation.photos()
-    return places.PHOTOS
+    return layout.PHOTOS
 
 
 @pytest.fixture(scope="session")
 def small_demo() -> Document:
     """examples/demo.yaml with smaller settings."""
-    return smaller(yaml.safe_load(places.JOB_FILE.read_text()))
+    return smaller(yaml.safe_load(layout.JOB_FILE.read_text()))
 
 
 @pytest.fixture(scope="session")
 def datasets() -> Path:
     """Folder of the photo sets that tests read: RECONSTRUCTION_DATASETS, or `shared/datasets` beside the repository."""
-    folder = Path(os.environ.get("RECONSTRUCTION_DATASETS") or places.ROOT.parent / "shared" / "datasets")
+    folder = Path(os.environ.get("RECONSTRUCTION_DATASETS") or layout.ROOT.parent / "shared" / "datasets")
     if not folder.is_dir():
         pytest.skip("no test photo sets: set RECONSTRUCTION_DATASETS to a folder with drone_brighton_beach")
     return folder

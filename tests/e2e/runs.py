@@ -17,7 +17,7 @@ import trimesh
 import yaml
 from PIL.Image import Image
 
-from demo import places
+from demo import layout
 
 Document = dict[str, Any]
 RUN_SECONDS = 900.0
@@ -86,7 +86,7 @@ class DrivenRun:
         arguments = ["run", self.folder / "job.yaml", "--out", self.out, "--volume", f"{claim}={self.photos}"]
         return subprocess.Popen(
             [sys.executable, "-m", "reconstruction_cli", *map(str, arguments)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, places.packages()))} | self.environment,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, layout.packages()))} | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

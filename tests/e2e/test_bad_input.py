@@ -17,7 +17,7 @@ from PIL import Image
 from tests.cluster import kinds
 from tests.cluster.waiting import eventually
 
-from demo import claims, cluster, places
+from demo import claims, cluster, layout
 from demo.targets import Embedded
 from devcluster import packages
 from devcluster.cluster import Cluster
@@ -83,7 +83,7 @@ def kubectl(node_cluster: Cluster, kubernetes_tools: Path, tmp_path_factory: pyt
     target = Embedded(node_cluster, keep=True)
     target.build_images()
     target.up(print)
-    kinds.make_way_for_helm(target.kubectl(places.OPERATOR_NAMESPACE))
+    kinds.make_way_for_helm(target.kubectl(layout.OPERATOR_NAMESPACE))
     cluster.install(target)
     folder = tmp_path_factory.mktemp("mistakes")
     for name, content in FILES.items():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from tests.cluster import kinds
 
-from demo import cluster, places, watch
+from demo import cluster, layout, watch
 from demo.journal import Journal
 from demo.targets import Embedded
 from devcluster import packages
@@ -29,8 +29,8 @@ class Finished:
     """What the demo left in the cluster and here."""
 
     def __init__(self, target: Embedded, out: Path, status: dict[str, Any], said: str, restarts_before: int):
-        self.jobs = target.kubectl(places.JOB_NAMESPACE)
-        self.operator: Kubectl = target.kubectl(places.OPERATOR_NAMESPACE)
+        self.jobs = target.kubectl(layout.JOB_NAMESPACE)
+        self.operator: Kubectl = target.kubectl(layout.OPERATOR_NAMESPACE)
         self.out, self.status, self.said = out, status, said
         self.restarts_before = restarts_before
 
@@ -51,8 +51,8 @@ def finished(
     target = Embedded(node_cluster, keep=True)
     target.build_images()
     target.up(print)
-    kinds.make_way_for_helm(target.kubectl(places.OPERATOR_NAMESPACE))
-    before = restarts_of(target.kubectl(places.OPERATOR_NAMESPACE))
+    kinds.make_way_for_helm(target.kubectl(layout.OPERATOR_NAMESPACE))
+    before = restarts_of(target.kubectl(layout.OPERATOR_NAMESPACE))
     said = io.StringIO()
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(watch, "PLAIN_SECONDS", 0.0)  # a fast machine is done with a stage in less than the usual ten
@@ -67,7 +67,7 @@ def finished(
 
 def restarts_of(operator: Kubectl) -> int:
     """How often the operator's container was started again; other tests may have installed it before."""
-    pods = operator.get("pods", f"--selector=app.kubernetes.io/instance={places.RELEASE}") or {"items": []}
+    pods = operator.get("pods", f"--selector=app.kubernetes.io/instance={layout.RELEASE}") or {"items": []}
     return sum(status["restartCount"] for pod in pods["items"] for status in pod["status"].get("containerStatuses", []))
 
 

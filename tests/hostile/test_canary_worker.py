@@ -198,12 +198,12 @@ from reconstruction_worker.stage import StageOutput
 
 def run(context):
     values = read_credentials(context.credentials, "captures-read")
-    context.tell(5, "fetching")
+    context.report_progress(5, "fetching")
     for value in [*values.values(), context.spec.source.uri]:
         print(value, repr(value))
         warnings.warn(value)
         logging.getLogger("storage").error("sent %s", value)
-        context.tell(100, value)
+        context.report_progress(100, value)
     ERROR
 """
 DEFECT = 'raise RuntimeError(f"{values} {context.spec.source.uri}")'

@@ -38,9 +38,9 @@ from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import PodReport, ProgressUpdate
 from reconstruction_operator import parse
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import CreateJob, DeleteJob, DeletePod, Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Container, Observed
-from reconstruction_operator.plan import CreateJob, DeleteJob, DeletePod, Emit
 
 from .reports import REPORTS, STEERING, SUM, HostileReport, artifact, failed, packed, said
 from .schema import problems

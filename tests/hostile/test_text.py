@@ -28,11 +28,11 @@ from reconstruction_cli.cluster.progress import PlainDisplay
 from reconstruction_cli.cluster.watching import tell_end
 from reconstruction_cli.display import PlainDisplay as LocalDisplay
 from reconstruction_cli.failure import print_failure
-from reconstruction_operator.events import event
+from reconstruction_operator.actions import Emit
+from reconstruction_operator.event_recorder import event
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.logs import JsonFormatter, TextFormatter
 from reconstruction_operator.parse import pod
-from reconstruction_operator.plan import Emit
 from reconstruction_operator.store import Store
 from reconstruction_worker.json_log import JsonLog
 

@@ -14,8 +14,9 @@ from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
 from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
+from reconstruction_operator.actions import Action, CreateJob, Plan
 from reconstruction_operator.decide import decide
-from reconstruction_operator.manifests.names import child_job_name, claim_name
+from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import (
     ChildJob,
     Claim,
@@ -27,8 +28,7 @@ from reconstruction_operator.model import (
     ProfileView,
     UpstreamJob,
 )
-from reconstruction_operator.plan import Action, CreateJob, Plan
-from reconstruction_operator.policies.stages import Need, needs_of
+from reconstruction_operator.policies.control.needs import Need, needs_of
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 UID = "7c0f1d3e-0000-4000-8000-000000000001"

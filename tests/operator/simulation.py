@@ -12,6 +12,16 @@ from reconstruction_api.names import ENV_JOB
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
+from reconstruction_operator.actions import (
+    CreateJob,
+    DeleteClaim,
+    DeleteJob,
+    DeletePod,
+    DeleteSelf,
+    EnsureClaim,
+    Notify,
+    Plan,
+)
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import (
     ChildJob,
@@ -27,16 +37,6 @@ from reconstruction_operator.model import (
     StatusRefusal,
     Turn,
     UpstreamJob,
-)
-from reconstruction_operator.plan import (
-    CreateJob,
-    DeleteClaim,
-    DeleteJob,
-    DeletePod,
-    DeleteSelf,
-    EnsureClaim,
-    Notify,
-    Plan,
 )
 from reconstruction_operator.times import format_time, parse_time
 

@@ -140,7 +140,8 @@ def set_soft_deadline(cluster: Cluster, number: int) -> None:
 
 
 def pause(cluster: Cluster, number: int) -> None:
-    choices = list(PauseStage) if cluster.spec.get("endAfter") is None else [PauseStage.INGEST, PauseStage.POSES]
+    ending = [PauseStage("Ingest"), PauseStage("Poses")]
+    choices = list(PauseStage) if cluster.spec.get("endAfter") is None else ending
     cluster.edit(pauseAfter=[*choices, None, None][number % (len(choices) + 2)])
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
+from reconstruction_operator.actions import Notify
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import DeliveryResult, JobKey
 from reconstruction_operator.notifier import Notifier
-from reconstruction_operator.plan import Notify
 from reconstruction_operator.receivers import Receivers
 
 from .builders import KEY, job_view

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.act import Actor, Outdated
+from reconstruction_operator.actions import DeletePod, Emit, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.kube import ApiError, Document
 from reconstruction_operator.model import Policy
 from reconstruction_operator.observe import observe
 from reconstruction_operator.ownership import Ownership
-from reconstruction_operator.plan import DeletePod, Emit, Plan
 from reconstruction_operator.settings import Settings
 from reconstruction_operator.slots import Limits, Slots
 from reconstruction_operator.store import Store

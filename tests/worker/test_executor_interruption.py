@@ -59,7 +59,7 @@ STUCK_IMPORTING = """
 import ctypes
 
 def run(context):
-    context.tell(0, "setting up")
+    context.report_progress(0, "setting up")
     (context.workspace / "importing").touch()
     ctypes.PyDLL(None).sleep(600)
     context.stop_requested()

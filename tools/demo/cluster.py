@@ -12,7 +12,7 @@ from typing import Any, Final
 from devcluster import processes
 from devcluster.errors import DevclusterError
 
-from . import claims, diagnosis, places, preparation, results, watch
+from . import claims, diagnosis, layout, preparation, results, watch
 from .journal import Journal, duration
 from .targets import Target
 
@@ -34,21 +34,21 @@ def install(target: Target) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
         json.dump(target.values(), values)
         values.flush()
-        namespace = [f"--namespace={places.OPERATOR_NAMESPACE}", "--create-namespace"]
+        namespace = [f"--namespace={layout.OPERATOR_NAMESPACE}", "--create-namespace"]
         flags = [f"--values={values.name}", "--wait", "--timeout=180s"]
-        environment = target.kubectl(places.OPERATOR_NAMESPACE).environment
+        environment = target.kubectl(layout.OPERATOR_NAMESPACE).environment
         processes.run(
-            "helm", "upgrade", "--install", places.RELEASE, places.CHART, *namespace, *flags, environment=environment
+            "helm", "upgrade", "--install", layout.RELEASE, layout.CHART, *namespace, *flags, environment=environment
         )
 
 
 def submit(target: Target, job_file: Path) -> None:
     """Fill the claim with photos and apply the job; an earlier demo's job makes room first."""
-    kubectl = target.kubectl(places.JOB_NAMESPACE)
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": places.JOB_NAMESPACE}})
-    kubectl("delete", f"recon/{places.JOB}", "--ignore-not-found", "--cascade=foreground", "--timeout=120s")
-    claims.create(kubectl, places.PHOTOS_CLAIM, "1Gi")
-    claims.fill(kubectl, places.PHOTOS_CLAIM, target.helper_image, places.PHOTOS)
+    kubectl = target.kubectl(layout.JOB_NAMESPACE)
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": layout.JOB_NAMESPACE}})
+    kubectl("delete", f"recon/{layout.JOB}", "--ignore-not-found", "--cascade=foreground", "--timeout=120s")
+    claims.create(kubectl, layout.PHOTOS_CLAIM, "1Gi")
+    claims.fill(kubectl, layout.PHOTOS_CLAIM, target.helper_image, layout.PHOTOS)
     kubectl("apply", f"--filename={job_file}")
 
 
@@ -69,7 +69,7 @@ class Chaos:
 
 def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path) -> dict[str, Any]:
     """The job on a cluster that is up; its final status. Raises DevclusterError with what went wrong."""
-    operator, jobs = target.kubectl(places.OPERATOR_NAMESPACE), target.kubectl(places.JOB_NAMESPACE)
+    operator, jobs = target.kubectl(layout.OPERATOR_NAMESPACE), target.kubectl(layout.JOB_NAMESPACE)
     try:
         with journal.step("installing the operator with Helm"):
             install(target)
@@ -77,15 +77,15 @@ def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path)
             submit(target, job_file)
         with journal.step("the job"):
             chaos = Chaos(target, journal, kills)
-            status = watch.follow(jobs, places.JOB, journal, JOB_TIMEOUT, chaos)
+            status = watch.follow(jobs, layout.JOB, journal, JOB_TIMEOUT, chaos)
             if watch.condition(status, "Succeeded").get("status") != "True":
                 raise DevclusterError("the job failed")
             if chaos.pending:
                 raise DevclusterError(f"the job ended before {len(chaos.pending)} of the kills")
         with journal.step("copying the artifacts and comparing their checksums with the job's status"):
-            results.copy(jobs, places.JOB, target.helper_image, status, out)
+            results.copy(jobs, layout.JOB, target.helper_image, status, out)
     except DevclusterError:
-        diagnosis.tell(operator, jobs, places.JOB, journal.say)
+        diagnosis.print_diagnosis(operator, jobs, layout.JOB, journal.say)
         raise
     journal.say("")
     for line in jobs("get", "recon", "--output=wide").splitlines():
@@ -109,9 +109,9 @@ def main(target: Target, journal: Journal, kills: int) -> None:
     try:
         with journal.step("starting the cluster"):
             target.up(journal.say)
-        status = run(target, journal, kills, places.JOB_FILE, places.OUT)
+        status = run(target, journal, kills, layout.JOB_FILE, layout.OUT)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
         with journal.step("tidying up"):
             target.down()
-    tell_results(journal, status, places.OUT)
+    tell_results(journal, status, layout.OUT)

@@ -11,7 +11,7 @@ from devcluster.kubectl import Kubectl
 LINES: Final = 20
 
 
-def tell(operator: Kubectl, jobs: Kubectl, job: str, say: Callable[[str], None]) -> None:
+def print_diagnosis(operator: Kubectl, jobs: Kubectl, job: str, say: Callable[[str], None]) -> None:
     """Print the failure, conditions, events and the ends of the logs; whatever of it can be had."""
     for title, text in _sections(operator, jobs, job):
         if text.strip():

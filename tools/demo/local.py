@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from . import places, preparation
+from . import layout, preparation
 from .journal import Journal
 
 
@@ -15,10 +15,10 @@ def main(journal: Journal) -> int:
         preparation.python_environment()
     with journal.step("the demo's photos"):
         preparation.photos()
-    command = [places.PYTHON, "-m", "reconstruction_cli", "run", places.JOB_FILE, "--out", places.OUT_LOCAL]
-    paths = os.pathsep.join(map(str, places.packages()))
-    volume = ["--volume", f"{places.PHOTOS_CLAIM}={places.PHOTOS}"]
-    journal.say(f"recon run {os.path.relpath(places.JOB_FILE)} --out {os.path.relpath(places.OUT_LOCAL)}")
+    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", layout.JOB_FILE, "--out", layout.OUT_LOCAL]
+    paths = os.pathsep.join(map(str, layout.packages()))
+    volume = ["--volume", f"{layout.PHOTOS_CLAIM}={layout.PHOTOS}"]
+    journal.say(f"recon run {os.path.relpath(layout.JOB_FILE)} --out {os.path.relpath(layout.OUT_LOCAL)}")
     return subprocess.run(
-        [*command, *volume], check=False, cwd=places.ROOT, env=os.environ | {"PYTHONPATH": paths}
+        [*command, *volume], check=False, cwd=layout.ROOT, env=os.environ | {"PYTHONPATH": paths}
     ).returncode

@@ -11,32 +11,32 @@ from pathlib import Path
 from devcluster.errors import DevclusterError
 from devcluster.locks import exclusive
 
-from . import places
+from . import layout
 
 
 def python_environment() -> None:
     """`.venv` with the locked dependencies."""
-    run(sys.executable, places.ROOT / "tools" / "bootstrap.py")
+    run(sys.executable, layout.ROOT / "tools" / "bootstrap.py")
 
 
 def photos() -> None:
     """40 photos of a face scan, rendered from a mesh in a package; only once."""
     with exclusive("demo-photos"):
-        if places.PHOTOS.is_dir():
+        if layout.PHOTOS.is_dir():
             return
-        partial = places.PHOTOS.with_name(f"{places.PHOTOS.name}.part")
+        partial = layout.PHOTOS.with_name(f"{layout.PHOTOS.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
-        run(places.PYTHON, "-m", "demo_photos", partial)
-        partial.rename(places.PHOTOS)
+        run(layout.PYTHON, "-m", "demo_photos", partial)
+        partial.rename(layout.PHOTOS)
 
 
 def run(*command: str | Path) -> None:
     """Run one of this repository's programs; DevclusterError with the end of its output if it fails."""
-    paths = os.pathsep.join(map(str, places.packages()))
+    paths = os.pathsep.join(map(str, layout.packages()))
     result = subprocess.run(
         command,
         check=False,
-        cwd=places.ROOT,
+        cwd=layout.ROOT,
         env=os.environ | {"PYTHONPATH": paths},
         stdin=subprocess.DEVNULL,
         capture_output=True,

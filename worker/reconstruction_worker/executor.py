@@ -18,11 +18,13 @@ from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
+from .engine_libraries import decisive_libraries, libraries_for
 from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
 from .ingest.limits import limits_from
 from .ingest.listing import access_to, describe, identity
+from .libraries import Versions, read_libraries, write_libraries
 from .process import ChildResult, StopRequest, run_in_child
 from .records import (
     CODE_VERSIONS,
@@ -46,13 +48,8 @@ from .workspace import MIN_FREE_BYTES, check_space, locked
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
 REUSE_MODULE: Final = "reconstruction_worker.reuse"
 """Runs instead of a stage's own module where another job's result is taken over."""
-RESUMABLE: Final = frozenset({StageName.INGEST, StageName.TRAIN})
-"""Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
-SAVES_ON_STOP: Final = frozenset({StageName.TRAIN})
-"""Stages that have something to save when they are asked to stop."""
-
 SAVING_GRACE_SECONDS: Final = 3600.0
-"""How long such a stage may take to save its state (in a pod the kubelet is less patient). One that has nothing to
+"""How long a stage that saves on a stop may take for it (in a pod the kubelet is less patient). One that has nothing to
 save yet ends at once."""
 GRACE_SECONDS: Final = 3.0
 """How long any other stage may: its work is lost either way."""
@@ -170,11 +167,11 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
 
     source = _identity_of_source(run, stage)
     version = _version_made(run, stage)
-    key = record_key(stage, run.spec, inputs, source, version)
+    key = record_key(stage, run.spec, inputs, source, version, _decisive_libraries(run, stage.name))
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
-    resumed = stage.name in RESUMABLE and folder.is_dir() and started_key(run.workspace, stage.name) == key
+    resumed = stage.resumes and folder.is_dir() and started_key(run.workspace, stage.name) == key
     if not resumed:
         clear_started(run.workspace, stage.name)
         empty_folder(folder)
@@ -196,6 +193,7 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
         peak_memory_bytes=result.peak_memory_bytes,
         completed=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
+    write_libraries(run.workspace, stage.name, key, _libraries_used(run, stage.name))
     write_record(run.workspace, record)
     clear_started(run.workspace, stage.name)
     return record, False
@@ -210,7 +208,8 @@ def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[st
         source = _identity_of_photos(run, run.source) or record.source
     else:
         source = None
-    keys = (record_key(stage, run.spec, inputs, source, version) for version in _accepted_versions(run, stage.name))
+    versions, libraries = _accepted_versions(run, stage.name), _decisive_libraries(run, stage.name)
+    keys = (record_key(stage, run.spec, inputs, source, version, libraries) for version in versions)
     fits = record.key in keys or _is_as_planned(run, record, inputs, source)
     return fits and damaged_output(run.workspace, record, every_byte=run.verify) is None
 
@@ -221,7 +220,31 @@ def _is_as_planned(run: Run, record: StageRecord, inputs: Mapping[str, str], sou
     planned = _planned(run, record.stage)
     if planned is None or (record.digest, record.inputs, record.source) != (planned.digest, inputs, source):
         return False
-    return planned.completed or record.code_version in _accepted_versions(run, record.stage)
+    return planned.completed or (
+        record.code_version in _accepted_versions(run, record.stage) and _has_its_libraries(run, record)
+    )
+
+
+def _decisive_libraries(run: Run, stage: StageName) -> Versions:
+    """Versions that the engine's results change with. What was copied from another job stays what it is."""
+    if stage is not StageName.TRAIN or stage in reused_stages(run.spec):
+        return {}
+    return decisive_libraries(run.spec.chosen_engine)
+
+
+def _has_its_libraries(run: Run, record: StageRecord) -> bool:
+    """Whether a result was made with the versions that are installed, as far as the engine's results change with
+    them."""
+    used = read_libraries(run.workspace, record.stage, record.key)
+    return all(used.get(name) == version for name, version in _decisive_libraries(run, record.stage).items())
+
+
+def _libraries_used(run: Run, stage: StageName) -> Versions:
+    """For a stage that has just run here, or that was copied from the job in whose workspace `run.source` is."""
+    if stage not in reused_stages(run.spec) or run.source is None:
+        return libraries_for(run.spec.chosen_engine)
+    copied = read_record(run.source, stage)
+    return read_libraries(run.source, stage, copied.key) if copied is not None else {}
 
 
 def _planned(run: Run, stage: StageName) -> WorkerStage | None:
@@ -285,7 +308,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
             log=log_of(run.workspace, stage.name),
             on_progress=observer.stage_progressed,
             stop=stop,
-            grace_seconds=SAVING_GRACE_SECONDS if stage.name in SAVES_ON_STOP else GRACE_SECONDS,
+            grace_seconds=SAVING_GRACE_SECONDS if stage.saves_on_stop else GRACE_SECONDS,
             keep_open=(lock,),
         )
     except ReconstructionError as error:

@@ -170,7 +170,7 @@ class _Follower:
                 continue
             if isinstance(event, ProgressEvent):
                 self._latest = event.progress
-                self._tell()
+                self._report_progress()
             else:
                 self.final = event
         return bool(data)
@@ -183,9 +183,9 @@ class _Follower:
         if self._memory_bytes:  # a process that has just started holds none yet: look again soon
             self._next_sample = now + MEMORY_INTERVAL_SECONDS
         self.peak_memory_bytes = max(self.peak_memory_bytes, self._memory_bytes)
-        self._tell()
+        self._report_progress()
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._latest is not None:
             known = self._latest.memory_bytes
             self.on_progress(self._latest.model_copy(update={"memory_bytes": known or self._memory_bytes}))

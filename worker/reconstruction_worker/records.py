@@ -1,8 +1,9 @@
 """Records: proof, beside a stage's files, of what they were made from.
 
-A stage's key is a digest of its settings, of the outputs of the stages it needs, of its code's version, and for ingest
-of the source's identity. Where a record has the wanted key and its outputs are still there, the stage is not run. A job
-that keeps an earlier plan wants the digest and the code version of that plan.
+A stage's key is a digest of its settings, of the outputs of the stages it needs, of its code's version, for ingest of
+the source's identity, and for an engine that asks for it of the versions of libraries. Where a record has the wanted
+key and its outputs are still there, the stage is not run. A job that keeps an earlier plan wants the digest and the
+code version of that plan.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from reconstruction_api.base import ApiModel
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import STAGES, Stage, StageName, digest
+from reconstruction_api.stages import STAGES, Stage, StageName, digest, stage_settings
 
 from .files import sha256_of, write_atomically
 from .stage import folder_of
@@ -62,18 +63,23 @@ class StageRecord(ApiModel):
 
 
 def record_key(
-    stage: Stage, spec: ReconstructionJobSpec, inputs: Mapping[str, str], source: str | None, code_version: int
+    stage: Stage,
+    spec: ReconstructionJobSpec,
+    inputs: Mapping[str, str],
+    source: str | None,
+    code_version: int,
+    libraries: Mapping[str, str],
 ) -> str:
-    """What a stage's files depend on, as one digest."""
-    return digest(
-        {
-            "stage": stage.name,
-            "settings": stage.settings(spec),
-            "inputs": dict(inputs),
-            "codeVersion": code_version,
-            "source": source,
-        }
-    )
+    """What a stage's files depend on, as one digest. `libraries` are only those whose versions the result changes
+    with."""
+    document = {
+        "stage": stage.name,
+        "settings": stage_settings(stage, spec),
+        "inputs": dict(inputs),
+        "codeVersion": code_version,
+        "source": source,
+    }
+    return digest(document | ({"libraries": dict(libraries)} if libraries else {}))
 
 
 def read_record(workspace: Path, stage: StageName) -> StageRecord | None:

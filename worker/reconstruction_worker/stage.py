@@ -65,15 +65,15 @@ class StageContext:
         """The folder of another stage's result."""
         return folder_of(self.workspace, stage)
 
-    def tell(self, percent: float, message: str) -> None:
+    def report_progress(self, percent: float, message: str) -> None:
         """Say how far the stage is and what it does."""
         self.report(Progress(stage=self.name, percent=percent, message=message))
 
     def advance(self, percent: float, message: str) -> None:
-        """`tell`, between two steps of work. Raises Stopped when the process was asked to stop."""
+        """`report_progress`, between two steps of work. Raises Stopped when the process was asked to stop."""
         if self.stop_requested():
             raise Stopped
-        self.tell(percent, message)
+        self.report_progress(percent, message)
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ def _sections(job: Job) -> Iterator[tuple[str, list[str]]]:
 def _places(job: Job) -> Iterator[str]:
     status = job.status
     yield f"short id   {short_id(job.uid)}"
-    if status.profile is not None:
-        yield f"profile    {status.profile.kind} {status.profile.name}, generation {status.profile.generation}"
+    if (profile := status.accepted_profile) is not None:
+        yield f"profile    {profile.kind} {profile.name}, generation {profile.generation}"
     if status.workspace_claim is not None:
         yield f"workspace  volume claim {status.workspace_claim}"
     if status.start_time is not None:
@@ -70,9 +70,9 @@ def _places(job: Job) -> Iterator[str]:
         yield from (f"files      {word} {moment}" for word, moment in times if moment)
         if kept.job_expiry_time:
             yield f"job        deleted at {kept.job_expiry_time}"
-    for told in status.notifications:
-        problem = f": {told.message}" if told.message else ""
-        yield f"told       {told.event} to {shown_receiver(told.url)}: {told.state.value}{problem}"
+    for delivery in status.notifications:
+        problem = f": {delivery.message}" if delivery.message else ""
+        yield f"notified   {delivery.event} to {shown_receiver(delivery.url)}: {delivery.state.value}{problem}"
     if status.artifacts:
         yield f"artifacts  {len(status.artifacts)}: recon artifacts {job.name} -n {job.namespace}"
 

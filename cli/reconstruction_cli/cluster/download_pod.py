@@ -18,6 +18,7 @@ from reconstruction_api.profile import ProfileSpec
 from .connection import Cluster, Document
 from .follow import Feed
 from .jobs import Job
+from .kept_profile import with_profile
 
 CONTAINER: Final = "files"
 LABEL_DOWNLOAD: Final = f"{GROUP}/download"
@@ -39,19 +40,19 @@ while idle < 120:
 
 
 @contextlib.contextmanager
-def download_pod(cluster: Cluster, job: Job, seconds: float, tell: Callable[[str], None]) -> Iterator[str]:
+def download_pod(cluster: Cluster, job: Job, seconds: float, report: Callable[[str], None]) -> Iterator[str]:
     """The name of a running pod that has the job's workspace below WORKSPACE_PATH; it is removed in the end, whatever
     happens. `tell` hears what the pod waits for.
 
-    Raises ArtifactsNotReady when the job has no workspace, ImagePullFailed, ArtifactStoreError when the pod does not
-    start within `seconds`, and what `Cluster` raises.
+    Raises ArtifactsNotReady when the job has no workspace, ProfileNotFound, ImagePullFailed, ArtifactStoreError when
+    the pod does not start within `seconds`, and what `Cluster` raises.
     """
     pods = f"/api/v1/namespaces/{cluster.namespace}/pods"
     _remove_ended(cluster, pods, job)
     name = f"{job.name}-get-{secrets.token_hex(3)}"
     try:
-        pod = cluster.call("POST", pods, body=manifest(job, name)).body
-        _wait_until_running(cluster, pods, pod, seconds, tell)
+        pod = cluster.call("POST", pods, body=manifest(with_profile(cluster, job), name)).body
+        _wait_until_running(cluster, pods, pod, seconds, report)
         yield name
     finally:
         _remove(cluster, f"{pods}/{name}")
@@ -119,7 +120,7 @@ def _near_workers(job_name: str) -> dict[str, Any]:
 
 
 def _wait_until_running(
-    cluster: Cluster, pods: str, pod: Document, seconds: float, tell: Callable[[str], None]
+    cluster: Cluster, pods: str, pod: Document, seconds: float, report: Callable[[str], None]
 ) -> None:
     uid, deadline = pod["metadata"]["uid"], time.monotonic() + seconds
     feed = Feed(cluster)
@@ -136,7 +137,7 @@ def _wait_until_running(
             return
         if (found := _obstacle(status)) and found != obstacle:
             obstacle = found
-            tell(f"waiting for the download pod: {obstacle}")
+            report(f"waiting for the download pod: {obstacle}")
     raise _not_started(f"not within {seconds:.0f} s, as {obstacle}")
 
 

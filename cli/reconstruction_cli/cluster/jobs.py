@@ -123,8 +123,8 @@ def missing(namespace: str, name: str) -> ReconstructionError:
 
 def jobs_path(namespace: str | None) -> str:
     """The collection of a namespace, or of all of them."""
-    place = f"/namespaces/{namespace}" if namespace else ""
-    return f"/apis/{API_VERSION}{place}/{JOB_PLURAL}"
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{API_VERSION}{scope}/{JOB_PLURAL}"
 
 
 def job_path(namespace: str, name: str) -> str:

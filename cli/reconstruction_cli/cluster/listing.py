@@ -30,8 +30,8 @@ def list_jobs(cluster: Cluster, *, everywhere: bool, selector: str | None, outpu
     if output == "name":
         lines = [f"reconstructionjob/{line.split()[int(everywhere)]}" for line in lines[1:]]
     elif len(lines) == 1:
-        place = "the cluster" if everywhere else f"namespace '{cluster.namespace}'"
-        click.echo(f"No jobs in {place}.", err=True)
+        scope = "the cluster" if everywhere else f"namespace '{cluster.namespace}'"
+        click.echo(f"No jobs in {scope}.", err=True)
         return
     click.echo("\n".join(lines))
 

@@ -53,7 +53,7 @@ class _Neglect:
     def __init__(self) -> None:
         self._since = time.monotonic()
 
-    def told(self, job: Job) -> str:
+    def hint(self, job: Job) -> str:
         if job.is_current or time.monotonic() - self._since < OPERATOR_ANSWERS_SECONDS:
             return ""
         return "No operator has looked at this job yet. Is the operator running, and does it serve this namespace?"
@@ -87,7 +87,7 @@ class LiveDisplay:
 
     def _render(self) -> RenderableType:
         picture = overview(self._job, self._recent, self._spinner)
-        note = self._neglect.told(self._job)
+        note = self._neglect.hint(self._job)
         return Group(picture, Text(note, "yellow")) if note else picture
 
 
@@ -128,7 +128,7 @@ class PlainDisplay:
         self._say_once(f"{event.reason}: {event.message}", event.uid, event.time)
 
     def tick(self) -> None:
-        if note := self._neglect.told(self._job):
+        if note := self._neglect.hint(self._job):
             self._say_once(note, "")
         progress = live_progress(self._job)
         if progress is not None and time.monotonic() - self._last_progress >= PLAIN_INTERVAL_SECONDS:

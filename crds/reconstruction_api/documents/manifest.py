@@ -43,6 +43,9 @@ class ManifestStage(Document):
     settings_digest: str
     peak_memory_bytes: int
     message: str
+    libraries: dict[str, str] = Field(default_factory=dict[str, str])
+    """Versions of what the stage was run with, by the name that pip knows; `python` is the interpreter. Empty where its
+    worker has recorded none."""
 
 
 class ManifestDocument(Document):
@@ -55,5 +58,6 @@ class ManifestDocument(Document):
     metres_per_unit: float | None = None
     stages: list[ManifestStage] = Field(default_factory=list[ManifestStage])
     versions: dict[str, str] = Field(default_factory=dict[str, str])
+    """Of what the manifest itself was written with."""
     artifacts: list[DeliveredFile] = Field(default_factory=list[DeliveredFile])
     """Every file of the folder but the manifest itself."""

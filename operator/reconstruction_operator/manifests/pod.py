@@ -29,10 +29,9 @@ from reconstruction_api.status import ClassRun, StageState
 from reconstruction_api.worker import WorkerJob
 
 from ..model import JobView
-from ..policies.limits import source_limits
-from ..policies.networks import network_access
+from .allowances import network_access, source_limits
+from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
-from .names import claim_name
 from .placement import Placement, placement
 
 CONTAINER = "worker"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from reconstruction_operator.actions import CreateJob, DeleteJob, Inquiry
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Container
-from reconstruction_operator.plan import CreateJob, DeleteJob, Inquiry
 
 from ..builders import (
     NOW,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.actions import CreateJob, DeleteJob, EnsureClaim
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Refusal
-from reconstruction_operator.plan import CreateJob, DeleteJob, EnsureClaim
 
 from ..builders import (
     DELIVER,

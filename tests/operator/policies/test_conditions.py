@@ -10,7 +10,7 @@ from reconstruction_api.metric_names import Metric
 from reconstruction_api.quality import Verdict
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.decide import decide
-from reconstruction_operator.policies.settling import GRACE
+from reconstruction_operator.policies.control.settling import GRACE
 
 from ..builders import (
     DELIVER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconstruction_api.worker import PodReport
-from reconstruction_operator.policies.failure import ending_of
+from reconstruction_operator.policies.control.failure import ending_of
 
 from ..builders import RECONSTRUCT, ended, failure, run_of
 
@@ -18,6 +18,9 @@ RUN = run_of(RECONSTRUCT)
         (137, {"container_reason": "OOMKilled"}, "HostOutOfMemory"),
         (137, {}, "HostOutOfMemory"),
         (139, {}, "InternalError"),
+        (2, {}, "InternalError"),
+        (3, {}, "InternalError"),
+        (4, {}, "InternalError"),
         (70, {}, "InternalError"),
         (1, {}, "InternalError"),
         (128, {"container_reason": "StartError"}, "InternalError"),
@@ -53,6 +56,18 @@ def test_the_workers_own_words_win() -> None:
     report = PodReport(failure=failure("EmptyMesh", retryable=False))
     ending = ending_of(ended(RUN, 137, report, container_reason="OOMKilled"))
     assert ending.failure is not None and ending.failure.code == "EmptyMesh"
+
+
+def test_the_status_of_a_cancelled_pod_wins_over_its_report() -> None:
+    ending = ending_of(ended(RUN, 6, PodReport(failure=failure("EmptyMesh", retryable=False))))
+    assert ending.failure is not None and ending.failure.code == "Cancelled"
+
+
+@pytest.mark.parametrize("exit_code", [2, 3, 4, 70])
+def test_no_other_status_says_more_than_the_report(exit_code: int) -> None:
+    report = PodReport(failure=failure("GPUOutOfMemory", retryable=True))
+    ending = ending_of(ended(RUN, exit_code, report))
+    assert ending.failure == report.failure
 
 
 def test_a_worker_that_says_it_was_preempted_is_interrupted() -> None:

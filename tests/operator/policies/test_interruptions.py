@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from reconstruction_api.worker import Checkpoint, PodReport
+from reconstruction_operator.actions import CreateJob, DeleteJob
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Container, Observed, Pod
-from reconstruction_operator.plan import CreateJob, DeleteJob
-from reconstruction_operator.policies.interruptions import eviction_code
+from reconstruction_operator.policies.control.interruptions import eviction_code
 
 from ..builders import (
     NOW,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconstruction_operator.policies.accept import Acceptance, accept
-from reconstruction_operator.policies.networks import network_access
+from reconstruction_operator.manifests.allowances import network_access
+from reconstruction_operator.policies.control.accept import Acceptance, accept
 
 from ..builders import cluster_profile, observed, settled, spec_of
 

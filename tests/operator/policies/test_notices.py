@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_api.worker import PodReport
+from reconstruction_operator.actions import Emit
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import Emit
 
 from ..builders import (
     DELIVER,

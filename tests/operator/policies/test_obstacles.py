@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconstruction_operator.policies.obstacles import not_created, unscheduled
+from reconstruction_operator.policies.control.obstacles import not_created, unscheduled
 
 NODES = "0/3 nodes are available:"
 

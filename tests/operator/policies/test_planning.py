@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from reconstruction_operator.actions import CreateJob, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob, Plan
 
 from ..builders import (
     DELIVER,

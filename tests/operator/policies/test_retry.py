@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from reconstruction_api.worker import PodReport
+from reconstruction_operator.actions import CreateJob, DeleteJob
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import CreateJob, DeleteJob
-from reconstruction_operator.policies.retry import backoff
+from reconstruction_operator.policies.control.retry import backoff
 
 from ..builders import (
     NOW,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from reconstruction_operator.actions import CreateJob, Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Turn
-from reconstruction_operator.plan import CreateJob, Emit
 
 from ..builders import (
     DELIVER,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import JobKey, Observed, Policy, StatusRefusal
 from reconstruction_operator.observe import observe
-from reconstruction_operator.plan import Emit
-from reconstruction_operator.policies.unreadable import CODE
+from reconstruction_operator.policies.reporting.unreadable import CODE
 from reconstruction_operator.store import Store
 
 from ..builders import (

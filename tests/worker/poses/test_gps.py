@@ -12,20 +12,22 @@ from reconstruction_worker.geometry.similarity import Similarity
 from .scenes import Array, degrees_between
 
 
-def survey_places(noise: float) -> Array:
-    places = np.array([[x, y, 50.0 + 2 * np.sin(x)] for x in range(0, 80, 20) for y in range(0, 60, 15)], dtype=float)
-    return places + np.random.default_rng(1).normal(0, noise, places.shape)
+def survey_positions(noise: float) -> Array:
+    gps_positions = np.array(
+        [[x, y, 50.0 + 2 * np.sin(x)] for x in range(0, 80, 20) for y in range(0, 60, 15)], dtype=float
+    )
+    return gps_positions + np.random.default_rng(1).normal(0, noise, gps_positions.shape)
 
 
-def in_model_frame(places: Array) -> tuple[Array, Similarity]:
+def in_model_frame(gps_positions: Array) -> tuple[Array, Similarity]:
     """The places as a model without scale and orientation has them, and the way back."""
     back = Similarity(12.5, Rotation.from_euler("xyz", [40, -70, 15], degrees=True).as_matrix(), np.array([5.0, 6, 7]))
-    return (places - back.translation) @ back.rotation / back.scale, back
+    return (gps_positions - back.translation) @ back.rotation / back.scale, back
 
 
 def test_a_flight_gives_scale_and_orientation() -> None:
-    model, back = in_model_frame(survey_places(0))
-    alignment = align_to_gps(model, list(survey_places(noise=0.5)))
+    model, back = in_model_frame(survey_positions(0))
+    alignment = align_to_gps(model, list(survey_positions(noise=0.5)))
     assert alignment is not None
     assert alignment.orients
     assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
@@ -35,18 +37,18 @@ def test_a_flight_gives_scale_and_orientation() -> None:
 
 
 def test_one_wrong_fix_is_left_out() -> None:
-    model, back = in_model_frame(survey_places(0))
-    places = survey_places(noise=0.2)
-    places[3] += [900.0, -400.0, 60.0]
-    alignment = align_to_gps(model, list(places))
+    model, back = in_model_frame(survey_positions(0))
+    gps_positions = survey_positions(noise=0.2)
+    gps_positions[3] += [900.0, -400.0, 60.0]
+    alignment = align_to_gps(model, list(gps_positions))
     assert alignment is not None
     assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
 
 
 def test_a_straight_street_gives_scale_but_not_orientation() -> None:
-    places = np.array([[0.0, y, 2.0] for y in range(0, 200, 10)])
-    model, back = in_model_frame(places)
-    alignment = align_to_gps(model, list(places + np.random.default_rng(2).normal(0, 2, places.shape)))
+    gps_positions = np.array([[0.0, y, 2.0] for y in range(0, 200, 10)])
+    model, back = in_model_frame(gps_positions)
+    alignment = align_to_gps(model, list(gps_positions + np.random.default_rng(2).normal(0, 2, gps_positions.shape)))
     assert alignment is not None
     assert not alignment.orients
     assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.05)
@@ -59,16 +61,16 @@ def test_a_straight_street_gives_scale_but_not_orientation() -> None:
 )
 def test_gps_that_tells_nothing_is_not_used(spread: float, noise: float, photos: int) -> None:
     generator = np.random.default_rng(3)
-    places = generator.uniform(-spread, spread, (photos, 3))
-    model, _ = in_model_frame(places)
-    assert align_to_gps(model, list(places + generator.normal(0, noise, places.shape))) is None
+    gps_positions = generator.uniform(-spread, spread, (photos, 3))
+    model, _ = in_model_frame(gps_positions)
+    assert align_to_gps(model, list(gps_positions + generator.normal(0, noise, gps_positions.shape))) is None
 
 
 def test_photos_without_gps_are_ignored() -> None:
-    model, back = in_model_frame(survey_places(0))
-    places: list[Array | None] = list(survey_places(0))
-    places[::3] = [None] * len(places[::3])
-    alignment = align_to_gps(model, places)
+    model, back = in_model_frame(survey_positions(0))
+    gps_positions: list[Array | None] = list(survey_positions(0))
+    gps_positions[::3] = [None] * len(gps_positions[::3])
+    alignment = align_to_gps(model, gps_positions)
     assert alignment is not None
     assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=1e-6)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reconstruction_worker.poses.gps_agreement import Agreement, agreement
-from reconstruction_worker.poses.gps_priors import fresh_places, tell_scale
+from reconstruction_worker.poses.gps_priors import determine_scale, distinct_positions
 from reconstruction_worker.poses.pairs import Pairing
 from reconstruction_worker.poses.registration import Registration
 from reconstruction_worker.poses.strategies import ladder
@@ -52,9 +52,9 @@ def test_a_model_that_shrinks_half_way_contradicts() -> None:
 
 
 def test_a_few_wild_places_are_not_the_models_fault() -> None:
-    places = gps_of(a_route())
-    places[[3, 17]] += [400.0, -900.0, 60.0]
-    found = agreement(a_route(), list(places))
+    gps_positions = gps_of(a_route())
+    gps_positions[[3, 17]] += [400.0, -900.0, 60.0]
+    found = agreement(a_route(), list(gps_positions))
     assert found is not None
     assert not found.contradicts
 
@@ -63,15 +63,15 @@ def test_a_few_wild_places_are_not_the_models_fault() -> None:
     ("photos", "step", "unknown"), [(3, 50.0, 0), (30, 0.1, 0), (30, 7.0, 16)], ids=["few", "close", "mostly unknown"]
 )
 def test_gps_that_can_not_tell_is_not_asked(photos: int, step: float, unknown: int) -> None:
-    places = [None] * unknown + list(a_route(photos, step))[unknown:]
-    assert not tell_scale(places)
-    assert agreement(a_route(photos, step), places) is None
-    assert ladder(True, False, tell_scale(places)) == ladder(True, False)
+    gps_positions = [None] * unknown + list(a_route(photos, step))[unknown:]
+    assert not determine_scale(gps_positions)
+    assert agreement(a_route(photos, step), gps_positions) is None
+    assert ladder(True, False, determine_scale(gps_positions)) == ladder(True, False)
 
 
 def test_a_receiver_that_repeats_itself_tells_one_place() -> None:
     here, there = np.zeros(3), np.array([5.0, 0, 0])
-    assert list(fresh_places(["a", "b", "c", "d"], [here, here.copy(), None, there])) == ["a", "d"]
+    assert list(distinct_positions(["a", "b", "c", "d"], [here, here.copy(), None, there])) == ["a", "d"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 from reconstruction_worker.geometry.gps import local_positions
 from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.ingest.dataset import DatasetImage
-from reconstruction_worker.poses.gps_priors import tell_scale
+from reconstruction_worker.poses.gps_priors import determine_scale
 from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.sfm import Workbench, camera_groups, enter_photos
 from reconstruction_worker.poses.strategies import ladder
@@ -47,20 +47,20 @@ def facade(left: float, right: float, count: int, seed: int, distance: float = 2
 def what_each_photo_shows(look_alike: float, distance: float) -> list[Pixels]:
     """Each half of the street has its own points. The few that lead from one to the other, at a `distance` in steps,
     are in the second half's photos those of something that looks alike but has another size."""
-    places, generator = street(), np.random.default_rng(6)
+    gps_positions, generator = street(), np.random.default_rng(6)
     joint = FIRST_HALF - 0.5
     halves = facade(-1.5, joint - 0.25, 700, 1), facade(joint + 0.25, PHOTOS + 1.5, 700, 2)
     reach = 0.4 * distance - 1
     shared = facade(joint + 0.5 - reach, joint + 0.5 + reach, 26, 3, distance)
-    eye = places[FIRST_HALF]
+    eye = gps_positions[FIRST_HALF]
     joints = shared, eye + look_alike * (shared - eye)
     photos = []
-    for index, place in enumerate(places):
+    for index, position in enumerate(gps_positions):
         half = int(index >= FIRST_HALF)
         points = dict(enumerate(halves[half], start=1000 * half))
         if FIRST_HALF - 2 <= index < FIRST_HALF + 2:
             points |= dict(enumerate(joints[half], start=2000))
-        found = {number: pixel(xyz - place, generator) for number, xyz in points.items()}
+        found = {number: pixel(xyz - position, generator) for number, xyz in points.items()}
         photos.append({number: at for number, at in found.items() if (at > 0).all() and (at < (WIDTH, HEIGHT)).all()})
     return photos
 
@@ -90,14 +90,16 @@ def write_matches(database: Path, photos: list[Pixels]) -> None:
 def photos_with(gps: bool) -> list[DatasetImage]:
     noise = np.random.default_rng(7).normal(0, 1.5, (PHOTOS, 3))
     east, north, up = (street() + noise).T
-    places = zip((north / METRES_PER_DEGREE).tolist(), (east / METRES_PER_DEGREE).tolist(), up.tolist(), strict=True)
+    gps_positions = zip(
+        (north / METRES_PER_DEGREE).tolist(), (east / METRES_PER_DEGREE).tolist(), up.tolist(), strict=True
+    )
     return [
-        an_image(f"{i:02d}.png", WIDTH, HEIGHT, focal_pixels=FOCAL, gps=place if gps else None)
-        for i, place in enumerate(places)
+        an_image(f"{i:02d}.png", WIDTH, HEIGHT, focal_pixels=FOCAL, gps=position if gps else None)
+        for i, position in enumerate(gps_positions)
     ]
 
 
-def climbed(folder: Path, gps: bool, look_alike: float, distance: float) -> tuple[Attempt, list[Attempt]]:
+def tried(folder: Path, gps: bool, look_alike: float, distance: float) -> tuple[Attempt, list[Attempt]]:
     """Strategies that need no pictures: the matches are there."""
     photos = photos_with(gps)
     (folder / "images").mkdir(parents=True)
@@ -106,10 +108,14 @@ def climbed(folder: Path, gps: bool, look_alike: float, distance: float) -> tupl
     database = folder / "plain-exhaustive.db"
     enter_photos(camera_groups(photos), folder / "images", database)
     write_matches(database, what_each_photo_shows(look_alike, distance))
-    places = local_positions([photo.gps for photo in photos])
-    steps = [step for step in ladder(False, False, tell_scale(places)) if step.name in ("standard", "extended", "bold")]
+    gps_positions = local_positions([photo.gps for photo in photos])
+    steps = [
+        step
+        for step in ladder(False, False, determine_scale(gps_positions))
+        if step.name in ("standard", "extended", "bold")
+    ]
     return try_strategies(
-        Workbench(folder, folder, photos, lambda *_: None, lambda: False), steps, places, required_share=0.5
+        Workbench(folder, folder, photos, lambda *_: None, lambda: False), steps, gps_positions, required_share=0.5
     )
 
 
@@ -124,14 +130,14 @@ def metres_from_truth(attempt: Attempt) -> float:
 
 @pytest.mark.parametrize("gps", [False, True], ids=["without GPS", "with GPS"])
 def test_gps_keeps_the_scale_of_photos_that_hang_on_few_points_far_away(tmp_path: Path, gps: bool) -> None:
-    best, _ = climbed(tmp_path / "sfm", gps, look_alike=0.9, distance=30.0)
+    best, _ = tried(tmp_path / "sfm", gps, look_alike=0.9, distance=30.0)
     assert best.registered == PHOTOS
     assert best.strategy.name == ("extended" if gps else "bold")
     assert (metres_from_truth(best) < 1) == gps
 
 
 def test_a_model_that_contradicts_gps_loses_against_a_smaller_one(tmp_path: Path) -> None:
-    best, attempts = climbed(tmp_path / "sfm", gps=True, look_alike=0.6, distance=4.0)
+    best, attempts = tried(tmp_path / "sfm", gps=True, look_alike=0.6, distance=4.0)
     larger = [attempt for attempt in attempts if attempt.registered == PHOTOS]
     assert larger and all(attempt.contradicts_gps for attempt in larger)
     assert best.registered == FIRST_HALF

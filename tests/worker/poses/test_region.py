@@ -104,12 +104,12 @@ def test_the_world_is_upright_normalised_and_traceable() -> None:
 def test_gps_makes_the_world_metric() -> None:
     poses = around(distance=40.0)
     model = a_model(poses, 10 * brick_points())
-    places = [3.0 * pose[:3, 3] for pose in poses]
-    world = settle(model, [None] * 24, list(places), keep_orientation=False)
+    gps_positions = [3.0 * pose[:3, 3] for pose in poses]
+    world = settle(model, [None] * 24, list(gps_positions), keep_orientation=False)
     assert world.up_from == "gps"
     assert world.metres_per_unit is not None
     apart = np.linalg.norm(world.model.poses[0, :3, 3] - world.model.poses[12, :3, 3]) * world.metres_per_unit
-    assert apart == pytest.approx(np.linalg.norm(places[0] - places[12]), rel=1e-6)
+    assert apart == pytest.approx(np.linalg.norm(gps_positions[0] - gps_positions[12]), rel=1e-6)
 
 
 def test_optical_axes_converge_at_the_object_and_parallel_ones_in_front() -> None:

@@ -21,9 +21,11 @@ def barrel(k: float) -> pycolmap.Camera:
 def photo_of(camera: pycolmap.Camera) -> NDArray[np.uint8]:
     """What the camera sees of a smooth pattern on the plane z = 1."""
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    place = rays(camera, np.stack([x, y], -1).reshape(-1, 2).astype(np.float64)).reshape(camera.height, camera.width, 2)
-    red, green = 127 + 100 * np.sin(12 * place[..., 0]), 127 + 100 * np.cos(15 * place[..., 1])
-    return np.stack([red, green, 127 + 60 * np.sin(8 * place.sum(-1))], -1).astype(np.uint8)
+    direction = rays(camera, np.stack([x, y], -1).reshape(-1, 2).astype(np.float64)).reshape(
+        camera.height, camera.width, 2
+    )
+    red, green = 127 + 100 * np.sin(12 * direction[..., 0]), 127 + 100 * np.cos(15 * direction[..., 1])
+    return np.stack([red, green, 127 + 60 * np.sin(8 * direction.sum(-1))], -1).astype(np.uint8)
 
 
 @pytest.mark.parametrize("k", [-0.15, 0.1])

@@ -19,7 +19,7 @@ from reconstruction_worker.files import write_document
 from reconstruction_worker.stages import report
 from reconstruction_worker.stages.evaluate import without_held_out
 
-from .workspaces import context_of, finished
+from .workspaces import TRAINED_WITH, context_of, finished
 
 REQUESTS = r"https?://|url\(|@import|\bfetch\(|XMLHttpRequest|\bimport\b|WebSocket|eval\("
 JOB = 'ball <script>alert("x")</script>'
@@ -107,6 +107,7 @@ def test_the_manifest_says_how_the_model_was_made(artifacts: Path) -> None:
     assert manifest["engine"]["licence"] == "Apache-2.0"
     assert manifest["photos"] == {"used": 11, "dropped": 1, "registered": 10}
     assert [stage["name"] for stage in manifest["stages"]] == ["ingest", "poses", "train"]
+    assert [stage["libraries"] for stage in manifest["stages"]] == [{}, {}, TRAINED_WITH]
     assert all(stage["seconds"] == 12.5 and len(stage["settingsDigest"]) == 64 for stage in manifest["stages"])
 
 

@@ -19,6 +19,7 @@ from reconstruction_worker.geometry.bake import bake
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.sparse import in_frame
 from reconstruction_worker.geometry.surface import decimated
+from reconstruction_worker.libraries import write_libraries
 from reconstruction_worker.poses.output import write_observations, write_points
 from reconstruction_worker.poses.posed_model import SparsePoints
 from reconstruction_worker.records import StageRecord, write_record
@@ -32,6 +33,7 @@ POSES_ONLY = ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, 
 METRES = 12.0
 """Of one scene unit."""
 CAMERAS = 8
+TRAINED_WITH = {"python": "3.11.9", "torch": "2.6.0"}
 WITHOUT_MASK = {"used": True, "missing": ["IMG_0001.jpg", "IMG_0002.jpg"]}
 
 
@@ -89,6 +91,7 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
         digest = stage_digests(spec)[stage]
         record = StageRecord(stage=stage, key="k", digest=digest, code_version=1, message="done", seconds=12.5)
         write_record(workspace, record)
+    write_libraries(workspace, StageName.TRAIN, "k", TRAINED_WITH)
     assert BY_NAME[StageName.REPORT].needs
     return spec
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from devcluster.kubectl import Kubectl
 
-from .. import places
+from .. import layout
 
 OPERATOR_IMAGE: Final = "localhost/reconstruction-operator"
 WORKER_IMAGE: Final = "localhost/reconstruction-worker"
@@ -53,8 +53,8 @@ class Target(ABC):
 
     def kill_operator(self) -> None:
         """End the operator's process with SIGKILL; Kubernetes starts another one."""
-        pods = self.kubectl(places.OPERATOR_NAMESPACE)
-        pods("delete", "pod", f"--selector=app.kubernetes.io/instance={places.RELEASE}", "--grace-period=0", "--force")
+        pods = self.kubectl(layout.OPERATOR_NAMESPACE)
+        pods("delete", "pod", f"--selector=app.kubernetes.io/instance={layout.RELEASE}", "--grace-period=0", "--force")
 
 
 def development_profile(repository: Path, site_packages: Path) -> dict[str, Any]:

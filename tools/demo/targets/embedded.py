@@ -12,7 +12,7 @@ from devcluster import build, images, processes, tools
 from devcluster.cluster import Cluster, remove_orphans
 from devcluster.errors import DevclusterError
 
-from .. import places
+from .. import layout
 from .base import OPERATOR_IMAGE, TAG, WORKER_IMAGE, Target, Tasks, development_profile
 
 SERVICE_IP: Final = "10.0.0.80"
@@ -50,7 +50,7 @@ class Embedded(Target):
             ("Dockerfile.worker", f"{WORKER_IMAGE}:{TAG}", "thin"),
         )
         self.archives = [
-            images.build(places.ROOT / name, tag, target=target, base=base) for name, tag, target in dockerfiles
+            images.build(layout.ROOT / name, tag, target=target, base=base) for name, tag, target in dockerfiles
         ]
 
     def up(self, say: Callable[[str], None]) -> None:
@@ -73,7 +73,7 @@ class Embedded(Target):
             "service": {"clusterIP": SERVICE_IP, "port": SERVICE_PORT},
             "progress": {"url": f"http://{SERVICE_IP}:{SERVICE_PORT}"},
             "worker": {"image": {"repository": WORKER_IMAGE, "tag": TAG}},
-            "defaultProfile": {"spec": development_profile(places.ROOT, places.site_packages())},
+            "defaultProfile": {"spec": development_profile(layout.ROOT, layout.site_packages())},
         }
 
     def kill_operator(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from devcluster import processes, tools
 from devcluster.errors import DevclusterError
 
-from .. import places
+from .. import layout
 from .base import OPERATOR_IMAGE, TAG, WORKER_IMAGE, Target, Tasks, development_profile
 
 
@@ -27,7 +27,7 @@ class Kind(Target):
 
     @property
     def kubeconfig(self) -> Path:
-        return places.ROOT / "out" / "kind.kubeconfig"
+        return layout.ROOT / "out" / "kind.kubeconfig"
 
     def tasks(self, say: Callable[[str], None]) -> Tasks:
         for program in ("kind", "docker"):
@@ -42,20 +42,20 @@ class Kind(Target):
             ("Dockerfile.worker", WORKER_IMAGE, ["--target=thin"]),
         ):
             tag = f"--tag={image}:{TAG}"
-            processes.run("docker", "build", *target, tag, f"--file={places.ROOT / dockerfile}", places.ROOT)
+            processes.run("docker", "build", *target, tag, f"--file={layout.ROOT / dockerfile}", layout.ROOT)
 
     def up(self, say: Callable[[str], None]) -> None:
         if self.name not in processes.run("kind", "get", "clusters").split():
             mounts = [
-                {"hostPath": str(places.ROOT), "containerPath": self.mounted["repository"], "readOnly": True},
-                {"hostPath": str(places.site_packages()), "containerPath": self.mounted["packages"], "readOnly": True},
+                {"hostPath": str(layout.ROOT), "containerPath": self.mounted["repository"], "readOnly": True},
+                {"hostPath": str(layout.site_packages()), "containerPath": self.mounted["packages"], "readOnly": True},
             ]
             configuration = {
                 "kind": "Cluster",
                 "apiVersion": "kind.x-k8s.io/v1alpha4",
                 "nodes": [{"role": "control-plane", "extraMounts": mounts}],
             }
-            file = places.ROOT / "out" / "kind.yaml"
+            file = layout.ROOT / "out" / "kind.yaml"
             file.write_text(json.dumps(configuration))
             say("creating the kind cluster")
             processes.run("kind", "create", "cluster", f"--name={self.name}", f"--config={file}", "--wait=120s",

@@ -58,16 +58,16 @@ def better_half(cost, likeness, unknown):  # pragma: no cover - compiled
     half = (count + 1) // 2
     for row in range(height):
         ranked = likeness[:, row].copy()
-        for place in range(half):
-            for n in range(count - 1, place, -1):
+        for rank in range(half):
+            for n in range(count - 1, rank, -1):
                 for column in range(width):
                     one, other = ranked[n - 1, column], ranked[n, column]
                     ranked[n - 1, column] = one if one > other else other
                     ranked[n, column] = other if one > other else one
         for column in range(width):
             total, known = np.float32(0), np.float32(0)
-            for place in range(half):
-                value = ranked[place, column]
+            for rank in range(half):
+                value = ranked[rank, column]
                 total += value if value > OUTSIDE else np.float32(0)
                 known += np.float32(1) if value > OUTSIDE else np.float32(0)
             cost[row, column] = unknown - total / max(known, np.float32(1))

@@ -1,4 +1,4 @@
-"""Scale and orientation from the places that photos were taken at."""
+"""Scale and orientation from where photos were taken, by GPS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_SCALE_ERROR: Final = 0.1
 
 @dataclass(frozen=True)
 class GeoAlignment:
-    """`metres_from_model` leads to east, north, up in metres around the mean place of the photos. Its rotation is to
+    """`metres_from_model` leads to east, north, up in metres around the mean position of the photos. Its rotation is to
     be used only when `orients`; its scale always."""
 
     metres_from_model: Similarity
@@ -36,24 +36,24 @@ class GeoAlignment:
 
 
 def local_positions(gps: Sequence[tuple[float, float, float] | None]) -> list[NDArray[np.float64] | None]:
-    """East, north, up in metres around the first known place; `gps` are latitude, longitude (degrees, WGS 84) and
+    """East, north, up in metres around the first known position; `gps` are latitude, longitude (degrees, WGS 84) and
     altitude (metres)."""
-    known = [np.array(place) for place in gps if place is not None]
+    known = [np.array(position) for position in gps if position is not None]
     if not known:
         return [None] * len(gps)
     latitude, longitude, altitude = known[0]
     local = iter(pycolmap.GPSTransform().ellipsoid_to_enu(np.array(known), latitude, longitude, altitude))
-    return [None if place is None else next(local) for place in gps]
+    return [None if position is None else next(local) for position in gps]
 
 
 def align_to_gps(positions: NDArray[np.float64], local: Sequence[NDArray[np.float64] | None]) -> GeoAlignment | None:
-    """Fit camera `positions` [N, 3] of a model to their places in metres; None when those are too few, too close to
-    each other, or do not agree with the model."""
-    known = [index for index, place in enumerate(local) if place is not None]
+    """Fit camera `positions` [N, 3] of a model to their GPS positions in metres; None when those are too few, too
+    close to each other, or do not agree with the model."""
+    known = [index for index, position in enumerate(local) if position is not None]
     if len(known) < MIN_PHOTOS:
         return None
     source = positions[known]
-    target = np.array([place for place in local if place is not None])
+    target = np.array([position for position in local if position is not None])
     similarity, residuals, kept = fit_without_outliers(source, target)
     if len(kept) < max(MIN_PHOTOS, 0.6 * len(known)):
         return None
@@ -72,7 +72,7 @@ def align_to_gps(positions: NDArray[np.float64], local: Sequence[NDArray[np.floa
 def fit_without_outliers(
     source: NDArray[np.float64], target: NDArray[np.float64]
 ) -> tuple[Similarity, NDArray[np.float64], NDArray[np.int64]]:
-    """Least squares, repeated without places whose residual is far above the median; all residuals [N] in metres and
+    """Least squares, repeated without positions whose residual is far above the median; all residuals [N] in metres and
     the indices that were kept."""
     kept = np.arange(len(source))
     for _ in range(5):

@@ -32,11 +32,11 @@ def camera_data(image: Image.Image, size: tuple[int, int] | None = None) -> Came
     is only the container of another one."""
     try:
         exif = image.getexif()
-        photo, place = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
+        photo, location = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # Pillow raises whatever its parser stumbles over
         return CameraData()
     focal = focal_length(photo, *(size or image.size))
-    return CameraData(focal_pixels=focal, gps=position(place), exposure=exposure(photo))
+    return CameraData(focal_pixels=focal, gps=position(location), exposure=exposure(photo))
 
 
 def raw_camera_data(path: Path, size: tuple[int, int]) -> CameraData:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconstruction_api.errors import ReconstructionError
 
 from ..geometry.gps import local_positions
-from .gps_priors import fresh_places, tell_scale
+from .gps_priors import determine_scale, distinct_positions
 from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics
 from .sfm import Workbench, has_masks
@@ -30,12 +30,16 @@ class Estimate:
 def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
     photos = bench.photos
-    places = local_positions([photo.gps for photo in photos])
-    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), tell_scale(places))
-    best, attempts = try_strategies(bench, steps, places, required_share)
+    gps_positions = local_positions([photo.gps for photo in photos])
+    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), determine_scale(gps_positions))
+    best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
         raise _failure(attempts, len(photos))
-    held = fresh_places([photo.name for photo in photos], places) if best.strategy.mapper.use_places else None
+    held = (
+        distinct_positions([photo.name for photo in photos], gps_positions)
+        if best.strategy.mapper.use_positions
+        else None
+    )
     model = PosedModel.from_reconstruction(refine_intrinsics(best.model, held))
     return Estimate(model, attempts, best)
 

@@ -1,7 +1,7 @@
 """Whether a model is where GPS says that its photos were taken.
 
 A photo in a wrong place can have a small reprojection error: it was made to fit the points it shows. What was placed
-from it then has another scale than what was placed before, and only places from elsewhere can tell.
+from it then has another scale than what was placed before, and only positions from elsewhere can tell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reconstruction_api.documents.registration import GpsAgreement
 
 from ..geometry.gps import fit_without_outliers
-from .gps_priors import DEVIATION_METRES, Place, tell_scale
+from .gps_priors import DEVIATION_METRES, GpsPosition, determine_scale
 
 MEDIAN_DISTANCE: Final = 1.54
 """Median length of an error whose three components have standard deviation 1."""
@@ -39,13 +39,13 @@ class Agreement:
         return GpsAgreement(residual_metres=round(self.residual_metres, 2), contradicts=self.contradicts)
 
 
-def agreement(positions: NDArray[np.float64], places: Sequence[Place]) -> Agreement | None:
-    """Compare camera `positions` [N, 3] of a model with their places; None when those are too few, or too close to
-    each other, to tell."""
-    if not tell_scale(places):
+def agreement(positions: NDArray[np.float64], gps_positions: Sequence[GpsPosition]) -> Agreement | None:
+    """Compare camera `positions` [N, 3] of a model with their GPS positions; None when those are too few, or too
+    close to each other, to tell."""
+    if not determine_scale(gps_positions):
         return None
-    known = [index for index, place in enumerate(places) if place is not None]
-    target = np.array([place for place in places if place is not None])
+    known = [index for index, position in enumerate(gps_positions) if position is not None]
+    target = np.array([position for position in gps_positions if position is not None])
     _, residuals, _ = fit_without_outliers(positions[known], target)
     residual = float(np.median(residuals))
     extent = float(np.median(np.linalg.norm(target - np.median(target, axis=0), axis=1)))

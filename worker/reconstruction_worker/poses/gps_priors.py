@@ -1,7 +1,7 @@
 """Where GPS says that photos were taken, for the mapper to hold on to while a model grows.
 
 Photos along one line share few points with any but their neighbours: each new one inherits the errors of those before,
-and the model's scale drifts. Known places stop that, as weak as each of them is.
+and the model's scale drifts. Known positions stop that, as weak as each of them is.
 """
 
 from __future__ import annotations
@@ -17,53 +17,53 @@ from numpy.typing import NDArray
 from ..geometry.gps import MIN_PHOTOS, MIN_SPREAD_METRES
 
 DEVIATION_METRES: Final = 3.0
-"""Of a phone's or camera's GPS under open sky, along each axis. A few places that are far off are left to the robust
+"""Of a phone's or camera's GPS under open sky, along each axis. A few positions that are far off are left to the robust
 loss."""
 MIN_KNOWN_SHARE: Final = 0.5
-"""Of the photos, whose places must be known before the mapper is told any."""
+"""Of the photos, whose positions must be known before the mapper is given any."""
 
-Place = NDArray[np.float64] | None
+GpsPosition = NDArray[np.float64] | None
 """East, north, up in metres, where it is known."""
 
 
-def tell_scale(places: Sequence[Place]) -> bool:
-    """Whether enough places are known, and far enough apart to say more than their own error."""
-    known = [place for place in places if place is not None]
-    if len(known) < max(MIN_PHOTOS, MIN_KNOWN_SHARE * len(places)):
+def determine_scale(gps_positions: Sequence[GpsPosition]) -> bool:
+    """Whether enough positions are known, and far enough apart to say more than their own error."""
+    known = [position for position in gps_positions if position is not None]
+    if len(known) < max(MIN_PHOTOS, MIN_KNOWN_SHARE * len(gps_positions)):
         return False
     middle = np.median(known, axis=0)
-    # Twice the median distance from the middle: one wild place does not make a spread.
+    # Twice the median distance from the middle: one wild position does not make a spread.
     reach = 2 * float(np.median(np.linalg.norm(np.array(known) - middle, axis=1)))
     return reach > max(MIN_SPREAD_METRES, 3 * DEVIATION_METRES)
 
 
-def fresh_places(names: Sequence[str], places: Sequence[Place]) -> dict[str, NDArray[np.float64]]:
-    """Places by the photos' names. Of several photos at exactly the same place only the first counts: a receiver that
-    had no news repeats itself."""
+def distinct_positions(names: Sequence[str], gps_positions: Sequence[GpsPosition]) -> dict[str, NDArray[np.float64]]:
+    """Positions by the photos' names. Of several photos at exactly the same position only the first counts: a receiver
+    that had no news repeats itself."""
     seen: set[tuple[float, ...]] = set()
     fresh = {}
-    for name, place in zip(names, places, strict=True):
-        if place is None or (key := tuple(np.round(place, 2).tolist())) in seen:
+    for name, position in zip(names, gps_positions, strict=True):
+        if position is None or (key := tuple(np.round(position, 2).tolist())) in seen:
             continue
         seen.add(key)
-        fresh[name] = place
+        fresh[name] = position
     return fresh
 
 
-def position_prior(image: pycolmap.Image, place: NDArray[np.float64]) -> pycolmap.PosePrior:
-    """The place as COLMAP wants to be told it."""
+def position_prior(image: pycolmap.Image, position: NDArray[np.float64]) -> pycolmap.PosePrior:
+    """The position in the form that COLMAP takes."""
     prior = pycolmap.PosePrior()
     prior.corr_data_id = image.data_id
-    prior.position = place
+    prior.position = position
     prior.position_covariance = np.eye(3) * DEVIATION_METRES**2
     prior.coordinate_system = pycolmap.PosePriorCoordinateSystem.CARTESIAN
     return prior
 
 
-def write_priors(database: Path, places: Mapping[str, NDArray[np.float64]]) -> None:
-    """Put the places of photos into COLMAP's database, instead of those that it may have read from EXIF itself."""
+def write_priors(database: Path, gps_positions: Mapping[str, NDArray[np.float64]]) -> None:
+    """Put the positions of photos into COLMAP's database, instead of those that it may have read from EXIF itself."""
     with pycolmap.Database.open(database) as db:
         db.clear_pose_priors()
         for image in db.read_all_images():
-            if image.name in places:
-                db.write_pose_prior(position_prior(image, places[image.name]))
+            if image.name in gps_positions:
+                db.write_pose_prior(position_prior(image, gps_positions[image.name]))

@@ -35,8 +35,8 @@ class MapperSettings:
     initial_angle_degrees: float = 16.0
     pose_inliers: int = 30
     pose_inlier_ratio: float = 0.25
-    use_places: bool = False
-    """Hold on to the places in the database (gps_priors.py) in every adjustment of the whole model."""
+    use_positions: bool = False
+    """Hold on to the positions in the database (gps_priors.py) in every adjustment of the whole model."""
 
 
 def reconstruct(
@@ -107,7 +107,7 @@ def _incremental_options(bench: Workbench, settings: MapperSettings) -> pycolmap
     options.mapper.init_min_tri_angle = settings.initial_angle_degrees
     options.mapper.abs_pose_min_num_inliers = settings.pose_inliers
     options.mapper.abs_pose_min_inlier_ratio = settings.pose_inlier_ratio
-    options.use_prior_position = options.use_robust_loss_on_prior_position = settings.use_places
+    options.use_prior_position = options.use_robust_loss_on_prior_position = settings.use_positions
     return options
 
 

@@ -21,10 +21,10 @@ GAIN: Final = 0.98
 
 
 def refine_intrinsics(
-    model: pycolmap.Reconstruction, places: Mapping[str, NDArray] | None = None
+    model: pycolmap.Reconstruction, gps_positions: Mapping[str, NDArray] | None = None
 ) -> pycolmap.Reconstruction:
-    """The model after a bundle adjustment that frees distortion, then also the focal length, where that pays. `places`,
-    by the photos' names, are what it was held to while it grew, and still is."""
+    """The model after a bundle adjustment that frees distortion, then also the focal length, where that pays. By
+    the photos' names, `gps_positions` are what it was held to while it grew, and still is."""
     best = model
     for focal in (False, True):
         candidate = copy.deepcopy(best)
@@ -32,8 +32,8 @@ def refine_intrinsics(
         options.refine_focal_length = focal
         options.refine_extra_params = True
         options.print_summary = False
-        if places:
-            _adjust_with_places(candidate, options, places)
+        if gps_positions:
+            _adjust_with_positions(candidate, options, gps_positions)
         else:
             pycolmap.bundle_adjustment(candidate, options)
         candidate.update_point_3d_errors()
@@ -43,14 +43,14 @@ def refine_intrinsics(
     return best
 
 
-def _adjust_with_places(
-    model: pycolmap.Reconstruction, options: pycolmap.BundleAdjustmentOptions, places: Mapping[str, NDArray]
+def _adjust_with_positions(
+    model: pycolmap.Reconstruction, options: pycolmap.BundleAdjustmentOptions, gps_positions: Mapping[str, NDArray]
 ) -> None:
     images = [model.image(image_id) for image_id in model.reg_image_ids()]
     config = pycolmap.BundleAdjustmentConfig()
     for image in images:
         config.add_image(image.image_id)
-    priors = [position_prior(image, places[image.name]) for image in images if image.name in places]
+    priors = [position_prior(image, gps_positions[image.name]) for image in images if image.name in gps_positions]
     held = pycolmap.PosePriorBundleAdjustmentOptions()
     held.alignment_ransac.random_seed = SEED
     if held.ceres is not None:

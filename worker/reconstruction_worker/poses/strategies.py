@@ -31,17 +31,17 @@ class Strategy:
     """Only worth its time, and the risk that native code takes the process down, when the job would fail anyway."""
 
 
-def ladder(known_focals: bool, masked: bool, known_places: bool = False) -> list[Strategy]:
+def ladder(known_focals: bool, masked: bool, known_positions: bool = False) -> list[Strategy]:
     """Strategies in the order in which they are tried: those that only place photos anew are quick and come first.
     With masks, the last resort also looks at the background.
 
-    A photo that is placed by few points can be wrong, and all that follow inherit its scale. So with `known_places`
+    A photo that is placed by few points can be wrong, and all that follow inherit its scale. So with `known_positions`
     (GPS) bold strategies hold on to these, and the first of them continues what the cautious ones have made."""
-    bold = replace(_BOLD, use_places=known_places)
+    bold = replace(_BOLD, use_positions=known_positions)
     steps = [Strategy("standard", _PLAIN, MapperSettings())]
     if known_focals:
         steps.append(Strategy("free focal length", _PLAIN, MapperSettings(trust_focal=False)))
-    if known_places:
+    if known_positions:
         steps.append(Strategy("extended", _PLAIN, bold, extends=True))
     steps.append(Strategy("bold", _PLAIN, bold))
     steps.append(Strategy("distorted", _PLAIN, replace(bold, distortion=True)))

@@ -13,7 +13,7 @@ import pycolmap
 from reconstruction_api.documents.registration import StrategyResult
 
 from .gps_agreement import Agreement, agreement
-from .gps_priors import Place, fresh_places, write_priors
+from .gps_priors import GpsPosition, distinct_positions, write_priors
 from .mapping import reconstruct
 from .pairs import PairChoice, Pairing, all_pairs, choose_pairs
 from .sfm import Workbench, camera_groups, extract, match, overlapping_pairs
@@ -63,20 +63,20 @@ class Attempt:
 
 
 def try_strategies(
-    bench: Workbench, steps: Sequence[Strategy], places: Sequence[Place], required_share: float
+    bench: Workbench, steps: Sequence[Strategy], gps_positions: Sequence[GpsPosition], required_share: float
 ) -> tuple[Attempt, list[Attempt]]:
-    """Try strategies until enough photos are placed: the best attempt, and all in their order. `places` are in metres,
-    where GPS knows them; `required_share` of the photos is what the job needs at least."""
+    """Try strategies until enough photos are placed: the best attempt, and all in their order. `gps_positions` are in
+    metres, where they are known; `required_share` of the photos is what the job needs at least."""
     total = len(bench.photos)
     attempts: list[Attempt] = []
     for index, strategy in enumerate(steps):
         if _enough(attempts, strategy, total, required_share):
             break
-        choice = _pairs(strategy, places)
+        choice = _pairs(strategy, gps_positions)
         start = _to_extend(attempts, strategy, choice) if strategy.extends else None
         if strategy.extends and start is None:
             continue
-        attempts.append(_try(_shifted(bench, index), strategy, choice, places, start))
+        attempts.append(_try(_shifted(bench, index), strategy, choice, gps_positions, start))
     if not attempts:
         raise ValueError("no strategies")
     return best_of(attempts, total, required_share), attempts
@@ -118,7 +118,7 @@ def _try(
     bench: Workbench,
     strategy: Strategy,
     choice: PairChoice,
-    places: Sequence[Place],
+    gps_positions: Sequence[GpsPosition],
     start: pycolmap.Reconstruction | None,
 ) -> Attempt:
     began = time.monotonic()
@@ -127,15 +127,15 @@ def _try(
         extract(bench.part(0.0, 0.35), strategy.features, camera_groups(bench.photos), database)
         match(bench.part(0.35, 0.7), strategy.features, choice.pairs, database)
     names = [photo.name for photo in bench.photos]
-    if strategy.mapper.use_places:
-        write_priors(database, fresh_places(names, places))
+    if strategy.mapper.use_positions:
+        write_priors(database, distinct_positions(names, gps_positions))
     models = reconstruct(bench.part(0.7, 1.0), strategy.mapper, database, start)
     attempt = Attempt(strategy, choice.pairing)
     attempt.model_sizes = [model.num_reg_images() for model in models]
     if models:
         attempt.model = models[0]
         attempt.registered, attempt.points = models[0].num_reg_images(), models[0].num_points3D()
-        attempt.gps = _agreement(models[0], dict(zip(names, places, strict=True)))
+        attempt.gps = _agreement(models[0], dict(zip(names, gps_positions, strict=True)))
     with pycolmap.Database.open(database) as db:
         counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]
     attempt.features_per_photo = int(np.median(counts)) if counts else 0
@@ -144,16 +144,16 @@ def _try(
     return attempt
 
 
-def _agreement(model: pycolmap.Reconstruction, places: dict[str, Place]) -> Agreement | None:
+def _agreement(model: pycolmap.Reconstruction, gps_positions: dict[str, GpsPosition]) -> Agreement | None:
     images = [model.image(image_id) for image_id in model.reg_image_ids()]
     positions = np.array([image.projection_center() for image in images])
-    return agreement(positions, [places[image.name] for image in images])
+    return agreement(positions, [gps_positions[image.name] for image in images])
 
 
-def _pairs(strategy: Strategy, places: Sequence[Place]) -> PairChoice:
-    if strategy.every_pair and len(places) <= EXHAUSTIVE_LIMIT:
-        return all_pairs(len(places))
-    return choose_pairs(len(places), places)
+def _pairs(strategy: Strategy, gps_positions: Sequence[GpsPosition]) -> PairChoice:
+    if strategy.every_pair and len(gps_positions) <= EXHAUSTIVE_LIMIT:
+        return all_pairs(len(gps_positions))
+    return choose_pairs(len(gps_positions), gps_positions)
 
 
 def _shifted(bench: Workbench, index: int) -> Workbench:

@@ -20,15 +20,15 @@ from .silhouettes import Silhouette
 def settle(
     model: PosedModel,
     silhouettes: list[Silhouette | None],
-    places: Sequence[NDArray[np.float64] | None],
+    gps_positions: Sequence[NDArray[np.float64] | None],
     keep_orientation: bool,
     metres: float | None = None,
 ) -> World:
-    """Turn upright, find the region of interest, normalise. `silhouettes` and `places` (east, north, up in metres) are
-    in the order of the shots; with `keep_orientation` the model's z axis already points up. `metres` for a unit of the
-    model are told where GPS does not tell."""
+    """Turn upright, find the region of interest, normalise. `silhouettes` and `gps_positions` (east, north, up in
+    metres) are in the order of the shots; with `keep_orientation` the model's z axis already points up. `metres` is the
+    length of a unit of the model, where it is known without GPS."""
     kind = scene_kind(silhouettes)
-    upright, by_gps, up_from = _upright(model, kind, places, keep_orientation)
+    upright, by_gps, up_from = _upright(model, kind, gps_positions, keep_orientation)
     metres = metres if by_gps is None else by_gps
     turned = model.transformed(upright)
     region = find_region(turned, kind, silhouettes)
@@ -44,11 +44,11 @@ def settle(
 
 
 def _upright(
-    model: PosedModel, kind: SceneKind, places: Sequence[NDArray[np.float64] | None], keep_orientation: bool
+    model: PosedModel, kind: SceneKind, gps_positions: Sequence[NDArray[np.float64] | None], keep_orientation: bool
 ) -> tuple[Similarity, float | None, str]:
     """Rotation to z up; metres for a unit of the model, where GPS tells; and what told the direction."""
     poses = model.poses
-    gps = align_to_gps(poses[:, :3, 3], places)
+    gps = align_to_gps(poses[:, :3, 3], gps_positions)
     metres = gps.metres_from_model.scale if gps is not None else None
     if keep_orientation:
         return Similarity(), metres, "provided"

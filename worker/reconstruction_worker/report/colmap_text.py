@@ -41,9 +41,9 @@ def model_files(
         to_world = np.asarray(frame["transform_matrix"], np.float64) @ OPENCV_FROM_OPENGL
         from_world = np.asarray(np.linalg.inv(to_world), np.float64)
         x, y, z, w = Rotation.from_matrix(from_world[:3, :3]).as_quat()
-        place = " ".join(repr(float(value)) for value in (w, x, y, z, *from_world[:3, 3]))
+        pose = " ".join(repr(float(value)) for value in (w, x, y, z, *from_world[:3, 3]))
         name = PurePosixPath(frame["file_path"]).name
-        images.append(f"{index + 1} {place} {cameras.index(camera) + 1} {name}")
+        images.append(f"{index + 1} {pose} {cameras.index(camera) + 1} {name}")
         images.append(_shown(points[seen[index]], [point + 1 for point in seen[index]], from_world, camera))
     return {
         "cameras.txt": _lines(f"{number} PINHOLE {' '.join(map(repr, camera))}" for number, camera in _count(cameras)),
@@ -51,7 +51,7 @@ def model_files(
         "points3D.txt": _lines(
             f"{number + 1} {' '.join(repr(float(value)) for value in points[number])} "
             f"{' '.join(str(int(value)) for value in colours[number])} 0 "
-            f"{' '.join(f'{image} {place}' for image, place in tracks[number])}"
+            f"{' '.join(f'{image} {row}' for image, row in tracks[number])}"
             for number in sorted(tracks)
         ),
     }

@@ -23,6 +23,7 @@ from ..exporters.exports_document import ExportEntry, ExportsDocument
 from ..geometry import mesh_document, texture_document
 from ..geometry.mesh_document import MeshDocument
 from ..geometry.texture_document import TextureDocument
+from ..libraries import read_libraries
 from ..records import StageRecord, read_record
 from ..stage import folder_of
 
@@ -51,6 +52,10 @@ class Findings:
     def folder(self, stage: StageName) -> Path:
         """Where a stage's files are."""
         return folder_of(self.workspace, stage)
+
+    def libraries(self, record: StageRecord) -> dict[str, str]:
+        """Versions of what a stage was run with, where they are recorded."""
+        return read_libraries(self.workspace, record.stage, record.key)
 
     def photos(self) -> list[Document]:
         """The photos that were used, as in `dataset.json`."""

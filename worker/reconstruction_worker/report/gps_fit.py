@@ -24,7 +24,9 @@ def gps_fit(findings: Findings) -> GpsFit:
     """Compare the cameras with the GPS positions of `dataset.json`."""
     gps = {Path(photo["name"]).stem: photo.get("gps") for photo in findings.photos()}
     known = [gps.get(Path(name).stem) for name in findings.registered()]
-    places = [(float(place[0]), float(place[1]), float(place[2])) if place else None for place in known]
+    gps_positions = [
+        (float(position[0]), float(position[1]), float(position[2])) if position else None for position in known
+    ]
     positions = [np.asarray(frame["transform_matrix"])[:3, 3] for frame in findings.transforms.get("frames", [])]
-    located = sum(place is not None for place in places)
-    return GpsFit(located, align_to_gps(np.array(positions), local_positions(places)) if located else None)
+    located = sum(position is not None for position in gps_positions)
+    return GpsFit(located, align_to_gps(np.array(positions), local_positions(gps_positions)) if located else None)

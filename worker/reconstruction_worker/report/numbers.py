@@ -84,6 +84,7 @@ def manifest_document(
                 settings_digest=record.digest,
                 peak_memory_bytes=record.peak_memory_bytes,
                 message=record.message,
+                libraries=findings.libraries(record),
             )
             for record in findings.records
         ],

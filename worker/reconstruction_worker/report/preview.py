@@ -44,13 +44,13 @@ def preview(model: Model, scene: Scene) -> Preview:
     view = frontal_view(scene) if scene.views else None
     if view is not None:
         camera = view.camera.scaled(PANEL / max(view.camera.width, view.camera.height))
-        photo, place = over(_scaled_photo(view, camera), BACKGROUND), "model from the same place"
+        photo, caption = over(_scaled_photo(view, camera), BACKGROUND), "model from the same place"
     else:
-        camera, place = orbit_camera(mesh.vertices, 0, 12, PANEL), "from the front"
+        camera, caption = orbit_camera(mesh.vertices, 0, 12, PANEL), "from the front"
         photo = over(render(caster, camera, shaded(mesh)), BACKGROUND)
     panels = [
         ("photo" if view is not None else "shape", photo),
-        (place, over(render(caster, camera, colours), BACKGROUND)),
+        (caption, over(render(caster, camera, colours), BACKGROUND)),
         ("triangles", over(render(caster, camera, wireframe(mesh, camera)), BACKGROUND)),
     ]
     for (name, turn, elevation), shader in zip(SIDES, (colours, shaded(mesh), colours), strict=True):

@@ -54,7 +54,7 @@ def run(context: StageContext) -> StageOutput:
     for done, name in enumerate(names):
         if context.stop_requested():
             raise Stopped(f"{done} of {len(names)} views compared")
-        context.tell(100 * done / len(names), name)
+        context.report_progress(100 * done / len(names), name)
         views.append(_compare(field, scene.photo(name), pictures, with_lpips=no_lpips is None))
     result = _summary(views, no_lpips, context.spec.quality)
     if not split.held_out:

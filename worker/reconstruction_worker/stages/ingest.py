@@ -51,7 +51,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             context.source,
             scratch,
             limits,
-            lambda text: context.tell(0, text),
+            lambda text: context.report_progress(0, text),
             context.stop_requested,
             context.guard,
             context.credentials,
@@ -96,7 +96,7 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
     for number, (video, stem) in enumerate(zip(arrangement.videos, frame_stems(arrangement.videos), strict=True)):
         folder = into / f"{number:03d}"
         sampled = sample(
-            video, stem, max(wanted, 2), folder, lambda text: context.tell(0, text), context.stop_requested
+            video, stem, max(wanted, 2), folder, lambda text: context.report_progress(0, text), context.stop_requested
         )
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
@@ -125,7 +125,7 @@ def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> D
                 if context.stop_requested():
                     raise Stopped
                 _collect(photo, job, prepared, dropped, first_of, context)
-                context.tell(95 * (index + 1) / len(jobs), f"photo {index + 1} of {len(jobs)}")
+                context.report_progress(95 * (index + 1) / len(jobs), f"photo {index + 1} of {len(jobs)}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -27,7 +27,7 @@ from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
 from ..poses.gps_agreement import agreement
-from ..poses.gps_priors import Place
+from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
@@ -60,13 +60,13 @@ def run(context: StageContext) -> StageOutput:
         shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
     registration.require(context.spec.poses.min_registered_percent)
-    places = _places(model, photos)
-    context.tell(ESTIMATED_AT, "comparing the depth maps, where there are any")
+    gps_positions = _gps_positions(model, photos)
+    context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
     by_name = {photo.name: photo for photo in photos}
     depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
-    world = _world(context, model, photos, places, provided, depth)
+    world = _world(context, model, photos, gps_positions, provided, depth)
     _write(context, world, photos, provided.shares if provided else {}, depth)
-    gps = agreement(model.poses[:, :3, 3], places)
+    gps = agreement(model.poses[:, :3, 3], gps_positions)
     document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
@@ -103,7 +103,7 @@ def _posed(
     def say(done: float, message: str) -> None:
         nonlocal reached  # a mapper that starts over with other photos must not take progress back
         reached = max(reached, done)
-        context.tell(reached * ESTIMATED_AT, message)
+        context.report_progress(reached * ESTIMATED_AT, message)
 
     bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
     if provided is None:
@@ -114,8 +114,8 @@ def _posed(
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
     shown = [by_name[shot.name] for shot in provided.model.shots]
-    places = local_positions([photo.gps for photo in shown])
-    return with_points(replace(bench, photos=shown), provided, places), [], None
+    gps_positions = local_positions([photo.gps for photo in shown])
+    return with_points(replace(bench, photos=shown), provided, gps_positions), [], None
 
 
 def _method(provided: Provided | None) -> PoseOrigin:
@@ -145,7 +145,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
     return read_provided(folder, dataset)
 
 
-def _places(model: PosedModel, photos: list[DatasetImage]) -> list[Place]:
+def _gps_positions(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
     """Where GPS says that the model's shots were taken."""
     by_name = {photo.name: photo for photo in photos}
     return local_positions([by_name[shot.name].gps for shot in model.shots])
@@ -155,11 +155,11 @@ def _world(
     context: StageContext,
     model: PosedModel,
     photos: list[DatasetImage],
-    places: list[Place],
+    gps_positions: list[GpsPosition],
     provided: Provided | None,
     depth: DepthFit | None,
 ) -> World:
-    context.tell(ESTIMATED_AT, "finding the scene's orientation and extent")
+    context.report_progress(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
     masks = (read_mask(context.workspace, photo) for photo in shown)
@@ -167,7 +167,7 @@ def _world(
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
-    return settle(model, silhouettes, places, provided is not None and provided.z_up, metres)
+    return settle(model, silhouettes, gps_positions, provided is not None and provided.z_up, metres)
 
 
 def _write(
@@ -184,7 +184,7 @@ def _write(
         if context.stop_requested():
             raise Stopped
         percent = ESTIMATED_AT + (100 - ESTIMATED_AT) * count / total
-        context.tell(percent, f"undistorted {count} of {total} photos")
+        context.report_progress(percent, f"undistorted {count} of {total} photos")
 
     by_name = {photo.name: photo for photo in photos}
     scale = depth.usable_scale if depth is not None else None

@@ -129,7 +129,7 @@ class TrainableEngine:
             bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
             resolved = training.model_copy(update={"steps": training.planned_steps(on_gpu=device.type == "cuda")})
             settings = self._method.settings(scene, bounds, resolved, device)
-        context.tell(0, "setting up the training")
+        context.report_progress(0, "setting up the training")
         _seed(training.seed)
         trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
         del pictures  # the trainer has copies

@@ -103,8 +103,8 @@ def check_rays(camera: pycolmap.Camera, file: str, where: str) -> None:
     steps = np.linspace(0, 1, 33)[1:, None]
     angles = []
     for target in edge:
-        places = rays(camera, centre + steps * (target - centre))
-        away = np.linalg.norm(places, axis=1)
+        samples = rays(camera, centre + steps * (target - centre))
+        away = np.linalg.norm(samples, axis=1)
         if not np.isfinite(away).all() or (np.diff(away) <= 0).any():
             raise invalid(
                 file,
