@@ -61,9 +61,14 @@ class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
     def __init__(
-        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None,
+        self,
+        kube: Kube,
+        store: Store,
+        recorder: Recorder,
+        notifier: Notifier,
+        ownership: Ownership | None = None,
         clock: Clock = SYSTEM,
-    ):  # fmt: skip
+    ):
         self._clock = clock
         self._ownership = ownership or Ownership()
         self._kube = kube
@@ -247,8 +252,11 @@ def status_document(job: JobView, status: ReconstructionJobStatus, installation:
     """What is written to the job's status subresource: refused unless the job is still what was looked at. It makes the
     job `installation`'s."""
     metadata = {
-        "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
-    }  # fmt: skip
+        "name": job.key.name,
+        "namespace": job.key.namespace,
+        "uid": job.uid,
+        "resourceVersion": job.resource_version,
+    }
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if job.unreadable is not None:
         kept = _with_conditions(job.unreadable.document, document["conditions"])

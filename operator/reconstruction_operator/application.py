@@ -274,8 +274,10 @@ class Application:
             self._contenders.add(stored.holder)
             _log.warning(
                 "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
-                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
-            )  # fmt: skip
+                "take them over if it is gone",
+                stored.holder,
+                extra={"namespace": key.namespace, "job": key.name},
+            )
 
     def _wake(self, key: JobKey) -> None:
         """It is the job's turn."""

@@ -25,9 +25,13 @@ _RECENT = 256
 
 
 def observe(
-    store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy, heard: datetime | None = None,
+    store: Store,
+    key: JobKey,
+    live: ProgressUpdate | None,
+    policy: Policy,
+    heard: datetime | None = None,
     kept: ProfileSnapshot | None = None,
-) -> Observed | None:  # fmt: skip
+) -> Observed | None:
     """None when there is no such job, or it is another installation's. `kept` is the profile that the job's status
     refers to."""
     stored = store.jobs.get(key)

@@ -102,15 +102,33 @@ class Cluster:
     def observe(self) -> Observed:
         status = ReconstructionJobStatus.model_validate(self.raw_status)
         job = JobView(
-            KEY, UID, self.generation, str(self.version), False, ReconstructionJobSpec.model_validate(self.spec), "",
+            KEY,
+            UID,
+            self.generation,
+            str(self.version),
+            False,
+            ReconstructionJobSpec.model_validate(self.spec),
+            "",
             status,
-        )  # fmt: skip
+        )
         return Observed(
-            job, self.profile, ("default",) if self.profile else (), self.upstream, (), tuple(self.child_jobs.values()),
-            tuple(self.pods.values()), self.claim, self._turn(), self.explanations, self.refusal, self.live,
-            policy=POLICY, sent=tuple(self.sent.values()), sending=frozenset(self.sending),
+            job,
+            self.profile,
+            ("default",) if self.profile else (),
+            self.upstream,
+            (),
+            tuple(self.child_jobs.values()),
+            tuple(self.pods.values()),
+            self.claim,
+            self._turn(),
+            self.explanations,
+            self.refusal,
+            self.live,
+            policy=POLICY,
+            sent=tuple(self.sent.values()),
+            sending=frozenset(self.sending),
             status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
-        )  # fmt: skip
+        )
 
     def _turn(self) -> Turn:
         return Turn() if self.has_room or self.promised else Turn(False, "profile", 2, 1)
@@ -211,9 +229,14 @@ class Cluster:
         order = next(each["value"] for each in container["env"] if each["name"] == ENV_JOB)
         self.orders[name] = WorkerJob.model_validate_json(order.replace("$$(", "$("))
         self.child_jobs[name] = ChildJob(
-            name, f"uid-{len(self.created)}", UID, resource_class, marks["reconstruction.dev/digest"],
-            int(marks["reconstruction.dev/attempt"]), created=self.now,
-        )  # fmt: skip
+            name,
+            f"uid-{len(self.created)}",
+            UID,
+            resource_class,
+            marks["reconstruction.dev/digest"],
+            int(marks["reconstruction.dev/attempt"]),
+            created=self.now,
+        )
         self.add_pod(name)
 
     def _other_is_ready(self) -> bool:
@@ -377,9 +400,12 @@ class Cluster:
     def end(self, pod: Pod, exit_code: int, report: PodReport | None = None, **fields: Any) -> None:
         started = pod.container.started or self.now
         container = Container(
-            started=started, ended=self.now, exit_code=exit_code, reason=fields.pop("container_reason", ""),
+            started=started,
+            ended=self.now,
+            exit_code=exit_code,
+            reason=fields.pop("container_reason", ""),
             message=report.to_termination_message() if report else "",
-        )  # fmt: skip
+        )
         phase = "Succeeded" if exit_code == 0 else "Failed"
         self.pods[pod.name] = replace(pod, phase=phase, container=container, **fields)
 
@@ -413,10 +439,15 @@ class Cluster:
             done = [StageResult(name=each.name, digest=digests[each.name]) for each in stages[: int(percent) % 3]]
             stage: StageName = stages[min(len(done), len(stages) - 1)].name
             self.live = ProgressUpdate(
-                namespace=KEY.namespace, name=KEY.name, uid=UID, attempt=job.attempt,
-                resource_class=job.resource_class, sequence=self._serial,
-                progress=Progress(stage=stage, percent=percent), stages=done,
-            )  # fmt: skip
+                namespace=KEY.namespace,
+                name=KEY.name,
+                uid=UID,
+                attempt=job.attempt,
+                resource_class=job.resource_class,
+                sequence=self._serial,
+                progress=Progress(stage=stage, percent=percent),
+                stages=done,
+            )
 
     # ---- people ------------------------------------------------------------------------------------------------------
 

@@ -271,9 +271,13 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
     cluster.refusing, cluster.has_room, cluster.upstream = "", True, upstream_job()
     cluster.edit(
-        suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, softDeadlineSeconds=None,
+        suspend=False,
+        activeDeadlineSeconds=None,
+        cancellation=None,
+        pauseAfter=None,
+        softDeadlineSeconds=None,
         retention=None,
-    )  # fmt: skip
+    )
     cluster.settle()
     if cluster.cancelled:
         cluster.check_cleared()

@@ -176,8 +176,13 @@ def test_a_new_process_counts_what_statuses_say() -> None:
 
 
 arrivals = st.tuples(st.just("arrive"), st.sampled_from("abc"), st.integers(0, 2))
-events = st.lists(st.one_of(arrivals, st.tuples(st.sampled_from(["end", "forget", "woken", "limit"]),
-                                                st.sampled_from("abc"), st.integers(0, 5))), max_size=60)  # fmt: skip
+events = st.lists(
+    st.one_of(
+        arrivals,
+        st.tuples(st.sampled_from(["end", "forget", "woken", "limit"]), st.sampled_from("abc"), st.integers(0, 5)),
+    ),
+    max_size=60,
+)
 
 
 def test_a_job_that_can_not_be_looked_at_keeps_its_slot_and_lets_others_have_one_that_it_waits_for() -> None:

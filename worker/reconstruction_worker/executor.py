@@ -18,8 +18,8 @@ from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
+from .child_events import StageRequest
 from .engine_libraries import decisive_libraries, libraries_for
-from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
 from .ingest.limits import limits_from

@@ -85,8 +85,15 @@ def run(stage: StageName, module: Any, workspace: Path, spec: ReconstructionJobS
 def after_training(workspace: Path, spec: ReconstructionJobSpec, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Quality as delivered, once all that follows the training has run."""
     monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
-    images = [{"name": "0.png", "file": "ingest/images/0.png", "width": 8, "height": 8,
-               "original": {"name": "0.png", "width": 8, "height": 8, "sha256": "0"}}]  # fmt: skip
+    images = [
+        {
+            "name": "0.png",
+            "file": "ingest/images/0.png",
+            "width": 8,
+            "height": 8,
+            "original": {"name": "0.png", "width": 8, "height": 8, "sha256": "0"},
+        }
+    ]
     (workspace / "ingest").mkdir(exist_ok=True)
     write_json(workspace / "ingest" / "dataset.json", {"images": images})
     for stage, module in (

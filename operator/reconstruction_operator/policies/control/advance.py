@@ -200,8 +200,11 @@ def _depend(situation: Situation, observed: Observed) -> Situation:
         return replace(situation, awaits=found.waits)
     acceptance = replace(
         situation.acceptance,
-        accepted=False, reason=found.failure.code, message=found.failure.message, failure=found.failure,
-    )  # fmt: skip
+        accepted=False,
+        reason=found.failure.code,
+        message=found.failure.message,
+        failure=found.failure,
+    )
     return replace(situation, acceptance=acceptance, failure=found.failure)
 
 

@@ -137,11 +137,16 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     if obstacle is not None and obstacle.asks == "claim":
         return (claim,)
     job = child_job(
-        observed.job, spec, run, with_values(observed, pinned, profile), digest_label=_label(situation, run.digest),
-        source_claim=_source_claim(observed, spec), progress_url=observed.policy.progress_url,
+        observed.job,
+        spec,
+        run,
+        with_values(observed, pinned, profile),
+        digest_label=_label(situation, run.digest),
+        source_claim=_source_claim(observed, spec),
+        progress_url=observed.policy.progress_url,
         remaining_seconds=situation.remaining_seconds,
         plan=situation.acceptance.planned.plan if situation.acceptance.planned is not None else None,
-    )  # fmt: skip
+    )
     return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
 
 

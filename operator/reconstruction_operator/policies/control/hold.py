@@ -26,9 +26,15 @@ class Hold:
 
 
 def hold_of(
-    spec: ReconstructionJobSpec, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
-    reports: list[PodReport], spent_seconds: float, *, deadline_is_own: bool = True,
-) -> Hold | None:  # fmt: skip
+    spec: ReconstructionJobSpec,
+    needs: tuple[Need, ...],
+    runs: tuple[ClassRun, ...],
+    stages: list[StageStatus],
+    reports: list[PodReport],
+    spent_seconds: float,
+    *,
+    deadline_is_own: bool = True,
+) -> Hold | None:
     """`stages` is what was known to be done before, `reports` what pods have said since. `deadline_is_own` says whether
     the soft deadline is written in the spec, or filled in."""
     if spec.suspend:
@@ -51,9 +57,12 @@ def hold_of(
 
 
 def _is_done(
-    name: StageName, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
+    name: StageName,
+    needs: tuple[Need, ...],
+    runs: tuple[ClassRun, ...],
+    stages: list[StageStatus],
     reports: list[PodReport],
-) -> bool:  # fmt: skip
+) -> bool:
     need = next((need for need in needs if name in need.stages), None)
     if need is None:
         return False

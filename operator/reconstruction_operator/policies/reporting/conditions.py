@@ -53,9 +53,13 @@ class Fact:
 
 
 def conditions(
-    observed: Observed, situation: Situation, stages: list[StageStatus], obstacle: Blocked | None,
-    metrics: dict[str, str | int], now: datetime,
-) -> list[Condition]:  # fmt: skip
+    observed: Observed,
+    situation: Situation,
+    stages: list[StageStatus],
+    obstacle: Blocked | None,
+    metrics: dict[str, str | int],
+    now: datetime,
+) -> list[Condition]:
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
     trouble = _trouble(observed, situation, now)
     admitted = _admitted(observed, situation, obstacle)

@@ -28,9 +28,11 @@ _USUAL = ("ConcurrencyLimit", "DependencyNotReady", "Queued")
 
 
 def notices(
-    before: ReconstructionJobStatus, after: ReconstructionJobStatus, situation: Situation,
+    before: ReconstructionJobStatus,
+    after: ReconstructionJobStatus,
+    situation: Situation,
     created: tuple[EnsureClaim | CreateJob, ...],
-) -> tuple[Notice, ...]:  # fmt: skip
+) -> tuple[Notice, ...]:
     """In the order in which things happened. A job that is accepted and started at once is told of once: an Event is a
     write like any other, and thousands of jobs may come at the same time."""
     result: list[Notice] = []
