@@ -118,9 +118,9 @@ class ExpectAbsent:
     """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
     anything is made anew or thrown away: a watch may have missed an event."""
 
-    kind: Literal["claim", "report"]
+    kind: Literal["claim", "report", "pods"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report."""
+    """Of the volume claim; of the child Job whose pod would have the report; of the job whose pods may be at work."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit

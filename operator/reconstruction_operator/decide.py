@@ -21,7 +21,7 @@ from .policies.control import lost
 from .policies.control.accept import Acceptance, accept
 from .policies.control.advance import Situation, advance
 from .policies.control.attempt import Waiting
-from .policies.control.children import Blocked, blocked, creations, may_start, outdated
+from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unseen_pods
 from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
@@ -73,7 +73,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now),
         slot="held" if status.admission_time else "waiting" if waiting else "none",
-        expects=situation.expects,
+        expects=(*situation.expects, *unseen_pods(observed, created)),
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 

@@ -302,3 +302,5 @@ class Observed:
     """No ControllerRevision of the job can be made for its profile."""
     pinned_profile: ProfileView | None = None
     """The profile that the job's status names, as it is now."""
+    strangers: tuple[Pod, ...] = ()
+    """Pods of earlier jobs of the same name that have not ended."""

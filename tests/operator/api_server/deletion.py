@@ -103,7 +103,7 @@ class GarbageCollector:
                 metadata = self._objects.get(place)["metadata"]  # type: ignore[index]
                 if FOREGROUND in metadata.get("finalizers", []):
                     last[metadata["uid"]] = (place, True)
-        for kind in ("jobs", "pods", "persistentvolumeclaims"):
+        for kind in ("jobs", "pods", "persistentvolumeclaims", "controllerrevisions"):
             for place in self._objects.places(kind):
                 metadata = self._objects.get(place)["metadata"]  # type: ignore[index]
                 owners = [each["uid"] for each in metadata.get("ownerReferences") or []]

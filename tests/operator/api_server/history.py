@@ -40,6 +40,7 @@ async def _play(seed: int, steps: Sequence[Step]) -> None:
     keys = list(JOBS)
     try:
         for number, step in enumerate(steps):
+            world.chronicle.note(f"{number + 1}: {step.name} {step.number}")
             try:
                 done = BY_NAME[step.name](world, keys[step.number % len(keys)], step.number)
                 if done is not None:
@@ -49,6 +50,9 @@ async def _play(seed: int, steps: Sequence[Step]) -> None:
             except BrokenPromiseError as broken:
                 raise BrokenPromiseError(f"after step {number + 1}, {step.name}: {broken}") from broken
         await world.hold_still()
+    except BrokenPromiseError as broken:
+        broken.add_note("\n".join(world.chronicle.lines))
+        raise
     finally:
         await world.end()
 
@@ -91,4 +95,3 @@ def _unlogged() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-

@@ -38,6 +38,8 @@ class Network:
         self.streams: list[Stream] = []
         self.requested: list[Callable[[str, str, Document | None], None]] = []
         """Told of each request at the moment at which it takes effect: method, path and body."""
+        self.answered: list[Callable[[str, str, str, Document | ApiError], None]] = []
+        """Told of the answer: replica, method, path and what the server says."""
         server.objects.changed.append(self._tell)
 
     def _tell(self, change: Change) -> None:
@@ -95,6 +97,8 @@ class MemoryKube(Kube):
                 said: Document | ApiError = copied(_briefly(found) if brief else found)
             except ApiError as error:
                 said = error
+            for each in network.answered:
+                each(self._replica, method, path, said)
             if lost:
                 return _fail(answer, _broken())
             if back:

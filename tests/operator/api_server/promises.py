@@ -101,7 +101,9 @@ class Promises:
         old, new = before.get("status") or {}, after.get("status") or {}
         if old == new:
             return
-        if (old.get("cancellation") or {}).get("state") == "Confirmed" and old["cancellation"] != new.get("cancellation"):
+        if (old.get("cancellation") or {}).get("state") == "Confirmed" and old["cancellation"] != new.get(
+            "cancellation"
+        ):
             self._break(f"{name}: a cancelled job came back")
         claim = self._claim_of(after)
         known = self._workspaces.get(uid)

@@ -263,7 +263,10 @@ class Nodes:
         found = self._present(pod)
         if found is not None:
             conditions = {each["type"]: each for each in found["status"].get("conditions", [])}
-            conditions |= {each["type"]: each for each in status.pop("conditions", [])}
+            for each in status.pop("conditions", []):
+                before = conditions.get(each["type"], {})
+                if any(before.get(name) != each.get(name) for name in ("status", "reason", "message")):
+                    conditions[each["type"]] = each
             wanted = found["status"] | status | {"conditions": list(conditions.values())}
             self._objects.change(place_of_pod(found), status=wanted)
 
@@ -291,5 +294,3 @@ def order_of(pod: Document) -> WorkerJob:
 
 def _container(state: Document) -> Document:
     return {"name": "worker", "state": state}
-
-

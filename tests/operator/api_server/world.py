@@ -12,6 +12,7 @@ from reconstruction_operator.model import JobKey
 
 from ..builders import PROFILE_SPEC
 from . import virtual_time
+from .chronicle import Chronicle
 from .network import Network
 from .objects import Document, Place
 from .people import People
@@ -52,9 +53,14 @@ class World:
         self.promises = Promises(self.server, self.nodes, SLOTS)
         self.network = Network(self.server, random.Random(seed + 1))
         self.network.requested.append(self.promises.requested)
+        self.chronicle = Chronicle(self.time)
+        self.network.answered.append(self.chronicle.requested)
+        self.server.objects.changed.append(self.chronicle.changed)
         self.people = People(self.server, self.promises, JOBS)
         self.people.set_profile(PROFILE_SPEC)
-        self.replicas = [Replica(f"replica-{number}", self.network, self.time, **_SETTINGS) for number in range(replicas)]
+        self.replicas = [
+            Replica(f"replica-{number}", self.network, self.time, **_SETTINGS) for number in range(replicas)
+        ]
 
     async def begin(self) -> None:
         for replica in self.replicas:
@@ -88,11 +94,11 @@ class World:
         self.nodes.come_back()
         self.people.set_profile(PROFILE_SPEC)
         for key in JOBS:
-            self.people.create(key)
             self.people.edit(
                 key, suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, endAfter=None,
                 softDeadlineSeconds=None, retention=None,
             )  # fmt: skip
+        self.chronicle.note("nothing disturbs any more")
         await self._settle()
         for key in JOBS:  # those that had failed before; a changed spec gives them another chance
             job = self.job(key)
@@ -109,24 +115,48 @@ class World:
             for replica in self.replicas:
                 if not replica.running:
                     replica.run()
+            for key in JOBS:
+                self.people.create(key)
+            version = self._version()
             await self.time.advance(pause)
-            moves = self.moves()
-            for move in moves:
+            for move in self.moves():
                 move()
             await self.time.idle()
             self.promises.check()
-            if all(_has_ended(job) for job in self.jobs()) and not self.moves():
+            if all(self._has_ended(job) for job in self.jobs()) and not self.moves():
                 return
-            pause = 1.0 if moves else min(2 * pause, 60.0)
-        left = [f"{each['metadata']['namespace']}/{each['metadata']['name']}" for each in self.jobs() if not _has_ended(each)]
+            pause = 1.0 if self._version() > version else min(2 * pause, 60.0)
+        left = [
+            f"{each['metadata']['namespace']}/{each['metadata']['name']}"
+            for each in self.jobs()
+            if not self._has_ended(each)
+        ]
         raise BrokenPromiseError(f"{left} do not end although nothing disturbs them")
+
+    def _has_ended(self, job: Document) -> bool:
+        """By its present spec; or it builds on a job that has failed, and can't begin."""
+        status, metadata = job.get("status") or {}, job["metadata"]
+        if status.get("observedGeneration") != metadata["generation"]:
+            return False
+        return "completionTime" in status or self._waits_in_vain(job)
+
+    def _waits_in_vain(self, job: Document) -> bool:
+        name = (job["spec"]["source"].get("jobRef") or {}).get("name", "")
+        upstream = self.job(JobKey(job["metadata"]["namespace"], name))
+        failed = upstream is not None and _condition(upstream, "Succeeded") == "False" and self._has_ended(upstream)
+        return failed and _condition(job, "Accepted") == "False"
+
+    def _version(self) -> int:
+        """Of the last change; renewals of the Lease are none."""
+        changes = self.server.objects.changes
+        return next((each.version for each in reversed(changes) if each.place.kind != "leases"), 0)
 
     def _check_ends(self) -> None:
         objects = self.server.objects
         for job in self.jobs():
             metadata = job["metadata"]
             if not _is_cancelled(job):
-                if _condition(job, "Succeeded") != "True":
+                if not self._waits_in_vain(job) and _condition(job, "Succeeded") != "True":
                     raise BrokenPromiseError(f"{metadata['name']} did not succeed: {job['status'].get('failure')}")
                 continue
             left = [
@@ -138,7 +168,7 @@ class World:
             if left:
                 raise BrokenPromiseError(f"a cancelled job left {left}")
         uids = {each["metadata"]["uid"] for each in self.jobs()}
-        for kind in ("jobs", "pods", "persistentvolumeclaims"):
+        for kind in ("jobs", "pods", "persistentvolumeclaims", "controllerrevisions"):
             for each in objects.all(kind):
                 if each["metadata"]["labels"]["reconstruction.dev/job-uid"] not in uids:
                     raise BrokenPromiseError(f"{each['metadata']['name']} was left of a job that is gone")
@@ -159,9 +189,3 @@ def _condition(job: Document, kind: str) -> str:
 
 def _is_cancelled(job: Document) -> bool:
     return ((job.get("status") or {}).get("cancellation") or {}).get("state") == "Confirmed"
-
-
-def _has_ended(job: Document) -> bool:
-    """By its present spec."""
-    status, metadata = job.get("status") or {}, job["metadata"]
-    return status.get("observedGeneration") == metadata["generation"] and "completionTime" in status

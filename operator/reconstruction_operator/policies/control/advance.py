@@ -18,7 +18,7 @@ from ...times import parse_time
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Completed, Failed, Interrupted, Outcome, Paused, Running, Waiting, outcome_of, pods_of
 from .cancel import cancellation, cancelled, is_cancelled
-from .claims import is_lost
+from .claims import is_held_up, is_lost
 from .credible import credible_outcome
 from .dependency import dependency
 from .failure import deadline_exceeded, ending_of
@@ -174,7 +174,9 @@ def _without_workspace(situation: Situation, observed: Observed) -> Situation:
     gone = (
         claim is None or lost or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
     )
-    waits_in_vain = lost and not isinstance(situation.outcome, Absent)
+    waits_in_vain = (lost and not isinstance(situation.outcome, Absent)) or is_held_up(
+        observed, situation.current, situation.outcome
+    )
     if not gone or not (waits_in_vain or any(run.completed for run in situation.runs)):
         return situation
     runs = tuple(_restarted(job, run) for run in situation.runs)
