@@ -122,6 +122,16 @@ class Metrics:
         self.waiting = Gauge(
             "reconstructionjob_waiting_for_turn", "Jobs that wait because as many run as may.", registry=self.registry
         )
+        self.without_node = Gauge(
+            "reconstructionjob_without_node",
+            "Jobs that count as running, and for whose pods there is no node.",
+            registry=self.registry,
+        )
+        self.turns_yielded = self._counter(
+            "reconstructionjob_turns_yielded_total",
+            "Turns that jobs without a node gave to others that waited.",
+            "namespace",
+        )
         self.waiting_for = Gauge(
             "reconstructionjob_waiting",
             "Jobs whose next pod does not run yet, by the reason of Admitted.",
@@ -188,6 +198,8 @@ class Metrics:
         self._states[key] = measures.state
         _note(self._waiting, key, measures.waiting)
         _note(self._stalled, key, measures.stalled)
+        if measures.yielded:
+            self.turns_yielded.labels(key.namespace).inc()
         if measures.gpu_seconds:
             self.gpu_seconds.labels(key.namespace).inc(measures.gpu_seconds)
         if measures.artifact_bytes:

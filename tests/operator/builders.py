@@ -14,7 +14,7 @@ from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
 from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
-from reconstruction_operator.actions import Action, CreateJob, Plan
+from reconstruction_operator.actions import Action, CreateJob, EnsureClaim, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import (
@@ -86,6 +86,7 @@ def carried_out(before: Observed, plan: Plan) -> Observed:
     for action in plan.actions:
         if isinstance(action, CreateJob):
             after = replace(after, child_jobs=(*after.child_jobs, created(action)))
+        if isinstance(action, EnsureClaim):
             after = replace(after, claim=after.claim or workspace())
     return after
 

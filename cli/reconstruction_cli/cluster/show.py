@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import duration
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
 from reconstruction_api.worker import Progress
@@ -34,7 +35,7 @@ _UNUSUAL: Final = {
     (ConditionType.CANCELLATION_REQUESTED, "True"),
     (ConditionType.CANCELLATION_REQUESTED, "False"),
 }
-_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning", "QualityFailed")
+_ALWAYS_TOLD: Final = (Reason.RETRYING, Reason.QUALITY_WARNING, Reason.QUALITY_FAILED)
 _BAR_WIDTH: Final = 20
 
 

@@ -1,8 +1,8 @@
 """What lies between the operator and the API server: requests and answers that are late or lost, and watches that lag,
 fall silent, break off or have become too old.
 
-Answers to GET and listings are of the moment at which they were made, as etcd's are; they may arrive long after news that
-is newer. A watch is in order; two watches, or a watch and an answer, are in no order at all.
+Answers to GET and listings are of the moment at which they were made; they may arrive long after news that is newer. A
+watch is in order; two watches, or a watch and an answer, are in no order at all.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Nodes:
         self.lost: set[str] = set()
         """uids of pods on nodes that do not answer."""
         self.working: dict[str, tuple[str, str]] = {}
-        """Namespace and name of the volume claim that each container writes, by the pod's uid; of lost nodes as well."""
+        """Namespace and name of the claim that each container writes, by the uid of its pod; of lost nodes as well."""
         self.started: list[Callable[[Document, str], None]] = []
         """Told of each container that starts, with the claim of its workspace."""
 

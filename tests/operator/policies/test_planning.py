@@ -113,7 +113,7 @@ def test_who_names_a_preset_gets_its_number_of_steps() -> None:
         ({"softDeadlineSeconds": 5000}, "activeDeadlineSeconds", None),
     ],
 )
-def test_a_default_that_contradicts_the_job_gives_way(own: dict[str, Any], path: str, value: Any) -> None:
+def test_a_default_that_contradicts_the_job_yields_turn(own: dict[str, Any], path: str, value: Any) -> None:
     seen, _ = settled(with_defaults(QUICK, spec_of(**own)))
     assert condition(seen.job.status, "Accepted") == ("True", "Accepted")
     assert seen.job.status.defaults.get(path) == value

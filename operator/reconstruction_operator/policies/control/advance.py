@@ -78,6 +78,8 @@ class Situation:
     """What has to happen to another job first."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
+    yields_turn: bool = False
+    """The job gives its turn back now, because there is no node for it."""
     cancellation: CancellationStatus | None = None
     attempt_reports: tuple[AttemptReport, ...] = ()
     notices: tuple[Notice, ...] = ()

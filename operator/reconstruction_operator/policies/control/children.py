@@ -11,6 +11,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from ...actions import CreateJob, DeleteJob, EnsureClaim, ExpectAbsent
 from ...manifests.allowances import queue_of
 from ...manifests.child_job import child_job
+from ...manifests.child_names import claim_name
 from ...manifests.claim import workspace_claim
 from ...model import ChildJob, Observed, Refusal
 from . import lost
@@ -23,6 +24,8 @@ from .obstacles import not_created
 from .retry import backoff
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
+BACKOFF = "Backoff"
+"""Reason of the pause between attempts."""
 _CLAIM_POLL = timedelta(seconds=30)
 _OTHER_JOB_POLL = timedelta(seconds=600)
 """Its changes are told; this is for one that got lost."""
@@ -52,6 +55,8 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
             deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
         elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
+        elif not child.finished and _is_on_anothers_claim(observed, situation):
+            deletions.append(DeleteJob(child.name, child.uid, "the workspace's claim is not the job's"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
     return tuple(deletions)
@@ -64,7 +69,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return None
     retry = retry_time(run)
     if retry is not None and now < retry:
-        return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+        return Blocked(BACKOFF, f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     pinned, profile = situation.acceptance.snapshot, situation.acceptance.profile
     claim = observed.claim
     if is_orphan(observed):
@@ -102,11 +107,14 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     return _refused(observed.refusal, run.job_name, now)
 
 
-def unseen_pods(observed: Observed, created: tuple[EnsureClaim | CreateJob, ...]) -> tuple[ExpectAbsent, ...]:
+def unseen_pods(
+    observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
+) -> tuple[ExpectAbsent, ...]:
     """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
     was not seen to end well, or of an earlier job whose claim was taken over."""
     status = observed.job.status
-    begun = any(not run.completed for run in status.runs)
+    named = {run.job_name for run in status.runs}
+    begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)
     taken_over = observed.claim is not None and status.workspace_claim is None
     if not (begun or taken_over) or not any(isinstance(action, CreateJob) for action in created):
         return ()
@@ -114,9 +122,10 @@ def unseen_pods(observed: Observed, created: tuple[EnsureClaim | CreateJob, ...]
 
 
 def _lacks_workspace(observed: Observed, situation: Situation) -> bool:
-    """A pod waits to be scheduled whose volume claim is gone."""
-    outcome = situation.outcome
-    waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled
+    """A pod waits to be scheduled whose volume claim is gone, or is made only now, after Kueue has admitted it."""
+    outcome, run = situation.outcome, situation.current
+    queued = any(child.suspended for child in observed.child_jobs if run is not None and child.name == run.job_name)
+    waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled and not queued
     return waits_for_node and observed.claim is None and situation.failure is None and situation.hold is None
 
 
@@ -133,7 +142,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     """The workspace and the child Job of the current attempt, when it may start.
 
     While somebody else's claim has the workspace's name only the claim is asked for, again and again. Somebody may have
-    deleted the workspace while the first pod still waits for a node: it is made again.
+    deleted the workspace while the first pod still waits for a node: it is made again. A pod that Kueue is to admit may
+    wait for days, and needs no volume meanwhile.
     """
     run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
     pinned = situation.acceptance.snapshot
@@ -158,7 +168,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
         remaining_seconds=situation.remaining_seconds,
         plan=situation.acceptance.planned.plan if situation.acceptance.planned is not None else None,
     )
-    return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
+    later = queue_of(spec, profile) != ""
+    return (CreateJob(job),) if observed.claim is not None or later else (claim, CreateJob(job))
 
 
 def _source_claim(observed: Observed, spec: ReconstructionJobSpec) -> str | None:
@@ -181,7 +192,23 @@ def may_start(situation: Situation) -> bool:
         and situation.failure is None
         and situation.acceptance.accepted
         and situation.hold is None
+        and not situation.yields_turn
     )
+
+
+def unclaimed(observed: Observed, created: tuple[EnsureClaim | CreateJob, ...]) -> tuple[ExpectAbsent, ...]:
+    """A child Job whose claim is to be made later needs the name to be free."""
+    creates = any(isinstance(action, CreateJob) for action in created)
+    if not creates or observed.claim is not None or any(isinstance(action, EnsureClaim) for action in created):
+        return ()
+    return (ExpectAbsent("claim", claim_name(observed.job.key.name)),)
+
+
+def _is_on_anothers_claim(observed: Observed, situation: Situation) -> bool:
+    """Somebody has made a claim of the workspace's name while Kueue held the pod back: it would work there."""
+    claim, outcome = observed.claim, situation.outcome
+    waits = isinstance(outcome, Waiting) and not outcome.scheduled
+    return waits and claim is not None and claim.parent_uid != observed.job.uid and not is_orphan(observed)
 
 
 def _is_current(name: str, situation: Situation) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import StageName, pause_stage
 from reconstruction_api.status import ClassRun, StageState, StageStatus
 from reconstruction_api.worker import PodReport
 
 from .needs import Need
 
-SUSPENDED, PAUSED, SOFT_DEADLINE = "Suspended", "Paused", "SoftDeadlineExceeded"
+SUSPENDED, PAUSED, SOFT_DEADLINE = Reason.SUSPENDED, Reason.PAUSED, Reason.SOFT_DEADLINE_EXCEEDED
 
 
 @dataclass(frozen=True, slots=True)
