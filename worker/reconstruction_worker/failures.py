@@ -44,7 +44,7 @@ def from_exit(
                 f"Stage {stage} was killed by the system while it held {peak_memory / 2**20:.0f} MiB of memory.",
                 details={Metric.PEAK_MEMORY_BYTES: peak_memory, "memoryLimitBytes": memory_limit},
             )
-        return ReconstructionError("InternalError", f"The process of stage {stage} was killed from outside.")
+        return ReconstructionError("InternalError", f"The process of stage {stage} was killed by another process.")
     if -status in _NATIVE_CRASHES:
         name = signal.Signals(-status).name
         if stage is StageName.POSES:
@@ -58,7 +58,7 @@ def from_exit(
             # Decoders are native code too, and what they are given comes from anywhere.
             return ReconstructionError(
                 "ImageCorrupt",
-                "A photo or video of the source made its decoder crash.",
+                "A photo or video of the source crashed its decoder.",
                 suggestion="Look at the stage's log for the last file, and export it again.",
                 details={"signal": name},
             )
