@@ -308,7 +308,7 @@ async def test_after_a_restore_of_etcd_the_operator_starts_anew_and_goes_on(
             )
 
         await asyncio.to_thread(own_cluster.restore, backup)
-        status = await asyncio.to_thread(work.operator.process.wait, 120)
+        status = await asyncio.to_thread(process.wait, 120)
         assert status == 1 and "data is older than before" in log.read_text()
         assert not (await case.get())["spec"].get("suspend")
 
