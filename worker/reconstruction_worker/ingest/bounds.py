@@ -11,6 +11,7 @@ from reconstruction_api.errors import ReconstructionError
 from ..engines.base import EngineSpec
 from ..engines.registry import available, engine_spec, suggestion_for
 from ..stage import StageContext
+from .arrange import NO_POSE
 from .dataset import Dataset
 from .limits import Limits, limits_from
 from .listing import describe
@@ -24,7 +25,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
     bounds = _bounds(context)
     minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
     count = len(dataset.images)
-    broken = [item for item in dataset.dropped if item.code != "Duplicate"]
+    broken = [item for item in dataset.dropped if item.code not in ("Duplicate", NO_POSE)]
     details = {
         "images": count,
         "minimum": minimum,
@@ -34,7 +35,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         if broken and (count == 0 or count + len(broken) >= minimum):
             raise ReconstructionError(broken[0].code, broken[0].message, details=details)
         found = {0: "no photos", 1: "one photo"}.get(count, f"{count} photos")
-        copies = len(dataset.dropped) - len(broken)
+        copies = sum(item.code == "Duplicate" for item in dataset.dropped)
         extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
         archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
         hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""

@@ -64,7 +64,8 @@ class DatasetImage(ApiModel):
 
 
 class DroppedImage(ApiModel):
-    """A photo that is not used. `code` is one of the catalogue, or `Duplicate`."""
+    """A photo that is not used. `code` is one of the catalogue, `Duplicate`, or `NoPose` where the poses beside the
+    photos don't name it."""
 
     name: str
     code: str

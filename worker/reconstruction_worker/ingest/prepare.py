@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, Images, MaskPolicy
@@ -95,6 +95,8 @@ def _mask_for(
         decoded.notes.append(f"mask left out: {error.message}")
         return None
     grey = mask.image.getchannel("A") if mask.has_alpha else mask.image.convert("L")
+    if file.name in arrangement.inverted_masks:
+        grey = ImageOps.invert(grey)
     if not same_aspect(grey.size, decoded.image.size):
         # Drawn on the file's pixels by a program that does not know EXIF orientation.
         grey = upright(grey, decoded.orientation)

@@ -48,7 +48,9 @@ def canonical_poses(dataset: Dataset, settings: Poses) -> Provided:
         parameters = [focal * max(width, height), width / 2, height / 2]
         camera = pycolmap.Camera(model="SIMPLE_PINHOLE", width=width, height=height, params=parameters)
         shots.add(photo.name, camera, _pose(side, distance))
-    return Provided(None, "", shots.model(), z_up=True, axes=_AXES, metres_per_unit=1.0 if millimetres else None)
+    return Provided(
+        None, "", shots.model(), z_up_within_degrees=ALWAYS, axes=_AXES, metres_per_unit=1.0 if millimetres else None
+    )
 
 
 def _views(dataset: Dataset) -> dict[str, DatasetImage]:

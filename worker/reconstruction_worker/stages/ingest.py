@@ -14,7 +14,7 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.job import DepthPolicy, MaskPolicy, PoseMethod
 from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically
@@ -34,6 +34,8 @@ NAMED_IN_SUMMARY: Final = 3
 """Photos left out that the stage's one line names; dataset.json has all."""
 LONGEST_STEM: Final = 150
 """Characters of a stored file's name, to which suffixes and numbers are added; file systems take 255 bytes."""
+_WITH_POSES: Final = (PoseMethod.AUTO, PoseMethod.PROVIDED)
+"""Methods that use the poses beside the photos."""
 MAX_THREADS: Final = 4
 """Decoding holds a photo in memory several times over."""
 
@@ -56,7 +58,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             context.guard,
             context.credentials,
         )
-        arrangement = arrange(files, limits)
+        arrangement = arrange(files, limits, only_posed=context.spec.poses.method in _WITH_POSES)
         _check_policies(context, arrangement)
         for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
@@ -231,8 +233,12 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
         parts.append(f"{fixed} turned, scaled or converted")
     if depths := sum(image.depth is not None for image in dataset.images):
         parts.append(f"{depths} with a depth map")
-    if orphans := arrangement.depth_maps_of_no_photo():
-        parts.append(f"{orphans} depth map{'s have' if orphans > 1 else ' has'} the name of no photo")
+    for orphans, what in (
+        (arrangement.masks_of_no_photo(), "mask"),
+        (arrangement.depth_maps_of_no_photo(), "depth map"),
+    ):
+        if orphans:
+            parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
     if dropped := dataset.dropped:
         named = ", ".join(f"{item.name}: {item.code}" for item in dropped[:NAMED_IN_SUMMARY])
         more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""

@@ -31,6 +31,7 @@ from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
+from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
@@ -167,7 +168,8 @@ def _world(
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
-    return settle(model, silhouettes, gps_positions, provided is not None and provided.z_up, metres)
+    z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
+    return settle(model, silhouettes, gps_positions, z_up_within, metres)
 
 
 def _write(

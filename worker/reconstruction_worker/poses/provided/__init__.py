@@ -30,6 +30,8 @@ def read_provided(folder: Path, dataset: Dataset) -> Provided:
             from .transforms import read_transforms as read
         case PoseFormat.BLENDER:
             from .blender import read_blender as read
+        case PoseFormat.POLYCAM:
+            from .polycam import read_polycam as read
         case PoseFormat.COLMAP:
             from .colmap import read_colmap as read
         case PoseFormat.LLFF:

@@ -12,7 +12,7 @@ import numpy as np
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import BLENDER_SPLITS, PoseFormat
 from ..lookup import PhotoLookup
-from .provided_poses import Provided, Share, ShotList
+from .provided_poses import ALWAYS, Provided, Share, ShotList
 from .transforms import AXES, add_frames, parse
 from .validity import check_parallax
 
@@ -35,7 +35,7 @@ def read_blender(folder: Path, dataset: Dataset) -> Provided:
         members[split] = list(add_frames(document, split, lookup, shots).values())
     model = shots.model()
     check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), TRAIN, AXES)
-    return Provided(PoseFormat.BLENDER, TRAIN, model, z_up=True, axes=AXES, shares=_shares(members))
+    return Provided(PoseFormat.BLENDER, TRAIN, model, z_up_within_degrees=ALWAYS, axes=AXES, shares=_shares(members))
 
 
 def _any_photo(document: dict[str, Any], lookup: PhotoLookup) -> bool:

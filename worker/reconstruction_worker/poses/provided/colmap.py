@@ -19,7 +19,7 @@ from ..colmap_cameras import project
 from ..lookup import PhotoLookup
 from ..posed_model import PosedModel, Shot, SparsePoints
 from .colmap_files import CameraEntry, ImageEntry, PointTable, read_cameras, read_images, read_points
-from .provided_poses import Provided, ShotList
+from .provided_poses import NEVER, Provided, ShotList
 from .validity import LARGEST_COORDINATE, check_centre, check_focal, check_parallax, check_rays, check_size, invalid
 
 AXES: Final = "world-to-camera with x right, y down, z forward"
@@ -51,7 +51,7 @@ def read_colmap(folder: Path, dataset: Dataset) -> Provided:
     if (folder / f"points3D{suffix}").is_file():
         entries = [posed[shot.name] for shot in model.shots]
         model = _with_points(model, entries, read_points(folder / f"points3D{suffix}"), file)
-    return Provided(PoseFormat.COLMAP, file, model, z_up=False, axes=AXES)
+    return Provided(PoseFormat.COLMAP, file, model, z_up_within_degrees=NEVER, axes=AXES)
 
 
 def _pose(image: ImageEntry, file: str) -> NDArray[np.float64]:

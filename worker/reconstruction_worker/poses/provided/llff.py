@@ -16,7 +16,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
-from .provided_poses import Provided, ShotList
+from .provided_poses import NEVER, Provided, ShotList
 from .validity import check_focal, check_parallax, check_size, invalid, rigid
 
 COLUMNS: Final = 17
@@ -40,7 +40,7 @@ def read_llff(folder: Path, dataset: Dataset) -> Provided:
         shots.add(photo.name, _camera(matrix[:, 4], photo, where), pose)
     model = shots.model()
     check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), LLFF, AXES)
-    return Provided(PoseFormat.LLFF, LLFF, model, z_up=False, axes=AXES)
+    return Provided(PoseFormat.LLFF, LLFF, model, z_up_within_degrees=NEVER, axes=AXES)
 
 
 def _table(path: Path) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """`transforms.json` as nerfstudio and instant-ngp write it: intrinsics for all photos or in each frame, and
-camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up.
+camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up. That z is up is a custom: what
+nerfstudio's `ns-process-data` writes is COLMAP's own world with other names for its axes, so the cameras are asked too.
 
 Fields that only concern their own training (`aabb_scale`, `scale`, `offset`, `applied_transform`, `sharpness` ...) are
 ignored: the scene is normalised anew.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from ...geometry.axes import OPENCV_FROM_OPENGL
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import TRANSFORMS, PoseFormat
+from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .provided_poses import Provided, Share, ShotList
 from .validity import (
@@ -35,6 +37,10 @@ from .validity import (
 )
 
 AXES: Final = "camera-to-world with x right, y up, z backward"
+CLAIMED_DEGREES: Final = 25.0
+"""How far the cameras' up may be from z before z is not believed to be up."""
+COLMAP_DEGREES: Final = 3.0
+"""The same where `applied_transform` tells that the poses are from `ns-process-data`."""
 MODELS: Final = {
     "SIMPLE_PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
     "PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
@@ -58,13 +64,14 @@ def read_transforms(folder: Path, dataset: Dataset) -> Provided:
         np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), TRANSFORMS, AXES
     )
     shares = _shares(document, by_frame)
-    return Provided(PoseFormat.TRANSFORMS, TRANSFORMS, model, z_up=True, axes=AXES, shares=shares)
+    within = COLMAP_DEGREES if "applied_transform" in document else CLAIMED_DEGREES
+    return Provided(PoseFormat.TRANSFORMS, TRANSFORMS, model, z_up_within_degrees=within, axes=AXES, shares=shares)
 
 
 def parse(path: Path) -> dict[str, Any]:
     """The document. Raises InvalidPoses."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, numbers of thousands of digits, or too deep
         reason = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         raise invalid(path.name, f"it is not valid JSON{reason}.") from error
