@@ -13,7 +13,8 @@ from .listing import SourceFile
 
 FOLDER: Final = "provided"
 """Below ingest's folder: the files of the poses, under the names that their format gives them."""
-POLYCAM_FOLDERS: Final = frozenset({"cameras", "corrected_cameras"})
+POLYCAM_FOLDERS: Final = ("cameras", "corrected_cameras")
+"""What the phone measured, and what the app made of it; where both are there the second counts."""
 POLYCAM_PREFIX: Final = "polycam-"
 """Before the names of Polycam's files, one for each photo, in `FOLDER`."""
 
@@ -54,6 +55,7 @@ def find_pose_files(files: Sequence[SourceFile]) -> list[PoseFiles]:
         if named_like_poses(file.name) or path.parent.name in POLYCAM_FOLDERS:
             folders.setdefault(str(path.parent), {})[path.name] = file
     nearest = [folders[name] for name in sorted(folders, key=lambda name: (len(PurePosixPath(name).parts), name))]
+    nearest.sort(key=_corrected, reverse=True)
     for choose in (_transforms, _colmap, _blender, _polycam, _llff):
         if found := [poses for folder in nearest if (poses := choose(folder))]:
             return found
@@ -93,11 +95,14 @@ def _blender(folder: dict[str, SourceFile]) -> PoseFiles | None:
 
 
 def _polycam(folder: dict[str, SourceFile]) -> PoseFiles | None:
-    """A file for each photo, as Polycam's raw export has them; those of `corrected_cameras` come last by name, and are
-    what the app itself goes by."""
+    """A file for each photo, as Polycam's raw export has them."""
     found = {f"{POLYCAM_PREFIX}{name}": folder[name] for name in sorted(folder) if name.endswith(".json")}
     parents = {PurePosixPath(file.name).parent.name for file in found.values()}
-    return PoseFiles(PoseFormat.POLYCAM, found) if parents and parents <= POLYCAM_FOLDERS else None
+    return PoseFiles(PoseFormat.POLYCAM, found) if parents and parents <= set(POLYCAM_FOLDERS) else None
+
+
+def _corrected(folder: dict[str, SourceFile]) -> bool:
+    return all(PurePosixPath(file.name).parent.name == POLYCAM_FOLDERS[1] for file in folder.values())
 
 
 def _llff(folder: dict[str, SourceFile]) -> PoseFiles | None:

@@ -1,5 +1,5 @@
-"""Polycam's raw export: a JSON file for each photo with its intrinsics and the camera-to-world matrix of ARKit (axes as in
-OpenGL, y up, metres), in `keyframes/cameras` or, after the app's own bundle adjustment, in `keyframes/corrected_cameras`.
+"""Polycam's raw export: a JSON file for each photo with its intrinsics and the camera-to-world matrix of ARKit (axes as
+in OpenGL, y up, metres), in `keyframes/cameras` or, after the app's own adjustment, in `keyframes/corrected_cameras`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`transforms.json` as nerfstudio and instant-ngp write it: intrinsics for all photos or in each frame, and
-camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up. That z is up is a custom: what
-nerfstudio's `ns-process-data` writes is COLMAP's own world with other names for its axes, so the cameras are asked too.
+camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up. That z is up is a custom:
+what nerfstudio's `ns-process-data` writes is COLMAP's own world with other names for its axes. So the cameras count too.
 
 Fields that only concern their own training (`aabb_scale`, `scale`, `offset`, `applied_transform`, `sharpness` ...) are
 ignored: the scene is normalised anew.
