@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from reconstruction_worker.geometry.gps import align_to_gps, local_positions
+from reconstruction_worker.geometry.gps import align_to_gps
+from reconstruction_worker.geometry.local_positions import local_positions
 from reconstruction_worker.geometry.similarity import Similarity
 
 from .scenes import Array, degrees_between

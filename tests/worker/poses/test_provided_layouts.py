@@ -127,7 +127,7 @@ def test_blender_splits_share_names_and_keep_their_roles(tmp_path: Path) -> None
     }
     by_name = {shot.name: shot.world_from_camera for shot in provided.model.shots}
     assert np.allclose(by_name["test_d.png"], poses()[3])
-    assert provided.z_up_within_degrees == 180
+    assert provided.z_up_within_degrees == 360
     (camera,) = provided.model.cameras.values()
     assert camera.params.tolist() == pytest.approx([400.0, 400.0, 200.0, 150.0])
 

@@ -51,8 +51,11 @@ class DatasetImage(ApiModel):
     depth: str | None = None
     """Metres [h, w] as a NumPy array, not larger than the photo; 0 where unknown."""
     has_alpha: bool = False
+    orientation: int = 1
+    """EXIF orientation (1 to 8) of the file, which was undone."""
     original: Original
-    gps: tuple[float, float, float] | None = None
+    gps: tuple[float, float, float | None] | None = None
+    """Latitude, longitude (degrees, WGS 84), altitude (metres, where it is known)."""
     focal_pixels: float | None = None
     frame: VideoFrame | None = None
     """Where in a video it is from; None for a photo."""

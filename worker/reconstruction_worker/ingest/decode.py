@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import rawpy
@@ -17,6 +18,8 @@ from .header import has_alpha, open_picture
 from .limits import Limits
 from .metadata import CameraData, camera_data, raw_camera_data
 
+TURNED: Final = "turned upright"
+"""Note on a photo whose EXIF orientation was undone."""
 _ASPECT_TOLERANCE = 0.01
 _FLOAT_MODES = frozenset({"F"})
 _WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -62,8 +65,9 @@ def decode(path: Path, name: str, limits: Limits) -> Decoded:
             return _decoded_raw(path, name, form, limits)
         with open_picture(path, kind) as image:
             _check_pixels(image.width, image.height, name, limits)
-            image.load()
-            return _normalised(image, name)
+            orientation, size = _orientation(image), image.size
+            image.load()  # turns a TIFF upright
+            return _normalised(image, name, orientation, size)
     except ReconstructionError:
         raise
     except Image.DecompressionBombError as error:
@@ -97,20 +101,20 @@ def _decoded_raw(path: Path, name: str, form: str, limits: Limits) -> Decoded:
     return Decoded(image, width, height, 1, camera, False, False, notes)
 
 
-def _normalised(image: Image.Image, name: str) -> Decoded:
+def _normalised(image: Image.Image, name: str, orientation: int, size: tuple[int, int]) -> Decoded:
+    """`orientation` and `size` are those of the file, before it was loaded."""
     notes: list[str] = []
-    camera = camera_data(image)
-    width, height = image.size
+    camera = camera_data(image, size)
+    width, height = size
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # in MPO the others are previews
         notes.append(f"first of {frames} pictures in the file")
-    orientation = _orientation(image)
     profile = image.info.get("icc_profile")
     plain = image.mode == "RGB" and orientation == 1 and image.format == "JPEG"
     colour = _eight_bit(image, name, notes)
+    colour = upright(colour, _orientation(image))
     if orientation != 1:
-        colour = upright(colour, orientation)
-        notes.append("turned upright")
+        notes.append(TURNED)
     if profile and (converted := _to_srgb(colour, profile)) is not None:
         colour, plain = converted, False
         notes.append("colours converted to sRGB")

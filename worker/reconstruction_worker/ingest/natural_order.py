@@ -7,11 +7,15 @@ from typing import Final
 
 _DIGITS: Final = re.compile(r"(\d+)")
 
-Key = tuple[tuple[tuple[int, int, str], ...], str]
+Part = tuple[int, int, str]
 
 
-def natural_order(name: str) -> Key:
-    """A sort key under which runs of digits count as numbers; what is equal then keeps the order of its characters."""
-    parts = _DIGITS.split(name)
-    key = tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
-    return key, name
+def natural_order(name: str) -> tuple[tuple[tuple[Part, ...], ...], str]:
+    """A sort key for paths, folder by folder, under which runs of digits count as numbers; what is equal then keeps the
+    order of its characters."""
+    return tuple(map(_parts, name.split("/"))), name
+
+
+def _parts(component: str) -> tuple[Part, ...]:
+    split = _DIGITS.split(component)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in split if part)

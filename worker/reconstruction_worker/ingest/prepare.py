@@ -68,6 +68,7 @@ def prepare(
         mask=mask_file.relative_to(workspace).as_posix() if mask is not None else None,
         depth=depth_file.relative_to(workspace).as_posix() if depth_file is not None else None,
         has_alpha=picture.mode == "RGBA",
+        orientation=decoded.orientation,
         original=original,
         gps=decoded.camera.gps,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,

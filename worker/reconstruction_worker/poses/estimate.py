@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
-from ..geometry.gps import local_positions
+from ..geometry.local_positions import local_positions
 from .gps_priors import determine_scale, distinct_positions
 from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics

@@ -48,11 +48,12 @@ def _upright(
 ) -> tuple[Similarity, float | None, str]:
     """Rotation to z up; metres for a unit of the model, where GPS tells; and what told the direction."""
     poses = model.poses
-    gps = align_to_gps(poses[:, :3, 3], gps_positions)
-    metres = gps.metres_from_model.scale if gps is not None else None
     up = up_from_cameras(poses, trusted_points(model), kind is SceneKind.BOUNDED)
-    if np.degrees(np.arccos(np.clip(up[2], -1, 1))) <= z_up_within_degrees:
+    gps = align_to_gps(poses[:, :3, 3], gps_positions, up)
+    metres = gps.metres_from_model.scale if gps is not None else None
+    if np.degrees(np.arccos(np.clip(up[2], -1, 1))) < z_up_within_degrees:
         return Similarity(), metres, "provided"
     if gps is not None and gps.orients:
-        return Similarity(rotation=gps.metres_from_model.rotation), metres, "gps"
+        told_by = "cameras" if gps.level_from_cameras else "gps"
+        return Similarity(rotation=gps.metres_from_model.rotation), metres, told_by
     return Similarity(rotation=rotation_to_world(up, poses)), metres, "cameras"

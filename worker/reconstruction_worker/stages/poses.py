@@ -18,7 +18,7 @@ from reconstruction_api.stages import StageName
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
-from ..geometry.gps import local_positions
+from ..geometry.local_positions import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
@@ -110,7 +110,7 @@ def _posed(
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.best.strategy.name
-    if provided.format is None or len(provided.model.points.xyz):
+    if provided.format is None:
         # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}

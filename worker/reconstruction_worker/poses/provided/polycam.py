@@ -15,6 +15,7 @@ from ...ingest.pose_files import POLYCAM_PREFIX, PoseFormat
 from ..lookup import PhotoLookup
 from .provided_poses import ALWAYS, Provided, ShotList
 from .transforms import AXES, add_frames, parse
+from .turned import PixelFrames
 from .validity import check_parallax
 
 _INTRINSICS: Final = {"fx": "fl_x", "fy": "fl_y", "cx": "cx", "cy": "cy", "width": "w", "height": "h"}
@@ -22,7 +23,7 @@ _ROWS: Final = (2, 0, 1)
 """Of the world with y up that become x, y and z of one with z up."""
 
 
-def read_polycam(folder: Path, dataset: Dataset) -> Provided:
+def read_polycam(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
     """The photos that have a file, with its pose and intrinsics. Raises InvalidPoses naming the file."""
     shots = ShotList()
     lookup = PhotoLookup(dataset, "cameras")
@@ -32,7 +33,7 @@ def read_polycam(folder: Path, dataset: Dataset) -> Provided:
         if not lookup.knows(stem):
             continue  # the app leaves out photos that it found blurred, and keeps their poses
         frame = _frame(parse(folder / name), stem)
-        add_frames({"frames": [frame]}, name.removeprefix(POLYCAM_PREFIX), lookup, shots)
+        add_frames({"frames": [frame]}, name.removeprefix(POLYCAM_PREFIX), lookup, shots, frames)
     model = shots.model()
     positions = np.array([shot.world_from_camera[:3, 3] for shot in model.shots])
     check_parallax(positions, len(dataset.images), "cameras", AXES)

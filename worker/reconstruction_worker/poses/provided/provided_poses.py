@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...ingest.pose_files import PoseFormat
 from ..posed_model import PosedModel, Shot, SparsePoints
 
-ALWAYS: Final = 180.0
+ALWAYS: Final = 360.0
 NEVER: Final = 0.0
 
 
@@ -44,6 +44,8 @@ class Provided:
     """By the photos' names; empty where nobody divided them."""
     metres_per_unit: float | None = None
     """Where who provided the poses says so."""
+    alternative: Provided | None = None
+    """The same poses, for photos that were turned upright before; None where it is clear whose pixels they are for."""
 
 
 class ShotList:
