@@ -21,6 +21,7 @@ from .decode import Decoded, decode, same_aspect, upright
 from .depth import LEFT_OUT, fitted, read_depth
 from .limits import Limits
 from .listing import SourceFile
+from .wide_pixels import ToneScales
 
 THUMBNAIL_SIDE: Final = 256
 
@@ -32,12 +33,13 @@ class Prepared:
 
 
 def prepare(
-    photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path
-) -> Prepared:
+    photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path,
+    tones: ToneScales | None = None,
+) -> Prepared:  # fmt: skip
     """Store one photo as `ingest/images/<stem>.jpg` (photos that were JPEG) or `.png` (anything else, and all with
     alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat, and DepthInvalid where depth maps are required."""
     folder = workspace / "ingest"
-    decoded = decode(photo.path, photo.name, limits)
+    decoded = decode(photo.path, photo.name, limits, tones)
     mask = _mask_for(photo, decoded, arrangement, settings.masks, limits)
     original = Original(name=photo.name, width=decoded.width, height=decoded.height, sha256=sha256_of(photo.path))
     picture, mask = _combine(decoded, mask, settings.masks)
