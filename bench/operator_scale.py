@@ -221,8 +221,12 @@ async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: i
         "crowd": lambda at: crowd(at, finished, jobs),
     }
     result: dict[str, Any] = {
-        "machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs, "finished_jobs": finished, "duplicate_jobs": 0,
-    }  # fmt: skip
+        "machine": machine(),
+        "jobs": jobs,
+        "steady_jobs": steady_jobs,
+        "finished_jobs": finished,
+        "duplicate_jobs": 0,
+    }
     for name in parts:
         async with bench(name, with_operator=name != "writes") as at:
             print(f"{name} ...", flush=True)

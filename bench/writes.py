@@ -15,11 +15,11 @@ from harness.workbench import API, Workbench
 from reconstruction_api.names import JOB_KIND
 from reconstruction_operator import paths
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import CreateJob, Emit, EnsureClaim, Plan
 from reconstruction_operator.decide import decide
-from reconstruction_operator.events import event
+from reconstruction_operator.event_recorder import event
 from reconstruction_operator.model import JobView, Policy
 from reconstruction_operator.observe import observe
-from reconstruction_operator.plan import CreateJob, Emit, EnsureClaim, Plan
 from reconstruction_operator.store import Store
 
 from .measuring import Document, Meter, in_parallel
@@ -52,8 +52,12 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
 
     async def new_job(number: int) -> None:
         spec = {"source": {"uri": f"s3://captures/{number}/"}, "profileName": work.profile}
-        body = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": JOB_KIND,
-                "metadata": {"name": f"written-{number}"}, "spec": spec}  # fmt: skip
+        body = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": JOB_KIND,
+            "metadata": {"name": f"written-{number}"},
+            "spec": spec,
+        }
         jobs.append(await work.kube.create(f"{API}/namespaces/{namespace}/reconstructionjobs", body))
 
     result = {"ReconstructionJob, by its author": await _measured(cluster, count, new_job)}
@@ -74,8 +78,11 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
         await work.kube.create(paths.child_jobs(namespace), prepared[number].manifest(CreateJob), brief=True)
 
     kinds: dict[str, Callable[[int], Awaitable[None]]] = {
-        "its status": status, "Event": one_event, "volume claim": claim, "child Job": child_job,
-    }  # fmt: skip
+        "its status": status,
+        "Event": one_event,
+        "volume claim": claim,
+        "child Job": child_job,
+    }
     for name, write in kinds.items():
         result[name] = await _measured(cluster, count, write)
     result["Event"]["per_job"] = round(sum(len(each.events) for each in prepared) / count, 2)

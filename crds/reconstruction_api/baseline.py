@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from .stage_table import STAGES
+
 BASELINE: Final[Mapping[str, Any]] = {
     "profileName": "default",
     "source.jobRef.reuse": "Poses",
@@ -44,16 +46,9 @@ BASELINE: Final[Mapping[str, Any]] = {
     "quality.warnSSIM": "0.75",
     "quality.onFailure": "Fail",
     "suspend": False,
-    "redo.ingest": 0,
-    "redo.poses": 0,
-    "redo.train": 0,
-    "redo.evaluate": 0,
-    "redo.mesh": 0,
-    "redo.texture": 0,
-    "redo.export": 0,
-    "redo.report": 0,
     "retryPolicy.maxAttempts": 4,
     "retryPolicy.backoffSeconds": 10,
+    **{f"redo.{stage.name}": 0 for stage in STAGES if stage.redo},
 }
 """By the field's path in a spec, `[]` after a list's name for its entries. A field that is not here stands for nothing
 when it is unset."""

@@ -8,12 +8,13 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
-from .engines import NEED_POSES, Makes, without
+from .engines import NEED_POSES
 from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
+from .stage_table import STAGES, ending_with, listed
 
 
 class MaskPolicy(StrEnum):
@@ -201,6 +202,9 @@ class Compression(StrEnum):
 
 
 _COMPRESSIBLE: Final = next(each for each in ExportFormat if each.compressible)
+_GAUSSIANS: Final = tuple(each.value for each in ExportFormat if each.gaussians)
+_NAMED_TWICE: Final = (ExportFormat.SPLAT_PLY, ExportFormat.SPLAT)
+MAX_SPLATS: Final = 20_000_000
 
 
 class Export(ApiModel):
@@ -213,6 +217,12 @@ class Export(ApiModel):
             holds=lambda export: export.compression is Compression.NONE or export.format.compressible,
             field="compression",
         ),
+        Rule(
+            f"maxSplats is for formats of Gaussians ({', '.join(_GAUSSIANS)}); leave it out for other formats",
+            cel=f"!has(self.maxSplats) || self.format in {list(_GAUSSIANS)}",
+            holds=lambda export: export.max_splats is None or export.format.gaussians,
+            field="maxSplats",
+        ),
     )
 
     format: ExportFormat = Field(description=described_formats())
@@ -220,6 +230,10 @@ class Export(ApiModel):
     """How a GLB stores its triangles. `Quantized`: in whole steps of 16 bits, six tenths of the size, shown by viewers
     as it is (KHR_mesh_quantization). `Draco`: an eighth of the size, for viewers that bring Draco's decoder
     (KHR_draco_mesh_compression). No corner moves by more than 1/65,000 of the longest side; the texture stays."""
+    max_splats: int | None = Field(default=None, ge=1000, le=MAX_SPLATS)
+    """At most this many Gaussians, in formats that hold them: of those that an engine has made, the ones that the
+    photos show most of. When unset, all of them. Of an engine that makes none, Gaussians are laid on the textured mesh:
+    so many, 250,000 when unset."""
 
 
 class QualityAction(StrEnum):
@@ -311,10 +325,6 @@ class RetryPolicy(ApiModel):
     """Wait before the second attempt; doubled for each one after it, at most ten minutes."""
 
 
-_GAUSSIANS: Final = next(each for each in ExportFormat if each.gaussians)
-_NO_GAUSSIANS: Final = without(Makes.GAUSSIANS)
-
-
 def _named(engines: tuple[str, ...]) -> str:
     return " and ".join(engines) if len(engines) < 3 else f"{', '.join(engines[:-1])} and {engines[-1]}"
 
@@ -324,7 +334,25 @@ def _among(engines: tuple[str, ...]) -> str:
     return f"self.engine in [{', '.join(repr(each) for each in engines)}]"
 
 
-_BEFORE_THE_END = (PauseStage.INGEST, PauseStage.POSES)
+_ENDINGS: Final = {
+    EndStage(stage.name.in_spec): tuple(
+        PauseStage(each.name.in_spec) for each in ending_with(stage.name) if each.can_pause_after
+    )
+    for stage in STAGES
+    if stage.can_end_job
+}
+"""Where a job may pause that ends after a stage."""
+
+
+def _pause_before(last: EndStage) -> Rule:
+    allowed = _ENDINGS[last]
+    return Rule(
+        f"pauseAfter names a stage that the job does not run: with endAfter {last} it may be {listed(allowed)}",
+        cel=f"!has(self.endAfter) || self.endAfter != '{last}' || !has(self.pauseAfter) || "
+        f"self.pauseAfter in [{', '.join(repr(each.value) for each in allowed)}]",
+        holds=lambda spec: spec.end_after is not last or spec.pause_after in (None, *allowed),
+        field="pauseAfter",
+    )
 
 
 def _reuses(spec: ReconstructionJobSpec, *allowed: Reuse | None) -> bool:
@@ -398,20 +426,12 @@ class ReconstructionJobSpec(ApiModel):
             field="endAfter",
         ),
         Rule(
-            f"exports may name {_GAUSSIANS} with engines that make Gaussians; {_named(_NO_GAUSSIANS)} make none",
-            cel=f"!self.exports.exists(each, each.format == '{_GAUSSIANS}') || !has(self.engine) || "
-            f"!({_among(_NO_GAUSSIANS)})",
-            holds=lambda spec: (
-                all(each.format is not _GAUSSIANS for each in spec.exports) or spec.engine not in _NO_GAUSSIANS
-            ),
+            "exports may name SplatPLY or SPLAT, which is its earlier name; name one of them",
+            cel=" || ".join(f"!self.exports.exists(each, each.format == '{each}')" for each in _NAMED_TWICE),
+            holds=lambda spec: not {each.format for each in spec.exports}.issuperset(_NAMED_TWICE),
             field="exports",
         ),
-        Rule(
-            "pauseAfter names a stage that the job does not run: with endAfter Poses it may be Ingest or Poses",
-            cel="!has(self.endAfter) || !has(self.pauseAfter) || self.pauseAfter in ['Ingest', 'Poses']",
-            holds=lambda spec: spec.end_after is None or spec.pause_after in (None, *_BEFORE_THE_END),
-            field="pauseAfter",
-        ),
+        *map(_pause_before, _ENDINGS),
         Rule(
             "endAfter Poses would leave nothing of the training that source.jobRef.reuse takes over",
             cel="!has(self.endAfter) || !has(self.source.jobRef) || self.source.jobRef.reuse != 'Training'",
@@ -446,7 +466,7 @@ class ReconstructionJobSpec(ApiModel):
     mesh: Mesh = Field(default_factory=Mesh)
     """The surface made from the trained field."""
     exports: Annotated[list[Export], KeyedBy("format")] = Field(
-        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=8
+        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=12
     )
     """Files to deliver; each format once."""
     quality: Quality = Field(default_factory=Quality)

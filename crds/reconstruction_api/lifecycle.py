@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from .base import ApiModel, Timestamp
 from .rules import Rule
+from .stage_table import STAGES
 
 
 class Cancellation(StrEnum):
@@ -17,42 +18,33 @@ class Cancellation(StrEnum):
 
 
 class PauseStage(StrEnum):
-    """Stages that a job can pause after; after the last one there is nothing left to hold."""
+    """Stages that a job can pause after."""
 
-    INGEST = "Ingest"
-    POSES = "Poses"
-    TRAIN = "Train"
-    EVALUATE = "Evaluate"
-    MESH = "Mesh"
-    TEXTURE = "Texture"
-    EXPORT = "Export"
+    _ignore_ = ["stage"]
+    for stage in STAGES:
+        if stage.can_pause_after:
+            vars()[stage.name.name] = stage.name.in_spec
 
 
 class EndStage(StrEnum):
     """Stages whose result is worth a job of its own."""
 
-    POSES = "Poses"
+    _ignore_ = ["stage"]
+    for stage in STAGES:
+        if stage.can_end_job:
+            vars()[stage.name.name] = stage.name.in_spec
 
 
-class Redo(ApiModel):
+_COUNTS: Final[dict[str, Any]] = {
+    stage.name.value: (int, Field(default=0, ge=0, le=1_000_000, description=f"Raise it to {stage.redo}."))
+    for stage in STAGES
+    if stage.redo
+}
+_Counts = create_model("_Counts", __base__=ApiModel, **_COUNTS)
+
+
+class Redo(_Counts):
     """How often each stage was asked for again. A raised number runs its stage, and all that build on it, once more."""
-
-    ingest: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to read the photos again."""
-    poses: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to estimate the camera poses again."""
-    train: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to train again from the beginning."""
-    evaluate: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to measure the held-out views again."""
-    mesh: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to extract the surface again."""
-    texture: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to bake the texture again."""
-    export: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to write the exports again."""
-    report: int = Field(default=0, ge=0, le=1_000_000)
-    """Raise it to write the report again."""
 
 
 MAX_RETENTION_SECONDS: Final = 315_360_000

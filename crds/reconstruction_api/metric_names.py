@@ -1,38 +1,41 @@
-"""Names of the numbers in `status.metrics`: what workers measure, and operator, command line and columns read."""
+"""Names of the numbers in `status.metrics`: what workers measure, and operator, command line and columns read.
+
+Which stage measures what is declared with the stage (`stage_table`).
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Metric(StrEnum):
     """Decimals are text, counts are whole numbers. A name never changes: alerts and scripts of users hold it."""
 
-    IMAGES = "images"
-    """Usable photos."""
-    DROPPED_IMAGES = "droppedImages"
-    """Photos that could not be used."""
-    REGISTERED_IMAGES = "registeredImages"
-    """Photos whose camera is known."""
-    REPROJECTION_ERROR = "reprojectionError"
-    """Mean distance in pixels between where a point is seen and where it projects to."""
-    STEPS = "steps"
-    """Optimisation steps of the result."""
-    HELD_OUT_IMAGES = "heldOutImages"
-    """Photos that the result is judged by."""
-    PSNR = "psnr"
-    """Peak signal-to-noise ratio of the held-out views in decibels."""
-    SSIM = "ssim"
-    """Structural similarity of the held-out views, 0 to 1."""
-    LPIPS = "lpips"
-    """Perceptual distance of the held-out views."""
-    QUALITY_VERDICT = "qualityVerdict"
-    """`pass`, `warn` or `fail`."""
-    VERTICES = "vertices"
-    FACES = "faces"
-    COMPONENTS = "components"
-    """Separate pieces of the mesh."""
-    TEXTURE_PHOTO_PERCENT = "texturePhotoPercent"
-    """Share of the surface that some photo shows."""
-    PEAK_MEMORY_BYTES = "peakMemoryBytes"
-    """Most resident memory that any stage has held."""
+    about: str
+    """What it says, for people."""
+
+    def __new__(cls, value: str, about: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.about = about
+        return member
+
+    IMAGES = "images", "Usable photos."
+    DROPPED_IMAGES = "droppedImages", "Photos that could not be used."
+    REGISTERED_IMAGES = "registeredImages", "Photos whose camera is known."
+    REPROJECTION_ERROR = (
+        "reprojectionError",
+        "Mean distance in pixels between where a point is seen and where it projects to.",
+    )
+    STEPS = "steps", "Optimisation steps of the result."
+    HELD_OUT_IMAGES = "heldOutImages", "Photos that the result is judged by."
+    PSNR = "psnr", "Peak signal-to-noise ratio of the held-out views in decibels."
+    SSIM = "ssim", "Structural similarity of the held-out views, 0 to 1."
+    LPIPS = "lpips", "Perceptual distance of the held-out views."
+    QUALITY_VERDICT = "qualityVerdict", "`pass`, `warn` or `fail`."
+    VERTICES = "vertices", "Corners of the mesh."
+    FACES = "faces", "Triangles of the mesh."
+    COMPONENTS = "components", "Separate pieces of the mesh."
+    TEXTURE_PHOTO_PERCENT = "texturePhotoPercent", "Share of the surface that some photo shows."
+    PEAK_MEMORY_BYTES = "peakMemoryBytes", "Most resident memory that any stage has held."

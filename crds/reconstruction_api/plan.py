@@ -20,16 +20,8 @@ from .defaults import PATHS, completed
 from .job import ReconstructionJobSpec
 from .rules import ATOMIC
 from .secrecy import shown_address
-from .stages import (
-    BY_NAME,
-    FATE,
-    WITHOUT_EFFECT,
-    ResourceClass,
-    Stage,
-    digest,
-    graph_of,
-    stage_digest,
-)
+from .stage_table import BY_NAME, FATE, WITHOUT_EFFECT, ResourceClass, Stage
+from .stages import digest, graph_of, stage_digest
 
 _REMEMBERED: Final = {"endAfter", *(path.partition(".")[0] for path in PATHS)}
 """Which stages there are depends on the first; of the others it matters whether they were unset."""

@@ -196,9 +196,9 @@ class ProfileSpec(ApiModel):
     image_pull_secrets: list[DNSSubdomain] = Field(default_factory=list[DNSSubdomain], max_length=8)
     """Secrets for pulling images; they must exist in the job's namespace."""
     cpu: ClassResources = Field(default_factory=ClassResources)
-    """Pods that prepare photos and poses, and that deliver."""
+    """Pods of the classes `prepare` and `deliver`: photos and poses, exports and report."""
     gpu: ClassResources = Field(default_factory=ClassResources)
-    """Pods that train, evaluate and make the mesh."""
+    """Pods of the class `reconstruct`: those that train, and that work on what was trained."""
     shared_memory: Size = "8Gi"
     """Size limit of /dev/shm."""
     workspace: Workspace = Field(default_factory=Workspace)

@@ -1,4 +1,5 @@
-"""docs/api.md and docs/errors.md, generated from the models: `python -m reconstruction_api.reference [--check]`."""
+"""docs/api.md, docs/errors.md and docs/stages.md, generated from the models and the table of stages:
+`python -m reconstruction_api.reference [--check]`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from typing import Any, Final
 from . import crd, generated, names
 from .base import TEXT_FORMS
 from .errors import CATALOGUE, Category, ErrorKind, ExitCode
+from .metric_names import Metric
 from .schema import Schema
+from .stage_table import STAGES
 
 _COMMAND: Final = "python -m reconstruction_api.reference"
 _HEADER: Final = f"<!-- Generated from reconstruction_api by `{_COMMAND}`; do not edit. -->\n"
@@ -28,6 +31,20 @@ _ERRORS_INTRODUCTION: Final = """# Errors
 
 The same codes are in `status.failure.code`, Events, metrics, the report and the output of `recon`. A retried failure
 is tried again up to `spec.retryPolicy.maxAttempts` times; being preempted does not count as an attempt.
+"""
+
+_STAGES_INTRODUCTION: Final = """# Stages
+
+In running order. Consecutive stages of one class share a pod. A stage runs again when one of its fields has changed, or
+the result of a stage that it reads; [workspace.md](workspace.md) has its files, [extending.md](extending.md) how one is
+added.
+"""
+
+_STAGES_ABILITIES: Final = """## What may be asked of them
+
+Whether `spec.pauseAfter` and `spec.endAfter` may name the stage, whether `spec.redo` runs it again, whether it
+continues from what an interrupted run has left, and whether it saves something when it is asked to stop. The code
+version counts changes of its code that change its files. The document says what it found.
 """
 
 _EXIT_MEANINGS: Final = {
@@ -50,7 +67,11 @@ _CATEGORY_MEANINGS: Final = {
 
 def files() -> dict[Path, str]:
     """Content of every generated file, by its path in the repository."""
-    return {Path("docs/api.md"): _HEADER + api_page(), Path("docs/errors.md"): _HEADER + errors_page()}
+    return {
+        Path("docs/api.md"): _HEADER + api_page(),
+        Path("docs/errors.md"): _HEADER + errors_page(),
+        Path("docs/stages.md"): _HEADER + stages_page(),
+    }
 
 
 def api_page() -> str:
@@ -64,6 +85,50 @@ def errors_page() -> str:
     exits = _table(("exit status", "meaning"), ((str(int(code)), _EXIT_MEANINGS[code]) for code in ExitCode))
     sections = [_category(category) for category in Category]
     return "\n".join([_ERRORS_INTRODUCTION, "## Exit statuses of worker and `recon`\n", exits, *sections])
+
+
+def stages_page() -> str:
+    """Every stage, and what the stages measure."""
+    runs = (
+        (f"`{stage.name}`", stage.title, f"`{stage.resource_class}`", _codes(stage.needs), _codes(stage.all_fields))
+        for stage in STAGES
+    )
+    can = (
+        (
+            f"`{stage.name}`",
+            *map(_yes, (stage.can_pause_after, stage.can_end_job, bool(stage.redo), stage.resumes)),
+            _yes(stage.saves_on_stop),
+            stage.code_version,
+            f"`{stage.document}`",
+        )
+        for stage in STAGES
+    )
+    measured = ((f"`{metric}`", _codes(_measuring(metric)) or "all", metric.about) for metric in Metric)
+    return "\n".join(
+        [
+            _STAGES_INTRODUCTION,
+            _table(("stage", "in reports", "class", "reads the results of", "fields of the spec"), runs),
+            _STAGES_ABILITIES,
+            _table(
+                ("stage", "`pauseAfter`", "`endAfter`", "`redo`", "resumes", "saves", "code version", "document"),
+                can,
+            ),
+            "## What they measure\n\nIn `status.metrics`; decimals are text.\n",
+            _table(("metric", "stage", "meaning"), measured),
+        ]
+    )
+
+
+def _measuring(metric: Metric) -> list[str]:
+    return [stage.name for stage in STAGES if metric in stage.metrics]
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else ""
 
 
 class _ApiPage:

@@ -13,7 +13,7 @@ from .deliveries import Delivery
 from .lifecycle import CancellationStatus, RetentionStatus
 from .plan import JobPlan
 from .rules import ATOMIC, KeyedBy
-from .stages import ResourceClass
+from .stage_table import ResourceClass, StageName, described_classes, listed
 from .text import Message, Note
 from .worker import Artifact, Checkpoint, Failure, Trend
 
@@ -74,8 +74,7 @@ class StageState(StrEnum):
 class StageStatus(ApiModel):
     """How far one stage is."""
 
-    name: str
-    """Name of the stage: ingest, poses, train, evaluate, mesh, texture, export or report."""
+    name: str = Field(description=f"Name of the stage: {listed(StageName)}.")
     state: StageState
     """Pending, Running, Succeeded or Failed."""
     attempt: int | None = None
@@ -153,8 +152,7 @@ class PodTime(ApiModel):
 class ClassRun(ApiModel):
     """What the operator knows of the child Jobs of one resource class."""
 
-    resource_class: ResourceClass
-    """`prepare` (ingest, poses), `reconstruct` (train to texture) or `deliver` (export, report)."""
+    resource_class: ResourceClass = Field(description=f"{described_classes()}.")
     digest: str
     """Settings that the attempts below are for; another digest starts counting anew."""
     attempt: int
@@ -198,6 +196,21 @@ class ProfileSnapshot(ApiModel):
     """Its spec when the job was accepted."""
 
 
+class ProfileRevision(ApiModel):
+    """A profile as it was when the job was accepted, kept in a ControllerRevision."""
+
+    kind: str
+    """ReconstructionProfile or ClusterReconstructionProfile."""
+    name: str
+    """Name of the profile."""
+    generation: int
+    """Its metadata.generation when the job was accepted."""
+    revision: str
+    """Name of the ControllerRevision in the job's namespace that holds it."""
+    digest: str
+    """SHA-256 of what it holds; a revision with other content counts as lost."""
+
+
 class ReconstructionJobStatus(ApiModel):
     """Where the job stands; written by the operator only."""
 
@@ -231,7 +244,7 @@ class ReconstructionJobStatus(ApiModel):
     runs: list[ClassRun] = Field(default_factory=list[ClassRun])
     """Attempts of each resource class; the operator's memory across restarts."""
     metrics: dict[str, str | int] = Field(default_factory=dict, json_schema_extra=ATOMIC)
-    """Measured numbers: psnr, ssim, lpips, registeredImages, images, ...; decimals as text."""
+    """Measured numbers: psnr, ssim, lpips, registeredImages, images, ... (docs/stages.md has all); decimals as text."""
     checkpoints: list[Checkpoint] = Field(default_factory=list[Checkpoint])
     """The latest states of the training in the workspace, oldest first; a stopped job resumes from the last."""
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])
@@ -240,7 +253,11 @@ class ReconstructionJobStatus(ApiModel):
     """Why the job has failed, is cancelled or is not accepted; absent otherwise. Why an attempt ended early that
     another one follows is said by `runs[].trouble`."""
     profile: ProfileSnapshot | None = Field(default=None, json_schema_extra=ATOMIC)
-    """The profile that the job runs with."""
+    """The profile that the job runs with, where `profileRevision` does not say it: in jobs that an earlier release has
+    written, and where no ControllerRevision could be made."""
+    profile_revision: ProfileRevision | None = Field(default=None, json_schema_extra=ATOMIC)
+    """The profile that the job runs with, and the ControllerRevision that holds its content: `kubectl get
+    controllerrevision NAME -o yaml`. It is the job's own and goes with it."""
     workspace_claim: str | None = None
     """Volume claim that the job's stages share."""
     abandoned_workspace: str | None = None
@@ -248,6 +265,9 @@ class ReconstructionJobStatus(ApiModel):
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""
+    yield_time: Timestamp | None = None
+    """When the job gave its turn back because no node had been found for its pod and others waited; its place in the
+    line counts from then on. Absent once a pod has a node."""
     start_time: Timestamp | None = None
     """When the first pod was asked for."""
     completion_time: Timestamp | None = None
@@ -262,3 +282,8 @@ class ReconstructionJobStatus(ApiModel):
     """Digest of the spec that this status is about. A change of the spec gives a failed job another chance, unless it
     concerns only what becomes of the job: cancellation, retention,
     notifications."""
+
+    @property
+    def accepted_profile(self) -> ProfileSnapshot | ProfileRevision | None:
+        """Kind, name and generation of the profile that the job runs with."""
+        return self.profile or self.profile_revision

@@ -10,7 +10,7 @@ import uvloop
 from pydantic import ValidationError
 
 from . import application, logs
-from .policies.accept import describe
+from .policies.control.accept import describe
 from .settings import Settings
 
 _GARBAGE_COLLECTION = (10_000, 20, 20)

@@ -6,18 +6,11 @@ import logging
 from typing import Any
 
 from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
 from . import paths
-from .clock import SYSTEM, Clock
-from .events import Recorder
-from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
-from .manifests.metadata import MANAGER
-from .model import JobView, StatusRefusal
-from .notifier import Notifier
-from .ownership import Ownership
-from .parse import LABEL_CHILD_JOB
-from .plan import (
+from .actions import (
     AdoptClaim,
     CreateJob,
     DeleteClaim,
@@ -28,9 +21,19 @@ from .plan import (
     EnsureClaim,
     ExpectAbsent,
     Notify,
+    PinProfile,
     Plan,
 )
-from .policies.unreadable import CODE
+from .autoscalers import latest_scale_up
+from .clock import SYSTEM, Clock
+from .event_recorder import Recorder
+from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
+from .manifests.metadata import MANAGER
+from .model import JobView, StatusRefusal
+from .notifier import Notifier
+from .ownership import Ownership
+from .parse import LABEL_CHILD_JOB
+from .policies.reporting.unreadable import CODE
 from .store import Store
 
 _log = logging.getLogger(__name__)
@@ -59,9 +62,14 @@ class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
     def __init__(
-        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None,
+        self,
+        kube: Kube,
+        store: Store,
+        recorder: Recorder,
+        notifier: Notifier,
+        ownership: Ownership | None = None,
         clock: Clock = SYSTEM,
-    ):  # fmt: skip
+    ):
         self._clock = clock
         self._ownership = ownership or Ownership()
         self._kube = kube
@@ -79,6 +87,8 @@ class Actor:
         """
         for expected in plan.expects:
             await self._check_absence(job, expected)
+        if plan.pins is not None:
+            await self._pin(job, plan.pins)
         if (
             plan.status is not None
             or self._ownership.must_claim(job, plan)
@@ -117,13 +127,28 @@ class Actor:
             elif isinstance(action, DeletePod):
                 await self._delete(job, action)
 
+    async def _pin(self, job: JobView, pin: PinProfile) -> None:
+        """Raises Refused where it can't be done: the next decision leaves the profile in the status."""
+        path = paths.revisions(job.key.namespace)
+        try:
+            await self._kube.create(path, pin.manifest, brief=True)
+            return
+        except ApiError as error:
+            if error.already_exists:
+                there = await self._kube.get(f"{path}/{pin.manifest['metadata']['name']}")
+                if snapshot_in(there, pin.digest) is not None and _is_owned(there, job):
+                    return
+            elif not (error.refused or error.content_refused):
+                raise
+            self._store.refuse_pinning(job.key, error.message)
+            raise Refused(f"the profile stays in the status: {error.message}") from error
+
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
-        claim = self._store.claim(job.key)
-        if claim is None or claim.parent_uid != job.uid:
+        claim, suspended = self._store.claim(job.key), action.manifest["spec"].get("suspend", False)
+        if claim.parent_uid != job.uid if claim is not None else not suspended:
             raise Outdated("the workspace's claim is somebody else's")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
-        suspend = action.manifest["spec"].get("suspend", False)
-        self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
+        self._store.observe_child_job({"spec": {"suspend": suspended}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
@@ -138,6 +163,11 @@ class Actor:
                 return
             self._store.observe_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
+        if expected.kind == "scale-up":
+            scale_up = await latest_scale_up(self._kube, job.key.namespace, expected.name)
+            if scale_up is not None and self._store.observe_scale_up(job.key, expected.name, scale_up):
+                raise Outdated("a node is being made for the pod")
+            return
         selector = f"{LABEL_CHILD_JOB}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
         news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
@@ -227,8 +257,11 @@ def status_document(job: JobView, status: ReconstructionJobStatus, installation:
     """What is written to the job's status subresource: refused unless the job is still what was looked at. It makes the
     job `installation`'s."""
     metadata = {
-        "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
-    }  # fmt: skip
+        "name": job.key.name,
+        "namespace": job.key.namespace,
+        "uid": job.uid,
+        "resourceVersion": job.resource_version,
+    }
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if job.unreadable is not None:
         kept = _with_conditions(job.unreadable.document, document["conditions"])
@@ -236,9 +269,15 @@ def status_document(job: JobView, status: ReconstructionJobStatus, installation:
         return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": kept}
     if installation:
         document["operator"] = installation
+    if status.profile_revision is not None:
+        document.pop("profile", None)  # it is kept there
     for name in ("stages", "runs"):
         document[name] = [_without_empty(each) for each in document[name]]
     return {"apiVersion": API_VERSION, "kind": JOB_KIND, "metadata": metadata, "status": _without_empty(document)}
+
+
+def _is_owned(document: Document, job: JobView) -> bool:
+    return any(each.get("uid") == job.uid for each in document["metadata"].get("ownerReferences") or [])
 
 
 def _with_conditions(status: Document, conditions: list[Document]) -> Document:

@@ -28,27 +28,29 @@ from .custom_resources import CustomResources, Kopf
 from .decide import decide
 from .default_profile import DefaultProfile
 from .dependents import Dependents
-from .events import Recorder
+from .event_recorder import Recorder
 from .forward import Forwarder
 from .inquiry import Inquiries
 from .kube import ApiError, load_configuration
 from .leader import Lease, LeaseSettings
 from .listener import Limits as ServerLimits
 from .listener import Listener
+from .live_updates import LiveUpdates
 from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
-from .policies.engines import counted_engine
-from .policies.measures import measures
-from .progress import LiveUpdates
+from .policies.reporting.counted_engine import counted_engine
+from .policies.reporting.measures import measures
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
 from .reviews import TokenReviewer
+from .rewinds import Rewound
 from .settings import Settings
 from .signatures import SigningKeys
 from .slots import Limits, Slots
+from .snapshots import Snapshots
 from .store import Store
 from .tokens import PodIdentity
 from .watching import Watching
@@ -79,6 +81,7 @@ class Application:
         )
         self._policy = settings.policy
         self._store = Store(self._slots, settings.ownership)
+        self._snapshots = Snapshots(kube, self._store)
         self._live = LiveUpdates(settings.status_interval_seconds, settings.live_updates_per_second)
         self._queue = JobQueue(self._look, settings.concurrency)
         self._outdated = Backoff[JobKey](*_OUTDATED_SECONDS)
@@ -116,11 +119,12 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
+        self.metrics.without_node.set_function(lambda: self._slots.nodeless)
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
-        connections.count_calls(self.metrics.api_calls.inc)
+        connections.count_calls(self.metrics.count_call)
         self._listeners: list[Listener] = []
 
     async def run(self) -> int:
@@ -192,7 +196,7 @@ class Application:
             await _cancel(task)
         failed = [task for task in done if not task.cancelled() and task.exception() is not None]
         for task in failed:
-            _log.error("a part of the operator failed: %s", task.get_name(), exc_info=task.exception())
+            _report_failure(task)
         lost = keeping in done
         return 1 if failed or lost else 0
 
@@ -226,12 +230,14 @@ class Application:
         age = self._live.age(key, started)
         heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
         await self._dependents.fetch_upstream(key)
-        observed = observe(self._store, key, live, self._policy, heard)
+        await self._snapshots.fetch(key)
+        observed = observe(self._store, key, live, self._policy, heard, self._snapshots.get(key))
         if observed is None:
             self._leave_alone(key)
             self._dependents.wake(key)
             self._queue.forget(key)
             self._live.forget(key)
+            self._snapshots.forget(key)
             self._notifier.forget(key)
             self.metrics.forget(key)
             return None
@@ -270,8 +276,10 @@ class Application:
             self._contenders.add(stored.holder)
             _log.warning(
                 "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
-                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
-            )  # fmt: skip
+                "take them over if it is gone",
+                stored.holder,
+                extra={"namespace": key.namespace, "job": key.name},
+            )
 
     def _wake(self, key: JobKey) -> None:
         """It is the job's turn."""
@@ -372,6 +380,17 @@ class Application:
             return False
         self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
+
+
+def _report_failure(task: asyncio.Task) -> None:
+    error = task.exception()
+    rewound = error.subgroup(Rewound) if isinstance(error, BaseExceptionGroup) else error
+    while isinstance(rewound, BaseExceptionGroup):
+        rewound = rewound.exceptions[0]
+    if isinstance(rewound, Rewound):
+        _log.error("%s", rewound)
+    else:
+        _log.error("a part of the operator failed: %s", task.get_name(), exc_info=error)
 
 
 async def _cancel(task: asyncio.Task) -> None:

@@ -44,7 +44,8 @@ class Connections:
         """All through the same one, as for a server that is not real."""
         return cls(kube, kube, kube, kube)
 
-    def count_calls(self, called: Callable[[], None]) -> None:
+    def count_calls(self, called: Callable[[str], None]) -> None:
+        """`called` hears the method of each call."""
         for kube in self._all():
             kube.called = called
 

@@ -93,17 +93,25 @@ class Kube:
         self._configuration = configuration
         self._connections = connections
         self._opened: aiohttp.ClientSession | None = None
-        self.called: Callable[[], None] = lambda: None
-        """Told of every call."""
+        self.called: Callable[[str], None] = lambda _: None
+        """Told of every call, by its method."""
 
     async def close(self) -> None:
         if self._opened is not None:
             await self._opened.close()
 
     async def request(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Document | None = None,
-        content_type: str = _JSON, accept: str = _JSON, brief: bool = False, seconds: float = _TIMEOUT_SECONDS,
-    ) -> Document:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Document | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+        brief: bool = False,
+        seconds: float = _TIMEOUT_SECONDS,
+    ) -> Document:
         """One call. With `brief` only the object's metadata comes back: it saves both sides most of the work.
 
         Where the API server asks for it (Retry-After, as it does when it is overloaded), the call waits and is made
@@ -121,18 +129,28 @@ class Kube:
                 await asyncio.sleep(error.retry_after)
 
     async def _request(
-        self, method: str, path: str, query: dict[str, str] | None, body: Document | None, content_type: str,
-        accept: str, seconds: float,
-    ) -> Document:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None,
+        body: Document | None,
+        content_type: str,
+        accept: str,
+        seconds: float,
+    ) -> Document:
         headers = await self._headers()
         headers["Accept"] = accept
         if body is not None:
             headers["Content-Type"] = content_type
-        self.called()
+        self.called(method)
         async with self._session.request(
-            method, self._url(path, query), headers=headers, data=None if body is None else orjson.dumps(body),
-            timeout=ClientTimeout(total=seconds), **self._route,
-        ) as response:  # fmt: skip
+            method,
+            self._url(path, query),
+            headers=headers,
+            data=None if body is None else orjson.dumps(body),
+            timeout=ClientTimeout(total=seconds),
+            **self._route,
+        ) as response:
             data = await response.read()
         if response.status > 299:
             raise _error(response.status, data, response.headers.get("Retry-After"))

@@ -19,10 +19,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from . import paths
+from .actions import Notify
 from .causes import Cause
 from .kube import ApiError, Kube
 from .model import DeliveryResult, JobKey, JobView
-from .plan import Notify
 from .receivers import Address, Receivers, RefusedError
 from .signing import UnusableKeyError, headers, key_of
 
@@ -130,11 +130,15 @@ class _Pinned(AbstractResolver):
     ) -> list[ResolveResult]:
         return [
             ResolveResult(
-                hostname=host, host=str(address), port=port, proto=0, flags=socket.AI_NUMERICHOST,
+                hostname=host,
+                host=str(address),
+                port=port,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
                 family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
             )
             for address in self._addresses
-        ]  # fmt: skip
+        ]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -9,12 +10,12 @@ import orjson
 from pydantic import ValidationError
 
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.status import ReconstructionJobStatus
+from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
 
 from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
-from .policies.accept import describe
+from .policies.control.accept import describe
 from .slots import Order
 from .store import Store, StoredJob, unpacked
 from .upstream_job import cycle_of, upstream_chain, upstream_job_of
@@ -24,9 +25,15 @@ _RECENT = 256
 
 
 def observe(
-    store: Store, key: JobKey, live: ProgressUpdate | None, policy: Policy, heard: datetime | None = None
+    store: Store,
+    key: JobKey,
+    live: ProgressUpdate | None,
+    policy: Policy,
+    heard: datetime | None = None,
+    kept: ProfileSnapshot | None = None,
 ) -> Observed | None:
-    """None when there is no such job, or it is another installation's."""
+    """None when there is no such job, or it is another installation's. `kept` is the profile that the job's status
+    refers to."""
     stored = store.jobs.get(key)
     if stored is None or stored.foreign:
         return None
@@ -34,7 +41,7 @@ def observe(
     chain = upstream_chain(store, key)
     upstream = store.jobs.get(chain[0]) if chain else None
     return Observed(
-        job=job_view(stored),
+        job=_with_profile(job_view(stored), kept),
         profile=store.profiles.get((namespace, name)) or store.profiles.get(("", name)),
         pinned_profile=store.profiles.get(stored.pinned) if stored.pinned is not None else None,
         profile_names=_profile_names(store.profiles, namespace),
@@ -45,8 +52,10 @@ def observe(
         claim=store.claim(key),
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
+        scale_ups=store.scale_ups(key),
         refusal=store.refusal(key),
         status_refusal=store.status_refusal(key),
+        unpinnable=store.is_unpinnable(key),
         live=live,
         heard=heard,
         policy=policy,
@@ -71,6 +80,13 @@ def job_view(stored: StoredJob) -> JobView:
     )
 
 
+def _with_profile(view: JobView, kept: ProfileSnapshot | None) -> JobView:
+    """Decisions find the profile in the status, wherever it is kept."""
+    if kept is None or view.status.profile is not None or view.status.profile_revision is None:
+        return view
+    return replace(view, status=view.status.model_copy(update={"profile": kept}))
+
+
 @lru_cache(maxsize=_RECENT)
 def _spec(text: str) -> tuple[ReconstructionJobSpec | None, str]:
     """The spec, or None and what is wrong with it."""
@@ -92,11 +108,13 @@ def _status(packed: bytes) -> tuple[ReconstructionJobStatus, Unreadable | None]:
 
 
 def order_of(observed: Observed, created: str) -> Order:
-    """The job's position among those that wait for their turn: the most urgent first, then the oldest."""
-    spec, profile = observed.job.spec, observed.profile
+    """The job's position among those that wait for their turn: the most urgent first, then the oldest. One that had no
+    use of its last turn is not urgent, and counts from when it yielded it."""
+    spec, profile, yielded = observed.job.spec, observed.profile, observed.job.status.yield_time
     ranking: list[str] = profile.spec.get("priorityClassNames") or [] if profile is not None else []
     named = spec.priority_class_name if spec is not None else None
-    return Order(ranking.index(named) if named in ranking else len(ranking), created, observed.job.key)
+    urgency = ranking.index(named) if named in ranking and yielded is None else len(ranking)
+    return Order(urgency, yielded or created, observed.job.key, yielded is not None)
 
 
 def _profile_names(profiles: dict[tuple[str, str], ProfileView], namespace: str) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .actions import Emit, Plan
 from .model import JobView
-from .plan import Emit, Plan
 
 
 @dataclass(frozen=True, slots=True)

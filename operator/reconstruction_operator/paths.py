@@ -32,6 +32,11 @@ def child_jobs(namespace: str) -> str:
     return f"/apis/batch/v1/namespaces/{namespace}/jobs"
 
 
+def revisions(namespace: str) -> str:
+    """ControllerRevisions, which hold the profiles of jobs."""
+    return f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions"
+
+
 def claims(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
 

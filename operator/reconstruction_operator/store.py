@@ -17,11 +17,11 @@ from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
 from reconstruction_api.text import one_line
 
 from . import parse
-from .manifests.names import claim_name
-from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, StatusRefusal
+from .manifests.child_names import claim_name
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
+from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
-from .versions import Versions
 
 Document = dict[str, Any]
 K = TypeVar("K")
@@ -45,6 +45,8 @@ class StoredJob:
     profile_name: str
     pinned: tuple[str, str] | None
     """Namespace and name of the profile in its status."""
+    reference: ProfileReference | None = None
+    """Where that profile's content is kept, if not in the status."""
     builds_on: str = ""
     """Name of the job whose results it starts from."""
     foreign: bool = False
@@ -94,8 +96,10 @@ class Store:
         self._claims: dict[JobKey, Claim] = {}
         self._dependents: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
+        self._scale_ups: dict[JobKey, dict[str, ScaleUp]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
         self._status_refusals: dict[JobKey, StatusRefusal] = {}
+        self._unpinnable: dict[JobKey, str] = {}
         self._versions = Versions()
 
     def observe_job(self, document: Document) -> JobKey | None:
@@ -115,7 +119,8 @@ class Store:
             spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
             status=_packed(status),
             profile_name=spec.get("profileName") or "default",
-            pinned=_pinned(status.get("profile"), key.namespace),
+            pinned=_pinned(status, key.namespace),
+            reference=_reference(status),
             builds_on=_builds_on(spec),
             foreign=not self._ownership.owns(key.namespace, spec, status),
             holder=self._contender(key, spec, status),
@@ -130,8 +135,10 @@ class Store:
         known = self.jobs.get(key)
         if known is not None and known.uid == uid and self._versions.is_newer(uid, _version(document)):
             version = document["metadata"]["resourceVersion"]
-            pinned = _pinned(status.get("profile"), key.namespace)
-            self.jobs[key] = replace(known, resource_version=version, status=_packed(status), pinned=pinned)
+            pinned, reference = _pinned(status, key.namespace), _reference(status)
+            self.jobs[key] = replace(
+                known, resource_version=version, status=_packed(status), pinned=pinned, reference=reference
+            )
             self._record_slot(key, status)
 
     def _contender(self, key: JobKey, spec: Document, status: Document) -> str:
@@ -208,7 +215,9 @@ class Store:
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
+            self._scale_ups.pop(key, None)
             self._refusals.pop(key, None)
+            self._unpinnable.pop(key, None)
             self._status_refusals.pop(key, None)
             self.slots.forget(key)
         return key
@@ -266,6 +275,16 @@ class Store:
     def explanations(self, key: JobKey) -> Mapping[str, str]:
         return self._explanations.get(key, {})
 
+    def observe_scale_up(self, key: JobKey, pod_uid: str, scale_up: ScaleUp) -> bool:
+        """A node is being made for the job's pod, the only one that waits for one; whether that is new."""
+        if self.scale_ups(key).get(pod_uid) == scale_up or key not in self.jobs:
+            return False
+        self._scale_ups[key] = {pod_uid: scale_up}
+        return True
+
+    def scale_ups(self, key: JobKey) -> Mapping[str, ScaleUp]:
+        return self._scale_ups.get(key, {})
+
     def refuse(self, key: JobKey, message: str, now: datetime) -> None:
         """A child object of the job could not be created."""
         before = self._refusals.get(key)
@@ -278,6 +297,13 @@ class Store:
 
     def overcome_refusal(self, key: JobKey) -> None:
         self._refusals.pop(key, None)
+
+    def refuse_pinning(self, key: JobKey, message: str) -> None:
+        """The profile of the job can't be stored in an object of its own."""
+        self._unpinnable[key] = one_line(message, _LONGEST_MESSAGE)
+
+    def is_unpinnable(self, key: JobKey) -> bool:
+        return key in self._unpinnable
 
     def refuse_status(self, job: JobView, message: str) -> StatusRefusal:
         """The status that was decided for the job as it was then can't be written."""
@@ -386,10 +412,18 @@ def _builds_on(spec: Document) -> str:
     return ((spec.get("source") or {}).get("jobRef") or {}).get("name") or ""
 
 
-def _pinned(snapshot: Document | None, namespace: str) -> tuple[str, str] | None:
+def _pinned(status: Document, namespace: str) -> tuple[str, str] | None:
+    snapshot: Any = status.get("profile") or status.get("profileRevision")
     if not isinstance(snapshot, dict) or not snapshot:
         return None
     return namespace if snapshot.get("kind") == PROFILE_KIND else "", str(snapshot.get("name", ""))
+
+
+def _reference(status: Document) -> ProfileReference | None:
+    kept: Any = status.get("profileRevision")
+    if status.get("profile") or not isinstance(kept, dict):
+        return None
+    return ProfileReference(str(kept.get("digest", "")), str(kept.get("revision", "")))
 
 
 def _packed(status: Document) -> bytes:

@@ -16,7 +16,7 @@ from reconstruction_api.base import ApiModel
 from reconstruction_api.baseline import BASELINE
 from reconstruction_api.defaults import PATHS, JobDefaults
 from reconstruction_api.job import Mesh, ReconstructionJobSpec
-from reconstruction_api.stages import FATE, STAGES, WITHOUT_EFFECT
+from reconstruction_api.stage_table import FATE, STAGES, WITHOUT_EFFECT
 
 GOLDEN = Path(__file__).parent / "golden" / "crd-defaults.json"
 """Defaults of the CustomResourceDefinitions, by kind and path. They are written into stored objects: one that changes
@@ -51,7 +51,7 @@ def covering(path: str, names: Any) -> list[str]:
 
 def answers(path: str) -> list[str]:
     """Who says what a change of this leaf does."""
-    stages = [stage.name.value for stage in STAGES if covering(path, stage.fields)]
+    stages = [stage.name.value for stage in STAGES if covering(path, stage.all_fields)]
     return [*stages, *(f"fate: {name}" for name in covering(path, FATE)),
             *(f"no effect: {name}" for name in covering(path, WITHOUT_EFFECT))]  # fmt: skip
 
@@ -69,7 +69,7 @@ def test_a_new_field_is_noticed_until_somebody_says_what_it_does():
 
 def test_the_lists_name_nothing_that_does_not_exist():
     paths = [path.replace("[]", "") for path, _ in leaves(ReconstructionJobSpec)]
-    named = [*FATE, *WITHOUT_EFFECT, *(field for stage in STAGES for field in stage.fields)]
+    named = [*FATE, *WITHOUT_EFFECT, *(field for stage in STAGES for field in stage.all_fields)]
     assert [name for name in named if not any(path == name or path.startswith(f"{name}.") for path in paths)] == []
 
 
@@ -79,9 +79,10 @@ def test_each_default_has_a_value_that_digests_leave_out():
     missing = [
         path
         for path, field in known.items()
-        if not field.is_required() and field.get_default(call_default_factory=True, validated_data={}) is not None
+        if not field.is_required()
+        and field.get_default(call_default_factory=True, validated_data={}) is not None
         and path not in BASELINE
-    ]  # fmt: skip
+    ]
     assert missing == []
     assert set(BASELINE) <= known.keys() | {"exports"}
 

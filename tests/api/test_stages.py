@@ -20,6 +20,7 @@ from reconstruction_api.stages import (
     reads_source,
     reused_stages,
     stage_digests,
+    stage_settings,
     stages_of,
 )
 
@@ -110,7 +111,7 @@ def test_classes_run_one_after_the_other_without_returning():
 
 def test_every_field_that_a_stage_names_exists():
     document = spec(redo={}).model_dump(by_alias=True)
-    for path in (path for stage in STAGES for path in stage.fields):
+    for path in (path for stage in STAGES for path in stage.all_fields):
         section, _, member = path.partition(".")
         assert section in document and (not member or member in document[section]), path
 
@@ -155,7 +156,7 @@ def _digest_of(resource_class: ResourceClass, wanted: ReconstructionJobSpec) -> 
 def test_settings_are_what_differs_from_the_defaults():
     """So a field that a later release adds leaves finished stages finished."""
     train = BY_NAME[StageName.TRAIN]
-    assert train.settings(spec(training={"steps": 500, "seed": 42})) == {"training.steps": 500}
+    assert stage_settings(train, spec(training={"steps": 500, "seed": 42})) == {"training.steps": 500}
 
 
 @given(st.sets(st.sampled_from(StageName)), st.sampled_from(StageName) | st.none(), st.floats(-10, 200))

@@ -29,7 +29,7 @@ from reconstruction_api.worker import WorkerJob
 from reconstruction_operator.informer import Informer, Kind
 from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
-from reconstruction_operator.policies.stages import needs_of
+from reconstruction_operator.policies.control.needs import needs_of
 
 from .test_operator import Case
 from .test_operator_replicas import SHORT, replica
@@ -198,8 +198,9 @@ class Chaos:
             name = self.dice.choice(jobs)["metadata"]["name"]
             self.witness.removed_by_chaos.add(name)
             policy = self.dice.choice(["Background", "Foreground"])
-            await self._delete(f"/apis/batch/v1/namespaces/{self.work.namespace}/jobs/{name}",
-                               {"propagationPolicy": policy})  # fmt: skip
+            await self._delete(
+                f"/apis/batch/v1/namespaces/{self.work.namespace}/jobs/{name}", {"propagationPolicy": policy}
+            )
 
     async def suspend_or_resume(self) -> None:
         case = self.dice.choice(self.cases)

@@ -37,10 +37,10 @@ from tests.operator.test_notifier import Receiver, Secrets
 from reconstruction_api.worker import PodReport
 from reconstruction_operator import logs
 from reconstruction_operator.act import status_document
-from reconstruction_operator.events import event
+from reconstruction_operator.actions import CreateJob, Emit, Notify, Plan
+from reconstruction_operator.event_recorder import event
 from reconstruction_operator.model import DeliveryResult, Observed, Policy
 from reconstruction_operator.notifier import Notifier
-from reconstruction_operator.plan import CreateJob, Emit, Notify, Plan
 from reconstruction_operator.receivers import Receivers
 
 URI = f"https://storage.example/statue.zip?X-Amz-Signature={canary('query')}"
@@ -103,8 +103,13 @@ def profile_gone() -> tuple[Observed, Plan]:
 
 
 SCENES: list[Callable[[], tuple[Observed, Plan]]] = [
-    accepted, succeeded, failed, not_delivered, invalid, profile_gone,
-]  # fmt: skip
+    accepted,
+    succeeded,
+    failed,
+    not_delivered,
+    invalid,
+    profile_gone,
+]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)

@@ -15,11 +15,11 @@ from tests.operator.test_expansion import expand
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.validation import parse_job
+from reconstruction_operator.actions import CreateJob, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.pod import CONTAINER
 from reconstruction_operator.model import JobKey, Policy
 from reconstruction_operator.observe import observe
-from reconstruction_operator.plan import CreateJob, Plan
 from reconstruction_operator.store import Store
 
 VALUE = "H4RML355-V4LU3"

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from reconstruction_api.status import ReconstructionJobStatus
-from reconstruction_operator.act import Actor, StatusRefused, status_document
+from reconstruction_operator import paths
+from reconstruction_operator.act import Actor, Refused, StatusRefused, status_document
+from reconstruction_operator.actions import DeleteJob, Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobView, Observed
-from reconstruction_operator.plan import DeleteJob, Emit
 from reconstruction_operator.store import Store
 
 from .builders import KEY, NOW, RECONSTRUCT, SPEC, UID, actions, changed, current, observed, started
@@ -26,7 +27,8 @@ def test_a_status_holds_no_empty_members_and_reads_back_as_it_was() -> None:
     assert not {"artifacts", "checkpoints", "metrics"} & written.keys()
     assert written["stages"][0] == {"name": "ingest", "state": "Pending"}
     assert written["progress"]["percent"] == 0 and all("message" in each for each in written["conditions"])
-    assert ReconstructionJobStatus.model_validate(written) == status
+    kept_elsewhere = status.model_copy(update={"profile": None})
+    assert ReconstructionJobStatus.model_validate(written) == kept_elsewhere
 
 
 class Server:
@@ -34,6 +36,8 @@ class Server:
 
     def __init__(self, *errors: ApiError):
         self.errors = list(errors)
+        self.revision: dict[str, Any] | ApiError | None = None
+        """What is where the job's profile is to be kept."""
         self.calls: list[tuple[str, str]] = []
         self.statuses: list[dict[str, Any]] = []
 
@@ -49,7 +53,16 @@ class Server:
 
     async def create(self, path: str, manifest: Any, **_: Any) -> dict[str, Any]:
         self.calls.append(("POST", path))
-        return manifest
+        if self.revision is not None and path == paths.revisions(KEY.namespace):
+            if isinstance(self.revision, ApiError):
+                raise self.revision
+            raise ApiError(409, "AlreadyExists", "there is one of that name")
+        return manifest | {"metadata": manifest["metadata"] | {"uid": f"uid-of-{manifest['metadata']['name']}"}}
+
+    async def get(self, path: str) -> dict[str, Any]:
+        self.calls.append(("GET", path))
+        assert isinstance(self.revision, dict)
+        return self.revision
 
 
 class Events:
@@ -77,8 +90,14 @@ def acting(server: Server) -> tuple[Actor, Store, Events]:
 def known(store: Store, seen: Observed) -> Observed:
     """The job as the store has it, so that it can remember the refusal."""
     status = status_document(seen.job, seen.job.status)["status"]
-    metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": seen.job.generation,
-                "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
+    metadata = {
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": UID,
+        "generation": seen.job.generation,
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-03-01T12:00:00Z",
+    }
     store.observe_job({"metadata": metadata, "spec": SPEC, "status": status})
     return replace(seen, status_refusal=store.status_refusal(KEY))
 
@@ -136,9 +155,54 @@ def test_a_refusal_is_forgotten_with_the_spec_it_was_about_and_with_the_job() ->
     seen = known(store, started(RECONSTRUCT))
     store.refuse_status(seen.job, "no")
     assert store.status_refusal(KEY) is not None
-    document = {"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 9,
-                             "resourceVersion": "7"}, "spec": SPEC}  # fmt: skip
+    document = {
+        "metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 9, "resourceVersion": "7"},
+        "spec": SPEC,
+    }
     store.observe_job(document)
     assert store.status_refusal(KEY) is None
     store.forget_job(document)
     assert store.status_refusal(KEY) is None
+
+
+async def test_the_profile_is_kept_before_the_status_names_it() -> None:
+    server = Server()
+    actor, store, _ = acting(server)
+    seen = known(store, observed())
+    await actor.act(seen.job, decide(seen, NOW))
+    first, second = server.calls[:2]
+    assert first == ("POST", paths.revisions(KEY.namespace)) and second[0] == "PUT"
+
+
+async def test_a_profile_that_is_kept_already_is_as_wanted() -> None:
+    server = Server()
+    actor, store, _ = acting(server)
+    seen = known(store, observed())
+    plan = decide(seen, NOW)
+    assert plan.pins is not None
+    server.revision = plan.pins.manifest
+    await actor.act(seen.job, plan)
+    assert "profileRevision" in server.statuses[0] and not store.is_unpinnable(KEY)
+
+
+@pytest.mark.parametrize("what", ["other content", "another owner", "forbidden", "quota", "too large"])
+async def test_where_the_profile_can_not_be_kept_apart_it_stays_in_the_status(what: str) -> None:
+    server = Server()
+    actor, store, _ = acting(server)
+    seen = known(store, observed())
+    plan = decide(seen, NOW)
+    assert plan.pins is not None
+    metadata = plan.pins.manifest["metadata"]
+    server.revision = {
+        "other content": plan.pins.manifest | {"data": {"profile": {}}},
+        "another owner": plan.pins.manifest | {"metadata": metadata | {"ownerReferences": []}},
+        "forbidden": ApiError(403, "Forbidden", "may not create controllerrevisions"),
+        "quota": ApiError(403, "Forbidden", "exceeded quota: count/controllerrevisions.apps"),
+        "too large": ApiError(500, "InternalError", "etcdserver: request is too large"),
+    }[what]
+    with pytest.raises(Refused):
+        await actor.act(seen.job, plan)
+    assert not server.statuses
+    seen = replace(seen, unpinnable=store.is_unpinnable(KEY))
+    await actor.act(seen.job, decide(seen, NOW))
+    assert server.statuses[0]["profile"]["name"] == "default" and "profileRevision" not in server.statuses[0]

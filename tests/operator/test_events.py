@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from reconstruction_operator.events import Recorder
+from reconstruction_operator.actions import Emit
+from reconstruction_operator.event_recorder import Recorder
 from reconstruction_operator.kube import Kube
-from reconstruction_operator.plan import Emit
 
 from .builders import job_view
 

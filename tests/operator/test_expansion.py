@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconstruction_operator.actions import CreateJob
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import CreateJob
 
 from .builders import NOW, actions, cluster_profile, observed, spec_of
 

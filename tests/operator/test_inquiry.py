@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from reconstruction_operator.actions import Inquiry
 from reconstruction_operator.inquiry import Inquiries, location_of
 from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
-from reconstruction_operator.plan import Inquiry
 from reconstruction_operator.store import Store
 
 from .builders import KEY, UID

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconstruction_operator.live_updates import LiveUpdates
 from reconstruction_operator.model import JobKey
-from reconstruction_operator.progress import LiveUpdates
 
 from .builders import KEY, PREPARE, RECONSTRUCT, run_of, update
 

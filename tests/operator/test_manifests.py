@@ -9,10 +9,10 @@ import pytest
 
 from reconstruction_api.source import CREDENTIALS
 from reconstruction_api.stages import ResourceClass
+from reconstruction_operator.actions import CreateJob, EnsureClaim
 from reconstruction_operator.decide import decide
-from reconstruction_operator.manifests.names import child_job_name, claim_name
+from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import Policy
-from reconstruction_operator.plan import CreateJob, EnsureClaim
 
 from .builders import (
     KEY,

@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconstruction_operator.metrics import Metrics
-from reconstruction_operator.policies.measures import Measures
+from reconstruction_operator.policies.reporting.measures import Measures
 
 from .builders import KEY
 

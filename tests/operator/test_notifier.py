@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
+from reconstruction_operator.actions import Notify
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import DeliveryResult, JobKey
 from reconstruction_operator.notifier import Notifier
-from reconstruction_operator.plan import Notify
 from reconstruction_operator.receivers import Receivers
 
 from .builders import KEY, job_view
@@ -79,9 +79,11 @@ def order(url: str, attempt: int = 1) -> Notify:
 
 
 def deliver(
-    scenario: Callable[[Notifier], Awaitable[str]], secret: dict[str, bytes] | None = None,
-    receivers: Receivers = LOOPBACK, kube: Secrets | None = None,
-) -> DeliveryResult:  # fmt: skip
+    scenario: Callable[[Notifier], Awaitable[str]],
+    secret: dict[str, bytes] | None = None,
+    receivers: Receivers = LOOPBACK,
+    kube: Secrets | None = None,
+) -> DeliveryResult:
     """What becomes of the message to the address that the scenario answers."""
 
     async def run() -> DeliveryResult:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.act import Actor, Outdated
+from reconstruction_operator.actions import DeletePod, Emit, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.kube import ApiError, Document
 from reconstruction_operator.model import Policy
 from reconstruction_operator.observe import observe
 from reconstruction_operator.ownership import Ownership
-from reconstruction_operator.plan import DeletePod, Emit, Plan
 from reconstruction_operator.settings import Settings
 from reconstruction_operator.slots import Limits, Slots
 from reconstruction_operator.store import Store
@@ -25,9 +25,12 @@ OURS = Ownership("platform/recon", "", frozenset({"lab"}), frozenset({"old/recon
 
 def job(version: int = 1, *, operator_class: str | None = None, **status: str) -> Document:
     metadata = {
-        "namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 1,
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": UID,
+        "generation": 1,
         "resourceVersion": str(version),
-    }  # fmt: skip
+    }
     spec = SPEC | ({"operatorClass": operator_class} if operator_class is not None else {})
     return {"metadata": metadata, "spec": spec, "status": status}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconstruction_operator.versions import Versions
+from reconstruction_operator.resource_versions import Versions
 
 
 def test_only_what_is_newer_than_all_before_counts() -> None:

@@ -26,7 +26,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, stage_digests
 from reconstruction_api.worker import StageResult, WorkerJob
 from reconstruction_operator.model import Observed
-from reconstruction_operator.policies.renewal import spec_digest
+from reconstruction_operator.policies.control.renewal import spec_digest
 from reconstruction_worker.executor import Run, execute
 from reconstruction_worker.process import StopRequest
 
@@ -50,7 +50,7 @@ from builders import (  # pyright: ignore
     update,
     upstream_job,
     with_pod,
-)  # fmt: skip
+)
 
 PHOTOS_TIME = 1_700_000_000
 ODD: dict[str, Any] = {

@@ -28,7 +28,7 @@ from reconstruction_operator.model import (
     ProfileView,
     UpstreamJob,
 )
-from reconstruction_operator.policies import progress
+from reconstruction_operator.policies.reporting import progress
 
 FIRST = Path(__file__).parent / "first"
 JOBS = sorted((FIRST / "jobs").glob("*.json"))

@@ -24,7 +24,7 @@ PACKAGE = "stages_of_this_test"
 TINY = """
 import json
 from pathlib import Path
-from reconstruction_api.stages import BY_NAME
+from reconstruction_api.stages import BY_NAME, stage_settings
 from reconstruction_worker.stage import StageOutput
 
 def run(context):
@@ -33,7 +33,7 @@ def run(context):
     stage = BY_NAME[context.name]
     inputs = [(context.of(need) / "out.json").read_text() for need in stage.needs]
     photos = sorted(path.name for path in context.source.iterdir()) if context.name == "ingest" else []
-    (context.folder / "out.json").write_text(json.dumps([stage.settings(context.spec), inputs, photos]))
+    (context.folder / "out.json").write_text(json.dumps([stage_settings(stage, context.spec), inputs, photos]))
     return StageOutput(f"{context.name} did it", {context.name + "Runs": 1})
 """
 

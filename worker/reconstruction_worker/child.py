@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
 
+from .child_events import EventWriter, StageRequest
 from .cpus import limit_threads
-from .events import EventWriter, StageRequest
 from .failures import from_exception
 from .memory import most_held
 from .network.guard import Guard

@@ -18,8 +18,8 @@ from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
+from .child_events import StageRequest
 from .engine_libraries import decisive_libraries, libraries_for
-from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
 from .ingest.limits import limits_from
@@ -48,13 +48,8 @@ from .workspace import MIN_FREE_BYTES, check_space, locked
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
 REUSE_MODULE: Final = "reconstruction_worker.reuse"
 """Runs instead of a stage's own module where another job's result is taken over."""
-RESUMABLE: Final = frozenset({StageName.INGEST, StageName.TRAIN})
-"""Stages that continue from what an interrupted run of the same key left; the others start with an empty folder."""
-SAVES_ON_STOP: Final = frozenset({StageName.TRAIN})
-"""Stages that have something to save when they are asked to stop."""
-
 SAVING_GRACE_SECONDS: Final = 3600.0
-"""How long such a stage may take to save its state (in a pod the kubelet is less patient). One that has nothing to
+"""How long a stage that saves on a stop may take for it (in a pod the kubelet is less patient). One that has nothing to
 save yet ends at once."""
 GRACE_SECONDS: Final = 3.0
 """How long any other stage may: its work is lost either way."""
@@ -176,7 +171,7 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
     check_space(run.workspace, stage.name, run.min_free_bytes)
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
-    resumed = stage.name in RESUMABLE and folder.is_dir() and started_key(run.workspace, stage.name) == key
+    resumed = stage.resumes and folder.is_dir() and started_key(run.workspace, stage.name) == key
     if not resumed:
         clear_started(run.workspace, stage.name)
         empty_folder(folder)
@@ -313,7 +308,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
             log=log_of(run.workspace, stage.name),
             on_progress=observer.stage_progressed,
             stop=stop,
-            grace_seconds=SAVING_GRACE_SECONDS if stage.name in SAVES_ON_STOP else GRACE_SECONDS,
+            grace_seconds=SAVING_GRACE_SECONDS if stage.saves_on_stop else GRACE_SECONDS,
             keep_open=(lock,),
         )
     except ReconstructionError as error:

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from reconstruction_api.base import ApiModel
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import STAGES, Stage, StageName, digest
+from reconstruction_api.stages import STAGES, Stage, StageName, digest, stage_settings
 
 from .files import sha256_of, write_atomically
 from .stage import folder_of
@@ -74,7 +74,7 @@ def record_key(
     with."""
     document = {
         "stage": stage.name,
-        "settings": stage.settings(spec),
+        "settings": stage_settings(stage, spec),
         "inputs": dict(inputs),
         "codeVersion": code_version,
         "source": source,

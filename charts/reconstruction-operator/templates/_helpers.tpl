@@ -125,6 +125,9 @@ Azure, AWS, Google and others; AWS' credentials of tasks and pods; the same behi
 - apiGroups: [reconstruction.dev]
   resources: [reconstructionjobs/finalizers] # to own children with blockOwnerDeletion
   verbs: [update]
+- apiGroups: [apps] # the profile that a job was accepted with, kept apart from its status
+  resources: [controllerrevisions]
+  verbs: [get, create]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

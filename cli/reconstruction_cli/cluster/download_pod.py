@@ -18,6 +18,7 @@ from reconstruction_api.profile import ProfileSpec
 from .connection import Cluster, Document
 from .follow import Feed
 from .jobs import Job
+from .kept_profile import with_profile
 
 CONTAINER: Final = "files"
 LABEL_DOWNLOAD: Final = f"{GROUP}/download"
@@ -43,14 +44,14 @@ def download_pod(cluster: Cluster, job: Job, seconds: float, report: Callable[[s
     """The name of a running pod that has the job's workspace below WORKSPACE_PATH; it is removed in the end, whatever
     happens. `tell` hears what the pod waits for.
 
-    Raises ArtifactsNotReady when the job has no workspace, ImagePullFailed, ArtifactStoreError when the pod does not
-    start within `seconds`, and what `Cluster` raises.
+    Raises ArtifactsNotReady when the job has no workspace, ProfileNotFound, ImagePullFailed, ArtifactStoreError when
+    the pod does not start within `seconds`, and what `Cluster` raises.
     """
     pods = f"/api/v1/namespaces/{cluster.namespace}/pods"
     _remove_ended(cluster, pods, job)
     name = f"{job.name}-get-{secrets.token_hex(3)}"
     try:
-        pod = cluster.call("POST", pods, body=manifest(job, name)).body
+        pod = cluster.call("POST", pods, body=manifest(with_profile(cluster, job), name)).body
         _wait_until_running(cluster, pods, pod, seconds, report)
         yield name
     finally:
@@ -156,9 +157,10 @@ def _obstacle(status: dict[str, Any]) -> str:
 
 def _not_started(why: str) -> ReconstructionError:
     return ReconstructionError(
-        "ArtifactStoreError", f"The pod that reads the job's files did not start: {why}.",
+        "ArtifactStoreError",
+        f"The pod that reads the job's files did not start: {why}.",
         suggestion="Try again; `kubectl get events` tells more about the pod.",
-    )  # fmt: skip
+    )
 
 
 def _remove_ended(cluster: Cluster, pods: str, job: Job) -> None:

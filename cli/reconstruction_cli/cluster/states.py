@@ -19,9 +19,10 @@ def suspend(cluster: Cluster, name: str) -> None:
     if job.succeeded is not None:
         how = "has succeeded" if job.succeeded else "has failed"
         raise ReconstructionError(
-            "AlreadyTerminal", f"{job.full_name} {how}; there is nothing to suspend.",
+            "AlreadyTerminal",
+            f"{job.full_name} {how}; there is nothing to suspend.",
             suggestion="Nothing to do: an ended job holds no hardware.",
-        )  # fmt: skip
+        )
     if job.spec.get("suspend"):
         click.echo(f"{job.full_name} is suspended already.")
         return

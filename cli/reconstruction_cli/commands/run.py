@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from reconstruction_api.stage_table import StageName, listed
+
 
 @click.command("run")
 @click.argument("job_file", metavar="JOB.YAML", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -27,7 +29,7 @@ import click
 @click.option(
     "--source", type=click.Path(path_type=Path), metavar="PATH", help="Folder or archive to use instead of spec.source."
 )
-@click.option("--until", metavar="STAGE", help="Last stage to run, such as `poses`.")
+@click.option("--until", metavar="STAGE", help=f"Last stage to run: {listed(StageName)}.")
 @click.option("--verify", is_flag=True, help="Compare every byte of earlier results before relying on them.")
 def command(
     job_file: Path,

@@ -7,8 +7,8 @@ from typing import Any
 from reconstruction_api.profile import ProfileSpec
 
 from ..model import JobView
+from .child_names import claim_name
 from .metadata import labels, owner
-from .names import claim_name
 
 
 def workspace_claim(job: JobView, profile: ProfileSpec) -> dict[str, Any]:

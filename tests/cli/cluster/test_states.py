@@ -45,7 +45,7 @@ def test_a_stage_is_run_again_as_often_as_it_is_asked_for(recon: Recon, museum: 
 def test_a_stage_that_there_is_not_is_a_usage_error_that_names_those_there_are(recon: Recon, museum: Museum) -> None:
     answer = recon("retry", "statue", "--stage", "polish")
     assert answer.status == 2
-    assert "'polish' is not one of ingest, poses, train" in answer.err
+    assert "'polish' is not one of 'ingest', 'poses', 'train'" in answer.err
 
 
 def test_an_ended_job_can_not_be_suspended(recon: Recon, museum: Museum) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.actions import CreateJob, DeleteJob
 from reconstruction_operator.model import ProfileView
-from reconstruction_operator.plan import CreateJob, DeleteJob
-from reconstruction_operator.policies.accept import accept, profile_spec
+from reconstruction_operator.policies.control.accept import accept, profile_spec
 
 from ..builders import (
     DELIVER,

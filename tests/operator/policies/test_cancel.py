@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconstruction_api.worker import PodReport
+from reconstruction_operator.actions import CreateJob, DeleteClaim, DeleteJob, DeletePod, Emit, Plan
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, Emit, Plan
 from reconstruction_operator.times import parse_time
 
 from ..builders import (

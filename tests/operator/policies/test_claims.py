@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.actions import AdoptClaim, CreateJob, DeleteClaim, DeleteJob, EnsureClaim, ExpectAbsent
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import AdoptClaim, CreateJob, DeleteClaim, DeleteJob, EnsureClaim, ExpectAbsent
 
 from ..builders import (
     DELIVER,

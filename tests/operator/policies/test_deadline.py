@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.actions import CreateJob, DeleteJob
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import CreateJob, DeleteJob
 
 from ..builders import (
     NOW,

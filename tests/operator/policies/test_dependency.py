@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from reconstruction_operator.actions import CreateJob
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob
-from reconstruction_operator.policies.settling import GRACE
+from reconstruction_operator.policies.control.settling import GRACE
 
 from ..builders import (
     NOW,

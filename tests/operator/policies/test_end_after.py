@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reconstruction_operator.actions import CreateJob
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob
 
 from ..builders import (
     DELIVER,

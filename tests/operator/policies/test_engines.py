@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconstruction_operator.policies.engines import counted_engine
+from reconstruction_operator.policies.reporting.counted_engine import counted_engine
 
 from ..builders import PROFILE_SPEC, changed, cluster_profile, observed, settled, spec_of
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
+from reconstruction_operator.actions import CreateJob, DeleteJob
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed, ProfileView
-from reconstruction_operator.plan import CreateJob, DeleteJob
 
 from ..builders import (
     NOW,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconstruction_api.worker import PodReport
-from reconstruction_operator.policies.failure import ending_of
+from reconstruction_operator.policies.control.failure import ending_of
 
 from ..builders import RECONSTRUCT, ended, failure, run_of
 

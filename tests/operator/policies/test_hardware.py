@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconstruction_operator.plan import CreateJob
-from reconstruction_operator.policies.accept import accept
+from reconstruction_operator.actions import CreateJob
+from reconstruction_operator.policies.control.accept import accept
 
 from ..builders import cluster_profile, condition, observed, settled, spec_of
 

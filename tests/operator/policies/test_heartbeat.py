@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_api.worker import PodReport
+from reconstruction_operator.actions import DeleteJob, Emit
 from reconstruction_operator.model import Observed, Policy
-from reconstruction_operator.plan import DeleteJob, Emit
 
 from ..builders import (
     NOW,

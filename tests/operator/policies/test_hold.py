@@ -9,8 +9,8 @@ import pytest
 
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import PodReport, StageResult
+from reconstruction_operator.actions import CreateJob, DeleteJob, Emit
 from reconstruction_operator.model import Container, Observed
-from reconstruction_operator.plan import CreateJob, DeleteJob, Emit
 
 from ..builders import (
     NOW,

@@ -9,8 +9,8 @@ import pytest
 
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_operator.decide import decide
-from reconstruction_operator.policies.accept import accept
-from reconstruction_operator.policies.limits import source_limits
+from reconstruction_operator.manifests.allowances import source_limits
+from reconstruction_operator.policies.control.accept import accept
 
 from ..builders import (
     NOW,

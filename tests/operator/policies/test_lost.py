@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconstruction_operator.actions import DeleteJob, DeletePod
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import DeleteJob, DeletePod
 
 from ..builders import (
     NOW,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconstruction_api.worker import PodReport
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
-from reconstruction_operator.policies.measures import Measures, measures
+from reconstruction_operator.policies.reporting.measures import Measures, measures
 
 from ..builders import (
     DELIVER,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconstruction_operator.policies.accept import Acceptance, accept
-from reconstruction_operator.policies.networks import network_access
+from reconstruction_operator.manifests.allowances import network_access
+from reconstruction_operator.policies.control.accept import Acceptance, accept
 
 from ..builders import cluster_profile, observed, settled, spec_of
 
@@ -52,8 +52,9 @@ def test_a_mistake_in_the_list_makes_the_profile_unusable() -> None:
 
 
 def test_a_job_that_was_accepted_by_an_older_operator_goes_on() -> None:
-    accepted, _ = settled(observed(spec_of(source={"uri": "http://minio:9000/"}),
-                                   profile=cluster_profile(network={"allow": ["minio"]})))  # fmt: skip
+    accepted, _ = settled(
+        observed(spec_of(source={"uri": "http://minio:9000/"}), profile=cluster_profile(network={"allow": ["minio"]}))
+    )
     pinned = accepted.job.status.profile
     assert pinned is not None
     older = pinned.model_copy(update={"spec": {key: value for key, value in pinned.spec.items() if key != "network"}})

@@ -10,10 +10,10 @@ import pytest
 
 from reconstruction_api.deliveries import DeliveryState
 from reconstruction_api.worker import PodReport
+from reconstruction_operator.actions import DeleteSelf, Emit, Notify, Plan
 from reconstruction_operator.model import DeliveryResult, Observed, Policy
-from reconstruction_operator.plan import DeleteSelf, Emit, Notify, Plan
-from reconstruction_operator.policies.hold import PAUSED
-from reconstruction_operator.policies.notify import MAX_ATTEMPTS
+from reconstruction_operator.policies.control.hold import PAUSED
+from reconstruction_operator.policies.control.notify import MAX_ATTEMPTS
 
 from ..builders import (
     DELIVER,

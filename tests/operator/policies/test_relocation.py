@@ -26,9 +26,9 @@ from tests.operator.builders import (
     workspace,
 )
 
+from reconstruction_operator.actions import CreateJob, DeleteClaim, DeleteJob, EnsureClaim, Inquiry, Plan
 from reconstruction_operator.decide import decide
-from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, EnsureClaim, Inquiry, Plan
-from reconstruction_operator.policies.relocation import PATIENCE
+from reconstruction_operator.policies.control.relocation import PATIENCE
 
 ELSEWHERE = "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) had volume node affinity conflict."
 PROFILE = cluster_profile(gpu={"limits": {"nvidia.com/gpu": 1}})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from reconstruction_operator.actions import CreateJob, DeleteClaim, DeleteJob, DeleteSelf, Emit
 from reconstruction_operator.model import Observed
-from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeleteSelf, Emit
 
 from ..builders import (
     DELIVER,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import JobKey, Observed, Policy, StatusRefusal
 from reconstruction_operator.observe import observe
-from reconstruction_operator.plan import Emit
-from reconstruction_operator.policies.unreadable import CODE
+from reconstruction_operator.policies.reporting.unreadable import CODE
 from reconstruction_operator.store import Store
 
 from ..builders import (
@@ -31,11 +31,15 @@ from ..builders import (
 
 DOCUMENT = {
     "metadata": {
-        "namespace": "museum", "name": "statue", "uid": "U", "generation": 3, "resourceVersion": "5",
+        "namespace": "museum",
+        "name": "statue",
+        "uid": "U",
+        "generation": 3,
+        "resourceVersion": "5",
         "creationTimestamp": "2026-11-29T00:00:00Z",
     },
     "spec": spec_of().model_dump(mode="json", by_alias=True, exclude_none=True),
-}  # fmt: skip
+}
 TIME = "2026-11-29T00:00:00Z"
 NEWER: dict[str, Any] = {
     "runs": [

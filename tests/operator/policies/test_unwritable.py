@@ -9,9 +9,9 @@ from tests.hostile.schema import problems
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_operator.act import status_document
+from reconstruction_operator.actions import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed, StatusRefusal
-from reconstruction_operator.plan import CreateJob, DeleteClaim, DeleteJob, DeletePod, EnsureClaim
 
 from ..builders import (
     DELIVER,

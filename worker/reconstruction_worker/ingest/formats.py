@@ -62,8 +62,12 @@ _BRANDS: Final = {
 }  # fmt: skip
 """Of ISO base media files (ISO/IEC 14496-12) that are no videos."""
 _RAW_SIGNATURES: Final = {
-    b"FUJIFILMCCD-RAW": "RAF", b"IIRO": "ORF", b"IIRS": "ORF", b"MMOR": "ORF", b"IIU\0": "RW2",
-}  # fmt: skip
+    b"FUJIFILMCCD-RAW": "RAF",
+    b"IIRO": "ORF",
+    b"IIRS": "ORF",
+    b"MMOR": "ORF",
+    b"IIU\0": "RW2",
+}
 
 
 def kind_of(head: bytes, name: str) -> tuple[Kind, str]:

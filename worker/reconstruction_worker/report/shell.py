@@ -18,9 +18,9 @@ from PIL import Image
 
 from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import PoseOrigin
-from reconstruction_api.stages import StageName
+from reconstruction_api.readable import byte_size, duration
+from reconstruction_api.stages import BY_NAME
 from reconstruction_api.text import one_line, plain
-from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
 from .findings import Document, Findings
@@ -29,16 +29,6 @@ from .numbers import versions
 from .photo_notes import left_out, noted
 
 SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
-STAGE_TITLES = {
-    StageName.INGEST: "Photos checked",
-    StageName.POSES: "Cameras",
-    StageName.TRAIN: "Training",
-    StageName.EVALUATE: "Evaluation",
-    StageName.MESH: "Mesh",
-    StageName.TEXTURE: "Texture",
-    StageName.EXPORT: "Export",
-    StageName.REPORT: "Report",
-}
 
 
 @dataclass(frozen=True)
@@ -156,7 +146,7 @@ def _stages(findings: Findings) -> list[Document]:
     longest = max((record.seconds for record in findings.records), default=1) or 1
     return [
         {
-            "name": STAGE_TITLES[record.stage],
+            "name": BY_NAME[record.stage].title,
             "message": record.message,
             "time": duration(record.seconds, tenths=True),
             "percent": round(100 * record.seconds / longest, 1),

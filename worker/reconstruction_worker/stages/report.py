@@ -8,8 +8,7 @@ from pathlib import Path
 
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
-from reconstruction_api.lifecycle import EndStage
-from reconstruction_api.stages import StageName
+from reconstruction_api.stages import StageName, end_stage
 
 from ..exporters.textured_model import load_model
 from ..files import write_document
@@ -25,7 +24,7 @@ from ..stage import StageContext, StageOutput
 
 def run(context: StageContext) -> StageOutput:
     """Nothing is computed anew but pictures; the numbers are what the stages measured."""
-    if context.spec.end_after is EndStage.POSES:
+    if end_stage(context.spec) is StageName.POSES:
         return deliver_poses(context)
     findings = gather(context.workspace, context.spec, context.job_name)
     scene = load_scene(context.workspace)

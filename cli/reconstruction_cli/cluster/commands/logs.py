@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from reconstruction_api.stage_table import ResourceClass, described_classes
+
 from .options import Target, cluster_options, job_argument
 
 
@@ -12,8 +14,8 @@ from .options import Target, cluster_options, job_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option(
     "--stage-class",
-    type=click.Choice(["prepare", "reconstruct", "deliver"]),
-    help="Only the pods of these stages: ingest and poses, train to texture, or export and report.",
+    type=click.Choice([each.value for each in ResourceClass]),
+    help=f"Only the pods of these stages: {described_classes().replace('`', '')}.",
 )
 @click.option("--tail", type=click.IntRange(min=0), metavar="LINES", help="Only each pod's last lines.")
 @click.option("--raw", is_flag=True, help="The workers' JSON lines as they are.")

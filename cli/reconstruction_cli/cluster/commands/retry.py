@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import click
 
+from reconstruction_api.stage_table import STAGES, listed
+
 from .options import Target, cluster_options, job_argument
-
-
-class _Stage(click.ParamType):
-    """A stage's name. The API's models are imported only when one is given: help must be there at once."""
-
-    name = "stage"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from reconstruction_api.stages import StageName
-
-        names = [stage.value for stage in StageName]
-        if value not in names:
-            self.fail(f"'{value}' is not one of {', '.join(names)}.", param, ctx)
-        return value
 
 
 @click.command("retry")
 @job_argument
-@click.option("--stage", type=_Stage(), help="Run this stage again: mesh, for example.")
+@click.option(
+    "--stage",
+    type=click.Choice([stage.name.value for stage in STAGES if stage.redo]),
+    metavar="STAGE",
+    help=f"Run this stage again: {listed(stage.name for stage in STAGES if stage.redo)}.",
+)
 @click.option("--watch", is_flag=True, help="Follow the job to its end, and end with its exit status.")
 @cluster_options
 def command(target: Target, name: str, stage: str | None, watch: bool) -> None:

@@ -1,0 +1,66 @@
+"""spec.retention: when an ended job's workspace, and the job itself, are deleted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from reconstruction_api.lifecycle import RetentionStatus
+from reconstruction_api.worker import Artifact
+
+from ...model import Observed
+from ...times import format_time, parse_time
+from .advance import Situation
+
+_IN_WORKSPACE = "pvc://"
+
+
+def retention(observed: Observed, situation: Situation, ended: str | None, now: datetime) -> RetentionStatus | None:
+    """`ended` is the job's completionTime. None while the job goes on, and where nothing is to be deleted."""
+    end, spec = parse_time(ended), observed.job.spec
+    if end is None or spec is None:
+        return None
+    before = observed.job.status.retention
+    removed = before.workspace_removed_time if before else None
+    if situation.cancellation is not None and situation.cancelled:
+        removed = situation.cancellation.confirmed_time
+    wish = spec.retention
+    workspace = _later(end, wish.workspace_seconds if wish else None)
+    if removed is None and workspace is not None and workspace <= now:
+        removed = format_time(now)
+    result = RetentionStatus(
+        workspace_expiry_time=format_time(workspace) if workspace is not None and removed is None else None,
+        workspace_removed_time=removed,
+        job_expiry_time=_text(_later(end, wish.job_seconds if wish else None)),
+    )
+    return None if result == RetentionStatus() else result
+
+
+def expiry_times(status: RetentionStatus | None, all_delivered: bool) -> tuple[datetime | None, ...]:
+    """Moments at which something is to be deleted. A job that still has something to tell is not."""
+    if status is None:
+        return ()
+    return parse_time(status.workspace_expiry_time), parse_time(status.job_expiry_time) if all_delivered else None
+
+
+def is_removed(status: RetentionStatus | None) -> bool:
+    """Whether the workspace is gone, or going."""
+    return status is not None and status.workspace_removed_time is not None
+
+
+def is_expired(status: RetentionStatus | None, now: datetime) -> bool:
+    """Whether the job itself is to go now."""
+    moment = parse_time(status.job_expiry_time) if status else None
+    return moment is not None and moment <= now
+
+
+def remaining(artifacts: list[Artifact], status: RetentionStatus | None) -> list[Artifact]:
+    """What is still there: without the workspace only what was delivered elsewhere."""
+    return [each for each in artifacts if not each.uri.startswith(_IN_WORKSPACE)] if is_removed(status) else artifacts
+
+
+def _later(end: datetime, seconds: int | None) -> datetime | None:
+    return None if seconds is None else end + timedelta(seconds=seconds)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_time(moment)
