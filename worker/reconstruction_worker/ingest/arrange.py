@@ -22,11 +22,9 @@ from .shots import second_files
 _RENDER_PASS: Final = re.compile(r"_(depth|normal)_\d{4}$")
 """Of NeRF's synthetic scenes, beside the pictures of the test split."""
 _FEWEST_NAMED: Final = 2
-"""Photos that poses must name before those that they don't name are left out."""
+"""Photos that poses must name to say which photos they are for."""
 _FOR_ALL: Final = "mask"
 """Name of a mask that is for every photo."""
-NO_POSE: Final = "NoPose"
-"""Code of a photo that is left out because the poses don't name it."""
 
 
 @dataclass
@@ -41,6 +39,8 @@ class Arrangement:
     dropped: list[DroppedImage] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of files that nobody claimed to be photos."""
+    posed: frozenset[str] | None = None
+    """Names of the photos that the poses name; None where they name none."""
     inverted_masks: set[str] = field(default_factory=set)
     """Names of masks that are white where nothing is to be seen."""
 
@@ -64,13 +64,12 @@ class Arrangement:
     def _names(self) -> PhotoNames:
         """Looked at when the first companion is asked for: by then the frames of videos are among the photos. Photos
         that were dropped count too; theirs is not another's."""
-        dropped = [photo.name for photo in self.dropped if photo.code != NO_POSE]
-        return PhotoNames([file.name for file in self.photos] + dropped)
+        return PhotoNames([file.name for file in self.photos] + [photo.name for photo in self.dropped])
 
 
-def arrange(files: list[SourceFile], limits: Limits, *, only_posed: bool = True) -> Arrangement:
-    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code. With `only_posed`,
-    poses that name their photos decide which count. Raises SourceAccessDenied."""
+def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
+    """Sort files by role, photos by content. Broken candidates end in `dropped`, each with its code. Raises
+    SourceAccessDenied."""
     result = Arrangement()
     files = _below_common_folder(files)
     candidates = find_pose_files([file for file in files if file.size <= limits.allowed_bytes(file.name)])
@@ -94,8 +93,7 @@ def arrange(files: list[SourceFile], limits: Limits, *, only_posed: bool = True)
     result.poses, named = _with_most_photos(candidates, files, result.photos)
     claimed = {file.name for file in (*named.masks.values(), *named.depths.values())}
     result.photos = [photo for photo in result.photos if photo.name not in claimed]
-    if only_posed:
-        _leave_out_unnamed(result, named)
+    result.posed = named.photos if len(named.photos) >= _FEWEST_NAMED else None
     _leave_out_second_files(result, named, kinds)
     result.photos.sort(key=lambda file: natural_order(file.name))
     for file in (*(item.file for item in (*masks, *depths)), *(result.poses.files.values() if result.poses else ())):
@@ -116,16 +114,6 @@ def _with_most_photos(
         if len(named.photos) > len(best[1].photos):
             best = poses, named
     return best
-
-
-def _leave_out_unnamed(result: Arrangement, named: NamedPhotos) -> None:
-    if len(named.photos) < _FEWEST_NAMED:
-        return
-    for photo in result.photos:
-        if photo.name not in named.photos:
-            message = f"{photo.name} is not used: {named.file} has no pose for it."
-            result.dropped.append(DroppedImage(name=photo.name, code=NO_POSE, message=message))
-    result.photos = [photo for photo in result.photos if photo.name in named.photos]
 
 
 def _leave_out_second_files(result: Arrangement, named: NamedPhotos, kinds: dict[str, Kind]) -> None:

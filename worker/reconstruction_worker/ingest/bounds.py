@@ -11,7 +11,6 @@ from reconstruction_api.errors import ReconstructionError
 from ..engines.base import EngineSpec
 from ..engines.registry import available, engine_spec, suggestion_for
 from ..stage import StageContext
-from .arrange import NO_POSE
 from .dataset import Dataset
 from .limits import Limits, limits_from
 from .listing import describe
@@ -25,7 +24,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
     bounds = _bounds(context)
     minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
     count = len(dataset.images)
-    broken = [item for item in dataset.dropped if item.code not in ("Duplicate", NO_POSE)]
+    broken = [item for item in dataset.dropped if item.code != "Duplicate"]
     details = {
         "images": count,
         "minimum": minimum,

@@ -57,6 +57,8 @@ class DatasetImage(ApiModel):
     gps: tuple[float, float, float | None] | None = None
     """Latitude, longitude (degrees, WGS 84), altitude (metres, where it is known)."""
     focal_pixels: float | None = None
+    given_pose: bool | None = None
+    """Whether the poses beside the photos name this one; None where they name none, or there are none."""
     frame: VideoFrame | None = None
     """Where in a video it is from; None for a photo."""
     exposure: float | None = None
@@ -67,8 +69,7 @@ class DatasetImage(ApiModel):
 
 
 class DroppedImage(ApiModel):
-    """A photo that is not used. `code` is one of the catalogue, `Duplicate`, or `NoPose` where the poses beside the
-    photos don't name it."""
+    """A photo that is not used. `code` is one of the catalogue, or `Duplicate`."""
 
     name: str
     code: str
@@ -79,3 +80,8 @@ class Dataset(ApiModel):
     images: list[DatasetImage] = Field(default_factory=list)
     dropped: list[DroppedImage] = Field(default_factory=list)
     videos: list[Video] = Field(default_factory=list)
+
+    def with_given_poses(self) -> Dataset:
+        """Without the photos that the poses beside them don't name: a project of another tool holds originals, smaller
+        copies and pictures of other kinds too."""
+        return self.model_copy(update={"images": [image for image in self.images if image.given_pose is not False]})

@@ -71,7 +71,7 @@ def decode(path: Path, name: str, limits: Limits, tones: ToneScales | None = Non
             return _decoded_wide(path, name, kind, values, tones[values.dtype.kind], limits)
         with open_picture(path, kind) as image:
             _check_pixels(image.width, image.height, name, limits)
-            orientation, size = _orientation(image), image.size
+            orientation, size = _orientation(image), _stored_size(image)
             notes: list[str] = []
             try:
                 image.load()  # turns a TIFF upright
@@ -180,6 +180,14 @@ def _eight_bit(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
             return rgba
         return rgba.convert("RGB")
     return image.convert("RGB")
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height in the file; Pillow tells those of a TIFF as they are once it is turned upright."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None or 256 not in tags or 257 not in tags:
+        return image.size
+    return int(tags[256]), int(tags[257])
 
 
 def _orientation(image: Image.Image) -> int:

@@ -73,6 +73,7 @@ def prepare(
         orientation=decoded.orientation,
         original=original,
         gps=decoded.camera.gps,
+        given_pose=photo.name in arrangement.posed if arrangement.posed is not None else None,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
         exposure=decoded.camera.exposure,
         status="fixed" if decoded.notes else "kept",

@@ -14,7 +14,7 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, MaskPolicy, PoseMethod
+from reconstruction_api.job import DepthPolicy, MaskPolicy
 from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically
@@ -35,8 +35,6 @@ NAMED_IN_SUMMARY: Final = 3
 """Photos left out that the stage's one line names; dataset.json has all."""
 LONGEST_STEM: Final = 150
 """Characters of a stored file's name, to which suffixes and numbers are added; file systems take 255 bytes."""
-_WITH_POSES: Final = (PoseMethod.AUTO, PoseMethod.PROVIDED)
-"""Methods that use the poses beside the photos."""
 MAX_THREADS: Final = 4
 """Decoding holds a photo in memory several times over."""
 
@@ -59,7 +57,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             context.guard,
             context.credentials,
         )
-        arrangement = arrange(files, limits, only_posed=context.spec.poses.method in _WITH_POSES)
+        arrangement = arrange(files, limits)
         _check_policies(context, arrangement)
         for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)

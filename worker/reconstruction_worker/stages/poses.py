@@ -51,8 +51,12 @@ def run(context: StageContext) -> StageOutput:
     dataset = read_dataset(context.workspace)
     if context.spec.poses.method is PoseMethod.NONE:
         return _without_poses(context, len(dataset.images))
-    photos = dataset.images
     provided = _provided(context, dataset)
+    unnamed = len(dataset.images)
+    if provided is not None:
+        dataset = dataset.with_given_poses()
+    photos = dataset.images
+    unnamed -= len(photos)
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
@@ -78,6 +82,8 @@ def run(context: StageContext) -> StageOutput:
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    if unnamed and provided is not None:
+        notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics)
@@ -143,7 +149,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
                 "or set spec.poses.method to Auto.",
             )
         return None
-    return read_provided(folder, dataset)
+    return read_provided(folder, dataset.with_given_poses())
 
 
 def _gps_positions(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
