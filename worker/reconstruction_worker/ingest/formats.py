@@ -1,10 +1,12 @@
-"""What a file is, told by its first bytes; its name only decides whether somebody meant it to be a photo."""
+"""What a file is, by its first bytes; its name only decides whether somebody meant it to be a photo."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from ..stage_files import TRANSFORMS
 
 HEAD_BYTES: Final = 512
 """Enough for every signature below (tar's is at byte 257)."""
@@ -18,7 +20,7 @@ ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2
 VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".3gp", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"}
 )
-TRANSFORMS: Final = "transforms.json"
+
 BLENDER_SPLITS: Final = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
 LLFF: Final = "poses_bounds.npy"
 COLMAP_TABLES: Final = ("cameras", "images", "points3D")

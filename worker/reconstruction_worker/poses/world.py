@@ -46,7 +46,7 @@ def settle(
 def _upright(
     model: PosedModel, kind: SceneKind, gps_positions: Sequence[NDArray[np.float64] | None], z_up_within_degrees: float
 ) -> tuple[Similarity, float | None, str]:
-    """Rotation to z up; metres for a unit of the model, where GPS tells; and what told the direction."""
+    """Rotation to z up; metres for a unit of the model, where GPS determines it; and what determined the direction."""
     poses = model.poses
     up = up_from_cameras(poses, trusted_points(model), kind is SceneKind.BOUNDED)
     gps = align_to_gps(poses[:, :3, 3], gps_positions, up)
