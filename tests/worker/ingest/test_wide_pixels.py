@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,7 +68,7 @@ def test_colours_of_16_bits_keep_their_order_and_range(tmp_path: Path, suffix: s
     ],
 )
 def test_a_sound_file_that_is_no_photo_is_called_that(
-    tmp_path: Path, values: np.ndarray, options: dict[str, str], said: str
+    tmp_path: Path, values: np.ndarray, options: dict[str, Any], said: str
 ) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

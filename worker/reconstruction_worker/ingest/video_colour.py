@@ -31,6 +31,7 @@ _KNEE: Final = 0.9
 _MOST_HEADER: Final = 64 * 2**20
 
 Picture = NDArray[np.uint8]
+Light = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _matroska(head: bytes) -> VideoColour:
     return VideoColour(value(b"\x55\xba"), value(b"\x55\xb1"))
 
 
-def _matrixed(rgb: NDArray[np.float32], standard: str) -> NDArray[np.float32]:
+def _matrixed(rgb: Light, standard: str) -> Light:
     """RGB [H, W, 3] decoded with BT.601's matrix, as the matrix of another standard gives it."""
     if standard == "601":
         return rgb
@@ -121,7 +122,7 @@ def _matrixed(rgb: NDArray[np.float32], standard: str) -> NDArray[np.float32]:
     return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b], axis=-1)
 
 
-def _light(signal: NDArray[np.float32], transfer: int) -> NDArray[np.float32]:
+def _light(signal: Light, transfer: int) -> Light:
     """Displayed light relative to white of standard range, in BT.709's primaries; may be above 1."""
     signal = np.clip(signal, 0, 1)
     if transfer == PQ:
@@ -135,7 +136,7 @@ def _light(signal: NDArray[np.float32], transfer: int) -> NDArray[np.float32]:
     return (nits / _WHITE).astype(np.float32) @ _709_FROM_2020.T
 
 
-def _standard_range(light: NDArray[np.float32]) -> NDArray[np.float32]:
+def _standard_range(light: Light) -> Light:
     """Light as the signal of a display of standard range: highlights are compressed, colours keep their tint."""
     light = np.maximum(light, 0)
     peak = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
