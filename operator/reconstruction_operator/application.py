@@ -40,8 +40,9 @@ from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
+from .policies.control.rest import Rest
 from .policies.reporting.counted_engine import counted_engine
-from .policies.reporting.measures import measures
+from .policies.reporting.measures import Measures, measures, outcome
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
@@ -224,6 +225,9 @@ class Application:
         return seconds
 
     async def _decide_and_act(self, key: JobKey, started: float) -> float | None:
+        resting = self._store.rest(key, self._clock.now())
+        if resting is not None:
+            return self._leave_at_rest(key, resting)
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
@@ -266,6 +270,13 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - self._clock.now()).total_seconds()))
         return min(waits) if waits else None
+
+    def _leave_at_rest(self, key: JobKey, resting: Rest) -> float | None:
+        """Count a job that has ended and needs no decision; in how many seconds something of it is to be deleted."""
+        self.metrics.record(key, "", Measures(outcome(resting.succeeded["status"], resting.succeeded["reason"])))
+        self._live.forget(key)
+        self._dependents.wake(key)
+        return None if resting.until is None else max(0.0, (resting.until - self._clock.now()).total_seconds())
 
     def _leave_alone(self, key: JobKey) -> None:
         """Say once that jobs are another installation's."""

@@ -38,6 +38,7 @@ from reconstruction_operator.model import (
     Turn,
     UpstreamJob,
 )
+from reconstruction_operator.policies.control.rest import Remains, rest
 from reconstruction_operator.times import format_time, parse_time
 
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
@@ -120,7 +121,13 @@ class Cluster:
         seen = self.observe()
         plan = decide(seen, self.now)
         self.promised = plan.slot == "held" and (self.promised or self.has_room)
+        if self._is_at_rest() and (plan.status is not None or plan.actions):
+            raise BrokenPromiseError("a job was taken for one of which nothing is left to do")
         return seen, plan
+
+    def _is_at_rest(self) -> bool:
+        remains = Remains(UID, self.generation, tuple(self.child_jobs.values()), tuple(self.pods.values()), self.claim)
+        return rest(self.raw_status, remains, self.now) is not None
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
         """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
