@@ -200,13 +200,18 @@ class Application:
         return 1 if failed or lost else 0
 
     async def _work(self, watching: Callable[[], None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell(watching))
+            await self._watching.begun.wait()
+            await self._queue.run()
+
+    async def _tell(self, watching: Callable[[], None]) -> None:
         await self._watching.ready.wait()
         watching()  # kopf has put its own signal handlers in place of ours; it is told through the stop flag
-        await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
         """Decide about one job and act; in how many seconds to look again. Whatever fails in it is counted."""
-        if key in self._store.jobs and not self._watching.serves(key.namespace):
+        if key in self._store.jobs and not self._watching.knows(key):
             self._slots.step_aside(key)
             return None
         started = self._clock.monotonic()

@@ -17,6 +17,7 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, LABEL_J
 
 from .causes import Cause, cause_of_job
 from .custom_resources import CustomResources, Handlers
+from .head_start import jobs_that_go_on
 from .informer import Informer, Kind
 from .kube import ApiError, Document, Kube
 from .model import JobKey
@@ -44,20 +45,24 @@ class Watching:
         self._store = store
         self._queue = queue
         self._custom = custom
-        kinds = _child_kinds(store)
+        self._kinds = kinds = _child_kinds(store)
         listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
         self.namespaces = Namespaces(kube, namespaces, listed)
         self._watched = self.namespaces.names or (EVERYWHERE,)
         self._active: dict[str, asyncio.Event] = {namespace: asyncio.Event() for namespace in self._watched}
         self.ready = asyncio.Event()
         """Set when all children have been listed, in every namespace that can be served, and jobs are followed."""
+        self.begun = asyncio.Event()
+        """Set when decisions can be made about the first jobs."""
+        self._early: set[JobKey] = set()
+        """Jobs that are known with all that is theirs, although not everything is."""
         self.informers = [
             Informer(
                 kube,
                 listing(base, kind.plural, namespace),
                 LABEL_JOB,
                 kind,
-                queue.add,
+                self._observe_child,
                 namespace,
                 self._looks_into(namespace),
             )
@@ -70,8 +75,9 @@ class Watching:
 
         Children and profiles are known before the first job is: only then a missing child means that there is none.
         """
+        await self._begin_early()
         async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(self.namespaces.run())]
+            following = [tasks.create_task(self.namespaces.run()), tasks.create_task(self._catch_up())]
             following += [tasks.create_task(self._serve(namespace)) for namespace in self._watched]
             for namespace in self._watched:
                 await _first(self._active[namespace].wait(), self.namespaces.until(namespace, served=False))
@@ -83,9 +89,12 @@ class Watching:
         """The namespaces that are served now; EVERYWHERE alone for the whole cluster."""
         return [namespace for namespace, active in self._active.items() if active.is_set()]
 
-    def serves(self, namespace: str) -> bool:
-        """Whether decisions about jobs of the namespace can be made now."""
-        return EVERYWHERE in self._active or (namespace in self._active and self._active[namespace].is_set())
+    def knows(self, key: JobKey) -> bool:
+        """Whether decisions about the job can be made now."""
+        if key in self._early:
+            return True
+        served = EVERYWHERE in self._active or (key.namespace in self._active and self._active[key.namespace].is_set())
+        return served and self.ready.is_set()
 
     def quiet_seconds(self) -> float:
         """Since when the quietest watch of a namespace that is served has heard nothing."""
@@ -112,6 +121,24 @@ class Watching:
         for stub in gone(self._store.present_profiles(), listed, version, before):
             if is_there(stub["metadata"]["namespace"]):
                 self._forget_profile(stub)
+
+    async def _begin_early(self) -> None:
+        """Jobs that go on, before everything else is listed. From here on the queue works."""
+        try:
+            await self.list_profiles(self._watched)
+            for job in await jobs_that_go_on(self._kube, self._watched, self._kinds):
+                self._early.add(key_of(job))
+                self._observe_job(job)
+        except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.info("profiles are listed later: %s", error)
+        self.begun.set()
+
+    async def _catch_up(self) -> None:
+        """What was put into the queue before everything was known was left out."""
+        await self.ready.wait()
+        self._early.clear()
+        for key in list(self._store.jobs):
+            self._queue.add(key, Cause.ROUTINE)
 
     async def _serve(self, namespace: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
@@ -176,6 +203,11 @@ class Watching:
 
     def _looks_into(self, namespace: str) -> Callable[[Exception], bool]:
         return lambda error: self.namespaces.suspect(namespace, error)
+
+    def _observe_child(self, key: JobKey, cause: Cause) -> None:
+        """What the first listing has of jobs that are not known yet is no reason for a look: they will be one."""
+        if cause is not Cause.ROUTINE or key in self._store.jobs:
+            self._queue.add(key, cause)
 
     def _observe_job(self, document: Document) -> None:
         cause = cause_of_job(self._store.jobs.get(key_of(document)), document)

@@ -81,9 +81,7 @@ def test_what_the_status_leaves_open_needs_a_decision(what: str) -> None:
     delivery = {"event": "Succeeded", "id": "1", "url": "https://example.org", "receiver": "r", "state": "Delivered"}
     open_ends: dict[str, dict[str, Any]] = {
         "restored": {"shortId": "another"},
-        "not told of by an earlier release": {
-            "conditions": [each for each in conditions if each["type"] != "Finished"]
-        },
+        "not told of by an earlier release": {"conditions": [each for each in told if each["type"] != "Finished"]},
         "asked to be cancelled": {"cancellation": {"state": "Requested"}},
         "untold": {"notifications": [delivery | {"state": "Pending"}]},
         "shown with a receiver's address": {"notifications": [delivery | {"receiver": ""}]},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from reconstruction_api.deliveries import DeliveryState
 from reconstruction_api.lifecycle import CancellationState
@@ -50,20 +50,22 @@ def rest(status: Document, remains: Remains, now: datetime) -> Rest | None:
         return None
 
 
-def _rest(status: Document, remains: Remains, now: datetime) -> Rest | None:
-    conditions = {each["type"]: each for each in status.get("conditions", [])}
+def _rest(status: Any, remains: Remains, now: datetime) -> Rest | None:
+    conditions: dict[str, Any] = {each["type"]: each for each in status.get("conditions", [])}
     finished, succeeded = conditions.get(ConditionType.FINISHED), conditions.get(ConditionType.SUCCEEDED)
     if finished is None or succeeded is None or finished["status"] != "True" or "completionTime" not in status:
         return None
     if (status["observedGeneration"], status["shortId"]) != (remains.generation, short_id(remains.uid)):
         return None
-    if (status.get("cancellation") or {}).get("state") == CancellationState.REQUESTED:
+    if cast(Document, status.get("cancellation") or {}).get("state") == CancellationState.REQUESTED:
         return None
     if not all(_is_delivered(each) for each in status.get("notifications", [])):
         return None
-    if any(((status.get("profile") or {}).get("spec", {}).get("environment") or {}).values()):
+    profile = cast(Document, cast(Document, status.get("profile") or {}).get("spec") or {})
+    variables = cast(Document, profile.get("environment") or {})
+    if any(variables.values()):
         return None  # values that earlier releases have kept
-    kept = status.get("retention") or {}
+    kept = cast(Document, status.get("retention") or {})
     if not _is_in_order(status, kept, remains):
         return None
     moments = [parse_time(kept[name]) for name in ("workspaceExpiryTime", "jobExpiryTime") if name in kept]
@@ -75,7 +77,7 @@ def _is_delivered(message: Document) -> bool:
     return message["state"] != DeliveryState.PENDING and bool(message.get("receiver"))
 
 
-def _is_in_order(status: Document, kept: Document, remains: Remains) -> bool:
+def _is_in_order(status: Any, kept: Any, remains: Remains) -> bool:
     """Whether nothing works, and all that is there is what the job has left on purpose."""
     if not all(pod.finished for pod in remains.pods):
         return False
@@ -87,7 +89,7 @@ def _are_wanted(child_jobs: Iterable[ChildJob], wanted: set[tuple[str, str]]) ->
     return all(child.finished and (child.resource_class, child.digest) in wanted for child in child_jobs)
 
 
-def _is_kept(remains: Remains, status: Document, kept: Document) -> bool:
+def _is_kept(remains: Remains, status: Any, kept: Any) -> bool:
     claim = remains.claim
     if claim is None:
         return True
