@@ -52,9 +52,10 @@ def rest(status: Document, remains: Remains, now: datetime) -> Rest | None:
 
 def _rest(status: Any, remains: Remains, now: datetime) -> Rest | None:
     conditions: dict[str, Any] = {each["type"]: each for each in status.get("conditions", [])}
-    finished, succeeded = conditions.get(ConditionType.FINISHED), conditions.get(ConditionType.SUCCEEDED)
-    if finished is None or succeeded is None or finished["status"] != "True" or "completionTime" not in status:
-        return None
+    true = {name for name, condition in conditions.items() if condition["status"] == "True"}
+    if not true >= {ConditionType.ACCEPTED, ConditionType.FINISHED} or "completionTime" not in status:
+        return None  # one that was cancelled before it was accepted may still be
+    succeeded = conditions[ConditionType.SUCCEEDED]
     if (status["observedGeneration"], status["shortId"]) != (remains.generation, short_id(remains.uid)):
         return None
     if cast(Document, status.get("cancellation") or {}).get("state") == CancellationState.REQUESTED:
