@@ -23,6 +23,7 @@ from typing import Any
 from harness.operator_process import OperatorProcess, eventually
 from harness.workbench import JobUnderTest, Workbench
 from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.reasons import Reason
 from reconstruction_operator import paths
 
 from .fairness import behind
@@ -79,7 +80,7 @@ async def burst(at: Bench, count: int) -> dict[str, Any]:
         await create(work, f"burst-{number}")
 
     def reports_a_start(event: Document) -> bool:
-        return event["reason"] == "Started"
+        return event["reason"] == Reason.STARTED
 
     children, events = ChildJobs("prepare"), Seen(reports_a_start)
     async with (
@@ -241,8 +242,12 @@ async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: i
         "crowd": lambda at: crowd(at, finished, jobs),
     }
     result: dict[str, Any] = {
-        "machine": machine(), "jobs": jobs, "steady_jobs": steady_jobs, "finished_jobs": finished, "duplicate_jobs": 0,
-    }  # fmt: skip
+        "machine": machine(),
+        "jobs": jobs,
+        "steady_jobs": steady_jobs,
+        "finished_jobs": finished,
+        "duplicate_jobs": 0,
+    }
     for name in parts:
         async with bench(name, with_operator=name != "writes", flags=_FLAGS.get(name, {})) as at:
             print(f"{name} ...", flush=True)

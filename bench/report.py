@@ -65,8 +65,13 @@ def _costs(figures: dict[str, Any]) -> list[str]:
 def _row(name: str, spent: dict[str, float]) -> str:
     controllers = spent["kube-controller-manager"] + spent["kube-scheduler"]
     numbers = (
-        spent["kube-apiserver"], spent["etcd"], controllers, spent.get("operator", 0), spent["benchmark"], spent["all"],
-    )  # fmt: skip
+        spent["kube-apiserver"],
+        spent["etcd"],
+        controllers,
+        spent.get("operator", 0),
+        spent["benchmark"],
+        spent["all"],
+    )
     return f"| {name} | {' | '.join(f'{number:.1f}' for number in numbers)} |"
 
 

@@ -52,8 +52,12 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
 
     async def new_job(number: int) -> None:
         spec = {"source": {"uri": f"s3://captures/{number}/"}, "profileName": work.profile}
-        body = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": JOB_KIND,
-                "metadata": {"name": f"written-{number}"}, "spec": spec}  # fmt: skip
+        body = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": JOB_KIND,
+            "metadata": {"name": f"written-{number}"},
+            "spec": spec,
+        }
         jobs.append(await work.kube.create(f"{API}/namespaces/{namespace}/reconstructionjobs", body))
 
     result = {"ReconstructionJob, by its author": await _measured(cluster, count, new_job)}
@@ -79,9 +83,12 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
         await work.kube.create(paths.child_jobs(namespace), prepared[number].manifest(CreateJob), brief=True)
 
     kinds: dict[str, Callable[[int], Awaitable[None]]] = {
-        "its profile": revision, "its status": status, "Event": one_event, "volume claim": claim,
+        "its profile": revision,
+        "its status": status,
+        "Event": one_event,
+        "volume claim": claim,
         "child Job": child_job,
-    }  # fmt: skip
+    }
     for name, write in kinds.items():
         result[name] = await _measured(cluster, count, write)
     result["Event"]["per_job"] = round(sum(len(each.events) for each in prepared) / count, 2)

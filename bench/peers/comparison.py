@@ -113,8 +113,10 @@ async def _all_at_once(
         made = await calls.made() - before
         there = {name: max(seen.at[name] for seen in kinds) for name in asked if all(name in seen.at for seen in kinds)}
     figures = {
-        "started": len(there), "applied_per_second": round(count / applied, 1), "peak_rss_mib": peak_rss_mib(process)
-    }  # fmt: skip
+        "started": len(there),
+        "applied_per_second": round(count / applied, 1),
+        "peak_rss_mib": peak_rss_mib(process),
+    }
     if len(there) < count:
         return figures | {"jobs_per_second": round(len(there) / elapsed, 2)}
     waits = [moment - asked[name] for name, moment in there.items()]

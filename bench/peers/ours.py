@@ -28,8 +28,12 @@ class Ours(Peer):
 
     def job(self, name: str) -> Document:
         spec = {"source": {"uri": f"s3://captures/{name}/"}, "profileName": "test"}
-        return {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob",
-                "metadata": {"name": name}, "spec": spec}  # fmt: skip
+        return {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
 
     def jobs(self, namespace: str) -> str:
         return f"{API}/namespaces/{namespace}/reconstructionjobs"

@@ -63,8 +63,11 @@ def launch(log: Path, *command: object, **environment: str) -> subprocess.Popen[
     with log.open("ab") as output:
         return subprocess.Popen(
             [str(word) for word in command],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=inherited | environment,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=inherited | environment,
+        )
 
 
 def pod_spec(name: str = "work") -> Document:

@@ -129,8 +129,11 @@ def _model_settings(settings: dict[str, Any]) -> dict[str, Any]:
         "num_nerf_samples_per_ray": settings["samples"],
         "proposal_net_args_list": [
             {
-                "hidden_dim": 16, "log2_hashmap_size": settings["proposalLog2TableSize"], "num_levels": 5,
-                "max_res": resolution, "use_linear": False,
+                "hidden_dim": 16,
+                "log2_hashmap_size": settings["proposalLog2TableSize"],
+                "num_levels": 5,
+                "max_res": resolution,
+                "use_linear": False,
             }
             for resolution in resolutions[: len(proposals)]
         ],
@@ -141,7 +144,7 @@ def _model_settings(settings: dict[str, Any]) -> dict[str, Any]:
         "use_appearance_embedding": settings["appearance"],
         "average_init_density": settings["averageInitialDensity"],
         "camera_optimizer": CameraOptimizerConfig(mode="off"),
-    }  # fmt: skip
+    }
 
 
 @contextmanager

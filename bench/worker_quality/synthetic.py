@@ -50,10 +50,18 @@ def write_object(folder: Path, size: int = 100, train: int = 32, held_out: int =
             photograph(scene, View(pose, focal, size)).save(folder / name)
             frames.append({"file_path": name, "transform_matrix": (Z_UP @ pose).tolist()})
     document = {
-        "camera_model": "PINHOLE", "fl_x": focal, "fl_y": focal, "cx": size / 2, "cy": size / 2, "w": size, "h": size,
-        "train_filenames": shares["train"], "test_filenames": shares["test"], "val_filenames": shares["test"],
+        "camera_model": "PINHOLE",
+        "fl_x": focal,
+        "fl_y": focal,
+        "cx": size / 2,
+        "cy": size / 2,
+        "w": size,
+        "h": size,
+        "train_filenames": shares["train"],
+        "test_filenames": shares["test"],
+        "val_filenames": shares["test"],
         "frames": frames,
-    }  # fmt: skip
+    }
     (folder / "transforms.json").write_text(json.dumps(document, indent=1))
 
 

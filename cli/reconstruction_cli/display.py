@@ -15,12 +15,12 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from reconstruction_api.readable import duration
 from reconstruction_api.stages import Stage, StageName, overall_percent
-from reconstruction_api.words import duration
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_worker.process import StopRequest
 
-from .words import details
+from .progress_text import details
 
 PLAIN_INTERVAL_SECONDS: Final = 10.0
 

@@ -12,10 +12,10 @@ from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.readable import byte_size
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
 from reconstruction_api.text import one_line
-from reconstruction_api.words import byte_size
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest

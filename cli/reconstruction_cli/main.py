@@ -16,8 +16,18 @@ from reconstruction_api.errors import ReconstructionError
 
 _HERE: Final = ("run", "validate", "new", "explain")
 _ON_CLUSTER: Final = (
-    "submit", "list", "watch", "describe", "logs", "suspend", "resume", "retry", "cancel", "artifacts", "download",
-)  # fmt: skip
+    "submit",
+    "list",
+    "watch",
+    "describe",
+    "logs",
+    "suspend",
+    "resume",
+    "retry",
+    "cancel",
+    "artifacts",
+    "download",
+)
 _MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
     name: f".cluster.commands.{name}" for name in _ON_CLUSTER
 }

@@ -105,10 +105,5 @@ GPU_ONLY: Final = frozenset(spec.name for spec in ENGINES.values() if spec.needs
 """Engines that don't work without a GPU."""
 
 
-def without(feature: Makes) -> tuple[str, ...]:
-    """Engines of the worker that make something else, by name."""
-    return tuple(spec.name for spec in ENGINES.values() if spec.makes is not feature)
-
-
 NEED_POSES: Final = tuple(spec.name for spec in ENGINES.values() if spec.needs_poses)
 """Engines of the worker that need camera poses."""

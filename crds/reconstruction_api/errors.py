@@ -157,6 +157,8 @@ _KINDS = (
               "Nothing to do: the job starts when it is its turn."),
     ErrorKind("Queued", _R, True, "Kueue has not admitted the pod yet.",
               "Nothing to do unless the message says so: the job starts when its queue has room."),
+    ErrorKind("QueueNotAdmitting", _R, True, "Kueue can't admit the pod as its queue is now.",
+              "The job waits; ask the platform team to look at the queue, or name another one in spec.queueName."),
     ErrorKind("Unschedulable", _R, True, "No node takes the pod.",
               "The job waits; ask the platform team for nodes, or choose another profile."),
     ErrorKind("VolumeUnavailable", _R, True, "A volume that the pod needs is not there.",

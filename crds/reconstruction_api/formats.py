@@ -22,7 +22,7 @@ class ExportFormat(StrEnum):
     compressible: bool
     """Whether `compression` applies."""
     gaussians: bool
-    """Whether it holds what only some engines make, instead of the mesh."""
+    """Whether it holds Gaussians instead of the mesh."""
 
     def __new__(
         cls, value: str, file: str, media_type: str, about: str, compressible: bool = False, gaussians: bool = False
@@ -37,7 +37,32 @@ class ExportFormat(StrEnum):
     OBJ = "OBJ", "model.obj", "model/obj", "with MTL and texture"
     PLY = "PLY", "model.ply", "application/ply", "vertex colours"
     STL = "STL", "model.stl", "model/stl", "binary, shape only: no colours, no texture"
-    SPLAT = "SPLAT", "splats.ply", "application/ply", "Gaussians as PLY, of engines that make them", False, True
+    SPLAT_PLY = "SplatPLY", "splats.ply", "application/ply", "Gaussians in full, for splat viewers", False, True
+    COMPRESSED_SPLAT_PLY = (
+        "CompressedSplatPLY",
+        "splats.compressed.ply",
+        "application/ply",
+        "Gaussians in PlayCanvas' compressed layout",
+        False,
+        True,
+    )
+    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's compressed format", False, True
+    SOG = "SOG", "splats.sog", "application/zip", "Gaussians as pictures, the smallest, for the web", False, True
+    SPLAT_GLB = (
+        "SplatGLB",
+        "splats.glb",
+        "model/gltf-binary",
+        "Gaussians as glTF 2.0 with KHR_gaussian_splatting",
+        False,
+        True,
+    )
+    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", False, True
+
+
+REPORT_PAGE: Final = "report.html"
+"""The report, among the artifacts."""
+PREVIEW: Final = "preview.png"
+"""Pictures of the result, among the artifacts."""
 
 
 def described_formats() -> str:
@@ -65,6 +90,6 @@ def media_type_of(name: str) -> str:
 
 
 def format_of(name: str) -> str:
-    """What a file is called in `status.artifacts` and the manifest: `GLB`, `HTML`."""
-    known = {each.file: each.value for each in ExportFormat}
+    """What a file is called in `status.artifacts` and the manifest, as far as its name tells: `GLB`, `HTML`."""
+    known = {each.file: each.value for each in reversed(ExportFormat)}  # of two names of one file, the first
     return known.get(name) or PurePosixPath(name).suffix.removeprefix(".").upper()

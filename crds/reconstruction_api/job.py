@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
-from .engines import NEED_POSES, Makes, without
+from .engines import NEED_POSES
 from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
@@ -202,6 +202,9 @@ class Compression(StrEnum):
 
 
 _COMPRESSIBLE: Final = next(each for each in ExportFormat if each.compressible)
+_GAUSSIANS: Final = tuple(each.value for each in ExportFormat if each.gaussians)
+_NAMED_TWICE: Final = (ExportFormat.SPLAT_PLY, ExportFormat.SPLAT)
+MAX_SPLATS: Final = 20_000_000
 
 
 class Export(ApiModel):
@@ -214,6 +217,12 @@ class Export(ApiModel):
             holds=lambda export: export.compression is Compression.NONE or export.format.compressible,
             field="compression",
         ),
+        Rule(
+            f"maxSplats is for formats of Gaussians ({', '.join(_GAUSSIANS)}); leave it out for other formats",
+            cel=f"!has(self.maxSplats) || self.format in {list(_GAUSSIANS)}",
+            holds=lambda export: export.max_splats is None or export.format.gaussians,
+            field="maxSplats",
+        ),
     )
 
     format: ExportFormat = Field(description=described_formats())
@@ -221,6 +230,10 @@ class Export(ApiModel):
     """How a GLB stores its triangles. `Quantized`: in whole steps of 16 bits, six tenths of the size, shown by viewers
     as it is (KHR_mesh_quantization). `Draco`: an eighth of the size, for viewers that bring Draco's decoder
     (KHR_draco_mesh_compression). No corner moves by more than 1/65,000 of the longest side; the texture stays."""
+    max_splats: int | None = Field(default=None, ge=1000, le=MAX_SPLATS)
+    """At most this many Gaussians, in formats that hold them: of those that an engine has made, the ones that the
+    photos show most of. When unset, all of them. Of an engine that makes none, Gaussians are laid on the textured mesh:
+    so many, 250,000 when unset."""
 
 
 class QualityAction(StrEnum):
@@ -310,10 +323,6 @@ class RetryPolicy(ApiModel):
     """Attempts per resource class, the first included. Preemption is not counted."""
     backoff_seconds: int = Field(default=10, ge=0, le=3600)
     """Wait before the second attempt; doubled for each one after it, at most ten minutes."""
-
-
-_GAUSSIANS: Final = next(each for each in ExportFormat if each.gaussians)
-_NO_GAUSSIANS: Final = without(Makes.GAUSSIANS)
 
 
 def _named(engines: tuple[str, ...]) -> str:
@@ -417,12 +426,9 @@ class ReconstructionJobSpec(ApiModel):
             field="endAfter",
         ),
         Rule(
-            f"exports may name {_GAUSSIANS} with engines that make Gaussians; {_named(_NO_GAUSSIANS)} make none",
-            cel=f"!self.exports.exists(each, each.format == '{_GAUSSIANS}') || !has(self.engine) || "
-            f"!({_among(_NO_GAUSSIANS)})",
-            holds=lambda spec: (
-                all(each.format is not _GAUSSIANS for each in spec.exports) or spec.engine not in _NO_GAUSSIANS
-            ),
+            "exports may name SplatPLY or SPLAT, which is its earlier name; name one of them",
+            cel=" || ".join(f"!self.exports.exists(each, each.format == '{each}')" for each in _NAMED_TWICE),
+            holds=lambda spec: not {each.format for each in spec.exports}.issuperset(_NAMED_TWICE),
             field="exports",
         ),
         *map(_pause_before, _ENDINGS),
@@ -460,7 +466,7 @@ class ReconstructionJobSpec(ApiModel):
     mesh: Mesh = Field(default_factory=Mesh)
     """The surface made from the trained field."""
     exports: Annotated[list[Export], KeyedBy("format")] = Field(
-        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=8
+        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=12
     )
     """Files to deliver; each format once."""
     quality: Quality = Field(default_factory=Quality)

@@ -170,8 +170,10 @@ class Allowed:
         """Whether an entry allows the address, rather than its being public."""
         inner = unmapped(address)
         of_machine = next((network for network in _OF_THE_MACHINE if _contains(network, inner)), None)
-        if any(_contains(network, inner) and (of_machine is None or _within(network, of_machine))
-               for network in self.networks):  # fmt: skip
+        if any(
+            _contains(network, inner) and (of_machine is None or _within(network, of_machine))
+            for network in self.networks
+        ):
             return not _holds_machine(inner)
         if host.name == "localhost" and inner.is_loopback:
             return self.names_host(host)

@@ -265,6 +265,9 @@ class ReconstructionJobStatus(ApiModel):
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""
+    yield_time: Timestamp | None = None
+    """When the job gave its turn back because no node had been found for its pod and others waited; its place in the
+    line counts from then on. Absent once a pod has a node."""
     start_time: Timestamp | None = None
     """When the first pod was asked for."""
     completion_time: Timestamp | None = None

@@ -25,6 +25,7 @@ MEMORY: Final = (
     "defaults",
     "engine",
     "admissionTime",
+    "yieldTime",
     "completionTime",
     "workspaceClaim",
     "abandonedWorkspace",

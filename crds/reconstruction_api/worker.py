@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from pydantic import Field
 
-from . import lenient, metrics, reported, untrusted
+from . import lenient, reported, untrusted
+from . import metric_limits as metrics
 from .base import ApiModel, Count
 from .errors import ReconstructionError
 from .job import ReconstructionJobSpec

@@ -24,6 +24,7 @@ from .actions import (
     PinProfile,
     Plan,
 )
+from .autoscalers import latest_scale_up
 from .clock import SYSTEM, Clock
 from .event_recorder import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
@@ -61,9 +62,14 @@ class Actor:
     """Writes to the API server, and remembers the answers so that the next decision sees them."""
 
     def __init__(
-        self, kube: Kube, store: Store, recorder: Recorder, notifier: Notifier, ownership: Ownership | None = None,
+        self,
+        kube: Kube,
+        store: Store,
+        recorder: Recorder,
+        notifier: Notifier,
+        ownership: Ownership | None = None,
         clock: Clock = SYSTEM,
-    ):  # fmt: skip
+    ):
         self._clock = clock
         self._ownership = ownership or Ownership()
         self._kube = kube
@@ -138,12 +144,11 @@ class Actor:
             raise Refused(f"the profile stays in the status: {error.message}") from error
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
-        claim = self._store.claim(job.key)
-        if claim is None or claim.parent_uid != job.uid:
+        claim, suspended = self._store.claim(job.key), action.manifest["spec"].get("suspend", False)
+        if claim.parent_uid != job.uid if claim is not None else not suspended:
             raise Outdated("the workspace's claim is somebody else's")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
-        suspend = action.manifest["spec"].get("suspend", False)
-        self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
+        self._store.observe_child_job({"spec": {"suspend": suspended}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
@@ -158,6 +163,11 @@ class Actor:
                 return
             self._store.observe_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
+        if expected.kind == "scale-up":
+            scale_up = await latest_scale_up(self._kube, job.key.namespace, expected.name)
+            if scale_up is not None and self._store.observe_scale_up(job.key, expected.name, scale_up):
+                raise Outdated("a node is being made for the pod")
+            return
         selector = f"{LABEL_CHILD_JOB}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
         news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
@@ -247,8 +257,11 @@ def status_document(job: JobView, status: ReconstructionJobStatus, installation:
     """What is written to the job's status subresource: refused unless the job is still what was looked at. It makes the
     job `installation`'s."""
     metadata = {
-        "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": job.resource_version,
-    }  # fmt: skip
+        "name": job.key.name,
+        "namespace": job.key.namespace,
+        "uid": job.uid,
+        "resourceVersion": job.resource_version,
+    }
     document = status.model_dump(mode="json", by_alias=True, exclude_none=True)
     if job.unreadable is not None:
         kept = _with_conditions(job.unreadable.document, document["conditions"])

@@ -118,9 +118,9 @@ class ExpectAbsent:
     """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
     anything is made anew or thrown away: a watch may have missed an event."""
 
-    kind: Literal["claim", "report"]
+    kind: Literal["claim", "report", "scale-up"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report."""
+    """Of the volume claim; of the child Job whose pod would have the report; uid of the pod without a node."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
@@ -135,8 +135,9 @@ class Plan:
     actions: tuple[Action, ...] = ()
     next_check: datetime | None = None
     """Decide again at this time even if nothing is observed; None waits for an observation."""
-    slot: Literal["held", "waiting", "none"] = "none"
-    """Of the jobs that may run at the same time: whether the job holds one, waits for one, or neither."""
+    slot: Literal["held", "nodeless", "overdue", "waiting", "none"] = "none"
+    """Of the jobs that may run at the same time: whether the job holds one, waits for one, or neither. A slot is
+    `nodeless` while there is no node for the job's pod, and `overdue` once others may have it for that reason."""
     pins: PinProfile | None = None
     """Made before the status, which names it. From an outdated view it is harmless: it goes with the job."""
     expects: tuple[ExpectAbsent, ...] = ()

@@ -47,6 +47,7 @@ from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
 from .reviews import TokenReviewer
+from .rewinds import Rewound
 from .settings import Settings
 from .signatures import SigningKeys
 from .slots import Limits, Slots
@@ -119,6 +120,7 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
+        self.metrics.without_node.set_function(lambda: self._slots.nodeless)
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
@@ -195,7 +197,7 @@ class Application:
             await _cancel(task)
         failed = [task for task in done if not task.cancelled() and task.exception() is not None]
         for task in failed:
-            _log.error("a part of the operator failed: %s", task.get_name(), exc_info=task.exception())
+            _report_failure(task)
         lost = keeping in done
         return 1 if failed or lost else 0
 
@@ -290,8 +292,10 @@ class Application:
             self._contenders.add(stored.holder)
             _log.warning(
                 "jobs of the installation %s are left alone: exclude their namespaces, use another operator class, or "
-                "take them over if it is gone", stored.holder, extra={"namespace": key.namespace, "job": key.name},
-            )  # fmt: skip
+                "take them over if it is gone",
+                stored.holder,
+                extra={"namespace": key.namespace, "job": key.name},
+            )
 
     def _wake(self, key: JobKey) -> None:
         """It is the job's turn."""
@@ -392,6 +396,17 @@ class Application:
             return False
         self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
+
+
+def _report_failure(task: asyncio.Task) -> None:
+    error = task.exception()
+    rewound = error.subgroup(Rewound) if isinstance(error, BaseExceptionGroup) else error
+    while isinstance(rewound, BaseExceptionGroup):
+        rewound = rewound.exceptions[0]
+    if isinstance(rewound, Rewound):
+        _log.error("%s", rewound)
+    else:
+        _log.error("a part of the operator failed: %s", task.get_name(), exc_info=error)
 
 
 async def _cancel(task: asyncio.Task) -> None:

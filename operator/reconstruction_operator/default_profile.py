@@ -35,9 +35,13 @@ class DefaultProfile:
     """Applies the file when it changes and when the profile is gone; `present` says whether a profile exists."""
 
     def __init__(
-        self, kube: Kube, file: Path, manager: str, present: Callable[[str], bool],
+        self,
+        kube: Kube,
+        file: Path,
+        manager: str,
+        present: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kube = kube
         self._file = file
         self._manager = manager

@@ -35,9 +35,11 @@ class Forwarder:
     accepted it hands on only a few times for each pod and address, and those with a wrong signature not at all."""
 
     def __init__(
-        self, keys: SigningKeys | None = None, clock: Callable[[], float] = time.monotonic,
+        self,
+        keys: SigningKeys | None = None,
+        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
-    ):  # fmt: skip
+    ):
         self._keys = keys
         self._now = now
         self._checks = Buckets(clock, *CHECKS)

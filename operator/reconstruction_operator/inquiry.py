@@ -45,9 +45,13 @@ class Inquiries:
     """Questions by namespace; answers go to the store, and a job whose answer is new is looked at again."""
 
     def __init__(
-        self, kube: Kube, store: Store, enqueue: Callable[[JobKey, Cause], None], pause: float = _PAUSE_SECONDS,
+        self,
+        kube: Kube,
+        store: Store,
+        enqueue: Callable[[JobKey, Cause], None],
+        pause: float = _PAUSE_SECONDS,
         clock: Clock = SYSTEM,
-    ):  # fmt: skip
+    ):
         self._clock = clock
         self._kube = kube
         self._store = store

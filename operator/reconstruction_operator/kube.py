@@ -106,9 +106,17 @@ class Kube:
             await self._opened.close()
 
     async def request(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Document | None = None,
-        content_type: str = _JSON, accept: str = _JSON, brief: bool = False, seconds: float = _TIMEOUT_SECONDS,
-    ) -> Document:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Document | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+        brief: bool = False,
+        seconds: float = _TIMEOUT_SECONDS,
+    ) -> Document:
         """One call. With `brief` only the object's metadata comes back: it saves both sides most of the work.
 
         Where the API server asks for it (Retry-After, as it does when it is overloaded), the call waits and is made
@@ -126,18 +134,28 @@ class Kube:
                 await asyncio.sleep(error.retry_after)
 
     async def _request(
-        self, method: str, path: str, query: dict[str, str] | None, body: Document | None, content_type: str,
-        accept: str, seconds: float,
-    ) -> Document:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None,
+        body: Document | None,
+        content_type: str,
+        accept: str,
+        seconds: float,
+    ) -> Document:
         headers = await self._headers()
         headers["Accept"] = accept
         if body is not None:
             headers["Content-Type"] = content_type
         self.called(method)
         async with self._session.request(
-            method, self._url(path, query), headers=headers, data=None if body is None else orjson.dumps(body),
-            timeout=ClientTimeout(total=seconds), **self._route,
-        ) as response:  # fmt: skip
+            method,
+            self._url(path, query),
+            headers=headers,
+            data=None if body is None else orjson.dumps(body),
+            timeout=ClientTimeout(total=seconds),
+            **self._route,
+        ) as response:
             data = await response.read()
         if response.status > 299:
             raise _error(response.status, data, response.headers.get("Retry-After"))

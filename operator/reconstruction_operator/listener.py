@@ -56,10 +56,17 @@ class Listener:
         _log.addFilter(_is_ours)
         app.middlewares.insert(0, self._middleware())
         self._runner = web.AppRunner(
-            app, access_log=None, logger=_log, auto_decompress=False, keepalive_timeout=limits.idle_seconds,
-            lingering_time=_LINGERING_SECONDS, max_line_size=_LARGEST_LINE, max_field_size=_LARGEST_FIELD,
-            max_headers=_MOST_HEADERS, shutdown_timeout=_SHUTDOWN_SECONDS,
-        )  # fmt: skip
+            app,
+            access_log=None,
+            logger=_log,
+            auto_decompress=False,
+            keepalive_timeout=limits.idle_seconds,
+            lingering_time=_LINGERING_SECONDS,
+            max_line_size=_LARGEST_LINE,
+            max_field_size=_LARGEST_FIELD,
+            max_headers=_MOST_HEADERS,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self.ticks = 0

@@ -78,22 +78,26 @@ class Metrics:
             registry=self.registry,
         )
         self.open_connections = Gauge(
-            "reconstruction_operator_open_connections", "Connections that clients hold, by port.", ["port"],
+            "reconstruction_operator_open_connections",
+            "Connections that clients hold, by port.",
+            ["port"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.connections_closed = self._counter(
             "reconstruction_operator_connections_closed_total",
             "Connections closed for a limit: crowded (too many), slow (no request in time), flooded (too much).",
-            "port", "reason",
-        )  # fmt: skip
+            "port",
+            "reason",
+        )
         for port in ("http", "progress"):  # none is missing from a graph because nothing has happened yet
             for reason in ("crowded", "slow", "flooded"):
                 self.connections_closed.labels(port=port, reason=reason)
             self.open_connections.labels(port=port)
         self.watch_age = Gauge(
-            "reconstruction_operator_watch_age_seconds", "How long the quietest watch has been silent.",
+            "reconstruction_operator_watch_age_seconds",
+            "How long the quietest watch has been silent.",
             registry=self.registry,
-        )  # fmt: skip
+        )
 
         self.jobs_of_others = Gauge(
             "reconstruction_operator_jobs_of_others",
@@ -108,20 +112,38 @@ class Metrics:
 
     def _job_metrics(self) -> None:
         self.finished = self._counter(
-            "reconstructionjob_finished_total", "Jobs that ended, by their Succeeded condition.",
-            "namespace", "engine", "outcome", "reason",
-        )  # fmt: skip
+            "reconstructionjob_finished_total",
+            "Jobs that ended, by their Succeeded condition.",
+            "namespace",
+            "engine",
+            "outcome",
+            "reason",
+        )
         self.waiting = Gauge(
             "reconstructionjob_waiting_for_turn", "Jobs that wait because as many run as may.", registry=self.registry
         )
+        self.without_node = Gauge(
+            "reconstructionjob_without_node",
+            "Jobs that count as running, and for whose pods there is no node.",
+            registry=self.registry,
+        )
+        self.turns_yielded = self._counter(
+            "reconstructionjob_turns_yielded_total",
+            "Turns that jobs without a node gave to others that waited.",
+            "namespace",
+        )
         self.waiting_for = Gauge(
-            "reconstructionjob_waiting", "Jobs whose next pod does not run yet, by the reason of Admitted.", ["reason"],
+            "reconstructionjob_waiting",
+            "Jobs whose next pod does not run yet, by the reason of Admitted.",
+            ["reason"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.stalled = Gauge(
-            "reconstructionjob_stalled", "Jobs that have not ended and make no progress, by reason.", ["reason"],
+            "reconstructionjob_stalled",
+            "Jobs that have not ended and make no progress, by reason.",
+            ["reason"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self.gpu_seconds = self._counter(
             "reconstructionjob_gpu_seconds_total", "GPU time of attempts that have ended.", "namespace"
         )
@@ -132,13 +154,16 @@ class Metrics:
             "namespace",
         )
         self.retries = self._counter(
-            "reconstructionjob_retries_total", "Attempts that failed and were followed by another.",
-            "resource_class", "reason",
-        )  # fmt: skip
-        self.interruptions = self._counter(
-            "reconstructionjob_interruptions_total", "Attempts ended by preemption, eviction or suspension.",
+            "reconstructionjob_retries_total",
+            "Attempts that failed and were followed by another.",
             "resource_class",
-        )  # fmt: skip
+            "reason",
+        )
+        self.interruptions = self._counter(
+            "reconstructionjob_interruptions_total",
+            "Attempts ended by preemption, eviction or suspension.",
+            "resource_class",
+        )
         self.stage_seconds = self._histogram(
             "reconstructionjob_stage_duration_seconds", "Running time of stages that ended well.", _SLOW, "stage"
         )
@@ -149,16 +174,19 @@ class Metrics:
             "reconstructionjob_first_pod_seconds", "From a job's acceptance to its first running pod.", _SLOW
         )
         self.preemptions = self._counter(
-            "reconstructionjob_preemptions_total", "Pods that were preempted, evicted or lost with their node.",
+            "reconstructionjob_preemptions_total",
+            "Pods that were preempted, evicted or lost with their node.",
             "namespace",
-        )  # fmt: skip
+        )
         self.psnr = self._histogram(
             "reconstructionjob_psnr_decibels", "Held-out quality of jobs that succeeded.", _DECIBELS, "engine"
         )
         self.current = Gauge(
-            "reconstructionjob_current", "Jobs by what they do now: a stage, or how they ended.", ["state"],
+            "reconstructionjob_current",
+            "Jobs by what they do now: a stage, or how they ended.",
+            ["state"],
             registry=self.registry,
-        )  # fmt: skip
+        )
 
     def record(self, key: JobKey, engine: str, measures: Measures) -> None:
         """What one decision changed. `engine` is empty where the job's profile does not offer it."""
@@ -170,6 +198,8 @@ class Metrics:
         self._states[key] = measures.state
         _note(self._waiting, key, measures.waiting)
         _note(self._stalled, key, measures.stalled)
+        if measures.yielded:
+            self.turns_yielded.labels(key.namespace).inc()
         if measures.gpu_seconds:
             self.gpu_seconds.labels(key.namespace).inc(measures.gpu_seconds)
         if measures.artifact_bytes:

@@ -228,6 +228,18 @@ class Turn:
     """Jobs that may run there at the same time."""
     ahead: int = 0
     """Jobs of the same namespace and profile that come first."""
+    nodeless: int = 0
+    """How many of those that run there are jobs for whose pods there is no node."""
+    wanted: bool = False
+    """Another job waits for the place that this one holds, and that is to be given back unless it is of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """What an autoscaler last said of a pod that has no node: one is being made."""
+
+    at: datetime
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +275,8 @@ class Policy:
     """A pod that should have stopped this long ago is given up, with its node."""
     lost_report_grace_seconds: int = 15
     """How long to wait for the pod of an ended child Job to show its end."""
+    admission_timeout_seconds: int = 900
+    """How long a job may hold its turn without a node while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,3 +316,5 @@ class Observed:
     """No ControllerRevision of the job can be made for its profile."""
     pinned_profile: ProfileView | None = None
     """The profile that the job's status names, as it is now."""
+    scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
+    """Nodes that are being made, by the uid of the pod."""

@@ -130,11 +130,15 @@ class _Pinned(AbstractResolver):
     ) -> list[ResolveResult]:
         return [
             ResolveResult(
-                hostname=host, host=str(address), port=port, proto=0, flags=socket.AI_NUMERICHOST,
+                hostname=host,
+                host=str(address),
+                port=port,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
                 family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
             )
             for address in self._addresses
-        ]  # fmt: skip
+        ]
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -24,9 +24,7 @@ class Health:
     """What is wrong without making the replica unready; it is said after the `ok`."""
 
 
-def application(
-    health: Health, metrics: Metrics, clock: Callable[[], float] = time.monotonic
-) -> web.Application:  # fmt: skip
+def application(health: Health, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> web.Application:
     """/healthz, /readyz and /metrics."""
     exposed: tuple[float, bytes, str] = (float("-inf"), b"", "")
 

@@ -48,10 +48,16 @@ class TokenReviewer:
     """
 
     def __init__(
-        self, kube: Kube, clock: Callable[[], float], known: Callable[[PodIdentity], bool], *,
-        keys: SigningKeys | None = None, now: Callable[[], float] = time.time, valid_seconds: float = 60,
+        self,
+        kube: Kube,
+        clock: Callable[[], float],
+        known: Callable[[PodIdentity], bool],
+        *,
+        keys: SigningKeys | None = None,
+        now: Callable[[], float] = time.time,
+        valid_seconds: float = 60,
         refused_seconds: float = 10,
-    ):  # fmt: skip
+    ):
         self._kube = kube
         self._clock = clock
         self._known = known

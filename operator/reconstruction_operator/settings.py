@@ -96,6 +96,9 @@ class Settings(BaseModel):
     """A running worker that has not reported progress for this long is shown as stalled."""
     lost_pod_seconds: int = Field(default=300, ge=15, le=_YEAR_SECONDS)
     """A pod that should have stopped this long ago is given up with its node: its object is removed by force."""
+    admission_timeout_seconds: int = Field(default=900, ge=1, le=_YEAR_SECONDS)
+    """A job that has held its turn for this long without a node for its pod gives it to others that wait, unless an
+    autoscaler has reported a scale-up for the pod within this time."""
     lost_report_grace_seconds: int = Field(default=15, ge=0)
     """How long to wait for the pod of an ended child Job to show its end."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -179,6 +182,7 @@ class Settings(BaseModel):
             heartbeat_seconds=self.heartbeat_seconds,
             lost_pod_seconds=self.lost_pod_seconds,
             lost_report_grace_seconds=self.lost_report_grace_seconds,
+            admission_timeout_seconds=self.admission_timeout_seconds,
         )
 
 

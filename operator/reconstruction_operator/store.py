@@ -18,7 +18,7 @@ from reconstruction_api.text import one_line
 
 from . import parse
 from .manifests.child_names import claim_name
-from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, StatusRefusal
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
 from .policies.control.rest import Remains, Rest, rest
 from .resource_versions import Versions
@@ -97,6 +97,7 @@ class Store:
         self._claims: dict[JobKey, Claim] = {}
         self._dependents: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
+        self._scale_ups: dict[JobKey, dict[str, ScaleUp]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
         self._status_refusals: dict[JobKey, StatusRefusal] = {}
         self._unpinnable: dict[JobKey, str] = {}
@@ -215,6 +216,7 @@ class Store:
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
+            self._scale_ups.pop(key, None)
             self._refusals.pop(key, None)
             self._unpinnable.pop(key, None)
             self._status_refusals.pop(key, None)
@@ -273,6 +275,16 @@ class Store:
 
     def explanations(self, key: JobKey) -> Mapping[str, str]:
         return self._explanations.get(key, {})
+
+    def observe_scale_up(self, key: JobKey, pod_uid: str, scale_up: ScaleUp) -> bool:
+        """A node is being made for the job's pod, the only one that waits for one; whether that is new."""
+        if self.scale_ups(key).get(pod_uid) == scale_up or key not in self.jobs:
+            return False
+        self._scale_ups[key] = {pod_uid: scale_up}
+        return True
+
+    def scale_ups(self, key: JobKey) -> Mapping[str, ScaleUp]:
+        return self._scale_ups.get(key, {})
 
     def refuse(self, key: JobKey, message: str, now: datetime) -> None:
         """A child object of the job could not be created."""

@@ -79,9 +79,10 @@ def test_each_default_has_a_value_that_digests_leave_out():
     missing = [
         path
         for path, field in known.items()
-        if not field.is_required() and field.get_default(call_default_factory=True, validated_data={}) is not None
+        if not field.is_required()
+        and field.get_default(call_default_factory=True, validated_data={}) is not None
         and path not in BASELINE
-    ]  # fmt: skip
+    ]
     assert missing == []
     assert set(BASELINE) <= known.keys() | {"exports"}
 

@@ -18,9 +18,18 @@ from bench.worker_quality.synthetic import write_object
 from PIL import Image
 
 OBJECT = Row(
-    scene="object", method=OURS, seconds=98.0, psnr=30.5, ssim=0.97, peak_rss_mib=900.0, registered=38, images=38,
-    cpu_seconds=190.0, steps=1200, held_out=6,
-)  # fmt: skip
+    scene="object",
+    method=OURS,
+    seconds=98.0,
+    psnr=30.5,
+    ssim=0.97,
+    peak_rss_mib=900.0,
+    registered=38,
+    images=38,
+    cpu_seconds=190.0,
+    steps=1200,
+    held_out=6,
+)
 
 
 def test_the_object_is_seen_whole_and_from_where_its_poses_say(tmp_path: Path) -> None:
@@ -91,8 +100,10 @@ def test_a_scene_measured_again_replaces_its_rows_only(tmp_path: Path) -> None:
     old = [OBJECT, replace(OBJECT, method=PEER), replace(OBJECT, scene="demo")]
     found = rows.merged(old, [replace(OBJECT, psnr=31.0)])
     assert [(row.scene, row.method, row.psnr) for row in found] == [
-        ("object", OURS, 31.0), ("object", PEER, 30.5), ("demo", OURS, 30.5),
-    ]  # fmt: skip
+        ("object", OURS, 31.0),
+        ("object", PEER, 30.5),
+        ("demo", OURS, 30.5),
+    ]
     rows.write(tmp_path / "worker.json", found)
     assert rows.read(tmp_path / "worker.json") == found
 
@@ -117,9 +128,14 @@ def test_each_absolute_bar_can_be_missed() -> None:
         sooner = replace(OBJECT, method=OURS_QUARTER, psnr=29.6, seconds=26.0)
         assert [(bar.met, bar.found) for bar in bars([sooner, worse])] == [(True, "29.60 dB in 26 s and 900 MiB")]
     lund = replace(
-        OBJECT, scene="lund", registered=27, images=29, reprojection_error_px=0.6, poses_peak_rss_mib=700.0,
+        OBJECT,
+        scene="lund",
+        registered=27,
+        images=29,
+        reprojection_error_px=0.6,
+        poses_peak_rss_mib=700.0,
         poses_seconds=50.0,
-    )  # fmt: skip
+    )
     assert [bar.met for bar in bars([lund])] == [True]
     for worse in (
         replace(lund, registered=26),
@@ -131,9 +147,14 @@ def test_each_absolute_bar_can_be_missed() -> None:
 
 def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) -> None:
     drone = replace(
-        OBJECT, scene="drone", registered=17, images=18, reprojection_error_px=0.55, poses_peak_rss_mib=700.0,
+        OBJECT,
+        scene="drone",
+        registered=17,
+        images=18,
+        reprojection_error_px=0.55,
+        poses_peak_rss_mib=700.0,
         poses_seconds=50.0,
-    )  # fmt: skip
+    )
     text = report.tables([OBJECT, replace(OBJECT, method=PEER, psnr=27.0), drone])
     assert "| 98 s / 190 s | 1200 | 30.50 dB | 0.970 | 900 MiB |" in text
     assert "17 of 18" in text and "0.55 px" in text

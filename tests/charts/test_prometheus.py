@@ -112,17 +112,24 @@ def served() -> Iterator[int]:
 def scrape_configurations(monitor: dict[str, Any], port: int) -> list[dict[str, Any]]:
     """What the Prometheus operator makes of a ServiceMonitor, with the labels that it gives to a target."""
     names = {
-        "honorLabels": "honor_labels", "path": "metrics_path", "interval": "scrape_interval",
-        "scrapeTimeout": "scrape_timeout", "scheme": "scheme",
-    }  # fmt: skip
+        "honorLabels": "honor_labels",
+        "path": "metrics_path",
+        "interval": "scrape_interval",
+        "scrapeTimeout": "scrape_timeout",
+        "scheme": "scheme",
+    }
     namespace, name = monitor["metadata"]["namespace"], monitor["metadata"]["name"]
     made: list[dict[str, Any]] = []
     for index, endpoint in enumerate(monitor["spec"]["endpoints"]):
         assert endpoint.keys() <= {*names, "port"}, "translate the new field as well"
         target = {
-            "namespace": namespace, "service": name, "pod": f"{name}-0", "container": "operator",
-            "endpoint": endpoint["port"], "job": name,
-        }  # fmt: skip
+            "namespace": namespace,
+            "service": name,
+            "pod": f"{name}-0",
+            "container": "operator",
+            "endpoint": endpoint["port"],
+            "job": name,
+        }
         made.append(
             {
                 "job_name": f"serviceMonitor/{namespace}/{name}/{index}",
@@ -187,8 +194,9 @@ def test_metrics_of_jobs_keep_the_namespace_of_the_job(prometheus: Prometheus) -
 
 def test_the_dashboard_offers_the_namespaces_that_have_jobs(prometheus: Prometheus) -> None:
     assert prometheus.ask("label/namespace/values", **{"match[]": "reconstructionjob_finished_total"}) == [
-        "museum", "studio",
-    ]  # fmt: skip
+        "museum",
+        "studio",
+    ]
 
 
 @pytest.mark.parametrize("namespace", ["museum", ".*"])
@@ -212,13 +220,16 @@ def test_every_metric_that_an_alert_asks_for_has_samples(prometheus: Prometheus)
 
 def test_alerts_become_pending_over_what_was_scraped(prometheus: Prometheus) -> None:
     wanted = {
-        "ReconstructionGPUsSaturated", "ReconstructionJobsBlocked", "ReconstructionJobNotProgressing",
-    }  # fmt: skip
+        "ReconstructionGPUsSaturated",
+        "ReconstructionJobsBlocked",
+        "ReconstructionJobNotProgressing",
+    }
 
     def pending() -> bool:
         return wanted <= {rule["name"] for rule in rules(prometheus) if rule["state"] != "inactive"}
 
     assert eventually(pending, "alerts are pending")
     assert {rule["name"] for rule in rules(prometheus) if rule["state"] == "inactive"} >= {
-        "ReconstructionOperatorSilent", "ReconstructionOperatorStuck",
-    }  # fmt: skip
+        "ReconstructionOperatorSilent",
+        "ReconstructionOperatorStuck",
+    }

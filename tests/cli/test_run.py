@@ -15,13 +15,13 @@ from tests.worker.stage_packages import PACKAGE, raising, write_stages
 from tests.worker.test_reuse import INGEST
 
 from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.readable import byte_size as size
+from reconstruction_api.readable import duration
 from reconstruction_api.stages import STAGES, StageName
-from reconstruction_api.words import byte_size as size
-from reconstruction_api.words import duration
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_cli.display import LiveDisplay, PlainDisplay
 from reconstruction_cli.local_run import run_locally
-from reconstruction_cli.words import details
+from reconstruction_cli.progress_text import details
 from reconstruction_worker.process import StopRequest
 
 JOB = """apiVersion: reconstruction.dev/v1alpha1
@@ -129,7 +129,9 @@ def test_a_job_takes_the_poses_of_one_that_was_run_before(
     with pytest.raises(ReconstructionError, match="job 'statue' was not run here") as missing:
         run_child(tmp_path)
     assert (missing.value.code, missing.value.suggestion.rpartition(": ")[2]) == (
-        "DependencyNotReady", "--job statue=DIR")  # fmt: skip
+        "DependencyNotReady",
+        "--job statue=DIR",
+    )
     write_stages(tmp_path / "python", monkeypatch, ingest=INGEST, report=DELIVERING)
     assert run(job, until="poses") is ExitCode.DONE
     capfd.readouterr()

@@ -24,7 +24,7 @@ async def stub_workbench(kubeconfig: Path, image: str, log: Path, **flags: str) 
     address = f"http://{NODE_IP}:{port}"
     async with workbench(
         kubeconfig, log, http_host="0.0.0.0", progress_port=port, progress_url=address, **flags
-    ) as made:  # fmt: skip
+    ) as made:
         made.profile = f"stub-{secrets.token_hex(4)}"
         await create_stub_profile(made, made.profile, image)
         yield made

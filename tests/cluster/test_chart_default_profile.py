@@ -61,9 +61,14 @@ class Release:
     async def operator(self) -> AsyncIterator[OperatorProcess]:
         """One that runs."""
         process = OperatorProcess(
-            self.as_operator(), self.folder / "operator.log", default_profile=str(self.file), leader_election="true",
-            lease_namespace=NAMESPACE, lease_name=helm.RELEASE, identity="pod-1",
-        )  # fmt: skip
+            self.as_operator(),
+            self.folder / "operator.log",
+            default_profile=str(self.file),
+            leader_election="true",
+            lease_namespace=NAMESPACE,
+            lease_name=helm.RELEASE,
+            identity="pod-1",
+        )
         process.start()
         try:
             await process.answers()
@@ -120,9 +125,13 @@ async def life_of(release: Release) -> None:
 
         # a mistake that only the operator sees
         release.helm(
-            "upgrade", helm.RELEASE, helm.CHART, "--reuse-values", "--set",
+            "upgrade",
+            helm.RELEASE,
+            helm.CHART,
+            "--reuse-values",
+            "--set",
             "defaultProfile.spec.environment.RECONSTRUCTION_JOB=x",
-        )  # fmt: skip
+        )
         release.mount()
         said = await eventually(lambda: told(operator), "the mistake is reported")
         assert "InvalidSpec: defaultProfile.spec.environment: names in environment" in said

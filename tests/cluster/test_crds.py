@@ -109,7 +109,9 @@ def test_a_batch_is_one_job_for_each_folder(rest: Rest, kubernetes_tools: Path):
     text = processes.run(str(kubernetes_tools / "kubectl"), "kustomize", str(ROOT / "examples" / "batch"))
     jobs = {job["metadata"]["name"]: job for job in yaml.safe_load_all(text)}
     assert {name: job["spec"]["source"]["uri"] for name, job in jobs.items()} == {
-        "statue": "s3://captures/statue/", "bust": "s3://captures/bust/"}  # fmt: skip
+        "statue": "s3://captures/statue/",
+        "bust": "s3://captures/bust/",
+    }
     for name, job in jobs.items():
         del job["metadata"]["namespace"]
         answer = rest.apply(f"{JOBS}/{name}", yaml.safe_dump(job), dry_run=True)

@@ -118,8 +118,9 @@ def place(cluster: Cluster, python_image: str) -> Iterator[Place]:
     kubectl = Kubectl(cluster.kubeconfig)
     made = Place(kubectl, python_image, f"net-{secrets.token_hex(3)}")
     namespaces = ["system", "museum", "storage"]
-    kubectl.apply(*[{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": made.namespace(name)}}
-                    for name in namespaces])  # fmt: skip
+    kubectl.apply(
+        *[{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": made.namespace(name)}} for name in namespaces]
+    )
     for name in namespaces:  # without the account pods are refused
         made.inside(name)("wait", "--for=create", "serviceaccount/default", "--timeout=180s")
     deployment = next(each for each in rendered(kubectl, made.namespace("system"), {}) if each["kind"] == "Deployment")

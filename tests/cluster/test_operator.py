@@ -85,8 +85,15 @@ async def a_job_runs_its_three_classes_one_after_the_other_and_succeeds(case: Ca
     assert status["progress"]["percent"] == 100
     assert status["metrics"]["psnr"] == "27.31"
     assert [artifact["name"] for artifact in status["artifacts"]] == ["model.glb"]
-    expected = {"Accepted": "True", "PosesEstimated": "True", "Trained": "True", "Exported": "True",
-                "Validated": "True", "Reconciling": "False", "Stalled": "False"}  # fmt: skip
+    expected = {
+        "Accepted": "True",
+        "PosesEstimated": "True",
+        "Trained": "True",
+        "Exported": "True",
+        "Validated": "True",
+        "Reconciling": "False",
+        "Stalled": "False",
+    }
     assert {name: conditions(job)[name]["status"] for name in expected} == expected
 
 

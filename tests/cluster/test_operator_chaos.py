@@ -198,8 +198,9 @@ class Chaos:
             name = self.dice.choice(jobs)["metadata"]["name"]
             self.witness.removed_by_chaos.add(name)
             policy = self.dice.choice(["Background", "Foreground"])
-            await self._delete(f"/apis/batch/v1/namespaces/{self.work.namespace}/jobs/{name}",
-                               {"propagationPolicy": policy})  # fmt: skip
+            await self._delete(
+                f"/apis/batch/v1/namespaces/{self.work.namespace}/jobs/{name}", {"propagationPolicy": policy}
+            )
 
     async def suspend_or_resume(self) -> None:
         case = self.dice.choice(self.cases)

@@ -60,9 +60,11 @@ async def test_a_restored_workspace_becomes_the_restored_jobs(kubeconfig: Path, 
         labels = {LABEL_JOB: "statue", LABEL_JOB_UID: "the-uid-before"}
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
         claim = {
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "statue-workspace", "labels": labels}, "spec": spec,
-        }  # fmt: skip
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "statue-workspace", "labels": labels},
+            "spec": spec,
+        }
         restored = await work.kube.create(paths.claims(work.namespace), claim)
         job = JobUnderTest(work, "statue")
         await job.create()

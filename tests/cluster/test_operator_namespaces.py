@@ -65,7 +65,7 @@ class Town:
     @asynccontextmanager
     async def serving(
         self, *numbers: int, kubeconfig: Path | None = None, **flags: str
-    ) -> AsyncIterator[OperatorProcess]:  # fmt: skip
+    ) -> AsyncIterator[OperatorProcess]:
         names = ",".join(map(self.name, numbers))
         log = self.folder / "log"
         operator = OperatorProcess(kubeconfig or self.kubeconfig, log, namespaces=names, **flags)
@@ -162,9 +162,15 @@ async def account_with_the_charts_rights(town: Town, *numbers: int) -> Path:
     """A kubeconfig of the ServiceAccount that the chart makes for an operator of these namespaces."""
     names = ",".join(map(town.name, numbers))
     text = processes.run(
-        "helm", "template", town.prefix, CHART, "--namespace=default", f"--set=namespaces={{{names}}}",
-        "--show-only=templates/rbac.yaml", environment=Kubectl(town.kubeconfig).environment,
-    )  # fmt: skip
+        "helm",
+        "template",
+        town.prefix,
+        CHART,
+        "--namespace=default",
+        f"--set=namespaces={{{names}}}",
+        "--show-only=templates/rbac.yaml",
+        environment=Kubectl(town.kubeconfig).environment,
+    )
     account = ""
     for document in filter(None, yaml.safe_load_all(text)):
         kind, namespace = document["kind"], document["metadata"].get("namespace")

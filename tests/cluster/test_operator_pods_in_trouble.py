@@ -33,9 +33,12 @@ LATE = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "$(HOME)", "password
 @pytest.fixture
 async def work(node_kubeconfig: Path, python_image: str, tmp_path: Path) -> AsyncIterator[Workbench]:
     async with stub_workbench(
-        node_kubeconfig, python_image, tmp_path / "operator.log",
-        image_pull_grace_seconds=str(GRACE_SECONDS), lost_pod_seconds=str(LOST_SECONDS),
-    ) as made:  # fmt: skip
+        node_kubeconfig,
+        python_image,
+        tmp_path / "operator.log",
+        image_pull_grace_seconds=str(GRACE_SECONDS),
+        lost_pod_seconds=str(LOST_SECONDS),
+    ) as made:
         yield made
 
 

@@ -27,9 +27,15 @@ def replica(work: Workbench, kubeconfig: Path, log: Path, identity: str, duratio
     times = {"duration": duration, "renew_deadline": duration // 2, "retry": 0.3}
     lease = {f"lease_{name}_seconds": str(value) for name, value in times.items()}
     return OperatorProcess(
-        kubeconfig, log, namespaces=work.namespace, leader_election="true", lease_namespace=work.namespace,
-        identity=identity, advertise_host="127.0.0.1", **lease,
-    )  # fmt: skip
+        kubeconfig,
+        log,
+        namespaces=work.namespace,
+        leader_election="true",
+        lease_namespace=work.namespace,
+        identity=identity,
+        advertise_host="127.0.0.1",
+        **lease,
+    )
 
 
 async def holder(work: Workbench) -> str:

@@ -24,7 +24,10 @@ async def tells(case: JobUnderTest, reason: str, *words: str) -> None:
     await eventually(says, f"{case.name} tells {reason} {words}")
     found = conditions(await case.get())
     assert (found["Admitted"]["status"], found["Reconciling"]["status"], found["Stalled"]["status"]) == (
-        "False", "True", "False")  # fmt: skip
+        "False",
+        "True",
+        "False",
+    )
 
 
 async def until_warned(case: JobUnderTest, reason: str) -> None:

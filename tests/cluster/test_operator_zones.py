@@ -40,17 +40,29 @@ async def two_zones(kubeconfig: Path, work: Workbench) -> AsyncIterator[None]:
     try:
         for name, zone in nodes.items():
             await eventually(lambda name=name: _ready(kube, name), f"node {name}")
-            await kube.request("PATCH", f"/api/v1/nodes/{name}", content_type=MERGE,
-                               body={"metadata": {"labels": {ZONE: zone, "pool": name}}})  # fmt: skip
+            await kube.request(
+                "PATCH",
+                f"/api/v1/nodes/{name}",
+                content_type=MERGE,
+                body={"metadata": {"labels": {ZONE: zone, "pool": name}}},
+            )
         await kubelets[1].set_taints([{"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}])
         device = {"nvidia.com/gpu": "1"}
-        await kube.request("PATCH", "/api/v1/nodes/gpu-b/status", content_type=MERGE,
-                           body={"status": {"capacity": device, "allocatable": device}})  # fmt: skip
+        await kube.request(
+            "PATCH",
+            "/api/v1/nodes/gpu-b/status",
+            content_type=MERGE,
+            body={"status": {"capacity": device, "allocatable": device}},
+        )
         with contextlib.suppress(ApiError):
-            await kube.create("/apis/storage.k8s.io/v1/storageclasses", {
-                "metadata": {"name": CLASS}, "provisioner": "kubernetes.io/no-provisioner",
-                "volumeBindingMode": "WaitForFirstConsumer",
-            })  # fmt: skip
+            await kube.create(
+                "/apis/storage.k8s.io/v1/storageclasses",
+                {
+                    "metadata": {"name": CLASS},
+                    "provisioner": "kubernetes.io/no-provisioner",
+                    "volumeBindingMode": "WaitForFirstConsumer",
+                },
+            )
         for name, zone in zip(volumes, nodes.values(), strict=True):
             await kube.create("/api/v1/persistentvolumes", _volume(name, zone))
         yield
@@ -76,11 +88,14 @@ def _volume(name: str, zone: str) -> dict[str, Any]:
     return {
         "metadata": {"name": name},
         "spec": {
-            "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": CLASS,
-            "persistentVolumeReclaimPolicy": "Retain", "hostPath": {"path": "/nonexistent"},
+            "capacity": {"storage": "10Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": CLASS,
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/nonexistent"},
             "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
         },
-    }  # fmt: skip
+    }
 
 
 async def nodes_of(job: JobUnderTest) -> dict[str, str]:

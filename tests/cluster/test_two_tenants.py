@@ -49,8 +49,12 @@ class Tenants:
     def submit(self, name: str, namespace: str | None = None, **spec: Any) -> Answer:
         """Alice creates a job."""
         spec = {"profileName": self.profile, "source": {"uri": "s3://captures/statue/"}} | spec
-        document = {"apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob", "spec": spec,
-                    "metadata": {"name": name}}  # fmt: skip
+        document = {
+            "apiVersion": "reconstruction.dev/v1alpha1",
+            "kind": "ReconstructionJob",
+            "spec": spec,
+            "metadata": {"name": name},
+        }
         return self.as_alice("POST", self.jobs(namespace or self.own), document)
 
     def condition(self, name: str, kind: str) -> dict[str, str]:
@@ -81,37 +85,50 @@ def tenants(kubeconfig: Path, kubernetes_tools: Path, tmp_path_factory: pytest.T
     made = Tenants(rest, f"alice-{mark}", f"bob-{mark}", f"shared-{mark}")
     kubectl = Kubectl(kubeconfig)
     text = processes.run(
-        "helm", "template", f"tenants-{mark}", str(CHART), "--show-only=templates/tenant-roles.yaml",
+        "helm",
+        "template",
+        f"tenants-{mark}",
+        str(CHART),
+        "--show-only=templates/tenant-roles.yaml",
         environment=kubectl.environment,
-    )  # fmt: skip
+    )
     roles = [document for document in yaml.safe_load_all(text) if document]
     for role in roles:
         role["metadata"]["name"] += f"-{mark}"
     namespaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in (made.own, made.other)]
     profile = {
-        "apiVersion": "reconstruction.dev/v1alpha1", "kind": "ClusterReconstructionProfile",
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ClusterReconstructionProfile",
         "metadata": {"name": made.profile},
         "spec": {
             "engines": [{"name": "nerfacto", "image": "platform/worker:1"}],
-            "cpu": {"nodeSelector": {"pool": "shared"}}, "serviceAccountName": "default",
-            "queueNames": [], "priorityClassNames": ["batch"],
+            "cpu": {"nodeSelector": {"pool": "shared"}},
+            "serviceAccountName": "default",
+            "queueNames": [],
+            "priorityClassNames": ["batch"],
         },
-    }  # fmt: skip
+    }
     kubectl.apply(*namespaces, *roles, profile)
     kubectl("create", "rolebinding", "editor", "--clusterrole=edit", f"--user={ALICE}", f"--namespace={made.own}")
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": made.other}}
     Kubectl(kubeconfig, made.other).apply(secret)
-    operator = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("tenants") / "log",
-                               namespaces=f"{made.own},{made.other}")  # fmt: skip
+    operator = OperatorProcess(
+        kubeconfig, tmp_path_factory.mktemp("tenants") / "log", namespaces=f"{made.own},{made.other}"
+    )
     operator.start()
     asyncio.run(operator.answers())
     # the controller manager merges the chart's rules into `edit` a moment after they were created
     assert eventually(lambda: made.as_alice("GET", made.jobs(made.own)).status == 200)
     yield made
     operator.stop()
-    kubectl("delete", f"clusterreconstructionprofile/{made.profile}", f"namespace/{made.own}",
-            f"namespace/{made.other}", *(f"clusterrole/{role['metadata']['name']}" for role in roles),
-            "--wait=false")  # fmt: skip
+    kubectl(
+        "delete",
+        f"clusterreconstructionprofile/{made.profile}",
+        f"namespace/{made.own}",
+        f"namespace/{made.other}",
+        *(f"clusterrole/{role['metadata']['name']}" for role in roles),
+        "--wait=false",
+    )
 
 
 FIELDS: dict[str, Spec] = {
@@ -209,8 +226,9 @@ def test_secrets_and_claims_named_in_a_job_are_those_of_its_own_namespace(tenant
     assert "envFrom" not in pod["containers"][0]
     tenants.submit("mount", source={"persistentVolumeClaim": {"claimName": "photos"}})
     child = tenants.child("mount")
-    claims = [v["persistentVolumeClaim"] for v in child["spec"]["template"]["spec"]["volumes"]
-              if "persistentVolumeClaim" in v]  # fmt: skip
+    claims = [
+        v["persistentVolumeClaim"] for v in child["spec"]["template"]["spec"]["volumes"] if "persistentVolumeClaim" in v
+    ]
     assert child["metadata"]["namespace"] == tenants.own
     assert {"claimName": "photos", "readOnly": True} in claims
 
@@ -220,7 +238,10 @@ def test_image_node_account_and_rights_of_the_pod_are_the_platforms(tenants: Ten
     pod = tenants.child("plain")["spec"]["template"]["spec"]
     container = pod["containers"][0]
     assert (container["image"], pod["nodeSelector"], pod["serviceAccountName"]) == (
-        "platform/worker:1", {"pool": "shared"}, "default")  # fmt: skip
+        "platform/worker:1",
+        {"pool": "shared"},
+        "default",
+    )
     assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
     assert not any("hostPath" in volume for volume in pod["volumes"])
     assert not pod.get("hostNetwork") and not pod.get("hostPID") and "priorityClassName" not in pod
@@ -230,11 +251,15 @@ def test_image_node_account_and_rights_of_the_pod_are_the_platforms(tenants: Ten
 def test_metadata_of_a_job_does_not_reach_its_pods(tenants: Tenants) -> None:
     """Labels and annotations steer admission webhooks, queues and network policies."""
     document = {
-        "apiVersion": "reconstruction.dev/v1alpha1", "kind": "ReconstructionJob",
-        "metadata": {"name": "marked", "labels": {"kueue.x-k8s.io/queue-name": "gpus", "team": "bob"},
-                     "annotations": {"sidecar.istio.io/inject": "true"}},
+        "apiVersion": "reconstruction.dev/v1alpha1",
+        "kind": "ReconstructionJob",
+        "metadata": {
+            "name": "marked",
+            "labels": {"kueue.x-k8s.io/queue-name": "gpus", "team": "bob"},
+            "annotations": {"sidecar.istio.io/inject": "true"},
+        },
         "spec": {"profileName": tenants.profile, "source": {"uri": "s3://captures/statue/"}},
-    }  # fmt: skip
+    }
     assert tenants.as_alice("POST", tenants.jobs(tenants.own), document).status == 201
     child = tenants.child("marked")
     for metadata in (child["metadata"], child["spec"]["template"]["metadata"]):
@@ -245,8 +270,16 @@ def test_metadata_of_a_job_does_not_reach_its_pods(tenants: Tenants) -> None:
 def test_a_job_can_not_be_given_a_status_by_its_author(tenants: Tenants) -> None:
     """A forged profile snapshot in the status would choose image and host paths."""
     tenants.submit("forged")
-    forged = {"status": {"profile": {"kind": "ClusterReconstructionProfile", "name": tenants.profile, "generation": 1,
-                                     "spec": {"engines": [{"name": "nerfacto", "image": "evil/miner"}]}}}}  # fmt: skip
+    forged = {
+        "status": {
+            "profile": {
+                "kind": "ClusterReconstructionProfile",
+                "name": tenants.profile,
+                "generation": 1,
+                "spec": {"engines": [{"name": "nerfacto", "image": "evil/miner"}]},
+            }
+        }
+    }
     path = f"{tenants.jobs(tenants.own)}/forged"
     merge = "application/merge-patch+json"
     assert tenants.as_alice("PATCH", f"{path}/status", forged, content=merge).status == 403

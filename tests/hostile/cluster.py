@@ -98,9 +98,7 @@ def connections_allowed(wanted: int) -> int:
     return min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_FILES)
 
 
-async def flood(
-    port: int, requests: int, connections: int, addresses: int, tokens: Path
-) -> asyncio.subprocess.Process:  # fmt: skip
+async def flood(port: int, requests: int, connections: int, addresses: int, tokens: Path) -> asyncio.subprocess.Process:
     """The program in flood.py, running."""
     words = [*map(str, (port, requests, connections, addresses)), str(tokens)]
     program = Path(__file__).with_name("flood.py")

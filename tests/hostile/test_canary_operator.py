@@ -103,8 +103,13 @@ def profile_gone() -> tuple[Observed, Plan]:
 
 
 SCENES: list[Callable[[], tuple[Observed, Plan]]] = [
-    accepted, succeeded, failed, not_delivered, invalid, profile_gone,
-]  # fmt: skip
+    accepted,
+    succeeded,
+    failed,
+    not_delivered,
+    invalid,
+    profile_gone,
+]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)

@@ -32,7 +32,7 @@ from tests.operator.builders import (
 )
 
 from reconstruction_api.errors import CATALOGUE
-from reconstruction_api.metrics import MOST
+from reconstruction_api.metric_limits import MOST
 from reconstruction_api.names import LABEL_JOB, LABEL_JOB_UID
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.worker import PodReport, ProgressUpdate
@@ -145,8 +145,14 @@ def test_a_message_is_unpacked_no_further_than_it_may_be() -> None:
 
 
 def update(**fields: Any) -> dict[str, Any]:
-    known = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "attempt": 1, "resourceClass": "reconstruct",
-             "sequence": 1}  # fmt: skip
+    known = {
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": UID,
+        "attempt": 1,
+        "resourceClass": "reconstruct",
+        "sequence": 1,
+    }
     return known | fields
 
 
@@ -221,14 +227,23 @@ stage_names = st.sampled_from([*StageName, "publish"]).map(str)
 digests = st.sampled_from([digest for each in ResourceClass for digest in need_of(each).stages.values()]) | words
 stage_results = record(name=stage_names, digest=digests, seconds=numbers, skipped=st.booleans(), message=words)
 artifacts = record(
-    name=words, format=words, uri=st.sampled_from(["pvc://statue-workspace/artifacts/a", "s3://x/y"]) | words,
-    sizeBytes=numbers, sha256=st.just(SUM) | words, mediaType=words,
-)  # fmt: skip
+    name=words,
+    format=words,
+    uri=st.sampled_from(["pvc://statue-workspace/artifacts/a", "s3://x/y"]) | words,
+    sizeBytes=numbers,
+    sha256=st.just(SUM) | words,
+    mediaType=words,
+)
 checkpoints = record(name=words, step=numbers, sizeBytes=numbers, sha256=st.just(SUM) | words)
 failures = record(
-    code=st.sampled_from(sorted(CATALOGUE)) | words, category=words, message=words, suggestion=words,
-    retryable=st.booleans(), stage=stage_names, details=st.dictionaries(words, anything, max_size=5),
-)  # fmt: skip
+    code=st.sampled_from(sorted(CATALOGUE)) | words,
+    category=words,
+    message=words,
+    suggestion=words,
+    retryable=st.booleans(),
+    stage=stage_names,
+    details=st.dictionaries(words, anything, max_size=5),
+)
 common = {
     "stages": st.lists(stage_results, max_size=12),
     "metrics": st.dictionaries(words | st.from_regex(r"[a-z]{1,4}", fullmatch=True), scalars, max_size=80),
@@ -236,11 +251,23 @@ common = {
 }
 reports = record(**common, artifacts=st.lists(artifacts, max_size=12), failure=failures, pausedAfter=stage_names)
 progress = record(
-    stage=stage_names, percent=numbers, step=numbers, totalSteps=numbers, etaSeconds=numbers, loss=numbers,
-    psnr=numbers, heldOutPsnr=numbers, heldOutSsim=numbers, trend=st.sampled_from(["Improving", "Worsening"]),
-    stepsPerSecond=numbers, raysPerSecond=numbers, gpuMemoryBytes=numbers, gpuPercent=numbers, memoryBytes=numbers,
+    stage=stage_names,
+    percent=numbers,
+    step=numbers,
+    totalSteps=numbers,
+    etaSeconds=numbers,
+    loss=numbers,
+    psnr=numbers,
+    heldOutPsnr=numbers,
+    heldOutSsim=numbers,
+    trend=st.sampled_from(["Improving", "Worsening"]),
+    stepsPerSecond=numbers,
+    raysPerSecond=numbers,
+    gpuMemoryBytes=numbers,
+    gpuPercent=numbers,
+    memoryBytes=numbers,
     message=words,
-)  # fmt: skip
+)
 updates = st.fixed_dictionaries(
     {}, optional={name: maybe(value) for name, value in common.items()} | {"progress": progress}
 )
@@ -295,8 +322,13 @@ def kubelet_says(text: str) -> dict[str, Any]:
         for kind, status in (("PodScheduled", "True"), ("DisruptionTarget", "False"), ("Ready", text))
     ]
     state = {"waiting": {"reason": text, "message": text}}
-    return {"phase": "Pending", "reason": text, "message": text, "conditions": conditions,
-            "containerStatuses": [{"name": "worker", "image": text, "state": state}]}  # fmt: skip
+    return {
+        "phase": "Pending",
+        "reason": text,
+        "message": text,
+        "conditions": conditions,
+        "containerStatuses": [{"name": "worker", "image": text, "state": state}],
+    }
 
 
 @pytest.mark.parametrize("text", [STEERING, "two words", "-", "9lives", "x" * 5000, "Ünderway", ""])
@@ -305,8 +337,13 @@ def test_whatever_a_kubelet_says_the_status_can_be_written(text: str, phase: str
     seen = started(RECONSTRUCT)
     run = current(seen)
     marks = {LABEL_JOB: KEY.name, LABEL_JOB_UID: UID, "batch.kubernetes.io/job-name": run.job_name}
-    metadata = {"name": "p", "namespace": KEY.namespace, "uid": "p", "labels": marks,
-                "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
+    metadata = {
+        "name": "p",
+        "namespace": KEY.namespace,
+        "uid": "p",
+        "labels": marks,
+        "creationTimestamp": "2026-03-01T12:00:00Z",
+    }
     document = {"metadata": metadata, "spec": {"nodeName": "n"}, "status": kubelet_says(text) | {"phase": phase}}
     for over in (False, True):
         looked, _ = settled(with_pod(seen, parse.pod(document), failed=over, ended=NOW), NOW + seconds(700))

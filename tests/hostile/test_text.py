@@ -52,11 +52,22 @@ class Cluster:
         self.text = text
 
     def get(self, _: str) -> dict[str, Any]:
-        condition = {"type": "Accepted", "status": "False", "reason": self.text, "message": self.text,
-                     "lastTransitionTime": MOMENT}  # fmt: skip
+        condition = {
+            "type": "Accepted",
+            "status": "False",
+            "reason": self.text,
+            "message": self.text,
+            "lastTransitionTime": MOMENT,
+        }
         failed = {"type": "Succeeded", "status": "True", "reason": "Completed", "lastTransitionTime": MOMENT}
-        artifact = {"name": f"a{self.text}", "format": self.text, "uri": self.text, "sizeBytes": 1, "sha256": self.text,
-                    "mediaType": self.text}  # fmt: skip
+        artifact = {
+            "name": f"a{self.text}",
+            "format": self.text,
+            "uri": self.text,
+            "sizeBytes": 1,
+            "sha256": self.text,
+            "mediaType": self.text,
+        }
         return {
             "metadata": {"namespace": "museum", "name": "statue", "uid": UID, "generation": 1},
             "spec": {"engine": self.text},
@@ -69,27 +80,47 @@ class Cluster:
                 "profile": {"kind": self.text, "name": self.text, "generation": 1},
                 "workspaceClaim": self.text,
                 "checkpoints": [{"name": self.text, "step": 1, "sizeBytes": 1, "sha256": self.text}],
-                "failure": {"code": self.text, "category": "Model", "message": self.text, "suggestion": self.text,
-                            "retryable": False, "stage": self.text},
+                "failure": {
+                    "code": self.text,
+                    "category": "Model",
+                    "message": self.text,
+                    "suggestion": self.text,
+                    "retryable": False,
+                    "stage": self.text,
+                },
                 "runs": [{"resourceClass": "prepare", "digest": "d", "attempt": 1, "jobName": self.text}],
-                "notifications": [{"event": self.text, "id": "1", "url": self.text, "state": "Failed",
-                                   "eventTime": MOMENT, "message": self.text}],
+                "notifications": [
+                    {
+                        "event": self.text,
+                        "id": "1",
+                        "url": self.text,
+                        "state": "Failed",
+                        "eventTime": MOMENT,
+                        "message": self.text,
+                    }
+                ],
             },
-        }  # fmt: skip
+        }
 
     def pages(self, path: str, *_: Any, accept: str = "") -> Iterator[dict[str, Any]]:
         if accept:
             row = {"object": {"metadata": {"namespace": "museum"}}, "cells": ["statue", self.text]}
-            yield {"columnDefinitions": [{"name": "Name", "priority": 0}, {"name": "Reason", "priority": 0}],
-                   "rows": [row]}  # fmt: skip
+            yield {
+                "columnDefinitions": [{"name": "Name", "priority": 0}, {"name": "Reason", "priority": 0}],
+                "rows": [row],
+            }
         elif path.endswith("/events"):
             yield {"items": [self.event()]}
         else:
             yield {"items": [self.get("")], "metadata": {}}
 
     def event(self) -> dict[str, Any]:
-        return {"metadata": {"uid": "1", "creationTimestamp": MOMENT}, "reason": self.text, "message": self.text,
-                "type": "Warning"}  # fmt: skip
+        return {
+            "metadata": {"uid": "1", "creationTimestamp": MOMENT},
+            "reason": self.text,
+            "message": self.text,
+            "type": "Warning",
+        }
 
 
 def _record(text: str) -> logging.LogRecord:
@@ -114,10 +145,13 @@ def _worker_log(text: str) -> str:
 
 
 def _pod(text: str) -> str:
-    status = {"phase": "Failed", "reason": text, "message": text,
-              "conditions": [{"type": "PodScheduled", "status": "False", "reason": text, "message": text}],
-              "containerStatuses": [{"name": "worker", "state": {"waiting": {"reason": text, "message": text}}}],
-    }  # fmt: skip
+    status = {
+        "phase": "Failed",
+        "reason": text,
+        "message": text,
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": text, "message": text}],
+        "containerStatuses": [{"name": "worker", "state": {"waiting": {"reason": text, "message": text}}}],
+    }
     seen = pod({"metadata": {"name": "p", "uid": "u", "namespace": "n"}, "status": status})
     container = seen.container
     return " ".join([seen.reason, seen.message, seen.unscheduled_reason, seen.unscheduled_message,
@@ -139,11 +173,12 @@ IN_STATUS: dict[str, Callable[[str], Any]] = {
     "stage": lambda text: StageResult(name=StageName.TRAIN, digest=text, message=text),
     "progress": lambda text: Progress(stage=StageName.TRAIN, message=text),
     "run": lambda text: ClassRun(resource_class="prepare", digest="d", attempt=1, job_name="j", trouble=text),  # type: ignore[arg-type]
-    "delivery": lambda text: Delivery(event="Failed", id="1", url="u", state=DeliveryState.FAILED, event_time=MOMENT,
-                                      explanation=text, message=text),
+    "delivery": lambda text: Delivery(
+        event="Failed", id="1", url="u", state=DeliveryState.FAILED, event_time=MOMENT, explanation=text, message=text
+    ),
     "artifact": lambda text: Artifact(name=text, format=text, uri=text, size_bytes=1, sha256=text, media_type=text),
     "checkpoint": lambda text: Checkpoint(name=text, step=1, size_bytes=1, sha256=text),
-}  # fmt: skip
+}
 
 BY_OPERATOR: dict[str, Callable[[str], str]] = {
     "log as text": lambda text: TextFormatter().format(_record(text)),

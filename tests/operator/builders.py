@@ -14,7 +14,7 @@ from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
 from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
-from reconstruction_operator.actions import Action, CreateJob, Plan
+from reconstruction_operator.actions import Action, CreateJob, EnsureClaim, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import (
@@ -86,6 +86,7 @@ def carried_out(before: Observed, plan: Plan) -> Observed:
     for action in plan.actions:
         if isinstance(action, CreateJob):
             after = replace(after, child_jobs=(*after.child_jobs, created(action)))
+        if isinstance(action, EnsureClaim):
             after = replace(after, claim=after.claim or workspace())
     return after
 
@@ -108,10 +109,18 @@ def created(action: CreateJob) -> ChildJob:
 def upstream_job(**fields: Any) -> UpstreamJob:
     """The job that spec.source.jobRef names: it has poses, and trains."""
     known: dict[str, Any] = {
-        "name": "base", "uid": "uid-of-base", "deleting": False, "engine": "nerfacto",
-        "runs": frozenset(StageName), "done": frozenset({"ingest", "poses"}), "claim": "base-workspace",
-        "files_gone": "", "current": True, "failed": "", "doing": "is at stage train",
-    }  # fmt: skip
+        "name": "base",
+        "uid": "uid-of-base",
+        "deleting": False,
+        "engine": "nerfacto",
+        "runs": frozenset(StageName),
+        "done": frozenset({"ingest", "poses"}),
+        "claim": "base-workspace",
+        "files_gone": "",
+        "current": True,
+        "failed": "",
+        "doing": "is at stage train",
+    }
     return UpstreamJob(**(known | fields))
 
 
@@ -192,9 +201,13 @@ def report_of(resource_class: ResourceClass, spec: ReconstructionJobSpec | None 
 
 def artifact(name: str) -> Artifact:
     return Artifact(
-        name=name, format="GLB", uri=f"pvc://statue-workspace/artifacts/{name}", size_bytes=1, sha256="0" * 64,
+        name=name,
+        format="GLB",
+        uri=f"pvc://statue-workspace/artifacts/{name}",
+        size_bytes=1,
+        sha256="0" * 64,
         media_type="model/gltf-binary",
-    )  # fmt: skip
+    )
 
 
 def failure(code: str = "HostOutOfMemory", *, retryable: bool = True, stage: str | None = None) -> Failure:
@@ -205,9 +218,15 @@ def failure(code: str = "HostOutOfMemory", *, retryable: bool = True, stage: str
 
 def update(run: ClassRun, stage: str, percent: float, sequence: int = 1, **fields: Any) -> ProgressUpdate:
     return ProgressUpdate(
-        namespace=KEY.namespace, name=KEY.name, uid=UID, attempt=run.attempt, resource_class=run.resource_class,
-        sequence=sequence, progress=Progress(stage=StageName(stage), percent=percent), **fields,
-    )  # fmt: skip
+        namespace=KEY.namespace,
+        name=KEY.name,
+        uid=UID,
+        attempt=run.attempt,
+        resource_class=run.resource_class,
+        sequence=sequence,
+        progress=Progress(stage=StageName(stage), percent=percent),
+        **fields,
+    )
 
 
 def condition(status: ReconstructionJobStatus, kind: str) -> tuple[str, str]:

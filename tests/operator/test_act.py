@@ -90,8 +90,14 @@ def acting(server: Server) -> tuple[Actor, Store, Events]:
 def known(store: Store, seen: Observed) -> Observed:
     """The job as the store has it, so that it can remember the refusal."""
     status = status_document(seen.job, seen.job.status)["status"]
-    metadata = {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": seen.job.generation,
-                "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
+    metadata = {
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": UID,
+        "generation": seen.job.generation,
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-03-01T12:00:00Z",
+    }
     store.observe_job({"metadata": metadata, "spec": SPEC, "status": status})
     return replace(seen, status_refusal=store.status_refusal(KEY))
 
@@ -149,8 +155,10 @@ def test_a_refusal_is_forgotten_with_the_spec_it_was_about_and_with_the_job() ->
     seen = known(store, started(RECONSTRUCT))
     store.refuse_status(seen.job, "no")
     assert store.status_refusal(KEY) is not None
-    document = {"metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 9,
-                             "resourceVersion": "7"}, "spec": SPEC}  # fmt: skip
+    document = {
+        "metadata": {"namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 9, "resourceVersion": "7"},
+        "spec": SPEC,
+    }
     store.observe_job(document)
     assert store.status_refusal(KEY) is None
     store.forget_job(document)

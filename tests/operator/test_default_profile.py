@@ -147,9 +147,12 @@ def made(release: str = "recon", **annotations: str) -> Document:
     labels = {"app.kubernetes.io/instance": release}
     return {
         "metadata": {
-            "labels": labels, "annotations": annotations, "resourceVersion": "7", "managedFields": [entry],
+            "labels": labels,
+            "annotations": annotations,
+            "resourceVersion": "7",
+            "managedFields": [entry],
         }
-    }  # fmt: skip
+    }
 
 
 async def test_what_a_hook_of_this_release_has_created_is_adopted_before_it_is_changed(case: Case) -> None:

@@ -16,8 +16,12 @@ BASE, CHILD = JobKey("museum", "base"), JobKey("museum", "child")
 def job(name: str, version: int = 1, builds_on: str = "", **status: Any) -> dict[str, Any]:
     source = {"jobRef": {"name": builds_on}} if builds_on else {"uri": "s3://photos/"}
     metadata = {
-        "namespace": "museum", "name": name, "uid": f"uid-of-{name}", "generation": 1, "resourceVersion": f"{version}",
-    }  # fmt: skip
+        "namespace": "museum",
+        "name": name,
+        "uid": f"uid-of-{name}",
+        "generation": 1,
+        "resourceVersion": f"{version}",
+    }
     return {"metadata": metadata, "spec": {"source": source}, "status": status}
 
 

@@ -116,9 +116,7 @@ async def side() -> AsyncIterator[Side]:
         return made[0].clock if made else 0.0
 
     metrics = Metrics()
-    sink = http.ProgressSink(
-        lambda: made[0].leading, lambda: made[0].leader, pods, receive, Buckets(clock, 20, 0.1)
-    )  # fmt: skip
+    sink = http.ProgressSink(lambda: made[0].leading, lambda: made[0].leader, pods, receive, Buckets(clock, 20, 0.1))
     reviewer = TokenReviewer(reviews, clock, is_pod)  # type: ignore[arg-type]
     app = http.application(metrics, reviewer, sink, Forwarder(clock=clock))
     async with TestClient(TestServer(app)) as client:

@@ -80,9 +80,7 @@ async def test_one_that_is_missing_is_left_out_and_the_others_are_served() -> No
         assert namespaces.unserved() == {} and not namespaces.is_gone("nowhere")
 
 
-@pytest.mark.parametrize(
-    "listing", ["/museum/reconstructionjobs", "/museum/reconstructionprofiles", "/museum/pods"]
-)  # fmt: skip
+@pytest.mark.parametrize("listing", ["/museum/reconstructionjobs", "/museum/reconstructionprofiles", "/museum/pods"])
 async def test_one_whose_objects_may_not_be_listed_is_left_out_and_not_taken_for_gone(listing: str) -> None:
     server = ApiServer()
     server.forbidden = {listing, "/namespaces/museum"}

@@ -79,9 +79,11 @@ def order(url: str, attempt: int = 1) -> Notify:
 
 
 def deliver(
-    scenario: Callable[[Notifier], Awaitable[str]], secret: dict[str, bytes] | None = None,
-    receivers: Receivers = LOOPBACK, kube: Secrets | None = None,
-) -> DeliveryResult:  # fmt: skip
+    scenario: Callable[[Notifier], Awaitable[str]],
+    secret: dict[str, bytes] | None = None,
+    receivers: Receivers = LOOPBACK,
+    kube: Secrets | None = None,
+) -> DeliveryResult:
     """What becomes of the message to the address that the scenario answers."""
 
     async def run() -> DeliveryResult:

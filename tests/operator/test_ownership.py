@@ -25,9 +25,12 @@ OURS = Ownership("platform/recon", "", frozenset({"lab"}), frozenset({"old/recon
 
 def job(version: int = 1, *, operator_class: str | None = None, **status: str) -> Document:
     metadata = {
-        "namespace": KEY.namespace, "name": KEY.name, "uid": UID, "generation": 1,
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": UID,
+        "generation": 1,
         "resourceVersion": str(version),
-    }  # fmt: skip
+    }
     spec = SPEC | ({"operatorClass": operator_class} if operator_class is not None else {})
     return {"metadata": metadata, "spec": spec, "status": status}
 

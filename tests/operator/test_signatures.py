@@ -76,9 +76,15 @@ async def test_a_signature_of_the_api_server_is_told_from_a_forged_one(algorithm
     assert await keys.signed(good) is True
     assert await keys.signed(token(OTHER, algorithm)) is False
     head, body, signature = good.split(".")
-    for forged in (f"{head}.{b64(b'{}')}.{signature}", f"{head}.{body}.", f"{head}.{body}.{signature[:-4]}",
-                   f"{head}.{body}.AAAA{signature}", f"{head}.{body}.{'_' * len(signature)}",
-                   f"{head}.{body}.{b64(bytes(256))}", f"{head}.{body}.!"):  # fmt: skip
+    for forged in (
+        f"{head}.{b64(b'{}')}.{signature}",
+        f"{head}.{body}.",
+        f"{head}.{body}.{signature[:-4]}",
+        f"{head}.{body}.AAAA{signature}",
+        f"{head}.{body}.{'_' * len(signature)}",
+        f"{head}.{body}.{b64(bytes(256))}",
+        f"{head}.{body}.!",
+    ):
         assert await keys.signed(forged) is False
 
 

@@ -44,8 +44,14 @@ def accepted_jobs(*keys: JobKey) -> tuple[Store, dict[str, Any]]:
     assert plan.pins is not None and plan.status is not None
     store = Store()
     for number, key in enumerate(keys):
-        metadata = {"namespace": key.namespace, "name": key.name, "uid": f"uid-{number}", "generation": 1,
-                    "resourceVersion": "1", "creationTimestamp": "2026-03-01T12:00:00Z"}  # fmt: skip
+        metadata = {
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": f"uid-{number}",
+            "generation": 1,
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-03-01T12:00:00Z",
+        }
         status = status_document(seen.job, plan.status)["status"]
         store.observe_job({"metadata": metadata, "spec": SPEC, "status": status})
     return store, plan.pins.manifest

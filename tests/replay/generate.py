@@ -50,7 +50,7 @@ from builders import (  # pyright: ignore
     update,
     upstream_job,
     with_pod,
-)  # fmt: skip
+)
 
 PHOTOS_TIME = 1_700_000_000
 ODD: dict[str, Any] = {

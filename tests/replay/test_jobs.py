@@ -43,8 +43,11 @@ def changed(seen: Observed, **fields: Any) -> Observed:
 
 
 def started(plan: Plan) -> list[str]:
-    return [each.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"] for each in plan.actions
-            if isinstance(each, CreateJob)]  # fmt: skip
+    return [
+        each.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"]
+        for each in plan.actions
+        if isinstance(each, CreateJob)
+    ]
 
 
 @later

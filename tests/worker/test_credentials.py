@@ -64,15 +64,23 @@ def test_a_secret_without_credentials_is_no_reason_to_try_without(tmp_path: Path
 def test_credentials_come_whole_and_go_again() -> None:
     """Of the profile's, neither an account nor an endpoint is added to them; other variables stay."""
     profile = {
-        "AWS_SESSION_TOKEN": "p", "AWS_ENDPOINT_URL": "https://p", "AWS_SECRET_ACCESS_KEY": "p",
-        "GOOGLE_APPLICATION_CREDENTIALS": "/p", "AZURE_STORAGE_ACCOUNT_KEY": "p", "HTTPS_PROXY": "http://proxy",
+        "AWS_SESSION_TOKEN": "p",
+        "AWS_ENDPOINT_URL": "https://p",
+        "AWS_SECRET_ACCESS_KEY": "p",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/p",
+        "AZURE_STORAGE_ACCOUNT_KEY": "p",
+        "HTTPS_PROXY": "http://proxy",
         "AWS_CA_BUNDLE": "/etc/ca.pem",
-    }  # fmt: skip
+    }
     environment = dict(profile)
     with credentials_in(environment, {"AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i"}):
         assert environment == {
-            "AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i", "HTTPS_PROXY": "http://proxy",
-            "AWS_CA_BUNDLE": "/etc/ca.pem", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SECRET_ACCESS_KEY": "s",
+            "AWS_ACCESS_KEY_ID": "i",
+            "HTTPS_PROXY": "http://proxy",
+            "AWS_CA_BUNDLE": "/etc/ca.pem",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        }  # fmt: skip
+        }
     assert environment == profile

@@ -19,6 +19,8 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.formats import ExportFormat
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
@@ -49,14 +51,18 @@ Script = Callable[[WorkerJob], Ending]
 def well(job: WorkerJob) -> Ending:
     """All stages of the pod's class have ended well."""
     digests = stage_digests(job.spec)
-    stages = [StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done") for s in
-              stages_of(job.resource_class, graph_of(job.spec))]  # fmt: skip
+    stages = [
+        StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done")
+        for s in stages_of(job.resource_class, graph_of(job.spec))
+    ]
     artifacts = []
     if job.resource_class == "deliver":
-        uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
-        artifacts = [Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64,
-                              media_type="model/gltf-binary")]  # fmt: skip
-    metrics: dict[str, str | int] = {"psnr": "27.31"} if job.resource_class == "reconstruct" else {}
+        glb = ExportFormat.GLB
+        uri = f"pvc://{job.name}-workspace/artifacts/{glb.file}"
+        artifacts = [
+            Artifact(name=glb.file, format=glb.value, uri=uri, size_bytes=4, sha256="0" * 64, media_type=glb.media_type)
+        ]
+    metrics: dict[str, str | int] = {Metric.PSNR: "27.31"} if job.resource_class == "reconstruct" else {}
     return Ending(0, PodReport(stages=stages, metrics=metrics, artifacts=artifacts))
 
 
@@ -67,8 +73,19 @@ def badly(code: str, message: str) -> Ending:
 
 
 RUNS_ON = Ending(None)
-DISRUPTED = Ending(5, None, "Error", ({"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler",
-                                       "message": "a more important pod needed the node"},))  # fmt: skip
+DISRUPTED = Ending(
+    5,
+    None,
+    "Error",
+    (
+        {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": "a more important pod needed the node",
+        },
+    ),
+)
 
 
 @dataclass
@@ -112,9 +129,13 @@ class FakeKubelet:
         """What the node says of itself; the scheduler and the node controller believe it."""
         self._ready = ready
         condition = {
-            "type": "Ready", "status": str(ready), "reason": "KubeletReady" if ready else "KubeletNotReady",
-            "message": "", "lastHeartbeatTime": _now(), "lastTransitionTime": _now(),
-        }  # fmt: skip
+            "type": "Ready",
+            "status": str(ready),
+            "reason": "KubeletReady" if ready else "KubeletNotReady",
+            "message": "",
+            "lastHeartbeatTime": _now(),
+            "lastTransitionTime": _now(),
+        }
         await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": {"conditions": [condition]}})
 
     async def set_taints(self, taints: list[Document]) -> None:
@@ -126,8 +147,9 @@ class FakeKubelet:
         with contextlib.suppress(ApiError):
             await self.kube.create(leases, {"metadata": {"name": self.node}, "spec": {"holderIdentity": self.node}})
         while True:
-            renewed = {"spec": {"renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-                                "leaseDurationSeconds": 40}}  # fmt: skip
+            renewed = {
+                "spec": {"renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "leaseDurationSeconds": 40}
+            }
             await self._patch(f"{leases}/{self.node}", renewed, MERGE_PATCH)
             await self._correct()
             await asyncio.sleep(5)
@@ -212,9 +234,13 @@ class FakeKubelet:
     async def _status(self, pod: Document, phase: str, state: Document, conditions: tuple[Document, ...] = ()) -> None:
         spec = pod["spec"]["containers"][0]
         container = {
-            "name": spec["name"], "image": spec["image"], "imageID": "", "ready": phase == "Running",
-            "restartCount": 0, "state": state,
-        }  # fmt: skip
+            "name": spec["name"],
+            "image": spec["image"],
+            "imageID": "",
+            "ready": phase == "Running",
+            "restartCount": 0,
+            "state": state,
+        }
         status: Document = {"phase": phase, "containerStatuses": [container], "startTime": _now()}
         if conditions:
             status["conditions"] = list(conditions)
@@ -269,8 +295,15 @@ def _job_of(pod: Document) -> str:
 
 def _terminated(exit_code: int, started: str, reason: str, report: PodReport | None) -> Document:
     message = report.to_termination_message() if report else ""
-    return {"terminated": {"exitCode": exit_code, "startedAt": started, "finishedAt": _now(),
-                           "reason": reason or "Completed", "message": message}}  # fmt: skip
+    return {
+        "terminated": {
+            "exitCode": exit_code,
+            "startedAt": started,
+            "finishedAt": _now(),
+            "reason": reason or "Completed",
+            "message": message,
+        }
+    }
 
 
 def _now() -> str:

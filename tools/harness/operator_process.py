@@ -29,9 +29,15 @@ class OperatorProcess:
         workers_port = flags.pop("progress_port", None) or str(free_port())
         self.url = f"http://127.0.0.1:{port}"
         self.workers_url = f"http://127.0.0.1:{workers_port}"
-        defaults = {"kubeconfig": str(kubeconfig), "http_port": port, "progress_port": workers_port,
-                    "http_host": "127.0.0.1", "leader_election": "false", "log_format": "text",
-                    "lost_report_grace_seconds": "3"}  # fmt: skip
+        defaults = {
+            "kubeconfig": str(kubeconfig),
+            "http_port": port,
+            "progress_port": workers_port,
+            "http_host": "127.0.0.1",
+            "leader_election": "false",
+            "log_format": "text",
+            "lost_report_grace_seconds": "3",
+        }
         self._flags = [f"--{name.replace('_', '-')}={value}" for name, value in (defaults | flags).items()]
         self._log = log
         self.process: subprocess.Popen[bytes] | None = None
@@ -40,8 +46,11 @@ class OperatorProcess:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "reconstruction_operator", *self._flags],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": _python_path()},
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": _python_path()},
+            )
 
     async def answers(self, seconds: float = PATIENCE) -> None:
         """Returns when the process is ready."""

@@ -38,9 +38,15 @@ class Rest:
         self._pool = client.ApiClient(api.configuration).rest_client.pool_manager
 
     def send(
-        self, method: str, path: str, body: str = "", *, content: str = "application/yaml", accept: str = "",
+        self,
+        method: str,
+        path: str,
+        body: str = "",
+        *,
+        content: str = "application/yaml",
+        accept: str = "",
         user: str = "",
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """One request, decoded strictly: an unknown or repeated field is an error, as in kubectl. With a `user` it is
         made with that user's rights."""
         separator = "&" if "?" in path else "?"

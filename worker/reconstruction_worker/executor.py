@@ -14,12 +14,13 @@ from typing import Final, Protocol
 
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
+from .child_events import StageRequest
 from .engine_libraries import decisive_libraries, libraries_for
-from .events import StageRequest
 from .failures import from_exception
 from .files import empty_folder
 from .ingest.limits import limits_from
@@ -134,7 +135,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 record, skipped = _ensure_stage(run, stage, observer, stop, lock)
                 result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
-                outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
+                outcome.metrics.update(record.metrics | {Metric.PEAK_MEMORY_BYTES: peak_memory_bytes(run.workspace)})
                 observer.stage_ended(result, record.metrics)
                 if stage.name is pause_stage(run.spec) and stage is not run.stages[-1]:
                     outcome.paused_after = stage.name

@@ -6,6 +6,7 @@ import errno
 import signal
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -42,7 +43,7 @@ def from_exit(
             return ReconstructionError(
                 "HostOutOfMemory",
                 f"Stage {stage} was killed by the system while it held {peak_memory / 2**20:.0f} MiB of memory.",
-                details={"peakMemoryBytes": peak_memory, "memoryLimitBytes": memory_limit},
+                details={Metric.PEAK_MEMORY_BYTES: peak_memory, "memoryLimitBytes": memory_limit},
             )
         return ReconstructionError("InternalError", f"The process of stage {stage} was killed from outside.")
     if -status in _NATIVE_CRASHES:

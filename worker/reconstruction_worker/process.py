@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from reconstruction_api.worker import Progress
 
 from . import memory
-from .events import EVENT, ErrorEvent, Event, OutputEvent, ProgressEvent, StageRequest
+from .child_events import EVENT, ErrorEvent, Event, OutputEvent, ProgressEvent, StageRequest
 from .failures import from_exit
 from .stage import Stopped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.words import byte_size
+from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
 from .connection import Cluster

@@ -41,9 +41,10 @@ def confirm(cluster: Cluster, name: str) -> None:
     job = _running(get_job(cluster, name))
     if not _is_open(job.status.cancellation):
         raise ReconstructionError(
-            "CancelNotRequested", _why_not(job),
+            "CancelNotRequested",
+            _why_not(job),
             suggestion=f"recon cancel {job.name} -n {job.namespace}, then the same with --confirm within an hour.",
-        )  # fmt: skip
+        )
     _wish(cluster, job, Cancellation.CONFIRMED)
     job = _until(cluster, job.name, lambda status: not _is_open(status))
     if job.status.cancellation is None or job.status.cancellation.state is not CancellationState.CONFIRMED:
@@ -67,9 +68,10 @@ def _running(job: Job) -> Job:
     if job.status.completion_time is not None:
         how = "succeeded" if job.succeeded else "ended"
         raise ReconstructionError(
-            "AlreadyTerminal", f"{job.full_name} has {how}; there is nothing to cancel.",
+            "AlreadyTerminal",
+            f"{job.full_name} has {how}; there is nothing to cancel.",
             suggestion=f"kubectl delete recon {job.name} -n {job.namespace} removes the job with its files.",
-        )  # fmt: skip
+        )
     return job
 
 
@@ -99,7 +101,8 @@ def _until(cluster: Cluster, name: str, holds: Callable[[CancellationStatus | No
             return job
         if time.monotonic() > deadline:
             raise ReconstructionError(
-                "OperatorNotInstalled", f"The operator has not noted the change of {job.full_name} yet.",
+                "OperatorNotInstalled",
+                f"The operator has not noted the change of {job.full_name} yet.",
                 suggestion="Check that the operator runs, then give the same command again.",
-            )  # fmt: skip
+            )
         time.sleep(_POLL_SECONDS)

@@ -64,9 +64,15 @@ class Cluster:
         self._pool = self._client.rest_client.pool_manager
 
     def call(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, body: Document | None = None,
-        content_type: str = "application/json", accept: str = "application/json",
-    ) -> Answer:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Document | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> Answer:
         """One call with a JSON answer."""
         text = json.dumps(body) if body is not None else None
         headers = {"Accept": accept, "Content-Type": content_type}
@@ -126,9 +132,14 @@ class Cluster:
         return headers
 
     def _send(
-        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], answer_seconds: float | None,
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        answer_seconds: float | None,
         body: str | None = None,
-    ) -> urllib3.BaseHTTPResponse:  # fmt: skip
+    ) -> urllib3.BaseHTTPResponse:
         """A request whose answer is good; its content has not been read yet."""
         url = self.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = {**headers, **self.authorization(path), "User-Agent": "recon"}

@@ -8,9 +8,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from reconstruction_api.readable import duration
 from reconstruction_api.secrecy import shown_receiver
 from reconstruction_api.short_id import short_id
-from reconstruction_api.words import duration
 
 from ..failure import failure_lines
 from . import events
@@ -43,11 +43,15 @@ def describe(cluster: Cluster, name: str) -> None:
 
 def _sections(job: Job) -> Iterator[tuple[str, list[str]]]:
     status = job.status
-    rows = [[each.type, each.status, each.reason, _ago(each.last_transition_time), each.message]
-            for each in status.conditions]  # fmt: skip
+    rows = [
+        [each.type, each.status, each.reason, _ago(each.last_transition_time), each.message]
+        for each in status.conditions
+    ]
     yield "Conditions", aligned(["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], rows) if rows else []
-    runs = [[run.resource_class.value, str(run.attempt), str(run.failures), str(run.interruptions), run.job_name]
-            for run in status.runs]  # fmt: skip
+    runs = [
+        [run.resource_class.value, str(run.attempt), str(run.failures), str(run.interruptions), run.job_name]
+        for run in status.runs
+    ]
     yield "Attempts", aligned(["CLASS", "ATTEMPT", "FAILURES", "INTERRUPTIONS", "JOB"], runs) if runs else []
     yield "Numbers", aligned(["NAME", "VALUE"], [[key, str(value)] for key, value in status.metrics.items()])[1:]
     yield "Where", list(_places(job))

@@ -157,9 +157,10 @@ def _obstacle(status: dict[str, Any]) -> str:
 
 def _not_started(why: str) -> ReconstructionError:
     return ReconstructionError(
-        "ArtifactStoreError", f"The pod that reads the job's files did not start: {why}.",
+        "ArtifactStoreError",
+        f"The pod that reads the job's files did not start: {why}.",
         suggestion="Try again; `kubectl get events` tells more about the pod.",
-    )  # fmt: skip
+    )
 
 
 def _remove_ended(cluster: Cluster, pods: str, job: Job) -> None:

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import WORKSPACE_PATH
-from reconstruction_api.words import byte_size
+from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
 from .artifacts import delivered

@@ -131,9 +131,14 @@ class Feed:
         self._queue: queue.Queue[Change | Exception] = queue.Queue()
 
     def add(
-        self, topic: str, path: str, query: dict[str, str], *,
-        known: dict[str, Document] | None = None, optional: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        topic: str,
+        path: str,
+        query: dict[str, str],
+        *,
+        known: dict[str, Document] | None = None,
+        optional: bool = False,
+    ) -> None:
         """Follow a collection too; `known` as for `changes`. What is `optional` may be forbidden or missing."""
         self.add_stream(changes(self._cluster, topic, path, query, dict(known or {})), optional=optional)
 

@@ -66,8 +66,9 @@ def _table(cluster: Cluster, path: str, query: dict[str, str], *, wide: bool, ev
     rows: list[list[str]] = []
     for page in cluster.pages(path, query, accept=_AS_TABLE):
         if not header:
-            shown = [number for number, column in enumerate(page["columnDefinitions"])
-                     if wide or column["priority"] == 0]  # fmt: skip
+            shown = [
+                number for number, column in enumerate(page["columnDefinitions"]) if wide or column["priority"] == 0
+            ]
             header = [page["columnDefinitions"][number]["name"].upper() for number in shown]
         for row in page.get("rows") or []:
             namespace = [row["object"]["metadata"]["namespace"]] if everywhere else []

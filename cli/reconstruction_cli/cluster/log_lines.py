@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from reconstruction_api.text import one_line
 from reconstruction_api.worker import Progress
 
-from ..words import details
+from ..progress_text import details
 from .times import clock, parse_time
 
 _IN_HEADING: Final = ("ts", "level", "msg", "stage", "job", "namespace", "attempt")

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from reconstruction_api.status import StageState
 
-from ..words import details
+from ..progress_text import details
 from .events import Event
 from .jobs import Job
 from .show import live_progress, notable, overview, stages_of

@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.readable import duration
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
-from reconstruction_api.words import duration
 from reconstruction_api.worker import Progress
 
-from ..words import details
+from ..progress_text import details
 from .events import Event
 from .jobs import Job
 from .times import clock, seconds_since
@@ -34,7 +35,7 @@ _UNUSUAL: Final = {
     (ConditionType.CANCELLATION_REQUESTED, "True"),
     (ConditionType.CANCELLATION_REQUESTED, "False"),
 }
-_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning", "QualityFailed")
+_ALWAYS_TOLD: Final = (Reason.RETRYING, Reason.QUALITY_WARNING, Reason.QUALITY_FAILED)
 _BAR_WIDTH: Final = 20
 
 
@@ -136,6 +137,10 @@ def _condition(condition: Condition) -> Text:
 def event_line(event: Event) -> Text:
     """One event in one line; cut off where the line is too short."""
     return Text.assemble(
-        (clock(event.time), "dim"), " ", (event.reason, "yellow" if event.warning else "cyan"), f" {event.message}",
-        no_wrap=True, overflow="ellipsis",
-    )  # fmt: skip
+        (clock(event.time), "dim"),
+        " ",
+        (event.reason, "yellow" if event.warning else "cyan"),
+        f" {event.message}",
+        no_wrap=True,
+        overflow="ellipsis",
+    )

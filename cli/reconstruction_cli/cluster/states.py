@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.reasons import Reason
 from reconstruction_api.status import ConditionType
 
 from .connection import Cluster
@@ -19,9 +20,10 @@ def suspend(cluster: Cluster, name: str) -> None:
     if job.succeeded is not None:
         how = "has succeeded" if job.succeeded else "has failed"
         raise ReconstructionError(
-            "AlreadyTerminal", f"{job.full_name} {how}; there is nothing to suspend.",
+            "AlreadyTerminal",
+            f"{job.full_name} {how}; there is nothing to suspend.",
             suggestion="Nothing to do: an ended job holds no hardware.",
-        )  # fmt: skip
+        )
     if job.spec.get("suspend"):
         click.echo(f"{job.full_name} is suspended already.")
         return
@@ -29,7 +31,7 @@ def suspend(cluster: Cluster, name: str) -> None:
     click.echo(f"{job.full_name} suspended: it saves a checkpoint and frees its hardware.")
 
 
-_HELD_BY = {"Paused": "pauseAfter", "SoftDeadlineExceeded": "softDeadlineSeconds"}
+_HELD_BY: dict[str, str] = {Reason.PAUSED: "pauseAfter", Reason.SOFT_DEADLINE_EXCEEDED: "softDeadlineSeconds"}
 """The field that holds a job, by the reason of its condition Suspended."""
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from reconstruction_api.errors import CATALOGUE, Category, ExitCode, ReconstructionError
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.names import JOB_KIND
-from reconstruction_api.words import byte_size
+from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Failure
 
 from ..failure import print_failure

@@ -24,10 +24,17 @@ from .pod import identity_labels, pod_spec
 
 
 def child_job(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, *,
-    digest_label: str, source_claim: str | None, progress_url: str | None, remaining_seconds: int | None,
+    job: JobView,
+    spec: ReconstructionJobSpec,
+    run: ClassRun,
+    profile: ClusterProfileSpec,
+    *,
+    digest_label: str,
+    source_claim: str | None,
+    progress_url: str | None,
+    remaining_seconds: int | None,
     plan: JobPlan | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A batch/v1 Job. `source_claim` is what the source is on, if it is on a volume; `remaining_seconds` is what is
     left of spec.activeDeadlineSeconds."""
     marks = labels(job) | {

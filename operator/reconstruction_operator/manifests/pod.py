@@ -15,6 +15,7 @@ from reconstruction_api.names import (
     ENV_PLAN,
     ENV_PROGRESS_URL,
     ENV_TOKEN_FILE,
+    ENV_WORKSPACE_CLAIM,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
     SOURCE_PATH,
@@ -35,16 +36,21 @@ from .credentials import credential_mounts, credential_volumes
 from .placement import Placement, placement
 
 CONTAINER = "worker"
-ENV_WORKSPACE_CLAIM = "RECONSTRUCTION_WORKSPACE_CLAIM"
 LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
 _TOKEN_FOLDER = "/var/run/secrets/reconstruction.dev"
 _TOKEN_SECONDS = 3600
 
 
 def pod_spec(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, source_claim: str | None,
-    progress_url: str | None, remaining_seconds: int | None, plan: JobPlan | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    job: JobView,
+    spec: ReconstructionJobSpec,
+    run: ClassRun,
+    profile: ClusterProfileSpec,
+    source_claim: str | None,
+    progress_url: str | None,
+    remaining_seconds: int | None,
+    plan: JobPlan | None = None,
+) -> dict[str, Any]:
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
     placed = placement(spec, run.resource_class, profile, moved=job.status.abandoned_workspace is not None)
     source = source_claim if reads_source(run.resource_class) else None
@@ -86,9 +92,16 @@ def identity_labels(profile: ClusterProfileSpec) -> dict[str, str]:
 
 
 def _container(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, placed: Placement,
-    image: str, source: str | None, progress_url: str | None, plan: JobPlan | None,
-) -> dict[str, Any]:  # fmt: skip
+    job: JobView,
+    spec: ReconstructionJobSpec,
+    run: ClassRun,
+    profile: ClusterProfileSpec,
+    placed: Placement,
+    image: str,
+    source: str | None,
+    progress_url: str | None,
+    plan: JobPlan | None,
+) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": image,
@@ -107,9 +120,13 @@ def _container(
 
 
 def _environment(
-    job: JobView, spec: ReconstructionJobSpec, run: ClassRun, profile: ClusterProfileSpec, progress_url: str | None,
+    job: JobView,
+    spec: ReconstructionJobSpec,
+    run: ClassRun,
+    profile: ClusterProfileSpec,
+    progress_url: str | None,
     plan: JobPlan | None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """What the operator says comes last: neither a profile nor a secret replaces it."""
     order = WorkerJob(
         namespace=job.key.namespace,

@@ -15,9 +15,15 @@ def test_a_failed_job_shows_where_and_what_to_do(recon: Recon, museum: Museum) -
         stages=[stage("ingest", "Succeeded", "40 photos"), stage("poses", "Failed", "5 of 40 photos placed")],
         conditions=[condition("Succeeded", "False", "LowRegistration", "5 of 40 photos placed")],
         metrics={"images": 40},
-        failure={"code": "LowRegistration", "category": "Model", "message": "5 of 40 photos placed",
-                 "suggestion": "Add photos.", "retryable": False, "stage": "poses"},
-    )  # fmt: skip
+        failure={
+            "code": "LowRegistration",
+            "category": "Model",
+            "message": "5 of 40 photos placed",
+            "suggestion": "Add photos.",
+            "retryable": False,
+            "stage": "poses",
+        },
+    )
     out = recon("describe", "statue").out
     assert "✓  ingest" in out and "✗  poses" in out
     assert "LowRegistration in stage poses\n  5 of 40 photos placed\n  What to do: Add photos." in out
@@ -29,11 +35,22 @@ def test_events_come_in_the_order_of_time(recon: Recon, museum: Museum) -> None:
     for minute, reason in ((5, "Succeeded"), (1, "Accepted"), (3, "Started")):
         moment = f"2026-01-31T12:0{minute}:00.000000Z"
         event = {
-            "metadata": {"name": f"statue.{minute}"}, "eventTime": moment, "reason": reason, "note": "Told.",
-            "reportingController": "test", "reportingInstance": "test", "action": "Reconcile", "type": "Normal",
-            "regarding": {"apiVersion": job["apiVersion"], "kind": job["kind"], "namespace": museum.name,
-                          "name": "statue", "uid": job["metadata"]["uid"]},
-        }  # fmt: skip
+            "metadata": {"name": f"statue.{minute}"},
+            "eventTime": moment,
+            "reason": reason,
+            "note": "Told.",
+            "reportingController": "test",
+            "reportingInstance": "test",
+            "action": "Reconcile",
+            "type": "Normal",
+            "regarding": {
+                "apiVersion": job["apiVersion"],
+                "kind": job["kind"],
+                "namespace": museum.name,
+                "name": "statue",
+                "uid": job["metadata"]["uid"],
+            },
+        }
         museum.send("POST", f"/apis/events.k8s.io/v1/namespaces/{museum.name}/events", event)
     out = recon("describe", "statue").out
     assert out.index("Accepted Told.") < out.index("Started Told.") < out.index("Succeeded Told.")
@@ -43,10 +60,12 @@ def test_what_a_job_holds_does_not_steer_the_terminal(recon: Recon, museum: Muse
     museum.create()
     evil = "\x1b]0;title\x07\x9b2J"
     museum.write_status(
-        conditions=[condition("Accepted", "False", "Evil", evil)], stages=[stage("ingest", "Failed", evil)],
-        metrics={"psnr": evil}, artifacts=[artifact(f"{evil}.glb")],
+        conditions=[condition("Accepted", "False", "Evil", evil)],
+        stages=[stage("ingest", "Failed", evil)],
+        metrics={"psnr": evil},
+        artifacts=[artifact(f"{evil}.glb")],
         failure={"code": evil, "category": evil, "message": evil, "suggestion": evil, "retryable": False},
-    )  # fmt: skip
+    )
     for command in (("describe", "statue"), ("artifacts", "statue"), ("list",), ("list", "-o", "json")):
         out = recon(*command).out
         assert "title" in out

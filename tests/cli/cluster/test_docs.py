@@ -1,4 +1,4 @@
-"""docs/cli.md knows every command and option."""
+"""docs/recon-on-a-cluster.md knows every command and option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from reconstruction_cli.main import _ON_CLUSTER, recon
 
-TEXT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "recon-on-a-cluster.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", _ON_CLUSTER)

@@ -49,8 +49,11 @@ def pods(museum: Museum) -> list[str]:
 
 def claim(museum: Museum) -> None:
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    museum.send("POST", f"/api/v1/namespaces/{museum.name}/persistentvolumeclaims",
-                {"metadata": {"name": "statue-workspace"}, "spec": spec})  # fmt: skip
+    museum.send(
+        "POST",
+        f"/api/v1/namespaces/{museum.name}/persistentvolumeclaims",
+        {"metadata": {"name": "statue-workspace"}, "spec": spec},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +124,11 @@ def test_the_documented_rights_are_enough(fetch, gallery: Museum, tmp_path: Path
     ]
     roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{gallery.name}"
     gallery.send("POST", f"{roles}/roles", {"metadata": {"name": "guest"}, "rules": rules})
-    binding = {"metadata": {"name": "guest"},
-               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "guest"},
-               "subjects": [{"kind": "ServiceAccount", "name": "guest", "namespace": gallery.name}]}  # fmt: skip
+    binding = {
+        "metadata": {"name": "guest"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "guest"},
+        "subjects": [{"kind": "ServiceAccount", "name": "guest", "namespace": gallery.name}],
+    }
     gallery.send("POST", f"{roles}/rolebindings", binding)
     own = tmp_path / "kubeconfig"
     own.write_text(gallery.kubeconfig.read_text())
@@ -177,8 +182,11 @@ def test_an_image_that_is_not_there(fetch, gallery: Museum, python_image: str) -
 def test_an_interruption_removes_the_pod(museum: Museum, tmp_path: Path, number: signal.Signals) -> None:
     museum.create()
     claim(museum)
-    museum.write_status(artifacts=[delivered("model.glb")], workspaceClaim="statue-workspace",
-                        profile=profile("worker:1", cpu={"nodeSelector": {"is": "nowhere"}}))  # fmt: skip
+    museum.write_status(
+        artifacts=[delivered("model.glb")],
+        workspaceClaim="statue-workspace",
+        profile=profile("worker:1", cpu={"nodeSelector": {"is": "nowhere"}}),
+    )
     with Watcher("download", "statue", "--to", str(tmp_path / "here")) as watcher:
         watcher.until("waiting for the download pod: ")
         assert len(pods(museum)) == 1
@@ -192,8 +200,9 @@ def test_an_interruption_removes_the_pod(museum: Museum, tmp_path: Path, number:
 def test_a_pod_that_does_not_start_in_time(recon: Recon, museum: Museum, tmp_path: Path) -> None:
     museum.create()
     claim(museum)
-    museum.write_status(artifacts=[delivered("model.glb")], workspaceClaim="statue-workspace",
-                        profile=profile("worker:1"))  # fmt: skip
+    museum.write_status(
+        artifacts=[delivered("model.glb")], workspaceClaim="statue-workspace", profile=profile("worker:1")
+    )
     answer = recon("download", "statue", "--to", tmp_path / "here", "--timeout", "1")
     assert answer.status == 4
     assert "did not start: not within 1 s" in answer.err
@@ -203,8 +212,9 @@ def test_a_pod_that_does_not_start_in_time(recon: Recon, museum: Museum, tmp_pat
 @pytest.mark.cluster
 def test_a_volume_that_is_gone_starts_no_pod(recon: Recon, museum: Museum, tmp_path: Path) -> None:
     museum.create()
-    museum.write_status(artifacts=[delivered("model.glb")], workspaceClaim="statue-workspace",
-                        profile=profile("worker:1"))  # fmt: skip
+    museum.write_status(
+        artifacts=[delivered("model.glb")], workspaceClaim="statue-workspace", profile=profile("worker:1")
+    )
     answer = recon("download", "statue", "--to", tmp_path / "here")
     assert answer.status == 4
     assert "volume claim 'statue-workspace' is gone" in answer.err
@@ -271,13 +281,18 @@ def test_more_bytes_than_promised_are_not_taken(tmp_path: Path) -> None:
 
 
 def test_the_pod_goes_where_the_profiles_cpu_pods_go() -> None:
-    spec = {"cpu": {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "batch", "operator": "Exists"}]},
-            "gpu": {"nodeSelector": {"pool": "gpu"}}, "imagePullSecrets": ["registry"]}  # fmt: skip
-    job = parse({
-        "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
-        "spec": {"engine": "nerfacto"},
-        "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", **spec)},
-    })  # fmt: skip
+    spec = {
+        "cpu": {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "batch", "operator": "Exists"}]},
+        "gpu": {"nodeSelector": {"pool": "gpu"}},
+        "imagePullSecrets": ["registry"],
+    }
+    job = parse(
+        {
+            "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
+            "spec": {"engine": "nerfacto"},
+            "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", **spec)},
+        }
+    )
     pod = manifest(job, "statue-get-1")
     assert pod["spec"]["nodeSelector"] == {"pool": "cpu"}
     assert pod["spec"]["tolerations"] == [{"key": "batch", "operator": "Exists"}]
@@ -289,11 +304,13 @@ def test_the_pod_goes_where_the_profiles_cpu_pods_go() -> None:
 
 @pytest.mark.parametrize("user", ["Fixed", "PlatformAssigned"])
 def test_the_pod_runs_as_the_user_that_wrote_the_files(user: str) -> None:
-    job = parse({
-        "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
-        "spec": {"engine": "nerfacto"},
-        "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", podUser=user)},
-    })  # fmt: skip
+    job = parse(
+        {
+            "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
+            "spec": {"engine": "nerfacto"},
+            "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", podUser=user)},
+        }
+    )
     context = manifest(job, "statue-get-1")["spec"]["securityContext"]
     named = {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
     assert (len(named), context["runAsNonRoot"]) == (3 if user == "Fixed" else 0, True)

@@ -14,8 +14,13 @@ pytestmark = pytest.mark.cluster
 
 def test_columns_are_those_of_kubectl(recon: Recon, museum: Museum) -> None:
     museum.create()
-    museum.write_status(engine="nerfacto", stage="train", progress={"percent": 41}, metrics={"psnr": "27.3"},
-                        conditions=[condition("Succeeded", "Unknown", "Running")])  # fmt: skip
+    museum.write_status(
+        engine="nerfacto",
+        stage="train",
+        progress={"percent": 41},
+        metrics={"psnr": "27.3"},
+        conditions=[condition("Succeeded", "Unknown", "Running")],
+    )
     header, row = recon("list").out.splitlines()
     assert header.split() == ["NAME", "SUCCEEDED", "REASON", "STAGE", "PROGRESS", "PSNR", "ENGINE", "AGE"]
     assert row.split()[:7] == ["statue", "Unknown", "Running", "train", "41", "27.3", "nerfacto"]

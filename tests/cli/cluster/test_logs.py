@@ -59,9 +59,11 @@ def worker(museum: Museum, name: str, resource_class: str, image: str, records: 
     pod = restricted_pod(name, image, ["python3", "-c", program])
     uid = museum.job()["metadata"]["uid"]
     pod["metadata"]["labels"] = {
-        "reconstruction.dev/job": "statue", "reconstruction.dev/job-uid": uid,
-        "reconstruction.dev/resource-class": resource_class, "reconstruction.dev/attempt": "1",
-    }  # fmt: skip
+        "reconstruction.dev/job": "statue",
+        "reconstruction.dev/job-uid": uid,
+        "reconstruction.dev/resource-class": resource_class,
+        "reconstruction.dev/attempt": "1",
+    }
     pod["spec"]["containers"][0]["name"] = "worker"
     museum.send("POST", f"/api/v1/namespaces/{museum.name}/pods", pod)
 

@@ -57,8 +57,9 @@ def test_changing_the_photos_is_refused_with_its_own_code(recon: Recon, museum: 
 
 def test_a_field_of_another_tool_is_taken_over_only_when_told_so(recon: Recon, museum: Museum, file: Path) -> None:
     recon("submit", file)
-    museum.send("PATCH", "statue?fieldManager=gitops", {"spec": {"training": {"steps": 7}}},
-                "application/merge-patch+json")  # fmt: skip
+    museum.send(
+        "PATCH", "statue?fieldManager=gitops", {"spec": {"training": {"steps": 7}}}, "application/merge-patch+json"
+    )
     file.write_text(JOB + "  training: {steps: 500}\n")
     answer = recon("submit", file)
     assert answer.status == 2
@@ -80,9 +81,10 @@ def test_a_job_saved_from_the_cluster_can_be_submitted_again(
     saved = tmp_path / "saved.yaml"
     museum.write_status(stage="train")
     text = museum.rest.send(
-        "GET", f"/apis/reconstruction.dev/v1alpha1/namespaces/{museum.name}/reconstructionjobs/statue",
+        "GET",
+        f"/apis/reconstruction.dev/v1alpha1/namespaces/{museum.name}/reconstructionjobs/statue",
         accept="application/yaml",
-    ).message  # fmt: skip
+    ).message
     saved.write_text(text)
     assert recon("submit", saved).out == f"{museum.name}/statue unchanged.\n"
 

@@ -30,17 +30,20 @@ def test_every_change_is_a_line_and_the_end_is_the_exit_status(museum: Museum) -
     with Watcher("watch", "statue") as watcher:
         museum.write_status(
             stages=[stage("ingest", "Succeeded", "40 photos"), stage("poses", "Running")],
-            conditions=[condition("Admitted", "False", "Unschedulable", "0/3 nodes have a GPU."),
-                        condition("Succeeded", "Unknown", "Pending")],
-        )  # fmt: skip
+            conditions=[
+                condition("Admitted", "False", "Unschedulable", "0/3 nodes have a GPU."),
+                condition("Succeeded", "Unknown", "Pending"),
+            ],
+        )
         watcher.until("ingest: succeeded · 40 photos")
         watcher.until("Admitted False (Unschedulable) 0/3 nodes have a GPU.")
         museum.write_status(stage="train", stages=[stage("train", "Running")], progress=PROGRESS)
         watcher.until("train: 37 % · step 300 of 900 · loss 0.0123 · PSNR 24.5 dB · 1 min 15 s left")
         museum.write_status(
-            conditions=[condition("Succeeded", "True", "Completed")], metrics={"psnr": "27.31", "ssim": "0.912"},
+            conditions=[condition("Succeeded", "True", "Completed")],
+            metrics={"psnr": "27.31", "ssim": "0.912"},
             artifacts=[artifact("model.glb", b"1234")],
-        )  # fmt: skip
+        )
         watcher.until("Held-out views: PSNR 27.31 dB, SSIM 0.912")
         watcher.until("model.glb  4 B")
         assert watcher.end() == 0
@@ -53,9 +56,15 @@ def test_submitting_and_watching_ends_with_the_failures_status(museum: Museum, t
         watcher.until("statue created.")
         museum.write_status(
             conditions=[condition("Succeeded", "False", "LowRegistration")],
-            failure={"code": "LowRegistration", "category": "Model", "message": "5 of 40 photos placed",
-                     "suggestion": "Add photos.", "retryable": False, "stage": "poses"},
-        )  # fmt: skip
+            failure={
+                "code": "LowRegistration",
+                "category": "Model",
+                "message": "5 of 40 photos placed",
+                "suggestion": "Add photos.",
+                "retryable": False,
+                "stage": "poses",
+            },
+        )
         watcher.until("LowRegistration in stage poses")
         watcher.until("What to do: Add photos.")
         assert watcher.end() == 3
@@ -128,10 +137,14 @@ def job_with(**status: object) -> Job:
 
 
 def test_the_picture_shows_stages_numbers_and_what_stands_in_the_way() -> None:
-    text = picture(job_with(
-        stage="train", stages=[stage("poses", "Succeeded", "38 of 40 photos"), stage("train", "Running")],
-        progress=PROGRESS, conditions=[condition("Reconciling", "True", "Retrying", "DiskFull: no space")],
-    ))  # fmt: skip
+    text = picture(
+        job_with(
+            stage="train",
+            stages=[stage("poses", "Succeeded", "38 of 40 photos"), stage("train", "Running")],
+            progress=PROGRESS,
+            conditions=[condition("Reconciling", "True", "Retrying", "DiskFull: no space")],
+        )
+    )
     assert "museum/statue (nerfacto) 41 %" in text
     assert "✓ poses" in text and "38 of 40 photos" in text
     assert "▸ train" in text and "step 300 of 900 · loss 0.0123 · PSNR 24.5 dB · 1 min 15 s left" in text
@@ -163,11 +176,22 @@ def test_a_job_that_no_operator_looks_at_says_so(monkeypatch: pytest.MonkeyPatch
 def test_before_the_operator_answers_all_stages_are_pending() -> None:
     text = picture(job_with())
     assert [line.split()[1] for line in text.splitlines()[1:]] == [
-        "ingest", "poses", "train", "evaluate", "mesh", "texture", "export", "report"
-    ]  # fmt: skip
+        "ingest",
+        "poses",
+        "train",
+        "evaluate",
+        "mesh",
+        "texture",
+        "export",
+        "report",
+    ]
 
 
 def test_fields_of_a_newer_operator_do_not_disturb() -> None:
-    job = job_with(stages=[stage("train", "Running", flux="capacitor")], novelty={"a": 1}, stage="polish",
-                   progress={"percent": 5, "stagePercent": 5, "warp": 9})  # fmt: skip
+    job = job_with(
+        stages=[stage("train", "Running", flux="capacitor")],
+        novelty={"a": 1},
+        stage="polish",
+        progress={"percent": 5, "stagePercent": 5, "warp": 9},
+    )
     assert "train" in picture(job)

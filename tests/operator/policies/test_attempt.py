@@ -51,9 +51,11 @@ def test_nothing_is_written_between_the_request_for_a_pod_and_the_schedulers_wor
 def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
     seen = started(PREPARE)
     pod = replace(
-        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        pod_of(current(seen), "Pending"),
+        scheduled=None,
+        unscheduled_reason="Unschedulable",
         unscheduled_message="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
-    )  # fmt: skip
+    )
     early, plan = settled(with_pod(seen, pod))
     assert condition(early.job.status, "Admitted") == ("False", "Pending") and plan.next_check == NOW + seconds(10)
     after, _ = settled(early, NOW + seconds(10))
@@ -66,9 +68,11 @@ def test_an_unschedulable_pod_waits_and_says_what_is_missing() -> None:
 def test_photos_on_a_claim_that_does_not_exist_are_waited_for_and_then_missed() -> None:
     seen = started(PREPARE)
     pod = replace(
-        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        pod_of(current(seen), "Pending"),
+        scheduled=None,
+        unscheduled_reason="Unschedulable",
         unscheduled_message='0/1 nodes are available: persistentvolumeclaim "photos" not found.',
-    )  # fmt: skip
+    )
     seen = with_pod(seen, pod)
     assert decide(seen, NOW + seconds(10)).next_check == NOW + seconds(300)
     after, _ = settled(seen, NOW + seconds(301))
@@ -157,9 +161,11 @@ def test_a_pod_that_the_job_controller_can_not_create_is_asked_about_and_explain
 def test_a_volume_that_is_not_made_is_asked_about_and_explained() -> None:
     seen = started(PREPARE, claim=workspace(phase="Pending", created=NOW))
     pod = replace(
-        pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
+        pod_of(current(seen), "Pending"),
+        scheduled=None,
+        unscheduled_reason="Unschedulable",
         unscheduled_message="0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
-    )  # fmt: skip
+    )
     seen = with_pod(seen, pod)
     assert decide(seen, NOW + seconds(11)).inquiries == (Inquiry("PersistentVolumeClaim", "uid-of-claim"),)
     explained = replace(seen, explanations={"uid-of-claim": 'storageclass.storage.k8s.io "fast" not found'})
@@ -231,8 +237,9 @@ def test_a_child_job_that_kueue_holds_back_waits_and_says_what_kueue_says() -> N
 def test_a_child_job_in_a_queue_that_is_no_longer_wanted_is_made_anew() -> None:
     seen = queued_child()
     elsewhere = replace(
-        seen, profile=cluster_profile(queueNames=["gpus", "spare"], generation=2),
+        seen,
+        profile=cluster_profile(queueNames=["gpus", "spare"], generation=2),
         job=replace(seen.job, spec=spec_of(queueName="spare"), generation=2),
-    )  # fmt: skip
+    )
     plan = decide(elsewhere, NOW)
     assert [action.name for action in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]

@@ -62,7 +62,10 @@ def test_a_finished_job_is_current_for_kstatus() -> None:
     seen = started(DELIVER)
     after, plan = settled(with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW))
     assert [condition(after.job.status, name)[0] for name in ("Reconciling", "Stalled", "Succeeded")] == [
-        "False", "False", "True"]  # fmt: skip
+        "False",
+        "False",
+        "True",
+    ]
     assert after.job.status.completion_time and plan.next_check is None
 
 

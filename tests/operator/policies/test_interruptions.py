@@ -183,9 +183,11 @@ def test_a_nodes_clock_makes_no_deadline(shift: int, field: str) -> None:
 def test_the_running_time_is_what_the_node_measured_not_when_it_says_it_was() -> None:
     seen = started(PREPARE)
     shifted = Container(
-        started=NOW - seconds(7200), ended=NOW - seconds(7000), exit_code=0,
+        started=NOW - seconds(7200),
+        ended=NOW - seconds(7000),
+        exit_code=0,
         message=report_of(PREPARE).to_termination_message(),
-    )  # fmt: skip
+    )
     pod = pod_of(current(seen), "Succeeded", container=shifted)
     after, _ = settled(with_pod(seen, pod, succeeded=True, ended=NOW), NOW + seconds(210))
     assert after.job.status.runs[0].seconds == 200

@@ -52,8 +52,9 @@ def test_a_mistake_in_the_list_makes_the_profile_unusable() -> None:
 
 
 def test_a_job_that_was_accepted_by_an_older_operator_goes_on() -> None:
-    accepted, _ = settled(observed(spec_of(source={"uri": "http://minio:9000/"}),
-                                   profile=cluster_profile(network={"allow": ["minio"]})))  # fmt: skip
+    accepted, _ = settled(
+        observed(spec_of(source={"uri": "http://minio:9000/"}), profile=cluster_profile(network={"allow": ["minio"]}))
+    )
     pinned = accepted.job.status.profile
     assert pinned is not None
     older = pinned.model_copy(update={"spec": {key: value for key, value in pinned.spec.items() if key != "network"}})

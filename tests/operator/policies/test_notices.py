@@ -73,8 +73,12 @@ def test_a_retry_is_a_warning_and_a_final_failure_says_what_to_do() -> None:
 
 def test_waiting_for_a_node_is_told_once() -> None:
     seen = started(PREPARE)
-    pod = replace(pod_of(current(seen), "Pending"), scheduled=None, unscheduled_reason="Unschedulable",
-                  unscheduled_message="no GPU")  # fmt: skip
+    pod = replace(
+        pod_of(current(seen), "Pending"),
+        scheduled=None,
+        unscheduled_reason="Unschedulable",
+        unscheduled_message="no GPU",
+    )
     early, plan = settled(with_pod(seen, pod))
     assert told(plan) == []
     after, plan = settled(early, NOW + seconds(10))

@@ -58,8 +58,12 @@ def test_the_profile_decides_what_a_job_leaves_unset_and_status_says_what_it_is(
     assert (wanted["engine"], wanted["image"]) == ("splats", "splats:1")
     assert wanted["training"] == {"preset": "Development", "steps": 2000, "timeBudgetSeconds": 600}
     assert wanted["quality"] == {
-        "minPSNR": "22", "warnPSNR": "15", "minSSIM": "0.85", "warnSSIM": "0.75", "onFailure": "Fail"
-    }  # fmt: skip
+        "minPSNR": "22",
+        "warnPSNR": "15",
+        "minSSIM": "0.85",
+        "warnSSIM": "0.75",
+        "onFailure": "Fail",
+    }
     assert seen.job.status.engine == "splats"
     assert seen.job.status.defaults["training.steps"] == 2000
     assert seen.job.status.defaults["quality.minSSIM"] == "0.85", "built in, but what counts"
@@ -109,7 +113,7 @@ def test_who_names_a_preset_gets_its_number_of_steps() -> None:
         ({"softDeadlineSeconds": 5000}, "activeDeadlineSeconds", None),
     ],
 )
-def test_a_default_that_contradicts_the_job_gives_way(own: dict[str, Any], path: str, value: Any) -> None:
+def test_a_default_that_contradicts_the_job_yields_turn(own: dict[str, Any], path: str, value: Any) -> None:
     seen, _ = settled(with_defaults(QUICK, spec_of(**own)))
     assert condition(seen.job.status, "Accepted") == ("True", "Accepted")
     assert seen.job.status.defaults.get(path) == value
@@ -125,10 +129,15 @@ def test_an_edited_profile_changes_no_job_even_where_the_job_is_changed() -> Non
     few = {"training": {"steps": 2000}}
     seen = started(RECONSTRUCT, profile=cluster_profile(engines=ENGINES, defaults=few))
     edited = cluster_profile(
-        generation=2, engines=ENGINES,
-        defaults={"engine": "splats", "training": {"steps": 50}, "quality": {"onFailure": "Fail"},
-                  "retention": {"workspaceSeconds": 1}},
-    )  # fmt: skip
+        generation=2,
+        engines=ENGINES,
+        defaults={
+            "engine": "splats",
+            "training": {"steps": 50},
+            "quality": {"onFailure": "Fail"},
+            "retention": {"workspaceSeconds": 1},
+        },
+    )
     after, plan = settled(replace(seen, profile=edited))
     assert plan.actions == () and plan.status is None
     after, plan = settled(changed(after, exports=[{"format": "OBJ"}]))

@@ -50,8 +50,15 @@ def test_the_stage_that_a_worker_reports_is_running() -> None:
 def test_what_training_gains_and_what_it_takes_is_in_the_status() -> None:
     seen, _ = settled(live(running(), "train", 50))
     assert seen.live is not None and seen.live.progress is not None
-    numbers = {"held_out_psnr": 27.318, "held_out_ssim": 0.91234, "trend": "Improving", "steps_per_second": 8.125,
-               "cpu_percent": 187.4, "gpu_percent": 99.6, "disk_free_bytes": 10**12}  # fmt: skip
+    numbers = {
+        "held_out_psnr": 27.318,
+        "held_out_ssim": 0.91234,
+        "trend": "Improving",
+        "steps_per_second": 8.125,
+        "cpu_percent": 187.4,
+        "gpu_percent": 99.6,
+        "disk_free_bytes": 10**12,
+    }
     told = seen.live.model_copy(update={"progress": seen.live.progress.model_copy(update=numbers), "sequence": 9})
     progress = settled(replace(seen, live=told))[0].job.status.progress
     assert progress is not None

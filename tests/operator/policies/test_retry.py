@@ -83,8 +83,10 @@ def test_preemption_does_not_count_as_an_attempt() -> None:
 def test_repeated_interruptions_wait_longer_each_time() -> None:
     seen = started(RECONSTRUCT)
     busy = current(seen).model_copy(update={"interruptions": 5})
-    seen = replace(seen, job=replace(seen.job, status=seen.job.status.model_copy(update={"runs": [
-        *seen.job.status.runs[:-1], busy]})))  # fmt: skip
+    seen = replace(
+        seen,
+        job=replace(seen.job, status=seen.job.status.model_copy(update={"runs": [*seen.job.status.runs[:-1], busy]})),
+    )
     _, plan = settled(with_pod(seen, ended(busy, 5), failed=True, ended=NOW))
     assert plan.next_check is not None and plan.next_check - NOW > seconds(10)
 

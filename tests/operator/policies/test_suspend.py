@@ -64,8 +64,11 @@ def test_resuming_waits_until_the_old_pod_has_left_the_workspace() -> None:
     resumed, plan = settled(suspended(leaving, suspend=False))
     assert actions(plan, CreateJob) == []
     assert condition(resumed.job.status, "Admitted") == ("False", "Stopping")
-    free = replace(resumed, child_jobs=tuple(job for job in resumed.child_jobs if job.finished),
-                   pods=tuple(pod for pod in resumed.pods if pod.finished))  # fmt: skip
+    free = replace(
+        resumed,
+        child_jobs=tuple(job for job in resumed.child_jobs if job.finished),
+        pods=tuple(pod for pod in resumed.pods if pod.finished),
+    )
     assert len(actions(decide(free, NOW), CreateJob)) == 1
 
 

@@ -42,7 +42,9 @@ def test_a_job_whose_turn_has_not_come_waits_and_says_which_limit_and_how_many_a
     text = message(seen.job.status, "Admitted")
     assert "2 jobs run at the same time" in text and "3 jobs of the namespace are ahead" in text
     assert [(emit.warning, emit.reason) for emit in actions(plan, Emit)] == [
-        (False, "Accepted"), (False, "ConcurrencyLimit")]  # fmt: skip
+        (False, "Accepted"),
+        (False, "ConcurrencyLimit"),
+    ]
 
 
 @pytest.mark.parametrize(("ahead", "wait"), [(0, 30), (500, 600)])

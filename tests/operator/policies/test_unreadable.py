@@ -31,11 +31,15 @@ from ..builders import (
 
 DOCUMENT = {
     "metadata": {
-        "namespace": "museum", "name": "statue", "uid": "U", "generation": 3, "resourceVersion": "5",
+        "namespace": "museum",
+        "name": "statue",
+        "uid": "U",
+        "generation": 3,
+        "resourceVersion": "5",
         "creationTimestamp": "2026-11-29T00:00:00Z",
     },
     "spec": spec_of().model_dump(mode="json", by_alias=True, exclude_none=True),
-}  # fmt: skip
+}
 TIME = "2026-11-29T00:00:00Z"
 NEWER: dict[str, Any] = {
     "runs": [

@@ -14,9 +14,20 @@ from torch import Tensor
 
 
 def rasterization(
-    *, means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, colors: Tensor, viewmats: Tensor, Ks: Tensor,  # noqa: N803
-    width: int, height: int, render_mode: str, sh_degree: int, **_options: Any,
-) -> tuple[Tensor, Tensor, dict[str, Any]]:  # fmt: skip
+    *,
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,  # noqa: N803
+    width: int,
+    height: int,
+    render_mode: str,
+    sh_degree: int,
+    **_options: Any,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """As `gsplat.rendering.rasterization` for one camera: colours (and mean depth) [1, H, W, 3 or 4], opacity
     [1, H, W, 1], and what refinement needs to know."""
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False)

@@ -76,11 +76,3 @@ def test_it_works_from_photos_to_artifacts_without_camera_poses(tmp_path: Path, 
     assert manifest["photos"] == {"used": 4, "dropped": 0, "registered": 0}
     page = (out / "report.html").read_text()
     assert "where they were taken from is not known" in page and "NotRegistered" not in page
-
-
-def test_gaussians_can_t_be_asked_of_it(tmp_path: Path, installed: dict[str, str]) -> None:
-    ended = run(tmp_path, installed, poses={"method": "None"}, exports=[{"format": "SPLAT"}])
-    assert ended.returncode == 2
-    assert (
-        "spec.exports[0].format: SPLAT holds Gaussians; the engine constant makes a mesh" in ended.stdout + ended.stderr
-    )

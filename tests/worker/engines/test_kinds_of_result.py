@@ -85,8 +85,15 @@ def run(stage: StageName, module: Any, workspace: Path, spec: ReconstructionJobS
 def after_training(workspace: Path, spec: ReconstructionJobSpec, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Quality as delivered, once all that follows the training has run."""
     monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
-    images = [{"name": "0.png", "file": "ingest/images/0.png", "width": 8, "height": 8,
-               "original": {"name": "0.png", "width": 8, "height": 8, "sha256": "0"}}]  # fmt: skip
+    images = [
+        {
+            "name": "0.png",
+            "file": "ingest/images/0.png",
+            "width": 8,
+            "height": 8,
+            "original": {"name": "0.png", "width": 8, "height": 8, "sha256": "0"},
+        }
+    ]
     (workspace / "ingest").mkdir(exist_ok=True)
     write_json(workspace / "ingest" / "dataset.json", {"images": images})
     for stage, module in (
@@ -137,18 +144,54 @@ def test_without_poses_colours_are_what_the_scene_itself_shows(
     assert np.abs(colours - paint(cloud.vertices) * 255).mean() < 16
 
 
-def test_only_gaussians_are_exported_as_such(engine: MadeUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["SplatPLY", "SPLAT"])
+def test_every_engine_s_result_is_exported_as_gaussians(
+    engine: MadeUp, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are, of an engine that makes them; laid on the surface otherwise."""
     write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
-    if engine.spec.makes is not Makes.GAUSSIANS:
-        with pytest.raises(ReconstructionError, match="is faulty") as failure:
-            after_training(tmp_path, job("SPLAT"), monkeypatch)
-        assert failure.value.code == "EngineUnavailable"
-        return
-    after_training(tmp_path, job("SPLAT"), monkeypatch)
+    spec = job(name)
+    after_training(tmp_path, spec, monkeypatch)
     manifest = json.loads((tmp_path / "artifacts" / "manifest.json").read_text())
     listed = {file["name"]: file for file in manifest["artifacts"]}["splats.ply"]
-    assert (listed["format"], listed["mediaType"]) == ("SPLAT", "application/ply")
-    assert len(trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices) == 50
+    assert (listed["format"], listed["mediaType"]) == (name, "application/ply")
+    points = trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices
+    if engine.spec.makes is Makes.GAUSSIANS:
+        assert len(points) == 50
+    else:
+        assert 150_000 < len(points) <= 250_000
+        assert np.abs(trimesh.proximity.signed_distance(ball(), points[::200])).mean() < 0.03
+
+
+def test_of_gaussians_that_are_too_many_those_stay_that_photos_show_most_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crowded(MadeOfGaussians):
+        """A third of them are a ball of opaque ones, a third is inside it, and the rest is hardly there."""
+
+        def gaussians(self, folder: Path) -> Gaussians:
+            rng = np.random.default_rng(2)
+            directions = rng.normal(size=(6000, 3))
+            directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+            radii, opacities = np.full(6000, 0.6), np.full(6000, 0.95)
+            radii[::3], opacities[1::3] = 0.2, 0.005
+            whole = some_gaussians(6000)
+            return replace(
+                whole,
+                means=(directions * radii[:, None]).astype(np.float32),
+                scales=np.full((6000, 3), 0.03, np.float32),
+                opacities=opacities.astype(np.float32),
+            )
+
+    monkeypatch.setattr("reconstruction_worker.engines.trained.named", lambda name: Crowded(Makes.GAUSSIANS))
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
+    spec = job(exports=[{"format": "SplatPLY", "maxSplats": 2000}, {"format": "SOG"}])
+    after_training(tmp_path, spec, monkeypatch)
+    points = trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices
+    assert len(points) == 2000
+    assert (np.linalg.norm(points, axis=1) > 0.5).mean() > 0.98  # the rest is seen between them
+    exports = json.loads((tmp_path / "export" / "exports.json").read_text())["exports"]
+    assert [entry["vertices"] for entry in exports] == [2000, 6000]
 
 
 def test_an_engine_whose_result_is_not_what_it_declares_is_faulty(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from reconstruction_api.engines import ENGINES, EngineSpec, Makes, Weights
+from reconstruction_api.engines import ENGINES, EngineSpec, Weights
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.stages import StageName
@@ -36,7 +36,6 @@ def job(**spec: Any) -> ReconstructionJobSpec:
     [
         ({"poses": {"method": "None"}}, SPEC, "spec.poses.method is None, but the engine made-up needs camera poses"),
         ({"images": {"depth": "None"}}, replace(SPEC, needs_depth=True), "spec.images.depth is None"),
-        ({"exports": [{"format": "GLB"}, {"format": "SPLAT"}]}, SPEC, r"spec.exports\[1\].format: SPLAT"),
     ],
 )
 def test_a_field_that_does_not_go_with_the_engine_is_named(spec: Any, engine: EngineSpec, words: str) -> None:
@@ -47,7 +46,6 @@ def test_a_field_that_does_not_go_with_the_engine_is_named(spec: Any, engine: En
 
 def test_an_engine_gets_what_it_makes_and_needs() -> None:
     check_job(job(poses={"method": "None"}), replace(SPEC, needs_poses=False))
-    check_job(job(exports=[{"format": "SPLAT"}]), replace(SPEC, makes=Makes.GAUSSIANS))
     check_job(job(), replace(SPEC, needs_depth=True))
 
 

@@ -19,11 +19,12 @@ from reconstruction_worker import exporters
 from reconstruction_worker.exporters import glb, obj, ply, stl
 from reconstruction_worker.exporters.checking import Content
 from reconstruction_worker.exporters.exporter import Exporter
-from reconstruction_worker.exporters.registry import exporter_of
+from reconstruction_worker.exporters.registry import exporter_of, module_of
 from reconstruction_worker.exporters.textured_model import Model
 
 from .models import figure
 
+DOCS = Path(__file__).parents[3] / "docs" / "formats.md"
 COMPRESSIONS = list(Compression)
 EXPORTS = [Export(format=kind) for kind in ExportFormat if not kind.gaussians] + [
     Export(format=ExportFormat.GLB, compression=how) for how in COMPRESSIONS if how is not Compression.NONE
@@ -57,12 +58,22 @@ def test_every_format_of_the_api_is_written_and_passes_its_check(export: Export,
 
 def test_a_format_is_declared_once_and_has_a_module_of_its_name() -> None:
     modules = {file.stem for file in Path(exporters.__file__).parent.glob("*.py")}
-    assert {each.value.lower() for each in ExportFormat} <= modules
-    assert len({each.file for each in ExportFormat}) == len(ExportFormat)
+    assert {module_of(each) for each in ExportFormat} <= modules
+    same_file = {ExportFormat.SPLAT_PLY, ExportFormat.SPLAT}  # two names of one format
+    assert len({each.file for each in ExportFormat}) == len(ExportFormat) - len(same_file) + 1
     for each in ExportFormat:
         assert isinstance(exporter_of(each), Exporter)
-        assert format_of(each.file) == each and media_type_of(each.file) == each.media_type
+        assert format_of(each.file) == (ExportFormat.SPLAT_PLY if each in same_file else each)
+        assert media_type_of(each.file) == each.media_type
         assert f"`{each}` ({each.about})" in str(Export.model_fields["format"].description)
+
+
+@pytest.mark.parametrize("kind", ExportFormat)
+def test_the_documentation_says_of_every_format_what_its_file_is_and_which_way_is_up(kind: ExportFormat) -> None:
+    rows = [line.split("|")[1:-1] for line in DOCS.read_text().splitlines() if line.startswith(f"| `{kind}` |")]
+    ((_, file, up, *_),) = rows
+    assert f"`{kind.file}`" in file
+    assert up.strip().startswith(exporter_of(kind).up)
 
 
 @pytest.mark.parametrize("export", Y_UP, ids=named)

@@ -114,9 +114,16 @@ class _GoogleHandler(BaseHTTPRequestHandler):
     def _item(self, key: str) -> dict[str, Any]:
         bucket, _, name = key.partition("/")
         checksum = b64encode(md5(self.objects[key]).digest()).decode()
-        return {"kind": "storage#object", "bucket": bucket, "name": name, "size": str(len(self.objects[key])),
-                "generation": "1", "md5Hash": checksum, "contentType": "image/jpeg",
-                "mediaLink": f"http://{self.headers['Host']}/storage/v1/b/{bucket}/o/{name}?alt=media"}  # fmt: skip
+        return {
+            "kind": "storage#object",
+            "bucket": bucket,
+            "name": name,
+            "size": str(len(self.objects[key])),
+            "generation": "1",
+            "md5Hash": checksum,
+            "contentType": "image/jpeg",
+            "mediaLink": f"http://{self.headers['Host']}/storage/v1/b/{bucket}/o/{name}?alt=media",
+        }
 
     def _media(self, key: str) -> None:
         content = self.objects[key]
@@ -173,8 +180,13 @@ class _AzureHandler(BaseHTTPRequestHandler):
         prefix = query.get("prefix", "")
         names = [key.partition("/")[2] for key in sorted(self.blobs) if key.startswith(f"{container}/{prefix}")]
         delimiter = query.get("delimiter")
-        folders = sorted({prefix + name[len(prefix) :].split("/")[0] + "/" for name in names
-                          if delimiter and "/" in name[len(prefix) :]})  # fmt: skip
+        folders = sorted(
+            {
+                prefix + name[len(prefix) :].split("/")[0] + "/"
+                for name in names
+                if delimiter and "/" in name[len(prefix) :]
+            }
+        )
         plain = [name for name in names if not (delimiter and "/" in name[len(prefix) :])]
         blobs = "".join(self._blob(container, name) for name in plain)
         blobs += "".join(f"<BlobPrefix><Name>{name}</Name></BlobPrefix>" for name in folders)
@@ -185,9 +197,11 @@ class _AzureHandler(BaseHTTPRequestHandler):
     def _blob(self, container: str, name: str) -> str:
         content = self.blobs[f"{container}/{name}"]
         checksum = b64encode(md5(content).digest()).decode()
-        return (f"<Blob><Name>{name}</Name><Properties><Last-Modified>Mon, 01 Jan 2024 00:00:00 GMT</Last-Modified>"
-                f"<Etag>0x1</Etag><Content-Length>{len(content)}</Content-Length><Content-Type>image/jpeg</Content-Type>"
-                f"<Content-MD5>{checksum}</Content-MD5><BlobType>BlockBlob</BlobType></Properties></Blob>")  # fmt: skip
+        return (
+            f"<Blob><Name>{name}</Name><Properties><Last-Modified>Mon, 01 Jan 2024 00:00:00 GMT</Last-Modified>"
+            f"<Etag>0x1</Etag><Content-Length>{len(content)}</Content-Length><Content-Type>image/jpeg</Content-Type>"
+            f"<Content-MD5>{checksum}</Content-MD5><BlobType>BlockBlob</BlobType></Properties></Blob>"
+        )
 
     def _error(self, status: int, code: str) -> None:
         text = f"{_XML}<Error><Code>{code}</Code><Message>{code}</Message></Error>"

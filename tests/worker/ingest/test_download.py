@@ -140,9 +140,16 @@ def test_an_address_without_a_suffix_is_judged_by_what_is_there(tmp_path: Path) 
 def test_names_on_a_web_server_are_those_of_the_files(tmp_path: Path) -> None:
     content = encoded(picture(), "JPEG")
     sums = f"{hashlib.sha256(content).hexdigest()}  photo 1.jpg\n".encode()
-    names = {"photo%201.jpg": "photo 1.jpg", "d%C3%A9j%C3%A0.jpg": "déjà.jpg", "caf%E9.jpg": "caf%E9.jpg",
-             "a%2F..%2Fp.jpg": "a%2F..%2Fp.jpg", "a%5Cp.jpg": "a%5Cp.jpg", "p%0A.jpg": "p%0A.jpg",
-             "50%25%20off.jpg": "50% off.jpg", "SHA256SUMS": "SHA256SUMS"}  # fmt: skip
+    names = {
+        "photo%201.jpg": "photo 1.jpg",
+        "d%C3%A9j%C3%A0.jpg": "déjà.jpg",
+        "caf%E9.jpg": "caf%E9.jpg",
+        "a%2F..%2Fp.jpg": "a%2F..%2Fp.jpg",
+        "a%5Cp.jpg": "a%5Cp.jpg",
+        "p%0A.jpg": "p%0A.jpg",
+        "50%25%20off.jpg": "50% off.jpg",
+        "SHA256SUMS": "SHA256SUMS",
+    }
     files = {f"/my capture/{unquote(name)}": content for name in names} | {"/my capture/SHA256SUMS": sums}
     with web_server(Web({**files, "/my capture/": page(list(names))})) as web:
         source = Source(uri=f"{web.address}/my%20capture/")
@@ -344,10 +351,13 @@ def test_files_of_the_secret_open_the_bucket_whatever_the_profile_has_set(
 ) -> None:
     """Neither its account nor its endpoint is mixed with the Secret's, and nothing stays when the photos are there."""
     profile = {
-        "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": "AKIAPROFILE", "AWS_SECRET_ACCESS_KEY": "profile", "AWS_SESSION_TOKEN": "profile",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "AKIAPROFILE",
+        "AWS_SECRET_ACCESS_KEY": "profile",
+        "AWS_SESSION_TOKEN": "profile",
         "AWS_PROFILE": "platform",
-    }  # fmt: skip
+    }
     for name, value in profile.items():
         monkeypatch.setenv(name, value)
     folder = tmp_path / "credentials"

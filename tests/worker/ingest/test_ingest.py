@@ -165,8 +165,13 @@ def test_an_archive_of_one_folder_is_read_like_the_folder(tmp_path: Path, photos
     assert [image.original.name for image in result.images] == ["p0.jpg", "p1.jpg", "p2.jpg"]
     assert json.loads((result.workspace / "ingest" / "provided" / "transforms.json").read_text()) == {"frames": []}
     assert sorted(path.name for path in (result.workspace / "ingest").iterdir()) == [
-        "dataset.json", "depth", "images", "masks", "provided", "thumbnails",
-    ]  # fmt: skip
+        "dataset.json",
+        "depth",
+        "images",
+        "masks",
+        "provided",
+        "thumbnails",
+    ]
 
 
 def test_an_archive_with_paths_that_lead_out_is_refused(tmp_path: Path) -> None:

@@ -49,10 +49,13 @@ def test_no_focal_length_is_made_up(exif: dict[int, Any]) -> None:
 
 def test_degrees_minutes_and_seconds_become_signed_degrees() -> None:
     place: dict[int, Any] = {
-        Gps.GPSLatitudeRef: "S", Gps.GPSLatitude: (33.0, 51.0, 36.0),
-        Gps.GPSLongitudeRef: "E", Gps.GPSLongitude: (151.0, 12.0, 0.0),
-        Gps.GPSAltitude: 12.5, Gps.GPSAltitudeRef: b"\x01",
-    }  # fmt: skip
+        Gps.GPSLatitudeRef: "S",
+        Gps.GPSLatitude: (33.0, 51.0, 36.0),
+        Gps.GPSLongitudeRef: "E",
+        Gps.GPSLongitude: (151.0, 12.0, 0.0),
+        Gps.GPSAltitude: 12.5,
+        Gps.GPSAltitudeRef: b"\x01",
+    }
     assert position(place) == pytest.approx((-33.86, 151.2, -12.5))
 
 

@@ -40,9 +40,11 @@ class Names:
 
 @contextmanager
 def guarded(
-    *allow: str, names: Names | None = None, service_account: bool = False,
+    *allow: str,
+    names: Names | None = None,
+    service_account: bool = False,
     environment: MutableMapping[str, str] | None = None,
-) -> Iterator[Guard]:  # fmt: skip
+) -> Iterator[Guard]:
     """A guard of profile `standard`; without an environment of its own it changes that of the process."""
     access = NetworkAccess(allow=list(allow), service_account=service_account)
     options = {} if environment is None else {"environment": environment}

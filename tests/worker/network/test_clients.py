@@ -126,8 +126,13 @@ def test_what_is_not_allowed_is_refused_whether_it_exists_or_not(
         **{"inside.example": "10.0.0.1", "loopback.example": "127.0.0.1", "mixed.example": "1.1.1.1 10.0.0.1"}
     )
     seen = set()
-    for host in (f"inside.example:{port}", f"nothing.example:{port}", f"loopback.example:{port}", "mixed.example",
-                 f"loopback.example:{closed_port()}"):  # fmt: skip
+    for host in (
+        f"inside.example:{port}",
+        f"nothing.example:{port}",
+        f"loopback.example:{port}",
+        "mixed.example",
+        f"loopback.example:{closed_port()}",
+    ):
         code, message = _refused(tmp_path, place(f"http://{host}"), names=names)
         seen.add((code, message.replace(host.partition(":")[0], "HOST")))
     assert len(seen) == 1

@@ -41,11 +41,17 @@ def access(service_account: Any = False, has_secret: Any = True, **environment: 
 
 def key_file(key: str, **changes: Any) -> str:
     document = {
-        "type": "service_account", "project_id": "museum", "private_key_id": "1", "private_key": key,
-        "client_email": "reader@museum.iam.gserviceaccount.com", "client_id": "1",
-        "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": "https://oauth2.googleapis.com/token",
-        "auth_provider_x509_cert_url": "https://evil.example/certs", "universe_domain": "googleapis.com",
-    }  # fmt: skip
+        "type": "service_account",
+        "project_id": "museum",
+        "private_key_id": "1",
+        "private_key": key,
+        "client_email": "reader@museum.iam.gserviceaccount.com",
+        "client_id": "1",
+        "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        "auth_provider_x509_cert_url": "https://evil.example/certs",
+        "universe_domain": "googleapis.com",
+    }
     return json.dumps({**document, **changes})
 
 
@@ -203,11 +209,19 @@ def test_a_service_account_reads_with_its_web_identity() -> None:
 def test_a_service_account_reads_with_the_identity_of_its_pod_from_the_agents_address_only(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("t")
-    right = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
-             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token)}  # fmt: skip
+    right = {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token),
+    }
     assert set(aws_options(has_secret=False, service_account=True, **right)) == {"session"}
-    for address in ("http://169.254.170.2/v1/credentials", "http://169.254.170.23:81/", "https://169.254.170.23/",
-                    "http://169.254.169.254/", "http://x@169.254.170.23/", "http://evil.example/"):  # fmt: skip
+    for address in (
+        "http://169.254.170.2/v1/credentials",
+        "http://169.254.170.23:81/",
+        "https://169.254.170.23/",
+        "http://169.254.169.254/",
+        "http://x@169.254.170.23/",
+        "http://evil.example/",
+    ):
         wrong = right | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": address}
         assert aws_options(has_secret=False, service_account=True, **wrong) == {"anon": True}, address
 
@@ -261,9 +275,13 @@ def test_the_kinds_of_azure_credentials_are_taken_from_what_is_given() -> None:
 
 
 def test_a_service_account_reads_azure_with_its_federated_token_and_nothing_else() -> None:
-    identity = {"AZURE_STORAGE_ACCOUNT_NAME": "captures", "AZURE_FEDERATED_TOKEN_FILE": "/token",
-                "AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t",
-                "AZURE_AUTHORITY_HOST": "https://evil.example/"}  # fmt: skip
+    identity = {
+        "AZURE_STORAGE_ACCOUNT_NAME": "captures",
+        "AZURE_FEDERATED_TOKEN_FILE": "/token",
+        "AZURE_CLIENT_ID": "c",
+        "AZURE_TENANT_ID": "t",
+        "AZURE_AUTHORITY_HOST": "https://evil.example/",
+    }
     account = azure_account(has_secret=False, service_account=True, **identity)
     assert isinstance(account.credential, WorkloadIdentityCredential)
     with access(True, False, **identity) as given:

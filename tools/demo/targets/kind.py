@@ -58,8 +58,15 @@ class Kind(Target):
             file = layout.ROOT / "out" / "kind.yaml"
             file.write_text(json.dumps(configuration))
             say("creating the kind cluster")
-            processes.run("kind", "create", "cluster", f"--name={self.name}", f"--config={file}", "--wait=120s",
-                          f"--kubeconfig={self.kubeconfig}")  # fmt: skip
+            processes.run(
+                "kind",
+                "create",
+                "cluster",
+                f"--name={self.name}",
+                f"--config={file}",
+                "--wait=120s",
+                f"--kubeconfig={self.kubeconfig}",
+            )
         for image in (OPERATOR_IMAGE, WORKER_IMAGE):
             processes.run("kind", "load", "docker-image", f"--name={self.name}", f"{image}:{TAG}")
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from reconstruction_api.engines import EngineSpec, Makes, Weights
+from reconstruction_api.engines import EngineSpec, Weights
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
 
@@ -25,12 +25,6 @@ def check_job(spec: ReconstructionJobSpec, engine: EngineSpec) -> None:
         raise _invalid(f"spec.poses.method is None, but the engine {engine.name} needs camera poses.")
     if engine.needs_depth and spec.images.depth is DepthPolicy.NONE:
         raise _invalid(f"spec.images.depth is None, but the engine {engine.name} needs depth maps.")
-    for index, export in enumerate(spec.exports):
-        if export.format.gaussians and engine.makes is not Makes.GAUSSIANS:
-            raise _invalid(
-                f"spec.exports[{index}].format: {export.format} holds Gaussians; "
-                f"the engine {engine.name} makes a {engine.makes}."
-            )
 
 
 def check_machine(engine: EngineSpec) -> None:

@@ -31,9 +31,11 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     return made
 
 
-def trained_gaussians(context: StageContext) -> Gaussians:
-    """Those of an engine that makes Gaussians, in world units; needs no GPU."""
+def trained_gaussians(context: StageContext) -> Gaussians | None:
+    """Those of an engine that makes Gaussians, in world units; None of another engine. Needs no GPU."""
     engine = named(context.spec.chosen_engine)
+    if engine.spec.makes is not Makes.GAUSSIANS:
+        return None
     if not isinstance(engine, GaussianEngine):
         raise _contradiction(engine.spec.name, Makes.GAUSSIANS)
     return engine.gaussians(context.of(StageName.TRAIN))

@@ -5,8 +5,6 @@ The file is written here and checked by trimesh, and against the specification's
 
 from __future__ import annotations
 
-import json
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +16,13 @@ from reconstruction_api.job import Compression
 from .checking import Content, compare, failed, reading
 from .exporter import Exporter
 from .gltf_buffer import Buffer
+from .gltf_container import packed
 from .gltf_geometry import GEOMETRIES
 from .gltf_rules import check_rules
 from .textured_model import Model, jpeg, y_up
 from .triangles import compare_triangles
 
 FILE = ExportFormat.GLB.file
-GENERATOR = "reconstruction-operator"
 JPEG_QUALITY = 92
 
 LINEAR, LINEAR_MIPMAP_LINEAR, CLAMP_TO_EDGE = 9729, 9987, 33071
@@ -63,7 +61,6 @@ def encode(model: Model, compression: Compression = Compression.NONE) -> bytes:
     image = buffer.view(jpeg(model.texture, JPEG_QUALITY))
     open_surface = not model.welded()[0].is_watertight()
     document = {
-        "asset": {"version": "2.0", "generator": GENERATOR},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "model", **geometry.node}],
@@ -84,20 +81,10 @@ def encode(model: Model, compression: Compression = Compression.NONE) -> bytes:
             {"magFilter": LINEAR, "minFilter": LINEAR_MIPMAP_LINEAR, "wrapS": CLAMP_TO_EDGE, "wrapT": CLAMP_TO_EDGE}
         ],
         "images": [{"bufferView": image, "mimeType": "image/jpeg", "name": "basecolor"}],
-        "accessors": buffer.accessors,
-        "bufferViews": buffer.views,
-        "buffers": [{"byteLength": len(buffer.data)}],
     }
     if geometry.extensions:
         document |= {"extensionsUsed": [*geometry.extensions], "extensionsRequired": [*geometry.extensions]}
-    text = json.dumps(document, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    chunks = _chunk(b"JSON", text) + _chunk(b"BIN\0", bytes(buffer.data))
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack("<I4s", len(content), kind) + content
+    return packed(document, buffer)
 
 
 EXPORTER = Exporter(write, check, up="y", checked_by=f"trimesh {trimesh.__version__} and the rules of glTF 2.0")

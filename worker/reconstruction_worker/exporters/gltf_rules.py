@@ -6,8 +6,6 @@ inside (finite positions within the stated bounds, unit normals, indices in rang
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checking import decoded_size, require
-from .gltf_buffer import BYTE, COMPONENTS, FLOAT, WIDTHS
+from .gltf_buffer import BYTE, FLOAT, WIDTHS
+from .gltf_container import attribute_of, unpacked, values_of, view_of
 from .gltf_geometry import DRACO, QUANTIZATION
 from .triangles import Triangles
 
@@ -34,12 +33,7 @@ class Surface:
 
 def check_rules(name: str, data: bytes) -> Surface:
     """The model in a file. Raises ExportFailed naming the rule that is broken."""
-    document, binary = _container(name, data)
-    require(name, document["asset"]["version"] == "2.0", "its asset version is not 2.0")
-    require(name, document["buffers"][0]["byteLength"] <= len(binary), "its buffer is longer than the binary chunk")
-    for view in document["bufferViews"]:
-        end = view.get("byteOffset", 0) + view["byteLength"]
-        require(name, end <= document["buffers"][0]["byteLength"], "a buffer view ends behind the buffer")
+    document, binary = unpacked(name, data)
     _extensions(name, document)
     stored = [_primitive(name, document, binary, part) for mesh in document["meshes"] for part in mesh["primitives"]]
     require(name, len(stored) == len(document["nodes"]) == 1, "it does not hold one piece, shown once")
@@ -49,7 +43,7 @@ def check_rules(name: str, data: bytes) -> Surface:
     texture = document["textures"][material["baseColorTexture"]["index"]]
     require(name, texture["sampler"] < len(document["samplers"]), "its texture names a sampler that is not there")
     image = document["images"][texture["source"]]
-    picture = _view(document, binary, image["bufferView"])
+    picture = view_of(document, binary, image["bufferView"])
     require(name, picture.startswith(SIGNATURES[image["mimeType"]]), "its texture is not of the stated media type")
     return Surface(Triangles(placed, triangles.uv, triangles.faces), decoded_size(name, picture))
 
@@ -67,62 +61,14 @@ def _extensions(name: str, document: dict[str, Any]) -> None:
             require(name, used <= set(required), "it does not say which extensions a reader must know")
 
 
-def _container(name: str, data: bytes) -> tuple[dict[str, Any], bytes]:
-    magic, version, length = struct.unpack_from("<4sII", data)
-    require(name, magic == b"glTF" and version == 2, "it is not a GLB 2 file")
-    require(name, length == len(data), f"its header says {length} bytes, the file has {len(data)}")
-    chunks, position = [], 12
-    while position < len(data):
-        size, kind = struct.unpack_from("<I4s", data, position)
-        require(name, size % 4 == 0 and position + 8 + size <= len(data), "a chunk is cut off or not aligned")
-        chunks.append((kind, data[position + 8 : position + 8 + size]))
-        position += 8 + size
-    require(name, [kind for kind, _ in chunks] == [b"JSON", b"BIN\0"], "it lacks a JSON and a binary chunk")
-    return json.loads(chunks[0][1]), chunks[1][1]
-
-
-def _view(document: dict[str, Any], binary: bytes, index: int) -> bytes:
-    view = document["bufferViews"][index]
-    start = view.get("byteOffset", 0)
-    return binary[start : start + view["byteLength"]]
-
-
-def _values(name: str, document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
-    """Values of an accessor as they are stored. [N, width]"""
-    accessor = document["accessors"][index]
-    kind, width = COMPONENTS[accessor["componentType"]], WIDTHS[accessor["type"]]
-    view = document["bufferViews"][accessor["bufferView"]]
-    offset, size = accessor.get("byteOffset", 0), width * kind.itemsize
-    aligned = (view.get("byteOffset", 0) + offset) % kind.itemsize == 0
-    require(name, aligned, "an accessor is not aligned to its component's size")
-    stride = view.get("byteStride", size)
-    require(name, size <= stride and stride % kind.itemsize == 0, "a buffer view's stride does not fit its accessor")
-    end = offset + stride * (accessor["count"] - 1) + size
-    require(name, accessor["count"] > 0 and end <= view["byteLength"], "an accessor reaches beyond its buffer view")
-    content = _view(document, binary, accessor["bufferView"])
-    return np.ndarray((accessor["count"], width), kind, content, offset, (stride, kind.itemsize))
-
-
-def _attribute(name: str, document: dict[str, Any], binary: bytes, index: int) -> NDArray[Any]:
-    """Values of a vertex attribute as a reader sees them. [N, width]"""
-    values, accessor = _values(name, document, binary, index), document["accessors"][index]
-    view = document["bufferViews"][accessor["bufferView"]]
-    stride, start = view.get("byteStride", values.shape[1] * values.itemsize), view.get("byteOffset", 0)
-    require(name, stride % 4 == 0 and start % 4 == 0, "a vertex attribute is not aligned to four bytes")
-    if not accessor.get("normalized"):
-        return values
-    require(name, values.dtype.kind in "iu", "only whole numbers can be normalised")
-    return np.maximum(values / np.iinfo(values.dtype).max, -1)  # section 3.6.2.2
-
-
 def _attributes(
     name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
     """Vertex attributes by name [V, width] and indices [3 F]."""
     if packed := primitive.get("extensions", {}).get(DRACO):
-        return _unpacked(name, document, _view(document, binary, packed["bufferView"]), primitive)
-    values = {key: _attribute(name, document, binary, index) for key, index in primitive["attributes"].items()}
-    return values, _values(name, document, binary, primitive["indices"])[:, 0]
+        return _unpacked(name, document, view_of(document, binary, packed["bufferView"]), primitive)
+    values = {key: attribute_of(name, document, binary, index) for key, index in primitive["attributes"].items()}
+    return values, values_of(name, document, binary, primitive["indices"])[:, 0]
 
 
 def _unpacked(

@@ -105,9 +105,14 @@ def _mask_for(
 
 
 def _store_depth(
-    photo: SourceFile, decoded: Decoded, size: tuple[int, int], arrangement: Arrangement, settings: Images,
-    limits: Limits, stem: Path,
-) -> Path | None:  # fmt: skip
+    photo: SourceFile,
+    decoded: Decoded,
+    size: tuple[int, int],
+    arrangement: Arrangement,
+    settings: Images,
+    limits: Limits,
+    stem: Path,
+) -> Path | None:
     """The file with the photo's depth map; one that does not fit is noted and left out, or refused where each photo
     must have one."""
     file = arrangement.depth_of(photo) if settings.depth is not DepthPolicy.NONE else None

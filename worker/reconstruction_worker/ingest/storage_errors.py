@@ -98,8 +98,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _codes(error: BaseException) -> set[str]:
     """Status that HTTP, or code that object storage answered with."""
-    codes = {str(value) for name in ("status", "status_code", "code", "error_code")
-             if isinstance(value := getattr(error, name, None), (int, str))}  # fmt: skip
+    codes = {
+        str(value)
+        for name in ("status", "status_code", "code", "error_code")
+        if isinstance(value := getattr(error, name, None), (int, str))
+    }
     response = getattr(error, "response", None)  # botocore's errors carry the answer as a dictionary
     if isinstance(response, dict):
         codes.add(str(response.get("Error", {}).get("Code", "")))

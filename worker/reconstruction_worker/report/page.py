@@ -14,11 +14,11 @@ from reconstruction_api.stages import StageName
 
 from ..engines.training.history import HistoryLine
 from .chart import Chart, line_chart
+from .decimals import number
 from .findings import Document, Findings
 from .inline_pictures import scaled_url
 from .numbers import engine_used
 from .shell import Contents, page_of, running_time, tile, tiles
-from .words import number
 
 WORST_VIEWS = 4
 VIEW_SIDE = 420

@@ -11,10 +11,10 @@ from PIL import Image
 from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 
+from .decimals import number
 from .findings import Document, Findings, source_name
 from .gps_fit import GpsFit
 from .shell import Contents, page_of, running_time, tile, tiles
-from .words import number
 
 WEAKEST = 8
 """Photos that are named because few points hold them."""

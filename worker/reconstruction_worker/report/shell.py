@@ -18,9 +18,9 @@ from PIL import Image
 
 from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import PoseOrigin
+from reconstruction_api.readable import byte_size, duration
 from reconstruction_api.stages import BY_NAME
 from reconstruction_api.text import one_line, plain
-from reconstruction_api.words import byte_size, duration
 
 from .chart import Chart
 from .findings import Document, Findings

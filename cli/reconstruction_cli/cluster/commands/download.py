@@ -14,9 +14,13 @@ from .options import Target, cluster_options, job_argument
 @click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: out/NAME].")
 @click.option(
-    "--timeout", default=300.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=1),
+    "--timeout",
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(min=1),
     help="Longest wait for the pod that reads the job's volume.",
-)  # fmt: skip
+)
 @cluster_options
 def command(target: Target, name: str, files: tuple[str, ...], to: Path | None, timeout: float) -> None:
     """Fetch a job's artifacts, all or those named, and verify their checksums.

@@ -124,9 +124,13 @@ def _check(
 
 
 def _refusal(
-    written: ReconstructionJobSpec, spec: ReconstructionJobSpec, profile: ClusterProfileSpec, name: str, *,
+    written: ReconstructionJobSpec,
+    spec: ReconstructionJobSpec,
+    profile: ClusterProfileSpec,
+    name: str,
+    *,
     started: bool,
-) -> tuple[str, str] | None:  # fmt: skip
+) -> tuple[str, str] | None:
     """Code and message of what stands in the way of running such a job with the profile; `spec` says what stands for
     what `written` leaves unset. One that has `started` keeps what was allowed then."""
     engines = [engine.name for engine in profile.engines]

@@ -78,6 +78,8 @@ class Situation:
     """What has to happen to another job first."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
+    yields_turn: bool = False
+    """The job gives its turn back now, because there is no node for it."""
     cancellation: CancellationStatus | None = None
     attempt_reports: tuple[AttemptReport, ...] = ()
     notices: tuple[Notice, ...] = ()
@@ -200,8 +202,11 @@ def _depend(situation: Situation, observed: Observed) -> Situation:
         return replace(situation, awaits=found.waits)
     acceptance = replace(
         situation.acceptance,
-        accepted=False, reason=found.failure.code, message=found.failure.message, failure=found.failure,
-    )  # fmt: skip
+        accepted=False,
+        reason=found.failure.code,
+        message=found.failure.message,
+        failure=found.failure,
+    )
     return replace(situation, acceptance=acceptance, failure=found.failure)
 
 

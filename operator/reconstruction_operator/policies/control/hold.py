@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import StageName, pause_stage
 from reconstruction_api.status import ClassRun, StageState, StageStatus
 from reconstruction_api.worker import PodReport
 
 from .needs import Need
 
-SUSPENDED, PAUSED, SOFT_DEADLINE = "Suspended", "Paused", "SoftDeadlineExceeded"
+SUSPENDED, PAUSED, SOFT_DEADLINE = Reason.SUSPENDED, Reason.PAUSED, Reason.SOFT_DEADLINE_EXCEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,15 @@ class Hold:
 
 
 def hold_of(
-    spec: ReconstructionJobSpec, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
-    reports: list[PodReport], spent_seconds: float, *, deadline_is_own: bool = True,
-) -> Hold | None:  # fmt: skip
+    spec: ReconstructionJobSpec,
+    needs: tuple[Need, ...],
+    runs: tuple[ClassRun, ...],
+    stages: list[StageStatus],
+    reports: list[PodReport],
+    spent_seconds: float,
+    *,
+    deadline_is_own: bool = True,
+) -> Hold | None:
     """`stages` is what was known to be done before, `reports` what pods have said since. `deadline_is_own` says whether
     the soft deadline is written in the spec, or filled in."""
     if spec.suspend:
@@ -51,9 +58,12 @@ def hold_of(
 
 
 def _is_done(
-    name: StageName, needs: tuple[Need, ...], runs: tuple[ClassRun, ...], stages: list[StageStatus],
+    name: StageName,
+    needs: tuple[Need, ...],
+    runs: tuple[ClassRun, ...],
+    stages: list[StageStatus],
     reports: list[PodReport],
-) -> bool:  # fmt: skip
+) -> bool:
     need = next((need for need in needs if name in need.stages), None)
     if need is None:
         return False

@@ -24,9 +24,13 @@ PATIENCE = timedelta(seconds=30)
 
 
 def abandoned_claim(
-    observed: Observed, profile: ProfileSpec | None, need: Need | None, run: ClassRun | None, outcome: Outcome | None,
+    observed: Observed,
+    profile: ProfileSpec | None,
+    need: Need | None,
+    run: ClassRun | None,
+    outcome: Outcome | None,
     now: datetime,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """uid of the volume claim that is given up, now or earlier; None while none is."""
     known = observed.job.status.abandoned_workspace
     if known is not None or observed.claim is None:

