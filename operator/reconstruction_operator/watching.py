@@ -159,8 +159,7 @@ class Watching:
         for informer in informers:
             await informer.synced.wait()
         await self._persist(namespace, lambda: self.list_profiles([namespace]))
-        if self._store.slots.limited or self.ready.is_set():
-            await self._persist(namespace, lambda: self._list_jobs(namespace))
+        await self._persist(namespace, lambda: self._list_jobs(namespace))
         self._active[namespace].set()
         await self._follow(namespace, True)
         for key in self._jobs_in(namespace):
@@ -193,8 +192,9 @@ class Watching:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list_jobs(self, namespace: str) -> None:
-        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, and
-        of none that went away while the namespace was not served."""
+        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, of
+        ten thousand more slowly than they are decided about, and of none that went away while the namespace was not
+        served."""
         for key, cause in await list_jobs(self._kube, self._store, namespace):
             self._queue.add(key, cause)
 

@@ -73,9 +73,10 @@ async def test_a_job_that_came_while_no_operator_ran_starts_and_one_that_ended_s
             return (await ended.get())["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
         assert await looked_at()
+        known = {child["metadata"]["name"] for child in await ended.children()}
         await ended.change(exports=[{"format": "OBJ"}])
 
         async def runs_again() -> bool:
-            return len(await ended.children()) > 3
+            return any(child["metadata"]["name"] not in known for child in await ended.children())
 
         await eventually(runs_again, "the changed job runs again")
