@@ -32,7 +32,7 @@ _NOT_UNDERSTOOD = (400, 422)
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 _TOO_LARGE = ("too large", "larger than max", "ResourceExhausted")
-"""The storage behind the API server has limits of its own, and tells of them as an internal error."""
+"""The storage behind the API server has limits of its own, and reports them as an internal error."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML."""
@@ -99,7 +99,7 @@ class Kube:
         self._streams = True
         """As far as is known, the API server streams listings."""
         self.called: Callable[[str], None] = lambda _: None
-        """Told of every call, by its method."""
+        """Called for every request, with its method."""
 
     async def close(self) -> None:
         if self._opened is not None:

@@ -439,7 +439,7 @@ def _reference(status: Document) -> ProfileReference | None:
 
 def _packed(status: Document) -> bytes:
     """A fifth of its size once the job has ended: of ten thousand jobs it would otherwise be a third of all memory. A
-    job that goes on is looked at too often for that."""
+    job that has not ended is looked at too often for that."""
     text = orjson.dumps(status)
     return zlib.compress(text, level=1) if status.get("completionTime") else bytes(memoryview(text))
 

@@ -23,7 +23,7 @@ def from_exception(exception: BaseException, stage: StageName) -> Reconstruction
         return ReconstructionError("HostOutOfMemory", f"Stage {stage} could not get the memory it asked for.")
     if isinstance(exception, OSError) and exception.errno in _OUT_OF_SPACE:
         return ReconstructionError("DiskFull", f"Stage {stage} could not write its result: no space left.")
-    # torch's class is told by name: importing torch to compare types would cost seconds in stages that never use it.
+    # By the name of torch's class: importing torch to compare types would cost seconds in stages that never use it.
     if any(
         kind.__name__ == "OutOfMemoryError" and kind.__module__.startswith("torch") for kind in type(exception).mro()
     ):
@@ -45,7 +45,7 @@ def from_exit(
                 f"Stage {stage} was killed by the system while it held {peak_memory / 2**20:.0f} MiB of memory.",
                 details={Metric.PEAK_MEMORY_BYTES: peak_memory, "memoryLimitBytes": memory_limit},
             )
-        return ReconstructionError("InternalError", f"The process of stage {stage} was killed from outside.")
+        return ReconstructionError("InternalError", f"The process of stage {stage} was killed by another process.")
     if -status in _NATIVE_CRASHES:
         name = signal.Signals(-status).name
         if stage is StageName.POSES:
@@ -59,7 +59,7 @@ def from_exit(
             # Decoders are native code too, and what they are given comes from anywhere.
             return ReconstructionError(
                 "ImageCorrupt",
-                "A photo or video of the source made its decoder crash.",
+                "A photo or video of the source crashed its decoder.",
                 suggestion="Look at the stage's log for the last file, and export it again.",
                 details={"signal": name},
             )

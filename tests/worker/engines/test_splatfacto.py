@@ -34,7 +34,7 @@ def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
     monkeypatch.setattr("reconstruction_worker.engines.training.fit.choose_device", lambda *_: torch.device("cpu"))
-    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda _: None)
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda *_: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -134,7 +134,7 @@ def test_without_compiled_kernels_the_engine_is_unavailable(monkeypatch: pytest.
 
     monkeypatch.setattr("gsplat.cuda._backend._C", None)
     with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
-        method.SplatMethod().check()
+        method.SplatMethod().check(torch.device("cuda"))
     assert failure.value.code == "EngineUnavailable"
 
 

@@ -61,7 +61,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The class has ended well."""
+    """The class has completed."""
 
     report: PodReport
 
@@ -203,7 +203,7 @@ def _active(
 def _queued(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
     """Kueue holds the Job back, or has taken its pod away for a more urgent one."""
     if not child.queue:
-        return Waiting("Queued", "Somebody has suspended the child Job; it goes on when spec.suspend of it is false.")
+        return Waiting("Queued", "The child Job was suspended externally; it continues when its spec.suspend is false.")
     said = observed.explanations.get(child.uid)
     waiting = queued(child.queue, said or "")
     return _inquired(Waiting(waiting.code, waiting.message), None, Inquiry("Workload", child.uid), child.created, now)

@@ -56,7 +56,7 @@ def hash_encode(points: Tensor, table: Tensor, scales: Tensor, gradient: Tensor)
     side; all float32 on the CPU.
 
     The gradient of the leaf `table` is added to `table.grad` in place, and `gradient`, of the table's shape, is the
-    memory that becomes `table.grad` where that is None: to allocate so much anew for each step costs more than to
+    memory that becomes `table.grad` where that is None: to allocate so much again for each step costs more than to
     compute it. There is no gradient by position.
     """
     return _Encode.apply(points, table, scales, gradient)  # type: ignore[no-any-return]

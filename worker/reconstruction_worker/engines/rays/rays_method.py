@@ -33,7 +33,7 @@ class RaysMethod:
         self._derive_settings = derive_settings
         self._build_model = build_model
 
-    def check(self) -> None:
+    def check(self, device: torch.device) -> None:
         """nerfstudio's torch implementations work wherever torch does."""
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
