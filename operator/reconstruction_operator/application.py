@@ -40,7 +40,6 @@ from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
-from .policies.control.rest import Rest
 from .policies.reporting.counted_engine import counted_engine
 from .policies.reporting.measures import Measures, measures, outcome
 from .queue import JobQueue
@@ -92,7 +91,9 @@ class Application:
         self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership, clock)
         self._inquiries = Inquiries(kube, self._store, self._queue.add, clock=clock)
         self._dependents = Dependents(kube, self._store, self._queue.add)
-        self._watching = Watching(connections.watches, self._store, self._queue, custom, settings.namespaces)
+        self._watching = Watching(
+            connections.watches, self._store, self._queue, custom, settings.namespaces, self._is_at_rest
+        )
         self._default_profile: DefaultProfile | None = None
         if settings.default_profile:
             self._default_profile = DefaultProfile(
@@ -232,9 +233,8 @@ class Application:
         return seconds
 
     async def _decide_and_act(self, key: JobKey, started: float) -> float | None:
-        resting = self._store.rest(key, self._clock.now())
-        if resting is not None:
-            return self._leave_at_rest(key, resting)
+        if self._is_at_rest(key):
+            return None
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
@@ -278,12 +278,19 @@ class Application:
             waits.append(max(0.0, (plan.next_check - self._clock.now()).total_seconds()))
         return min(waits) if waits else None
 
-    def _leave_at_rest(self, key: JobKey, resting: Rest) -> float | None:
-        """Count a job that has ended and needs no decision; in how many seconds something of it is to be deleted."""
+    def _is_at_rest(self, key: JobKey) -> bool:
+        """Whether the job has ended and needs no decision; then it is counted, and looked at again when something of it
+        is to be deleted."""
+        now = self._clock.now()
+        resting = self._store.rest(key, now)
+        if resting is None:
+            return False
         self.metrics.record(key, "", Measures(outcome(resting.succeeded["status"], resting.succeeded["reason"])))
         self._live.forget(key)
         self._dependents.wake(key)
-        return None if resting.until is None else max(0.0, (resting.until - self._clock.now()).total_seconds())
+        if resting.until is not None:
+            self._queue.add_after(key, (resting.until - now).total_seconds())
+        return True
 
     def _leave_alone(self, key: JobKey) -> None:
         """Say once that jobs are another installation's."""

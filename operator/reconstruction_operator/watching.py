@@ -40,11 +40,16 @@ class Watching:
     comes back when it can.
     """
 
-    def __init__(self, kube: Kube, store: Store, queue: JobQueue, custom: CustomResources, namespaces: tuple[str, ...]):
+    def __init__(
+        self, kube: Kube, store: Store, queue: JobQueue, custom: CustomResources, namespaces: tuple[str, ...],
+        is_at_rest: Callable[[JobKey], bool] = lambda _: False,
+    ):  # fmt: skip
+        """`is_at_rest` takes note of a job that needs no decision."""
         self._kube = kube
         self._store = store
         self._queue = queue
         self._custom = custom
+        self._is_at_rest = is_at_rest
         self._kinds = kinds = _child_kinds(store)
         listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
         self.namespaces = Namespaces(kube, namespaces, listed)
@@ -54,6 +59,8 @@ class Watching:
         """Set when all children have been listed, in every namespace that can be served, and jobs are followed."""
         self.begun = asyncio.Event()
         """Set when decisions can be made about the first jobs."""
+        self._found: dict[JobKey, Cause] = {}
+        """What was listed before decisions could be made about it."""
         self._early: set[JobKey] = set()
         """Jobs that are known with all that is theirs, although not everything is."""
         self.informers = [
@@ -134,11 +141,10 @@ class Watching:
         self.begun.set()
 
     async def _catch_up(self) -> None:
-        """What was put into the queue before everything was known was left out."""
+        """Look at everything that no decision could be made about until now."""
         await self.ready.wait()
         self._early.clear()
-        for key in list(self._store.jobs):
-            self._queue.add(key, Cause.ROUTINE)
+        self._look_at(EVERYWHERE)
 
     async def _serve(self, namespace: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
@@ -162,8 +168,8 @@ class Watching:
         await self._persist(namespace, lambda: self._list_jobs(namespace))
         self._active[namespace].set()
         await self._follow(namespace, True)
-        for key in self._jobs_in(namespace):
-            self._queue.add(key, Cause.ROUTINE)
+        if self.ready.is_set():
+            self._look_at(namespace)
 
     async def _leave(self, namespace: str) -> None:
         """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
@@ -195,11 +201,18 @@ class Watching:
         """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, of
         ten thousand more slowly than they are decided about, and of none that went away while the namespace was not
         served."""
-        for key, cause in await list_jobs(self._kube, self._store, namespace):
-            self._queue.add(key, cause)
+        self._found |= dict(await list_jobs(self._kube, self._store, namespace))
 
     def _jobs_in(self, namespace: str) -> list[JobKey]:
         return [key for key in self._store.jobs if key.namespace == namespace]
+
+    def _look_at(self, namespace: str) -> None:
+        """All jobs there, as urgently as their listing has shown; of those at rest it is enough to know that."""
+        keys = [key for key in {**self._store.jobs, **self._found} if namespace in (EVERYWHERE, key.namespace)]
+        for key in keys:
+            cause = self._found.pop(key, Cause.ROUTINE)
+            if cause is not Cause.ROUTINE or not self._is_at_rest(key):
+                self._queue.add(key, cause)
 
     def _looks_into(self, namespace: str) -> Callable[[Exception], bool]:
         return lambda error: self.namespaces.suspect(namespace, error)
