@@ -118,9 +118,10 @@ class ExpectAbsent:
     """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
     anything is made again or thrown away: a watch may have missed an event."""
 
-    kind: Literal["claim", "report", "scale-up"]
+    kind: Literal["claim", "report", "pods", "scale-up"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report; uid of the pod without a node."""
+    """Of the volume claim; of the child Job whose pod would have the report; of the job whose pods may be at work; uid
+    of the pod without a node."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit

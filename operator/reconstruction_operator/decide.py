@@ -21,7 +21,7 @@ from .policies.control import lost
 from .policies.control.accept import Acceptance, accept
 from .policies.control.advance import advance
 from .policies.control.attempt import Waiting
-from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed
+from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed, unseen_pods
 from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
@@ -79,7 +79,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now, idle),
         slot=slot_state(idle, now) if status.admission_time else "waiting" if waiting else "none",
-        expects=(*situation.expects, *unclaimed(observed, created)),
+        expects=(*situation.expects, *unclaimed(observed, created), *unseen_pods(observed, situation, created)),
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 

@@ -318,3 +318,5 @@ class Observed:
     """The profile that the job's status names, as it is now."""
     scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
     """Nodes that are being made, by the uid of the pod."""
+    strangers: tuple[Pod, ...] = ()
+    """Pods of earlier jobs of the same name that have not ended."""

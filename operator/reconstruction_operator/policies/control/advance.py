@@ -20,7 +20,7 @@ from ...model import JobView, Observed
 from .accept import Acceptance, was_accepted
 from .attempt import Absent, Running, Waiting, outcome_of
 from .cancel import cancellation, cancelled, is_cancelled
-from .claims import is_lost
+from .claims import is_held_up, is_lost
 from .class_runs import begin_run, carried_over, recorded_seconds, restarted, with_run
 from .conclusion import conclude, count_replaced_pods
 from .credible import credible_outcome
@@ -123,7 +123,9 @@ def _start_over_without_workspace(situation: Situation, observed: Observed) -> S
     gone = (
         claim is None or lost or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
     )
-    waits_in_vain = lost and not isinstance(situation.outcome, Absent)
+    waits_in_vain = (lost and not isinstance(situation.outcome, Absent)) or is_held_up(
+        observed, situation.current, situation.outcome
+    )
     if not gone or not (waits_in_vain or any(run.completed for run in situation.runs)):
         return situation
     runs = tuple(restarted(job, run) for run in situation.runs)

@@ -91,7 +91,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         for child in observed.child_jobs
         if not (child.finished or _ends_by_itself(child, observed, situation))
     ]
-    busy += [pod.name for pod in observed.pods if not pod.finished]
+    busy += [pod.name for pod in (*observed.pods, *observed.strangers) if not pod.finished]
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)
     overdue = [pod for pod in observed.pods if lost.is_overdue(pod, now)]
@@ -106,6 +106,20 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     if waits(observed):
         return Blocked(WAITS_FOR_TURN, explanation(observed.turn), look_again(observed.turn, now))
     return _refused(observed.refusal, run.job_name, now)
+
+
+def unseen_pods(
+    observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
+) -> tuple[ExpectAbsent, ...]:
+    """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
+    was not seen to end well, or of an earlier job whose claim was taken over."""
+    status = observed.job.status
+    named = {run.job_name for run in status.runs}
+    begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)
+    taken_over = observed.claim is not None and status.workspace_claim is None
+    if not (begun or taken_over) or not any(isinstance(action, CreateJob) for action in created):
+        return ()
+    return (ExpectAbsent("pods", observed.job.key.name),)
 
 
 def _lacks_workspace(observed: Observed, situation: Situation) -> bool:
