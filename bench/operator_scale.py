@@ -22,6 +22,7 @@ from typing import Any
 from harness.operator_process import OperatorProcess, eventually
 from harness.workbench import JobUnderTest, Workbench
 from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.reasons import Reason
 from reconstruction_operator import paths
 
 from .machine import machine
@@ -45,7 +46,7 @@ PEERS = "peers"
 
 
 def succeeded(job: Document) -> bool:
-    """A ReconstructionJob that has ended well."""
+    """A ReconstructionJob that has completed."""
     conditions = job.get("status", {}).get("conditions", [])
     return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
 
@@ -72,7 +73,7 @@ async def burst(at: Bench, count: int) -> dict[str, Any]:
         await create(work, f"burst-{number}")
 
     def reports_a_start(event: Document) -> bool:
-        return event["reason"] == "Started"
+        return event["reason"] == Reason.STARTED
 
     children, events = ChildJobs("prepare"), Seen(reports_a_start)
     async with (

@@ -59,6 +59,12 @@ class ExportFormat(StrEnum):
     SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", False, True
 
 
+REPORT_PAGE: Final = "report.html"
+"""The report, among the artifacts."""
+PREVIEW: Final = "preview.png"
+"""Pictures of the result, among the artifacts."""
+
+
 def described_formats() -> str:
     """All of them in one sentence."""
     *most, last = (f"`{each}` ({each.about})" for each in ExportFormat)

@@ -25,12 +25,13 @@ MEMORY: Final = (
     "defaults",
     "engine",
     "admissionTime",
+    "yieldTime",
     "completionTime",
     "workspaceClaim",
     "abandonedWorkspace",
 )
 """Fields that decide what happens next, those first that say most when they can't be understood. The others are for
-people, and are made anew by the next decision."""
+people, and are made again by the next decision."""
 
 _ACCEPTED: Final = ConditionType.ACCEPTED.value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.names import API_VERSION, JOB_KIND, LABEL_JOB
 from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
@@ -24,6 +24,7 @@ from .actions import (
     PinProfile,
     Plan,
 )
+from .autoscalers import latest_scale_up
 from .clock import SYSTEM, Clock
 from .event_recorder import Recorder
 from .kube import STRATEGIC_MERGE_PATCH, ApiError, Document, Kube
@@ -143,12 +144,11 @@ class Actor:
             raise Refused(f"the profile stays in the status: {error.message}") from error
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
-        claim = self._store.claim(job.key)
-        if claim is None or claim.parent_uid != job.uid:
-            raise Outdated("the workspace's claim is somebody else's")
+        claim, suspended = self._store.claim(job.key), action.manifest["spec"].get("suspend", False)
+        if claim.parent_uid != job.uid if claim is not None else not suspended:
+            raise Outdated("the workspace's claim belongs to another owner")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
-        suspend = action.manifest["spec"].get("suspend", False)
-        self._store.observe_child_job({"spec": {"suspend": suspend}} | answer)  # its own spec does not come back
+        self._store.observe_child_job({"spec": {"suspend": suspended}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
         _log.info("created child job", extra=_about(job) | {"child": action.manifest["metadata"]["name"]})
 
@@ -163,7 +163,13 @@ class Actor:
                 return
             self._store.observe_claim(found, asked_by=job.key)
             raise Outdated(f"the volume claim {expected.name} is there")
-        selector = f"{LABEL_CHILD_JOB}={expected.name}"
+        if expected.kind == "scale-up":
+            scale_up = await latest_scale_up(self._kube, job.key.namespace, expected.name)
+            if scale_up is not None and self._store.observe_scale_up(job.key, expected.name, scale_up):
+                raise Outdated("a node is being made for the pod")
+            return
+        label = LABEL_JOB if expected.kind == "pods" else LABEL_CHILD_JOB
+        selector = f"{label}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
         news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
         if news:

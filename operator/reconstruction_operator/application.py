@@ -46,6 +46,7 @@ from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
 from .reviews import TokenReviewer
+from .rewinds import Rewound
 from .settings import Settings
 from .signatures import SigningKeys
 from .slots import Limits, Slots
@@ -118,6 +119,7 @@ class Application:
         self.metrics.queue_depth.set_function(lambda: len(self._queue))
         self.metrics.failing.set_function(lambda: self._queue.failing)
         self.metrics.waiting.set_function(lambda: len(self._slots))
+        self.metrics.without_node.set_function(lambda: self._slots.nodeless)
         self.metrics.watch_age.set_function(self._watching.quiet_seconds)
         self.metrics.unserved_namespaces.set_function(lambda: len(self._watching.namespaces.unserved()))
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
@@ -142,7 +144,7 @@ class Application:
 
     async def work(self, watching: Callable[[], None] = lambda: None) -> int:
         """Wait for the Lease and lead, until stopped or the Lease is lost; the exit status. Ports and signals are the
-        process's, which is told by `watching` when all that is watched is known."""
+        process's; `watching` is called when all that is watched is known."""
         try:
             if not await self._unless_stopped(self._prepare()):
                 return 0
@@ -194,13 +196,13 @@ class Application:
             await _cancel(task)
         failed = [task for task in done if not task.cancelled() and task.exception() is not None]
         for task in failed:
-            _log.error("a part of the operator failed: %s", task.get_name(), exc_info=task.exception())
+            _report_failure(task)
         lost = keeping in done
         return 1 if failed or lost else 0
 
     async def _work(self, watching: Callable[[], None]) -> None:
         await self._watching.ready.wait()
-        watching()  # kopf has put its own signal handlers in place of ours; it is told through the stop flag
+        watching()  # kopf has put its own signal handlers in place of ours; it is stopped through the stop flag
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -353,7 +355,7 @@ class Application:
 
     def _liveness(self) -> str:
         quiet = self._watching.quiet_seconds() if self._leading else 0.0
-        return "" if quiet < _SILENT_SECONDS else f"nothing was heard from the API server for {quiet:.0f} s"
+        return "" if quiet < _SILENT_SECONDS else f"no event from the API server for {quiet:.0f} s"
 
     def _readiness(self) -> str:
         if not self._kinds_exist:
@@ -365,9 +367,9 @@ class Application:
         return ""
 
     def _note(self) -> str:
-        """Jobs go on without the default profile, or with the one that is there: no reason to be unready."""
+        """Jobs continue without the default profile, or with the one that is there: no reason to be unready."""
         problem = self._default_profile.problem if self._default_profile else ""
-        return f"the default profile stays as it is: {problem}" if problem else ""
+        return f"the default profile was not changed: {problem}" if problem else ""
 
     def _is_worker(self, pod: PodIdentity) -> bool:
         return self._store.has_pod(pod.namespace, pod.name, pod.uid)
@@ -378,6 +380,17 @@ class Application:
             return False
         self._queue.add_after(key, wait, Cause.OBSERVED)
         return True
+
+
+def _report_failure(task: asyncio.Task) -> None:
+    error = task.exception()
+    rewound = error.subgroup(Rewound) if isinstance(error, BaseExceptionGroup) else error
+    while isinstance(rewound, BaseExceptionGroup):
+        rewound = rewound.exceptions[0]
+    if isinstance(rewound, Rewound):
+        _log.error("%s", rewound)
+    else:
+        _log.error("a part of the operator failed: %s", task.get_name(), exc_info=error)
 
 
 async def _cancel(task: asyncio.Task) -> None:

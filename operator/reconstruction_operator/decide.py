@@ -14,14 +14,14 @@ from reconstruction_api.lifecycle import RetentionStatus
 from reconstruction_api.short_id import short_id
 from reconstruction_api.status import ReconstructionJobStatus
 
-from .actions import Action, CreateJob, Emit, Plan
+from .actions import Action, CreateJob, Emit, EnsureClaim, Plan
 from .manifests.child_names import claim_name
 from .model import Observed
 from .policies.control import lost
 from .policies.control.accept import Acceptance, accept
-from .policies.control.advance import Situation, advance
+from .policies.control.advance import advance
 from .policies.control.attempt import Waiting
-from .policies.control.children import Blocked, blocked, creations, may_start, outdated
+from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed, unseen_pods
 from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
@@ -30,13 +30,17 @@ from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
 from .policies.control.retention import is_removed, remaining, retention
 from .policies.control.schedule import next_check
+from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
+from .policies.control.yielding import idleness, slot_state, yield_time, yield_turn
 from .policies.reporting.conditions import conditions
 from .policies.reporting.notices import notices
 from .policies.reporting.progress import artifacts, checkpoints, current_stage, job_progress, metrics, stage_statuses
 from .policies.reporting.unreadable import left_alone
 from .policies.reporting.unwritable import given_up
 from .times import format_time
+
+Created = tuple[EnsureClaim | CreateJob, ...]
 
 
 def decide(observed: Observed, now: datetime) -> Plan:
@@ -52,10 +56,12 @@ def decide(observed: Observed, now: datetime) -> Plan:
     if observed.status_refusal is not None:
         return given_up(observed, situation, observed.status_refusal, now)
     obstacle = blocked(observed, situation, now)
+    idle = idleness(observed, situation, obstacle, now)
+    situation = yield_turn(situation, idle, observed, now)
+    if situation.yields_turn:
+        obstacle = blocked(observed, situation, now)
     created = creations(observed, situation, now)
-    status = _next_status(
-        observed, situation, obstacle, started=any(isinstance(action, CreateJob) for action in created), now=now
-    )
+    status = _next_status(observed, situation, obstacle, created, now)
     waiting = obstacle is not None and obstacle.reason == WAITS_FOR_TURN and may_start(situation)
     raised = notices(job.status, status, situation, created)
     actions: tuple[Action, ...] = (
@@ -71,9 +77,9 @@ def decide(observed: Observed, now: datetime) -> Plan:
         status=None if status == job.status else status,
         pins=to_pin(observed, acceptance.snapshot, status.profile_revision),
         actions=actions,
-        next_check=next_check(observed, situation, obstacle, status, now),
-        slot="held" if status.admission_time else "waiting" if waiting else "none",
-        expects=situation.expects,
+        next_check=next_check(observed, situation, obstacle, status, now, idle),
+        slot=slot_state(idle, now) if status.admission_time else "waiting" if waiting else "none",
+        expects=(*situation.expects, *unclaimed(observed, created), *unseen_pods(observed, situation, created)),
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
@@ -87,21 +93,22 @@ def _as_accepted(observed: Observed, acceptance: Acceptance) -> Observed:
 
 
 def _next_status(
-    observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
+    observed: Observed, situation: Situation, obstacle: Blocked | None, created: Created, now: datetime
 ) -> ReconstructionJobStatus:
     """The status with the messages that follow from it."""
-    status = _status(observed, situation, obstacle, started, now)
+    status = _status(observed, situation, obstacle, created, now)
     if observed.job.spec is None or observed.job.spec.notifications or observed.job.status.notifications:
         status.notifications = deliveries(observed, status, now)
     return status
 
 
 def _status(
-    observed: Observed, situation: Situation, obstacle: Blocked | None, started: bool, now: datetime
+    observed: Observed, situation: Situation, obstacle: Blocked | None, created: Created, now: datetime
 ) -> ReconstructionJobStatus:
     before = observed.job.status
     if observed.job.spec is None:
-        return _of_a_spec_that_can_not_be_read(observed, situation, obstacle, now)
+        return _status_of_unreadable_spec(observed, situation, obstacle, now)
+    started = any(isinstance(action, CreateJob) for action in created)
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
     ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
@@ -123,9 +130,10 @@ def _status(
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),
         profile_revision=pinned_at(observed, situation.acceptance.snapshot),
-        workspace_claim=_workspace_claim(observed, kept, started),
+        workspace_claim=_workspace_claim(observed, kept, created),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         admission_time=admission_time(observed, situation, started=started, now=now),
+        yield_time=yield_time(observed, situation, now),
         start_time=before.start_time or (format_time(now) if started else None),
         completion_time=completion_time,
         cancellation=situation.cancellation,
@@ -134,7 +142,7 @@ def _status(
     )
 
 
-def _of_a_spec_that_can_not_be_read(
+def _status_of_unreadable_spec(
     observed: Observed, situation: Situation, obstacle: Blocked | None, now: datetime
 ) -> ReconstructionJobStatus:
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""
@@ -160,7 +168,8 @@ def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[
     return {"engine": before.engine or whole.spec.chosen_engine, "defaults": whole.defaults, "plan": whole.plan}
 
 
-def _workspace_claim(observed: Observed, kept: RetentionStatus | None, started: bool) -> str | None:
+def _workspace_claim(observed: Observed, kept: RetentionStatus | None, created: Created) -> str | None:
     if is_removed(kept):
         return None
-    return claim_name(observed.job.key.name) if started else observed.job.status.workspace_claim
+    used = any(isinstance(action, EnsureClaim) for action in created) or (observed.claim is not None and bool(created))
+    return claim_name(observed.job.key.name) if used else observed.job.status.workspace_claim

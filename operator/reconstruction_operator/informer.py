@@ -23,6 +23,7 @@ from .causes import Cause, cause_of_child
 from .kube import ApiError, Document, Kube
 from .model import JobKey
 from .relisting import gone
+from .rewinds import check_listing, check_version
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,15 @@ class Informer:
         self.heard = time.monotonic()
 
     async def run(self) -> None:
-        """Until cancelled. Errors are waited out: there is nothing better to do without the API server."""
+        """Until cancelled. Errors are waited out: there is nothing better to do without the API server. Raises Rewound
+        when it comes back with older data."""
         failures = 0
         while True:
             try:
                 if not self._version:
                     await self._list()
+                elif failures:
+                    await self._check_history()
                 await self._follow()
                 failures = 0
             except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -97,9 +101,10 @@ class Informer:
         before, parsed = self._known(), dict[str, Any]()
         version = ""
         async for page in self.kube.pages(self.path, self.selector):
+            version = page["metadata"]["resourceVersion"]
+            check_listing(self.kind.plural, version, _by_uid(page), before)
             for item in page.get("items", []):
                 parsed[item["metadata"]["uid"]] = self.kind.parse(item)
-            version = page["metadata"]["resourceVersion"]
             self.heard = time.monotonic()
         for stub in gone(self._known(), parsed, version, before):
             self._enqueue(self.kind.forget(stub), Cause.CHANGED)
@@ -107,6 +112,11 @@ class Informer:
             self._upsert(parsed_child)
         self._version = version
         self.synced.set()
+
+    async def _check_history(self) -> None:
+        """The API server was away: a restore of its data needs that. A watch would not show it."""
+        page = await self.kube.request("GET", self.path, query={"limit": "1", "labelSelector": self.selector})
+        check_version(f"the list of {self.kind.plural}", page["metadata"]["resourceVersion"], self._version)
 
     def _known(self) -> dict[str, Document]:
         """Those of other namespaces are for other informers to miss."""
@@ -149,3 +159,7 @@ class Informer:
     def _enqueue(self, key: JobKey | None, cause: Cause) -> None:
         if key is not None:
             self.enqueue(key, cause)
+
+
+def _by_uid(page: Document) -> dict[str, Document]:
+    return {item["metadata"]["uid"]: item for item in page.get("items", [])}

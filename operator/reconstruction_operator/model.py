@@ -67,7 +67,7 @@ class UpstreamJob:
     runs: frozenset[str]
     """All its stages."""
     done: frozenset[str]
-    """Those that have ended well."""
+    """Those that have completed."""
     claim: str
     """Volume claim of its workspace; empty when there is none."""
     files_gone: str
@@ -228,6 +228,18 @@ class Turn:
     """Jobs that may run there at the same time."""
     ahead: int = 0
     """Jobs of the same namespace and profile that come first."""
+    nodeless: int = 0
+    """How many of those that run there are jobs for whose pods there is no node."""
+    wanted: bool = False
+    """Another job waits for the place that this one holds, and that is to be given back unless it is of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUp:
+    """What an autoscaler last said of a pod that has no node: one is being made."""
+
+    at: datetime
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +270,13 @@ class Policy:
     listening_since: datetime | None = None
     """When this replica began to listen to workers."""
     notifications: bool = False
-    """Whether receivers are told of events."""
+    """Whether receivers are notified of events."""
     lost_pod_seconds: int = 300
     """A pod that should have stopped this long ago is given up, with its node."""
     lost_report_grace_seconds: int = 15
     """How long to wait for the pod of an ended child Job to show its end."""
+    admission_timeout_seconds: int = 900
+    """How long a job may hold its turn without a node while others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +298,7 @@ class Observed:
     turn: Turn = field(default_factory=Turn)
     """Whether the job may take part among those that run."""
     explanations: Mapping[str, str] = field(default_factory=dict)
-    """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
+    """What the cluster last said of a child object that makes no progress, by its uid; asked for by a plan."""
     refusal: Refusal | None = None
     """Why the child object that comes next could not be created."""
     live: ProgressUpdate | None = None
@@ -302,3 +316,7 @@ class Observed:
     """No ControllerRevision of the job can be made for its profile."""
     pinned_profile: ProfileView | None = None
     """The profile that the job's status names, as it is now."""
+    scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
+    """Nodes that are being made, by the uid of the pod."""
+    strangers: tuple[Pod, ...] = ()
+    """Pods of earlier jobs of the same name that have not ended."""

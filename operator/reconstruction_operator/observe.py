@@ -49,9 +49,11 @@ def observe(
         cycle=cycle_of(key, chain),
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
+        strangers=store.pods_of_others(key, stored.uid),
         claim=store.claim(key),
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
+        scale_ups=store.scale_ups(key),
         refusal=store.refusal(key),
         status_refusal=store.status_refusal(key),
         unpinnable=store.is_unpinnable(key),
@@ -107,11 +109,13 @@ def _status(packed: bytes) -> tuple[ReconstructionJobStatus, Unreadable | None]:
 
 
 def order_of(observed: Observed, created: str) -> Order:
-    """The job's position among those that wait for their turn: the most urgent first, then the oldest."""
-    spec, profile = observed.job.spec, observed.profile
+    """The job's position among those that wait for their turn: the most urgent first, then the oldest. One that had no
+    use of its last turn is not urgent, and counts from when it yielded it."""
+    spec, profile, yielded = observed.job.spec, observed.profile, observed.job.status.yield_time
     ranking: list[str] = profile.spec.get("priorityClassNames") or [] if profile is not None else []
     named = spec.priority_class_name if spec is not None else None
-    return Order(ranking.index(named) if named in ranking else len(ranking), created, observed.job.key)
+    urgency = ranking.index(named) if named in ranking and yielded is None else len(ranking)
+    return Order(urgency, yielded or created, observed.job.key, yielded is not None)
 
 
 def _profile_names(profiles: dict[tuple[str, str], ProfileView], namespace: str) -> tuple[str, ...]:

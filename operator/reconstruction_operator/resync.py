@@ -12,6 +12,7 @@ from .kube import Kube
 from .model import JobKey
 from .paths import API, listing
 from .relisting import gone
+from .rewinds import check_listing
 from .store import Store, key_of
 
 _log = logging.getLogger(__name__)
@@ -28,12 +29,14 @@ async def resync(kube: Kube, store: Store, namespace: str, enqueue: Callable[[Jo
 
 
 async def list_jobs(kube: Kube, store: Store, namespace: str) -> list[tuple[JobKey, Cause]]:
-    """Bring the store up to date with the jobs of a namespace, or with all; those that have changed or are gone."""
+    """Bring the store up to date with the jobs of a namespace, or with all; those that have changed or are gone. Raises
+    Rewound when the API server shows older ones than before."""
     found: list[tuple[JobKey | None, Cause]] = []
     before, listed, version = store.present_jobs(namespace), set[str](), ""
     async for page in kube.pages(listing(API, JOB_PLURAL, namespace)):
-        version = page["metadata"]["resourceVersion"]
-        for item in page.get("items", []):
+        version, items = page["metadata"]["resourceVersion"], page.get("items", [])
+        check_listing(JOB_PLURAL, version, {item["metadata"]["uid"]: item for item in items}, before)
+        for item in items:
             listed.add(item["metadata"]["uid"])
             cause = cause_of_job(store.jobs.get(key_of(item)), item)
             found.append((store.observe_job(item), cause))

@@ -86,7 +86,7 @@ class Settings(BaseModel):
     live_updates_per_second: int = Field(default=50, ge=1, le=10_000)
     """Live updates of all jobs together that are written each second: the more jobs run, the less often each."""
     notifications: bool = False
-    """Tell the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
+    """Notify the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
     notification_allow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Private networks (CIDR), host names and domains (`.example.org`), separated by commas, that receivers may be at;
     there plain http:// is allowed as well."""
@@ -96,6 +96,9 @@ class Settings(BaseModel):
     """A running worker that has not reported progress for this long is shown as stalled."""
     lost_pod_seconds: int = Field(default=300, ge=15, le=_YEAR_SECONDS)
     """A pod that should have stopped this long ago is given up with its node: its object is removed by force."""
+    admission_timeout_seconds: int = Field(default=900, ge=1, le=_YEAR_SECONDS)
+    """A job that has held its turn for this long without a node for its pod gives it to others that wait, unless an
+    autoscaler has reported a scale-up for the pod within this time."""
     lost_report_grace_seconds: int = Field(default=15, ge=0)
     """How long to wait for the pod of an ended child Job to show its end."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -153,7 +156,7 @@ class Settings(BaseModel):
 
     @property
     def advertise_url(self) -> str:
-        """Base address for updates that the other replicas hand on; empty when they can't know it."""
+        """Base address for updates that the other replicas forward; empty when they can't know it."""
         host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
         return f"http://{host}:{self.workers_port}" if host else ""
 
@@ -179,6 +182,7 @@ class Settings(BaseModel):
             heartbeat_seconds=self.heartbeat_seconds,
             lost_pod_seconds=self.lost_pod_seconds,
             lost_report_grace_seconds=self.lost_report_grace_seconds,
+            admission_timeout_seconds=self.admission_timeout_seconds,
         )
 
 

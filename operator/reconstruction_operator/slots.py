@@ -1,8 +1,11 @@
 """Whose turn it is when more jobs want to run than may: concurrency limits of the operator and of profiles.
 
 A job that holds a slot says so in its status (`admissionTime`), so a new process finds the same ones; only the line of
-those that wait is made anew, in the same order. A slot that becomes free is promised at once to the namespace that has
+those that wait is made again, in the same order. A slot that becomes free is promised at once to the namespace that has
 the fewest, there to the most urgent job, then to the oldest; nobody who comes later can take it.
+
+Where none is free, jobs whose slot is of no use to them, because no node takes their pod, are asked to give it back: as
+many as others wait for, those first that have held theirs for longest.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from typing import Literal, NamedTuple
 from .model import JobKey, Turn
 
 Scope = tuple[str, ...]
-SlotState = Literal["held", "waiting", "none"]
+SlotState = Literal["held", "nodeless", "overdue", "waiting", "none"]
+"""As in `Plan.slot`; the first three hold one."""
 
 
 class Lane(NamedTuple):
@@ -52,13 +56,16 @@ class Order(NamedTuple):
 
     urgency: int
     """0 is the most urgent."""
-    created: str
+    since: str
+    """When the job was created, or yielded its turn."""
     key: JobKey
+    yielded: bool = False
+    """It has had a turn that it could not use: in other lanes as well those come first who have waited for longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The operator's own; those of profiles are told by `limit_profile`."""
+    """The operator's own; those of profiles come from `limit_profile`."""
 
     everywhere: int | None = None
     in_namespace: int | None = None
@@ -80,12 +87,18 @@ class Slots:
         self._profiles: dict[tuple[str, str], _ProfileLimits] = {}
         self._running: Counter[Scope] = Counter()
         self._held: dict[JobKey, Lane] = {}
+        """Those that have held theirs for longest first."""
         self._recorded: set[JobKey] = set()
         """Those of the held whose status says so; the others are promised or about to be."""
         self._waiting: dict[JobKey, tuple[Lane, Order]] = {}
         self._lanes: dict[Lane, list[Order]] = {}
         self._served: dict[Lane, int] = {}
         self._grants = 0
+        self._nodeless: dict[JobKey, Lane] = {}
+        self._nodeless_in: Counter[Scope] = Counter()
+        self._overdue: dict[JobKey, None] = {}
+        self._asked: set[JobKey] = set()
+        """Those of the held that are to give theirs back."""
 
     def __len__(self) -> int:
         """Jobs that wait for their turn."""
@@ -95,6 +108,11 @@ class Slots:
     def running(self) -> Mapping[Scope, int]:
         """How many slots are taken in each scope."""
         return self._running
+
+    @property
+    def nodeless(self) -> int:
+        """How many slots are held by jobs for whose pods there is no node."""
+        return len(self._nodeless)
 
     @property
     def limited(self) -> bool:
@@ -130,6 +148,11 @@ class Slots:
     def step_aside(self, key: JobKey) -> None:
         """The job can't be looked at for now: it keeps a slot that it holds, and neither waits for one nor is promised
         one."""
+        self._unnote(key)
+        self._leave(key)
+        self._ask_back()
+
+    def _leave(self, key: JobKey) -> None:
         self._drop_from_line(key)
         if key not in self._recorded:
             self._release(key)
@@ -137,25 +160,72 @@ class Slots:
     def turn(self, key: JobKey, lane: Lane) -> Turn:
         """Whether the job may start now, and otherwise what it waits for."""
         if key in self._held:
-            return Turn()
+            return Turn(wanted=key in self._asked)
         full = self._full(lane)
         if full is None:
             return Turn()
         scope, limit = full
         line = self._lanes.get(lane, [])
         ahead = bisect_left(line, self._waiting[key][1]) if key in self._waiting else len(line)
-        return Turn(False, scope[0], limit, ahead)
+        return Turn(False, scope[0], limit, ahead, self._nodeless_in[scope])
 
     def settle(self, key: JobKey, lane: Lane, order: Order, slot: SlotState) -> None:
         """What a decision about the job, made with its `turn`, amounts to. Nothing else may happen in between."""
-        if slot == "held":
+        self._note_use(key, lane, slot)
+        if slot == "waiting":
+            self._join(key, lane, order)
+        elif slot == "none":
+            self._leave(key)
+        else:
             self._drop_from_line(key)
             if key not in self._held:
                 self._hold(key, lane)
-        elif slot == "waiting":
-            self._join(key, lane, order)
+        self._ask_back()
+
+    def _note_use(self, key: JobKey, lane: Lane, slot: SlotState) -> None:
+        """What becomes of a slot that the job holds. One that was asked for is on its way until it is released."""
+        if slot == "overdue":
+            self._overdue.setdefault(key)
         else:
-            self.step_aside(key)
+            self._overdue.pop(key, None)
+            if slot != "none":
+                self._asked.discard(key)
+        self._note_node(key, lane if slot in ("nodeless", "overdue") else None)
+
+    def _note_node(self, key: JobKey, lane: Lane | None) -> None:
+        before = self._nodeless.pop(key, None)
+        if before is not None:
+            self._nodeless_in.subtract(before.scopes())
+        if lane is not None:
+            self._nodeless[key] = lane
+            self._nodeless_in.update(lane.scopes())
+
+    def _unnote(self, key: JobKey) -> None:
+        self._overdue.pop(key, None)
+        self._asked.discard(key)
+        self._note_node(key, None)
+
+    def _ask_back(self) -> None:
+        """Ask as many overdue jobs for their slots as others wait for, and look at those that had not been asked."""
+        if not (self._overdue or self._asked):
+            return
+        on_their_way = [key for key in self._asked if key not in self._overdue]
+        wanted = {lane: len(line) for lane, line in self._lanes.items()}
+        before, self._asked = self._asked, set()
+        for key in [*on_their_way, *self._overdue]:
+            lane = next((each for each in wanted if self._would_serve(self._held[key], each)), None)
+            if lane is None:
+                continue
+            self._asked.add(key)
+            wanted[lane] -= 1
+            if not wanted[lane]:
+                del wanted[lane]
+        for key in self._asked - before:
+            self._wake(key)
+
+    def _would_serve(self, held: Lane, waiting: Lane) -> bool:
+        """Whether a slot of one lane counts against every limit that keeps a job of the other from starting."""
+        return all(limit > 0 and scope in held.scopes() for scope, limit in self._reached(waiting))
 
     def _hold(self, key: JobKey, lane: Lane) -> None:
         before = self._held.get(key)
@@ -171,6 +241,7 @@ class Slots:
 
     def _release(self, key: JobKey) -> None:
         self._recorded.discard(key)
+        self._unnote(key)
         lane = self._held.pop(key, None)
         if lane is None:
             return
@@ -206,13 +277,23 @@ class Slots:
             open_lanes = [lane for lane in self._lanes if self._full(lane) is None]
             if not open_lanes:
                 return
-            lane = min(open_lanes, key=lambda each: (self._running[each.share()], self._served.get(each, 0)))
+            oldest = min(self._lanes[lane][0].since for lane in open_lanes)
+            lane = min(open_lanes, key=lambda each: self._rank(each, oldest))
             key = self._lanes[lane][0].key
             self._hold(key, lane)
             self._wake(key)
 
+    def _rank(self, lane: Lane, oldest: str) -> tuple[bool, int, int]:
+        """The smallest is served first. `oldest` is since when somebody waits in one of the lanes."""
+        first = self._lanes[lane][0]
+        return first.yielded and first.since > oldest, self._running[lane.share()], self._served.get(lane, 0)
+
     def _full(self, lane: Lane) -> tuple[Scope, int] | None:
         """The first limit that lets no further job of the lane start."""
+        return next(iter(self._reached(lane)), None)
+
+    def _reached(self, lane: Lane) -> list[tuple[Scope, int]]:
+        """The limits that let no further job of the lane start."""
         own = self._profiles.get(lane.profile)
         limits = (
             self._limits.everywhere,
@@ -220,7 +301,8 @@ class Slots:
             own.jobs if own is not None else None,
             own.in_namespace if own is not None else None,
         )
-        for scope, limit in zip(lane.scopes(), limits, strict=True):
-            if limit is not None and self._running[scope] >= limit:
-                return scope, limit
-        return None
+        return [
+            (scope, limit)
+            for scope, limit in zip(lane.scopes(), limits, strict=True)
+            if limit is not None and self._running[scope] >= limit
+        ]

@@ -18,7 +18,7 @@ from reconstruction_api.text import one_line
 
 from . import parse
 from .manifests.child_names import claim_name
-from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, StatusRefusal
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
 from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
@@ -96,6 +96,7 @@ class Store:
         self._claims: dict[JobKey, Claim] = {}
         self._dependents: dict[JobKey, set[JobKey]] = {}
         self._explanations: dict[JobKey, dict[str, str]] = {}
+        self._scale_ups: dict[JobKey, dict[str, ScaleUp]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
         self._status_refusals: dict[JobKey, StatusRefusal] = {}
         self._unpinnable: dict[JobKey, str] = {}
@@ -214,6 +215,7 @@ class Store:
         if key in self.jobs and self.jobs[key].uid == document["metadata"]["uid"]:
             self._unlink(self.jobs.pop(key))
             self._explanations.pop(key, None)
+            self._scale_ups.pop(key, None)
             self._refusals.pop(key, None)
             self._unpinnable.pop(key, None)
             self._status_refusals.pop(key, None)
@@ -251,6 +253,10 @@ class Store:
     def pods(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid == uid)
 
+    def pods_of_others(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
+        """Of earlier jobs of the same name; those that have not ended."""
+        return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid != uid and not pod.finished)
+
     def has_pod(self, namespace: str, name: str, uid: str) -> bool:
         """Whether there is such a pod of a job."""
         key = self._pod_keys.get(uid)
@@ -272,6 +278,16 @@ class Store:
 
     def explanations(self, key: JobKey) -> Mapping[str, str]:
         return self._explanations.get(key, {})
+
+    def observe_scale_up(self, key: JobKey, pod_uid: str, scale_up: ScaleUp) -> bool:
+        """A node is being made for the job's pod, the only one that waits for one; whether that is new."""
+        if self.scale_ups(key).get(pod_uid) == scale_up or key not in self.jobs:
+            return False
+        self._scale_ups[key] = {pod_uid: scale_up}
+        return True
+
+    def scale_ups(self, key: JobKey) -> Mapping[str, ScaleUp]:
+        return self._scale_ups.get(key, {})
 
     def refuse(self, key: JobKey, message: str, now: datetime) -> None:
         """A child object of the job could not be created."""
@@ -416,7 +432,7 @@ def _reference(status: Document) -> ProfileReference | None:
 
 def _packed(status: Document) -> bytes:
     """A fifth of its size once the job has ended: of ten thousand jobs it would otherwise be a third of all memory. A
-    job that goes on is looked at too often for that."""
+    job that has not ended is looked at too often for that."""
     text = orjson.dumps(status)
     return zlib.compress(text, level=1) if status.get("completionTime") else bytes(memoryview(text))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import graph_of
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus, StageState
 
@@ -58,9 +61,12 @@ def cycle_of(key: JobKey, chain: tuple[JobKey, ...]) -> tuple[str, ...]:
     return (key.name, *(each.name for each in chain)) if chain and chain[-1] == key else ()
 
 
+_HELD: Final[dict[str, str]] = {Reason.PAUSED: "is paused", Reason.SUSPENDED: "is suspended"}
+
+
 def _doing(status: ReconstructionJobStatus) -> str:
     """For people, after the job's name."""
     suspended = next((each for each in status.conditions if each.type == ConditionType.SUSPENDED), None)
     if suspended is not None and suspended.status == "True":
-        return {"Paused": "is paused", "Suspended": "is suspended"}.get(suspended.reason, "has stopped at its deadline")
+        return _HELD.get(suspended.reason, "has stopped at its deadline")
     return f"is at stage {status.stage}" if status.stage and status.admission_time else "has not started"

@@ -30,4 +30,4 @@ def test_a_number_at_the_bounds_of_the_schema_starts_the_operator(name: str, bou
 
 
 def test_the_numbers_of_the_chart_are_known() -> None:
-    assert len(NUMBERS) == 7
+    assert len(NUMBERS) == 8

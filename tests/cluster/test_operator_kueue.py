@@ -68,6 +68,8 @@ async def test_with_quota_for_one_job_the_second_waits_says_so_and_then_runs(kue
 
         await eventually(says_why, "Kueue's words")
         assert await second.children("/api/v1/.../pods") == []
+        assert await second.children("/api/v1/.../persistentvolumeclaims") == []
+        assert "workspaceClaim" not in (await second.get())["status"]
 
         kubelet.scripts["first"] = well
         await work.kube.request("DELETE", first.path)
@@ -83,6 +85,18 @@ async def test_a_queue_that_does_not_exist_is_named(kueue: Path, tmp_path: Path)
 
         async def says_why() -> bool:
             found = conditions(await case.get()).get("Admitted", {})
-            return found.get("reason") == "Queued" and "LocalQueue missing doesn't exist" in found["message"]
+            known = found.get("reason") == "QueueNotAdmitting"
+            return known and "LocalQueue missing doesn't exist" in found["message"]
 
         await eventually(says_why, "Kueue's words")
+
+
+async def test_a_pod_that_is_larger_than_the_whole_quota_is_told(kueue: Path, tmp_path: Path) -> None:
+    async with workbench(kueue, tmp_path / "log") as work:
+        await queue_for_one_pod(work)
+        large = CPU | {"requests": {"cpu": "3", "memory": "64Mi"}}
+        await work.create_profile(queueNames=["captures"], cpu=large)
+        case = JobUnderTest(work, "statue")
+        await case.create()
+        job = await case.until("Admitted", "False", "QueueNotAdmitting")
+        assert "maximum capacity (1)" in conditions(job)["Admitted"]["message"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,49 @@ async def test_a_limit_holds_across_restarts_and_urgent_jobs_come_first(kubeconf
         for case in cases:
             await case.until("Succeeded")
         await work.kube.request("DELETE", f"/apis/scheduling.k8s.io/v1/priorityclasses/{urgent}")
+
+
+async def test_jobs_without_a_node_yield_their_turn_unless_an_autoscaler_makes_one(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    limited = workbench(kubeconfig, tmp_path / "log", max_concurrent_jobs="2", admission_timeout_seconds="20")
+    async with limited as work, kubelet_for(kubeconfig):
+        await work.create_profile()
+        await work.create_profile("absent", cpu={"nodeSelector": {"hardware": "absent"}})
+        stuck, hopeful, sound = (JobUnderTest(work, name) for name in ("stuck", "hopeful", "sound"))
+        for case in (stuck, hopeful):
+            await case.create(profileName="absent")
+            await case.until("Admitted", "False", "Unschedulable")
+        (pod,) = await hopeful.children("/api/v1/.../pods")
+        await _report_scale_up(work, pod)
+        await sound.create()
+        job = await sound.until("Admitted", "False", "ConcurrencyLimit")
+        assert "2 of them have no node" in conditions(job)["Admitted"]["message"]
+
+        await sound.until("Succeeded")
+        told = [each for each in await work.listed("/api/v1/.../events") if each["reason"] == "TurnYielded"]
+        assert {each["involvedObject"]["name"] for each in told} == {"stuck"}
+        assert (await stuck.get())["status"]["yieldTime"]
+        assert "yieldTime" not in (await hopeful.get())["status"]
+        again = await stuck.until("Admitted", "False", "Unschedulable")  # its turn has come again
+        assert "admissionTime" in again["status"]
+
+
+async def _report_scale_up(work: Workbench, pod: dict[str, Any]) -> None:
+    """As the cluster autoscaler does, and will for longer than the test takes."""
+    now = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    about = {"kind": "Pod", "namespace": work.namespace} | {each: pod["metadata"][each] for each in ("name", "uid")}
+    event = {
+        "metadata": {"generateName": "scale-up-"},
+        "involvedObject": about,
+        "reason": "TriggeredScaleUp",
+        "message": "pod triggered scale-up: [{gpu 0->1 (max: 4)}]",
+        "type": "Normal",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+    await work.kube.create(f"/api/v1/namespaces/{work.namespace}/events", event)
 
 
 async def test_the_operators_own_limit_counts_each_namespace(kubeconfig: Path, tmp_path: Path) -> None:

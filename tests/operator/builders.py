@@ -14,7 +14,7 @@ from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
 from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
-from reconstruction_operator.actions import Action, CreateJob, Plan
+from reconstruction_operator.actions import Action, CreateJob, EnsureClaim, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import (
@@ -86,6 +86,7 @@ def carried_out(before: Observed, plan: Plan) -> Observed:
     for action in plan.actions:
         if isinstance(action, CreateJob):
             after = replace(after, child_jobs=(*after.child_jobs, created(action)))
+        if isinstance(action, EnsureClaim):
             after = replace(after, claim=after.claim or workspace())
     return after
 
@@ -188,7 +189,7 @@ def ended(run: ClassRun, exit_code: int | None, report: PodReport | None = None,
 
 
 def report_of(resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None, **fields: Any) -> PodReport:
-    """What a pod says whose stages have all ended well."""
+    """What a pod says whose stages have all completed."""
     stages = [
         StageResult(name=StageName(name), digest=digest, seconds=1, message=f"{name} done")
         for name, digest in need_of(resource_class, spec).stages.items()
@@ -211,7 +212,7 @@ def artifact(name: str) -> Artifact:
 
 def failure(code: str = "HostOutOfMemory", *, retryable: bool = True, stage: str | None = None) -> Failure:
     return Failure(
-        code=code, category="Resource", message="it broke", suggestion="mend it", retryable=retryable, stage=stage
+        code=code, category="Resource", message="it broke", suggestion="fix it", retryable=retryable, stage=stage
     )
 
 

@@ -34,6 +34,7 @@ from reconstruction_operator.model import (
     Policy,
     ProfileView,
     Refusal,
+    ScaleUp,
     StatusRefusal,
     Turn,
     UpstreamJob,
@@ -49,6 +50,10 @@ POLICY = Policy(
     image_pull_grace_seconds=60,
     lost_report_grace_seconds=15,
 )
+
+
+def _uids(pods: tuple[Pod, ...]) -> set[str]:
+    return {pod.uid for pod in pods if not pod.finished}
 
 
 class BrokenPromiseError(AssertionError):
@@ -78,7 +83,10 @@ class Cluster:
     """The generation of the job whose whole status the API server does not take."""
     explanations: dict[str, str] = field(default_factory=dict)
     has_room: bool = True
-    """Whether another job may start beside those that run."""
+    """Whether another job may start beside those that run; where not, others wait for this one's place."""
+    overdue: bool = False
+    """The job holds a place that is of no use to it, as its last decision had it."""
+    scale_ups: dict[str, ScaleUp] = field(default_factory=dict)
     promised: bool = False
     """The job has been given a slot that its status does not show yet."""
     created: list[str] = field(default_factory=list)
@@ -128,17 +136,35 @@ class Cluster:
             sent=tuple(self.sent.values()),
             sending=frozenset(self.sending),
             status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
+            scale_ups=self.scale_ups,
         )
 
     def _turn(self) -> Turn:
+        if "admissionTime" in self.raw_status:
+            return Turn(wanted=self.overdue and not self.has_room)
         return Turn() if self.has_room or self.promised else Turn(False, "profile", 2, 1)
 
     def decide(self) -> tuple[Observed, Plan]:
         self.decisions += 1
         seen = self.observe()
         plan = decide(seen, self.now)
-        self.promised = plan.slot == "held" and (self.promised or self.has_room)
+        self._check_turn(seen, plan)
+        holds, self.overdue = plan.slot in ("held", "nodeless", "overdue"), plan.slot == "overdue"
+        self.promised = holds and (self.promised or self.has_room)
         return seen, plan
+
+    def _check_turn(self, seen: Observed, plan: Plan) -> None:
+        """A turn is given back for others, and only where no node was found."""
+        before, after = seen.job.status.yield_time, plan.status.yield_time if plan.status is not None else None
+        if after is None or after == before:
+            return
+        if not seen.turn.wanted:
+            raise BrokenPromiseError("a turn was given back that nobody wanted")
+        if any(pod.scheduled is not None and not pod.finished for pod in seen.pods):
+            raise BrokenPromiseError("a job gave its turn back although its pod has a node")
+        patience = timedelta(seconds=POLICY.admission_timeout_seconds)
+        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in _uids(seen.pods)):
+            raise BrokenPromiseError("a job gave its turn back although a node is being made for its pod")
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
         """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
@@ -216,7 +242,8 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
         resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
         self._check_not_done(resource_class)
-        if self.claim is None or self.claim.deleting:
+        queued = action.manifest["spec"].get("suspend", False)
+        if self.claim.deleting if self.claim is not None else not queued:
             raise BrokenPromiseError(f"{name} was created without a workspace")
         if self.held:
             raise BrokenPromiseError(f"{name} was created although the job is held")
@@ -236,8 +263,11 @@ class Cluster:
             marks["reconstruction.dev/digest"],
             int(marks["reconstruction.dev/attempt"]),
             created=self.now,
+            suspended=queued,
+            queue=marks.get("kueue.x-k8s.io/queue-name", ""),
         )
-        self.add_pod(name)
+        if not queued:
+            self.add_pod(name)
 
     def _other_is_ready(self) -> bool:
         upstream = self.upstream
@@ -275,7 +305,7 @@ class Cluster:
 
     def _delete_claim(self, action: DeleteClaim) -> None:
         if "completionTime" not in self.raw_status:
-            raise BrokenPromiseError("the workspace was deleted although its job goes on")
+            raise BrokenPromiseError("the workspace was deleted although its job continues")
         if not self.cancelled and not self._is_over("workspaceSeconds"):
             raise BrokenPromiseError("the workspace was deleted before its time")
         if self.claim is not None and self.claim.uid == action.uid:
@@ -368,6 +398,8 @@ class Cluster:
 
     def _finish(self, job: ChildJob, pods: list[Pod]) -> None:
         last = max(pods, key=lambda pod: pod.name, default=None)
+        if job.suspended:
+            return
         if last is None:
             self.child_jobs[job.name] = replace(job, failed=True, reason="BackoffLimitExceeded", ended=self.now)
         elif last.phase == "Succeeded":
@@ -380,6 +412,21 @@ class Cluster:
     def active_pod(self) -> Pod | None:
         there = (pod for pod in self.pods.values() if pod.name not in self.lost)
         return next((pod for pod in there if not pod.finished), None)
+
+    def admit(self) -> None:
+        """Kueue has quota for the Job."""
+        for job in list(self.child_jobs.values()):
+            if job.suspended and not job.deleting:
+                self.child_jobs[job.name] = replace(job, suspended=False)
+                self.add_pod(job.name)
+
+    def take_back(self) -> None:
+        """Kueue gives the quota to a more urgent Job."""
+        for job in list(self.child_jobs.values()):
+            if job.queue and not job.finished and not job.deleting and not job.suspended:
+                self.child_jobs[job.name] = replace(job, suspended=True)
+                for pod in [each for each in self.pods.values() if each.job_name == job.name and not each.finished]:
+                    del self.pods[pod.name]
 
     def lose_node(self) -> None:
         """The node of the running pod is cut off; Kubernetes asks the pod to stop, and nobody answers."""
@@ -528,7 +575,7 @@ class Cluster:
         return self.raw_status.get("failure") is not None
 
     def settle(self, rounds: int = 200) -> None:
-        """Nothing disturbs any more: every pod that is started ends well."""
+        """Nothing disturbs any more: every pod that is started completes."""
         for _ in range(rounds):
             plan = self.reconcile()
             self.check_resting(plan)
@@ -536,6 +583,7 @@ class Cluster:
                 return
             self.orphans_stop()
             self.controllers()
+            self.admit()
             if pod := self.active_pod():
                 self.start(pod)
                 self.succeed(self.pods[pod.name])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reconstruction_api.lifecycle import PauseStage
 from reconstruction_api.stages import StageName
+from reconstruction_operator.model import ScaleUp
 
 from .builders import PROFILE_SPEC, failure, upstream_job
 from .simulation import Cluster, ProfileView
@@ -150,7 +151,7 @@ def end_early(cluster: Cluster, number: int) -> None:
 
 
 def other_comes_further(cluster: Cluster, number: int) -> None:
-    """The job that this one builds on appears, is done with another stage, ends, or begins anew."""
+    """The job that this one builds on appears, is done with another stage, ends, or starts over."""
     done = frozenset(["ingest", "poses", "train"][: number % 4])
     cluster.upstream = upstream_job(
         done=done, current=number % 3 > 0, failed="EmptyMesh: nothing" if number % 5 == 0 else ""
@@ -193,7 +194,9 @@ def restart(cluster: Cluster, _: int) -> None:
 
 
 def change_profile(cluster: Cluster, number: int) -> None:
+    """Another engine, or Kueue's queue for all pods."""
     spec = PROFILE_SPEC if number % 3 else PROFILE_SPEC | {"engines": [{"name": "other", "image": "x"}]}
+    spec = spec | {"queueNames": ["gpus"]} if number % 4 == 0 else spec
     cluster.profile = None if number % 5 == 0 else ProfileView("", "default", number, spec)
 
 
@@ -213,6 +216,20 @@ def crowd(cluster: Cluster, number: int) -> None:
     cluster.has_room = number % 2 == 0
 
 
+def scale_up(cluster: Cluster, number: int) -> None:
+    """An autoscaler says that it makes a node for the pod."""
+    if pod := cluster.active_pod():
+        cluster.scale_ups = {pod.uid: ScaleUp(cluster.now, "pod triggered scale-up")} if number % 2 else {}
+
+
+def admit(cluster: Cluster, _: int) -> None:
+    cluster.admit()
+
+
+def take_back(cluster: Cluster, _: int) -> None:
+    cluster.take_back()
+
+
 def explain(cluster: Cluster, number: int) -> None:
     uids = [*(job.uid for job in cluster.child_jobs.values()), *(pod.uid for pod in cluster.pods.values())]
     cluster.explanations = dict.fromkeys(uids[: number % 3], f"words {number}")
@@ -227,7 +244,8 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
     for each in (
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
-        change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, wait,
+        change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, scale_up, wait,
+        admit, take_back,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
         retain, delete_claim, notify, answer, restart, end_early, other_comes_further, other_goes,
         lose_node, refuse_status,

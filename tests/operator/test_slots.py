@@ -25,6 +25,8 @@ class Hall:
     orders: dict[JobKey, Order] = field(default_factory=dict)
     running: set[JobKey] = field(default_factory=set)
     waiting: set[JobKey] = field(default_factory=set)
+    overdue: set[JobKey] = field(default_factory=set)
+    """Those that have held a slot without a node for too long."""
 
     def __post_init__(self) -> None:
         self.slots = Slots(self.limits, self.woken.append)
@@ -41,13 +43,29 @@ class Hall:
         """The operator decides about the job, and writes what it decided."""
         lane, order = self.lanes[key], self.orders[key]
         turn = self.slots.turn(key, lane)
-        self.slots.settle(key, lane, order, "held" if turn.granted else "waiting")
+        if turn.wanted:
+            self.yield_turn(key)
+            return turn
+        held = "overdue" if key in self.overdue else "held"
+        self.slots.settle(key, lane, order, held if turn.granted else "waiting")
         self.waiting.add(key)
         if turn.granted:
             self.waiting.discard(key)
             self.running.add(key)
             self.slots.record(key, lane)
         return turn
+
+    def yield_turn(self, key: JobKey) -> None:
+        """Once its pod is gone, it is looked at again."""
+        self.end(key)
+        self.overdue.discard(key)
+        self.arrivals += 1
+        self.orders[key] = self.orders[key]._replace(since=f"{self.arrivals:04}", yielded=True)
+        self.look(key)
+
+    def find_no_node(self, key: JobKey) -> None:
+        self.overdue.add(key)
+        self.look(key)
 
     def end(self, key: JobKey) -> None:
         self.running.discard(key)
@@ -165,6 +183,91 @@ def test_a_waiting_job_that_is_deleted_is_forgotten() -> None:
     hall.slots.forget(second)
     hall.end(first)
     assert hall.look_at_woken() == [third]
+
+
+def test_jobs_without_a_node_are_asked_for_their_slots_as_soon_as_and_as_often_as_others_wait() -> None:
+    hall = Hall(Limits(everywhere=2))
+    stuck, well = hall.arrive("a"), hall.arrive("b")
+    hall.find_no_node(stuck)
+    assert hall.woken == []  # nobody waits
+    first = hall.arrive("c")
+    assert hall.woken == [stuck] and first in hall.waiting
+    hall.look_at_woken()  # gives way, and its slot is promised
+    assert hall.look_at_woken() == [first]
+    assert hall.running == {well, first} and hall.waiting == {stuck}
+
+
+def test_three_jobs_that_can_not_start_do_not_stop_the_others() -> None:
+    hall = Hall(Limits(everywhere=3))
+    for name in "abc":
+        hall.find_no_node(hall.arrive(name, "stuck"))
+    others = [hall.arrive(str(number), "other") for number in range(6)]
+    for _ in range(20):
+        if not hall.look_at_woken():
+            break
+    assert len(hall.running & set(others)) == 3
+    ended = [key for key in others if key in hall.running]
+    for key in ended:
+        hall.end(key)
+    hall.look_at_woken()
+    assert hall.running == set(others) - set(ended), "those that gave way come after all that had waited"
+
+
+def test_a_slot_that_is_on_its_way_back_counts_before_another_is_asked_for() -> None:
+    hall = Hall(Limits(everywhere=2))
+    one, two = hall.arrive("a"), hall.arrive("b")
+    for key in (one, two):
+        hall.find_no_node(key)
+    hall.arrive("c")
+    assert hall.woken == [one]
+    hall.slots.settle(one, hall.lanes[one], hall.orders[one], "none")  # decided; its status is being written
+    assert not hall.slots.turn(two, hall.lanes[two]).wanted
+
+
+def test_only_a_slot_that_would_help_is_asked_for() -> None:
+    hall = Hall(Limits(in_namespace=1))
+    stuck = hall.arrive("a", "n")
+    hall.find_no_node(stuck)
+    hall.arrive("b", "m")
+    hall.arrive("c", "m")
+    assert hall.woken == [] and not hall.slots.turn(stuck, hall.lanes[stuck]).wanted
+    hall.arrive("d", "n")
+    assert hall.woken == [stuck]
+
+
+def test_one_that_finds_a_node_after_all_is_no_longer_asked_and_another_is() -> None:
+    hall = Hall(Limits(everywhere=2))
+    one, two = hall.arrive("a"), hall.arrive("b")
+    for key in (one, two):
+        hall.find_no_node(key)
+    hall.arrive("c")
+    hall.woken.clear()
+    hall.slots.settle(one, hall.lanes[one], hall.orders[one], "held")
+    assert hall.woken == [two] and not hall.slots.turn(one, hall.lanes[one]).wanted
+
+
+def test_those_that_wait_are_told_how_many_of_the_running_have_no_node() -> None:
+    hall = Hall(Limits(everywhere=3))
+    running = [hall.arrive(name) for name in "abc"]
+    waits = hall.arrive("d")
+    for key in running[:2]:
+        hall.slots.settle(key, hall.lanes[key], hall.orders[key], "nodeless")
+    assert hall.look(waits) == Turn(False, "everywhere", 3, 0, nodeless=2) and hall.slots.nodeless == 2
+    hall.end(running[0])
+    assert hall.slots.nodeless == 1
+
+
+def test_a_job_that_yielded_does_not_wait_for_ever_behind_those_that_come_later() -> None:
+    hall = Hall(Limits(everywhere=1))
+    stuck = hall.arrive("a", "n")
+    hall.find_no_node(stuck)
+    waited = hall.arrive("b", "m")
+    hall.look_at_woken()
+    hall.look_at_woken()
+    for number in range(5):
+        hall.arrive(f"later-{number}", "m")
+    hall.end(waited)
+    assert hall.look_at_woken() == [stuck]
 
 
 def test_a_new_process_counts_what_statuses_say() -> None:

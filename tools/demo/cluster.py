@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from devcluster import processes
 from devcluster.errors import DevclusterError
+from reconstruction_api.formats import REPORT_PAGE
+from reconstruction_api.metric_names import Metric
 
 from . import claims, diagnosis, layout, preparation, results, watch
 from .journal import Journal, duration
@@ -93,14 +95,16 @@ def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path)
     return status
 
 
-def tell_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
+def print_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
     """Where to look."""
     metrics = status.get("metrics", {})
     journal.say("")
-    journal.say(f"PSNR {metrics.get('psnr')} dB, SSIM {metrics.get('ssim')} on views that were never trained on")
+    journal.say(
+        f"PSNR {metrics.get(Metric.PSNR)} dB, SSIM {metrics.get(Metric.SSIM)} on views that were never trained on"
+    )
     for path in sorted(out.iterdir()):
         journal.say(f"  {os.path.relpath(path)}  {path.stat().st_size / 1e6:.1f} MB")
-    journal.say(f"Open {os.path.relpath(out / 'report.html')} in a browser. Total {duration(journal.elapsed)}.")
+    journal.say(f"Open {os.path.relpath(out / REPORT_PAGE)} in a browser. Total {duration(journal.elapsed)}.")
 
 
 def main(target: Target, journal: Journal, kills: int) -> None:
@@ -114,4 +118,4 @@ def main(target: Target, journal: Journal, kills: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
         with journal.step("tidying up"):
             target.down()
-    tell_results(journal, status, layout.OUT)
+    print_results(journal, status, layout.OUT)

@@ -7,6 +7,7 @@ from typing import Final
 
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
+from reconstruction_api.names import LABEL_JOB
 
 LINES: Final = 20
 
@@ -30,7 +31,7 @@ def _sections(operator: Kubectl, jobs: Kubectl, job: str) -> Iterator[tuple[str,
     yield "operator's pods", _try(operator, "get", "pods", "--output=wide")
     yield "operator's events", _events(operator)
     yield "operator's log", _logs(operator, "app.kubernetes.io/name=reconstruction-operator")
-    yield "workers' logs", _logs(jobs, "reconstruction.dev/job")
+    yield "workers' logs", _logs(jobs, LABEL_JOB)
 
 
 def _events(kubectl: Kubectl) -> str:

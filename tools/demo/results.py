@@ -9,10 +9,17 @@ from typing import Any, Final
 
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
+from reconstruction_api.formats import REPORT_PAGE, ExportFormat
+from reconstruction_api.stage_table import BY_NAME, StageName
 
 from . import claims
 
-REQUIRED: Final = ("report.html", "model.glb", "quality.json", "manifest.json")
+REQUIRED: Final = (
+    REPORT_PAGE,
+    ExportFormat.GLB.file,
+    BY_NAME[StageName.EVALUATE].document,
+    BY_NAME[StageName.REPORT].document,
+)
 
 
 def copy(kubectl: Kubectl, job: str, image: str, status: dict[str, Any], target: Path) -> None:

@@ -89,6 +89,14 @@ class Cluster:
         """As an upgrade of the control plane does; for clusters without a node. Everything else keeps running."""
         control_plane.restart_apiserver(self.root, binaries(), self._port(), absent_seconds)
 
+    def back_up(self, folder: Path) -> None:
+        """Copy etcd's data to a folder; for clusters without a node. Everything of the control plane stops for it."""
+        control_plane.replace_data(self.root, binaries(), self._port(), source=self.root / "etcd", target=folder)
+
+    def restore(self, folder: Path) -> None:
+        """The cluster is again as it was at `back_up`."""
+        control_plane.replace_data(self.root, binaries(), self._port(), source=folder, target=self.root / "etcd")
+
     def add_kueue(self, say: Callable[[str], None] = print) -> None:
         """Run Kueue's controller too; compiles it first where that has not been done."""
         port = self._port()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -72,6 +73,21 @@ def restart_apiserver(root: Path, programs: Path, port: int, absent_seconds: flo
     _start_apiserver(root, programs, port, "127.0.0.1")
     api = Api(root, port)
     api.wait("a ready API server", lambda api: api.get("/readyz") == "ok", root / "kube-apiserver.log")
+
+
+def replace_data(root: Path, programs: Path, port: int, *, source: Path, target: Path) -> None:
+    """Copy etcd's data to a backup, or back, while nothing of the control plane runs; for clusters without a node.
+    Returns when the API server answers again."""
+    for name in reversed(PROCESSES):
+        stop_named(root, name)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    _start_etcd(root, programs, port)
+    _start_apiserver(root, programs, port, "127.0.0.1")
+    api = Api(root, port)
+    api.wait("a ready API server", lambda api: api.get("/readyz") == "ok", root / "kube-apiserver.log")
+    if (programs / "kube-controller-manager").exists():
+        _start_controllers(root, programs, port)
 
 
 def etcd_url(port: int) -> str:

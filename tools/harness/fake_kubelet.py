@@ -20,6 +20,7 @@ from kubernetes.aio.client import Configuration
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.formats import ExportFormat
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
@@ -48,7 +49,7 @@ Script = Callable[[WorkerJob], Ending]
 
 
 def well(job: WorkerJob) -> Ending:
-    """All stages of the pod's class have ended well."""
+    """All stages of the pod's class have completed."""
     digests = stage_digests(job.spec)
     stages = [
         StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done")
@@ -56,12 +57,12 @@ def well(job: WorkerJob) -> Ending:
     ]
     artifacts = []
     if job.resource_class == "deliver":
-        uri = f"pvc://{job.name}-workspace/artifacts/model.glb"
-        media_type = ExportFormat.GLB.media_type
+        glb = ExportFormat.GLB
+        uri = f"pvc://{job.name}-workspace/artifacts/{glb.file}"
         artifacts = [
-            Artifact(name="model.glb", format="GLB", uri=uri, size_bytes=4, sha256="0" * 64, media_type=media_type)
+            Artifact(name=glb.file, format=glb.value, uri=uri, size_bytes=4, sha256="0" * 64, media_type=glb.media_type)
         ]
-    metrics: dict[str, str | int] = {"psnr": "27.31"} if job.resource_class == "reconstruct" else {}
+    metrics: dict[str, str | int] = {Metric.PSNR: "27.31"} if job.resource_class == "reconstruct" else {}
     return Ending(0, PodReport(stages=stages, metrics=metrics, artifacts=artifacts))
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconstruction_api.names import LABEL_JOB
+from reconstruction_api.names import API_VERSION, JOB_KIND, LABEL_JOB, PROFILE_KIND
 from reconstruction_operator.kube import MERGE_PATCH, Kube, load_configuration
 
 from .operator_process import PATIENCE, OperatorProcess, eventually
 from .rest import Rest
 
 CRDS = sorted((Path(__file__).parents[2] / "crds").glob("*.yaml"))
-API = "/apis/reconstruction.dev/v1alpha1"
+API = f"/apis/{API_VERSION}"
 Document = dict[str, Any]
 
 
@@ -33,7 +33,7 @@ class Workbench:
     async def create_profile(self, name: str = "test", **spec: Any) -> None:
         spec = {"engines": [{"name": "nerfacto", "image": "worker:test"}], "workspace": {"size": "1Gi"}} | spec
         path = f"{API}/namespaces/{self.namespace}/reconstructionprofiles"
-        document = _object(name, spec) | {"kind": "ReconstructionProfile"}
+        document = _object(name, spec) | {"kind": PROFILE_KIND}
         await self.kube.create(path, document)
 
     async def listed(self, path: str) -> list[Document]:
@@ -97,8 +97,8 @@ class JobUnderTest:
 
 def _object(name: str, spec: Document) -> Document:
     return {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
+        "apiVersion": API_VERSION,
+        "kind": JOB_KIND,
         "metadata": {"name": name},
         "spec": spec,
     }

@@ -24,6 +24,7 @@ from .memory import most_held
 from .network.guard import Guard
 from .redaction import RedactedStream, Redactor, secrets_of
 from .stage import StageContext, Stopped
+from .stage_document import check_document
 from .stop_signal import StopSignal
 
 
@@ -68,7 +69,9 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
                 guard=guard,
                 credentials=Path(request.credentials) if request.credentials is not None else None,
             )
-            output = importlib.import_module(request.module).run(context)
+            module = importlib.import_module(request.module)
+            output = module.run(context)
+            check_document(context, getattr(module, "DOCUMENT", None))
     except Stopped:
         events.stopped()
     except BaseException as exception:  # the edge of the process: everything becomes an entry of the catalogue

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.plan import WorkerPlan, WorkerStage
 from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
@@ -56,7 +57,7 @@ GRACE_SECONDS: Final = 3.0
 
 
 class Observer(Protocol):
-    """Is told what happens; must not raise."""
+    """Is notified of what happens; must not raise."""
 
     def stage_started(self, stage: StageName, *, resumed: bool) -> None: ...
 
@@ -134,7 +135,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 record, skipped = _ensure_stage(run, stage, observer, stop, lock)
                 result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
-                outcome.metrics.update(record.metrics, peakMemoryBytes=peak_memory_bytes(run.workspace))
+                outcome.metrics.update(record.metrics | {Metric.PEAK_MEMORY_BYTES: peak_memory_bytes(run.workspace)})
                 observer.stage_ended(result, record.metrics)
                 if stage.name is pause_stage(run.spec) and stage is not run.stages[-1]:
                     outcome.paused_after = stage.name

@@ -1,6 +1,6 @@
 """A stage whose result another job has made: copied from that job's workspace (spec.source.jobRef).
 
-The other job may go on meanwhile, or even begin anew. So everything is compared with the record of the stage, which
+The other job may continue meanwhile, or even start over. So everything is compared with the record of the stage, which
 must be the same at the end as it was at the beginning.
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
+from .engines.engine_document import FILE as ENGINE_FILE
 from .files import empty_folder
 from .records import OutputFile, StageRecord, read_record
 from .stage import StageContext, StageOutput, folder_of
@@ -96,7 +97,7 @@ def _check_engine(context: StageContext, other: str) -> None:
     assert context.source is not None
     if context.name is not StageName.TRAIN:
         return
-    manifest = folder_of(context.source, StageName.TRAIN) / "engine.json"
+    manifest = folder_of(context.source, StageName.TRAIN) / ENGINE_FILE
     engine = json.loads(manifest.read_text())["engine"] if manifest.is_file() else None
     if engine != context.spec.chosen_engine:
         raise ReconstructionError(

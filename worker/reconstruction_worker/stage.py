@@ -1,8 +1,9 @@
 """The contract of a stage: a function from files to files.
 
-A stage's module is `reconstruction_worker.stages.<name>` and has one public function `run(context) -> StageOutput`. It
-runs in a process of its own: memory is returned by its exit, and a crash in native code is an error code. It reads the
-folders of the stages it needs, writes only into `context.folder` (empty at the start unless it resumes), and raises
+A stage is declared in `reconstruction_api.stage_table`. Its module is `reconstruction_worker.stages.<name>` and has one
+public function `run(context) -> StageOutput`, and as `DOCUMENT` the model of the document that it leaves. It runs in a
+process of its own: memory is returned by its exit, and a crash in native code is an error code. It reads the folders of
+the stages it needs, writes only into `context.folder` (empty at the start unless it resumes), and raises
 `ReconstructionError` for everything a user can act on.
 """
 

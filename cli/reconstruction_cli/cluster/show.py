@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import duration
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
 from reconstruction_api.worker import Progress
@@ -34,7 +35,7 @@ _UNUSUAL: Final = {
     (ConditionType.CANCELLATION_REQUESTED, "True"),
     (ConditionType.CANCELLATION_REQUESTED, "False"),
 }
-_ALWAYS_TOLD: Final = ("Retrying", "QualityWarning", "QualityFailed")
+_ALWAYS_TOLD: Final = (Reason.RETRYING, Reason.QUALITY_WARNING, Reason.QUALITY_FAILED)
 _BAR_WIDTH: Final = 20
 
 
@@ -89,10 +90,10 @@ def _live(progress: Progress) -> RenderableType:
 
 def live_progress(job: Job) -> Progress | None:
     """The running stage's numbers, the newer of those that are known; None while there are none."""
-    told, live = _in_status(job), job.live
-    if live is not None and live.stage == job.status.stage and (told is None or live.percent >= told.percent):
+    in_status, live = _in_status(job), job.live
+    if live is not None and live.stage == job.status.stage and (in_status is None or live.percent >= in_status.percent):
         return live
-    return told
+    return in_status
 
 
 def _in_status(job: Job) -> Progress | None:

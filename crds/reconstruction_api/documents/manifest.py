@@ -6,9 +6,10 @@ from typing import Final
 
 from pydantic import Field
 
+from ..stage_table import BY_NAME, StageName
 from .base import Document
 
-FILE: Final = "manifest.json"
+FILE: Final = BY_NAME[StageName.REPORT].document
 
 
 class DeliveredFile(Document):

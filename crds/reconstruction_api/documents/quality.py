@@ -7,9 +7,10 @@ from typing import Final
 from pydantic import Field
 
 from ..quality import Verdict
+from ..stage_table import BY_NAME, StageName
 from .base import Document
 
-FILE: Final = "quality.json"
+FILE: Final = BY_NAME[StageName.EVALUATE].document
 
 
 class Means(Document):

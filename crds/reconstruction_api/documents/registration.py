@@ -7,9 +7,10 @@ from typing import Final
 
 from pydantic import Field
 
+from ..stage_table import BY_NAME, StageName
 from .base import Document
 
-FILE: Final = "registration.json"
+FILE: Final = BY_NAME[StageName.POSES].document
 
 
 class PoseOrigin(StrEnum):

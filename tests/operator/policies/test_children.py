@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from reconstruction_operator.actions import CreateJob, DeleteJob, EnsureClaim
+from reconstruction_operator.actions import CreateJob, DeleteJob, EnsureClaim, ExpectAbsent
 from reconstruction_operator.decide import decide
-from reconstruction_operator.model import Refusal
+from reconstruction_operator.model import Observed, Refusal
 
 from ..builders import (
     DELIVER,
+    KEY,
     NOW,
     PREPARE,
     RECONSTRUCT,
     actions,
     changed,
+    cluster_profile,
     condition,
     current,
     ended,
@@ -43,6 +46,49 @@ def test_a_new_job_gets_its_workspace_and_its_first_child_job() -> None:
     plan = decide(observed(), NOW)
     assert [type(action) for action in plan.actions[:2]] == [EnsureClaim, CreateJob]
     assert started_classes(plan) == ["prepare"]
+
+
+QUEUE = cluster_profile(queueNames=["gpus"])
+
+
+def queued(**child: Any) -> Observed:
+    """The child Job waits to be admitted by Kueue."""
+    seen = started(PREPARE, profile=QUEUE)
+    waiting = replace(seen.child_jobs[-1], queue="gpus", **({"suspended": True} | child))
+    return replace(seen, child_jobs=(waiting,))
+
+
+def test_a_job_in_a_queue_makes_no_workspace_and_checks_that_its_name_is_free() -> None:
+    plan = decide(observed(profile=QUEUE), NOW)
+    assert started_classes(plan) == ["prepare"] and not actions(plan, EnsureClaim)
+    assert plan.expects == (ExpectAbsent("claim", "statue-workspace"),)
+    assert plan.status is not None and plan.status.workspace_claim is None
+
+
+def test_the_workspace_is_made_once_kueue_has_admitted_the_pod() -> None:
+    seen, plan = settled(queued())
+    assert not actions(plan, EnsureClaim)
+    admitted = replace(seen, child_jobs=queued(suspended=False).child_jobs)
+    after, plan = settled(admitted, NOW + seconds(1))
+    assert len(actions(plan, EnsureClaim)) == 1 and not actions(plan, CreateJob)
+    assert after.job.status.workspace_claim == "statue-workspace"
+    assert not actions(decide(after, NOW + seconds(2)), EnsureClaim)
+
+
+def test_later_pods_in_the_queue_use_the_workspace_that_is_there() -> None:
+    seen = started(PREPARE, profile=QUEUE)
+    seen = replace(seen, claim=workspace())
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
+    plan = decide(done, NOW)
+    assert started_classes(plan) == ["reconstruct"] and not actions(plan, EnsureClaim)
+    assert "claim" not in [each.kind for each in plan.expects]
+
+
+def test_a_pod_never_works_on_a_claim_that_somebody_made_while_it_was_queued() -> None:
+    seen = replace(queued(suspended=False), claim=workspace(parent_uid="", job_name=""))
+    plan = decide(seen, NOW + seconds(1))
+    assert [each.name for each in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]
+    assert not actions(plan, CreateJob)
 
 
 def test_the_next_class_starts_in_the_decision_that_sees_the_last_one_done() -> None:
@@ -98,7 +144,7 @@ def test_two_pods_never_share_the_workspace() -> None:
     left_over = replace(seen, child_jobs=(), pods=(replace(pod_of(current(seen)), deleting=True),))
     plan = decide(left_over, NOW)
     assert started_classes(plan) == []
-    assert plan.status is not None and condition(plan.status, "Admitted") == ("False", "Stopping")
+    assert plan.status is not None and condition(plan.status, "Admitted")[1] == "Stopping"
 
 
 def test_what_the_api_server_refuses_is_said_and_asked_for_again_after_a_growing_pause() -> None:
@@ -147,3 +193,16 @@ def test_a_workspace_that_may_not_be_made_again_is_asked_for_with_pauses() -> No
     plan = decide(seen, NOW + seconds(1))
     assert actions(plan, EnsureClaim) == [] and plan.next_check is not None
     assert actions(decide(seen, plan.next_check), EnsureClaim)
+
+
+def test_pods_that_no_watch_has_shown_are_asked_for_where_there_may_be_any() -> None:
+    """Not in a job's usual life: that would be one more request for each class."""
+    seen = observed()
+    assert decide(seen, NOW).expects == ()
+    seen = started(PREPARE)
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
+    assert started_classes(decide(done, NOW)) == ["reconstruct"] and decide(done, NOW).expects == ()
+    deleted = replace(started(RECONSTRUCT), child_jobs=(), pods=())
+    assert ExpectAbsent("pods", KEY.name) in decide(deleted, NOW).expects
+    taken_over = observed(claim=workspace())
+    assert ExpectAbsent("pods", KEY.name) in decide(taken_over, NOW).expects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconstruction_operator.policies.control.obstacles import not_created, unscheduled
+from reconstruction_operator.policies.control.obstacles import not_created, queued, unscheduled
 
 NODES = "0/3 nodes are available:"
 
@@ -35,6 +35,40 @@ def test_the_schedulers_words_become_a_code_and_a_next_step(message: str, code: 
     obstacle = unscheduled(message)
     assert obstacle.code == code
     assert told in obstacle.message and "preemption" not in obstacle.message
+
+
+ASSIGN = "couldn't assign flavors to pod set main:"
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("", "Queued"),
+        (f"{ASSIGN} insufficient unused quota for cpu in flavor default, 1 more needed", "Queued"),
+        ("LocalQueue gpus doesn't exist", "QueueNotAdmitting"),
+        ("ClusterQueue all is inactive", "QueueNotAdmitting"),
+        ("LocalQueue gpus is stopped", "QueueNotAdmitting"),
+        ("Workload namespace doesn't match ClusterQueue selector", "QueueNotAdmitting"),
+        (f"{ASSIGN} resource nvidia.com/gpu unavailable in ClusterQueue", "QueueNotAdmitting"),
+        (
+            f"{ASSIGN} insufficient quota for nvidia.com/gpu in flavor a100, previously considered podsets requests "
+            "(0) + current podset request (8) > maximum capacity (4)",
+            "QueueNotAdmitting",
+        ),
+        (
+            f"{ASSIGN} insufficient quota for cpu in flavor small, previously considered podsets requests (0) + "
+            "current podset request (8) > maximum capacity (4), insufficient unused quota for cpu in flavor large, 2 "
+            "more needed",
+            "Queued",
+        ),
+        (f"{ASSIGN} insufficient quota ... maximum capacity (4). Pending the preemption of 2 workload(s)", "Queued"),
+        ("there is no Kueue in this cluster", "QueueNotAdmitting"),
+    ],
+)
+def test_a_queue_that_will_not_admit_is_told_from_one_that_is_busy(message: str, code: str) -> None:
+    obstacle = queued("gpus", message)
+    assert obstacle.code == code and "'gpus'" in obstacle.message
+    assert f"Kueue says: {message}" in obstacle.message or not message
 
 
 def test_the_place_of_the_volume_is_named() -> None:

@@ -24,7 +24,7 @@ def same(**pictures: Image.Image) -> dict[str, str]:
     return same_pictures(images, {name: appearance(image) for name, image in pictures.items()})
 
 
-def test_a_scaled_copy_gives_way_to_the_larger_one() -> None:
+def test_a_scaled_copy_yields_turn_to_the_larger_one() -> None:
     large = picture(1, 640, 480)
     assert same(small=large.resize((320, 240), Image.Resampling.LANCZOS), large=large) == {"small": "large"}
 

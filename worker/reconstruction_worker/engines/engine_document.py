@@ -8,8 +8,9 @@ from pydantic import Field
 
 from reconstruction_api.documents.base import Document
 from reconstruction_api.job import Precision
+from reconstruction_api.stage_table import BY_NAME, StageName
 
-FILE: Final = "engine.json"
+FILE: Final = BY_NAME[StageName.TRAIN].document
 
 
 class BestState(Document):

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from reconstruction_api.documents.base import Document
 from reconstruction_api.job import Compression
+from reconstruction_api.stage_table import BY_NAME, StageName
 
-FILE: Final = "exports.json"
+FILE: Final = BY_NAME[StageName.EXPORT].document
 
 
 class ExportedFile(Document):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..geometry.mesh import Mesh
+from ..stage_files import BASE_COLOUR, CHARTS
 
 Z_UP_TO_Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
 """x stays, up z becomes y, and what faces the cameras' side (-y) faces +z: the front in glTF 2.0, section 3.4."""
@@ -41,9 +42,9 @@ class Model:
 
 def load_model(texture: Path, metres_per_unit: float | None) -> Model:
     """What the stage `texture` left in its folder, z up, in metres where the scale is known."""
-    with np.load(texture / "mesh.npz") as arrays:
+    with np.load(texture / CHARTS) as arrays:
         vertices, normals, faces, uv = (arrays[name] for name in ("vertices", "normals", "faces", "uv"))
-    with Image.open(texture / "basecolor.png") as image:
+    with Image.open(texture / BASE_COLOUR) as image:
         picture = np.array(image.convert("RGB"))
     scale = np.float32(metres_per_unit or 1.0)
     return Model(vertices * scale, normals, faces, uv, picture, metric=metres_per_unit is not None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from reconstruction_api.documents.base import Document
+from reconstruction_api.stage_table import BY_NAME, StageName
 
-FILE: Final = "mesh.json"
+FILE: Final = BY_NAME[StageName.MESH].document
 
 
 class MeshDocument(Document):

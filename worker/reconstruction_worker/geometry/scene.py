@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..stage_files import TRANSFORMS
 from .rendering import Camera
 
 
@@ -53,7 +54,7 @@ class Scene:
 
 def load_scene(workspace: Path) -> Scene:
     """Read `poses/transforms.json`."""
-    document = json.loads((workspace / "poses" / "transforms.json").read_text(encoding="utf-8"))
+    document = json.loads((workspace / "poses" / TRANSFORMS).read_text(encoding="utf-8"))
     scene = document["scene"]
     return Scene(
         views=tuple(_view(workspace, document, frame) for frame in document["frames"]),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..stage_files import OBSERVATIONS, POINTS
 from .cameras import project
 from .scene import Scene, View
 
@@ -34,8 +35,8 @@ def load_points(workspace: Path, scene: Scene) -> SparsePoints:
     `scene` has all posed photos.
     """
     folder = workspace / "poses"
-    positions = read_coloured_points(folder / "points.ply")["position"].astype(np.float64)
-    observations = folder / "observations.npz"
+    positions = read_coloured_points(folder / POINTS)["position"].astype(np.float64)
+    observations = folder / OBSERVATIONS
     if not observations.is_file():
         return SparsePoints(positions, {view.name: in_frame(view, positions) for view in scene.views})
     with np.load(observations) as table:

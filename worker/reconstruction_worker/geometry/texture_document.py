@@ -7,8 +7,9 @@ from typing import Final
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
+from reconstruction_api.stage_table import BY_NAME, StageName
 
-FILE: Final = "texture.json"
+FILE: Final = BY_NAME[StageName.TEXTURE].document
 
 
 class TextureDocument(Document):

@@ -11,7 +11,7 @@ from reconstruction_api.errors import ReconstructionError
 from ..engines.base import EngineSpec
 from ..engines.registry import available, engine_spec, suggestion_for
 from ..stage import StageContext
-from .dataset import Dataset
+from .dataset import FILE, Dataset
 from .limits import Limits, limits_from
 from .listing import describe
 
@@ -72,7 +72,7 @@ def check_depth(context: StageContext, dataset: Dataset) -> None:
 
 
 def check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:
-    """Of two bounds the engine's is told first: no profile can raise it."""
+    """Of two bounds the engine's is reported first: no profile can raise it."""
     count = len(dataset.images)
     if limits.images is not None and count > limits.images:
         raise ReconstructionError(
@@ -85,7 +85,7 @@ def check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> No
 
 def check_reused(context: StageContext) -> None:
     """The same for photos that another job has prepared, for its own engine and profile."""
-    dataset = Dataset.model_validate_json((context.folder / "dataset.json").read_bytes())
+    dataset = Dataset.model_validate_json((context.folder / FILE).read_bytes())
     check_count(context, dataset, [])
     check_depth(context, dataset)
     check_allowed(context, dataset, limits_from(os.environ).allowing(context.limits))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from reconstruction_api.base import ApiModel
+from reconstruction_api.stage_table import BY_NAME, StageName
+
+FILE: Final = BY_NAME[StageName.INGEST].document
 
 
 class Original(ApiModel):

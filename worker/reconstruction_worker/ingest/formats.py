@@ -1,10 +1,12 @@
-"""What a file is, told by its first bytes; its name only decides whether somebody meant it to be a photo."""
+"""What a file is, by its first bytes; its name only decides whether somebody meant it to be a photo."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from ..stage_files import TRANSFORMS
 
 HEAD_BYTES: Final = 512
 """Enough for every signature below (tar's is at byte 257)."""
@@ -16,7 +18,7 @@ RAW_SUFFIXES: Final = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf",
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 VIDEO_SUFFIXES: Final = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
-TRANSFORMS: Final = "transforms.json"
+
 BLENDER_SPLITS: Final = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
 LLFF: Final = "poses_bounds.npy"
 COLMAP_TABLES: Final = ("cameras", "images", "points3D")

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..ingest.dataset import Dataset, DatasetImage
+from reconstruction_api.stages import StageName
+
+from ..ingest.dataset import FILE, Dataset, DatasetImage
+from ..stage import folder_of
 
 
 def dataset_file(workspace: Path) -> Path:
     """Where ingest leaves the list of photos."""
-    return workspace / "ingest" / "dataset.json"
+    return folder_of(workspace, StageName.INGEST) / FILE
 
 
 def read_dataset(workspace: Path) -> Dataset:

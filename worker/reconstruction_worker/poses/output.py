@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..files import write_atomically, write_json
 from ..geometry.axes import OPENGL_FROM_OPENCV
 from ..geometry.similarity import Similarity
+from ..stage_files import TRANSFORMS
 from .masks import Masks
 from .posed_model import PosedModel, SparsePoints
 from .region import Region, SceneKind
@@ -96,7 +97,7 @@ def write_transforms(
         "hasAlpha": world.masks.used,
         "canHoldOut": can_hold_out,
     }
-    write_json(folder / "transforms.json", document)
+    write_json(folder / TRANSFORMS, document)
 
 
 def intrinsics(pinhole: pycolmap.Camera) -> dict[str, float | int]:

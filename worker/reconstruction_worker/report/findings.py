@@ -23,9 +23,11 @@ from ..exporters.exports_document import ExportEntry, ExportsDocument
 from ..geometry import mesh_document, texture_document
 from ..geometry.mesh_document import MeshDocument
 from ..geometry.texture_document import TextureDocument
+from ..ingest import dataset
 from ..libraries import read_libraries
 from ..records import StageRecord, read_record
 from ..stage import folder_of
+from ..stage_files import TRANSFORMS
 
 Document = dict[str, Any]
 
@@ -106,8 +108,8 @@ def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findi
         job_name=job_name,
         spec=spec,
         workspace=workspace,
-        dataset=read(StageName.INGEST, "dataset.json"),
-        transforms=read(StageName.POSES, "transforms.json"),
+        dataset=read(StageName.INGEST, dataset.FILE),
+        transforms=read(StageName.POSES, TRANSFORMS),
         registration=RegistrationDocument.read_if_there(file(StageName.POSES, registration.FILE))
         or RegistrationDocument(),
         engine=EngineDocument.read_if_there(file(StageName.TRAIN, engine_document.FILE)),

@@ -15,14 +15,14 @@ from reconstruction_api.documents.manifest import (
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
-from reconstruction_api.formats import format_of, media_type_of
+from reconstruction_api.formats import PREVIEW, REPORT_PAGE, format_of, media_type_of
 
 from ..engines.engine_document import EngineDocument
 from ..files import sha256_of
 from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
-OWN_FILES = ("report.html", QUALITY_FILE, "preview.png")
+OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
 def quality_document(findings: Findings) -> QualityDocument:

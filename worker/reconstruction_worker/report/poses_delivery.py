@@ -18,12 +18,14 @@ import numpy as np
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import DeliveredFile
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
+from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName
 
 from ..files import write_document, write_json
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points, read_coloured_points
 from ..stage import StageContext, StageOutput
+from ..stage_files import OBSERVATIONS, POINTS, TRANSFORMS
 from .cloud import picture_of, worth_showing
 from .colmap_text import model_files
 from .findings import Findings, gather
@@ -41,7 +43,7 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 def deliver_poses(context: StageContext) -> StageOutput:
     """Write transforms.json, points.ply, registration.json, dataset.zip, preview.png, report.html and manifest.json."""
     poses, folder = context.of(StageName.POSES), context.folder
-    transforms = json.loads((poses / "transforms.json").read_text(encoding="utf-8"))
+    transforms = json.loads((poses / TRANSFORMS).read_text(encoding="utf-8"))
     pictures = [context.workspace / frame["file_path"] for frame in transforms["frames"]]
     maps = [
         context.workspace / frame["depth_file_path"] for frame in transforms["frames"] if "depth_file_path" in frame
@@ -50,9 +52,9 @@ def deliver_poses(context: StageContext) -> StageOutput:
         frame["file_path"] = f"images/{PurePosixPath(frame['file_path']).name}"
         if "depth_file_path" in frame:
             frame["depth_file_path"] = f"depth/{PurePosixPath(frame['depth_file_path']).name}"
-    transforms["ply_file_path"] = "points.ply"
-    write_json(folder / "transforms.json", transforms)
-    for name in ("points.ply", REGISTRATION_FILE):
+    transforms["ply_file_path"] = POINTS
+    write_json(folder / TRANSFORMS, transforms)
+    for name in (POINTS, REGISTRATION_FILE):
         shutil.copyfile(poses / name, folder / name)
     _pack(context, {"images": pictures, "depth": maps}, _colmap(poses, transforms))
     findings = gather(context.workspace, context.spec, context.job_name)
@@ -66,12 +68,12 @@ def deliver_poses(context: StageContext) -> StageOutput:
 def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
     """All files so far and the report, as the manifest lists them; the archive can be large and is read once."""
     scene = load_scene(context.workspace)
-    points = worth_showing(read_coloured_points(context.of(StageName.POSES) / "points.ply"))
+    points = worth_showing(read_coloured_points(context.of(StageName.POSES) / POINTS))
     still = picture_of(points, scene)
-    still.save(context.folder / "preview.png")
+    still.save(context.folder / PREVIEW)
     seen = {name: len(shown) for name, shown in load_points(context.workspace, scene).seen.items()}
     viewer = points_document(points, scene)
-    page = context.folder / "report.html"
+    page = context.folder / REPORT_PAGE
     files = [described(path) for path in sorted(context.folder.iterdir()) if path != page]
     text = poses_page(findings, gps_fit(findings), seen, files, viewer, still)
     page.write_text(text, encoding="utf-8")
@@ -79,17 +81,17 @@ def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
 
 
 def _colmap(poses: Path, transforms: dict[str, Any]) -> dict[str, str]:
-    with np.load(poses / "observations.npz") as table:
+    with np.load(poses / OBSERVATIONS) as table:
         points = table["points"].astype(np.float64)
         pairs = sorted({(int(frame), int(point)) for frame, point in zip(table["frame"], table["point"], strict=True)})
-    return model_files(transforms, points, read_coloured_points(poses / "points.ply")["colour"], pairs)
+    return model_files(transforms, points, read_coloured_points(poses / POINTS)["colour"], pairs)
 
 
 def _pack(context: StageContext, pictures: Mapping[str, list[Path]], colmap: dict[str, str]) -> None:
     """Pictures, by folder, are compressed already; the rest is text."""
     members = [(folder, path) for folder, paths in pictures.items() for path in paths]
     with zipfile.ZipFile(context.folder / "dataset.zip", "w") as archive:
-        for name in ("transforms.json", "points.ply"):
+        for name in (TRANSFORMS, POINTS):
             _add(archive, name, context.folder / name, zipfile.ZIP_DEFLATED)
         for name, text in colmap.items():
             archive.writestr(_member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)

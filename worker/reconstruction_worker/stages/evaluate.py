@@ -29,6 +29,7 @@ from ..quality import metrics, perceptual
 from ..quality.verdict import judge
 from ..stage import StageContext, StageOutput, Stopped
 
+DOCUMENT = QualityDocument
 WORST = 3
 SHOWN = 8
 """Photos that were trained on, of which renderings are shown where none was held out."""

@@ -24,6 +24,8 @@ from ..geometry.gaussians import Gaussians
 from ..geometry.scene import Scene, load_scene
 from ..stage import StageContext, StageOutput
 
+DOCUMENT = ExportsDocument
+
 
 def run(context: StageContext) -> StageOutput:
     """Raises ExportFailed when a written file does not hold what it should."""

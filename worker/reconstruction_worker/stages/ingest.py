@@ -21,6 +21,7 @@ from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
 from ..ingest.bounds import check_allowed, check_count, check_depth
 from ..ingest.checks import note_oddities, same_pictures
+from ..ingest.dataset import FILE as DATASET_FILE
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
 from ..ingest.listing import SourceFile, describe
@@ -30,6 +31,7 @@ from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
 from ..stage import StageContext, StageOutput, Stopped
 
+DOCUMENT = Dataset
 NAMED_IN_SUMMARY: Final = 3
 """Photos left out that the stage's one line names; dataset.json has all."""
 LONGEST_STEM: Final = 150
@@ -74,7 +76,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     check_count(context, dataset, arrangement.others)
     check_depth(context, dataset)
     check_allowed(context, dataset, limits)
-    write_atomically(context.folder / "dataset.json", dataset.model_dump_json(by_alias=True, indent=1) + "\n")
+    write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(
         _summary(dataset, arrangement),
         {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},

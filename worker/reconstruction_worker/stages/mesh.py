@@ -11,12 +11,15 @@ from ..engines.training.split import read_split
 from ..files import write_document
 from ..geometry.coloured_mesh import ColouredMesh
 from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh, finished_mesh
-from ..geometry.mesh_document import FILE
+from ..geometry.mesh_document import FILE, MeshDocument
 from ..geometry.ply_file import write_ply
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points
 from ..geometry.stand_ins import with_stand_ins
 from ..stage import StageContext, StageOutput
+from ..stage_files import SURFACE
+
+DOCUMENT = MeshDocument
 
 
 def run(context: StageContext) -> StageOutput:
@@ -32,7 +35,7 @@ def run(context: StageContext) -> StageOutput:
         names = read_split(context.of(StageName.TRAIN), (view.name for view in photographed.views)).train
         scene = with_stand_ins(photographed.only(names), made)
         mesh, document = extract_mesh(made, scene, faces, _budget(context), context.advance, points)
-    write_ply(context.folder / "mesh.ply", mesh)
+    write_ply(context.folder / SURFACE, mesh)
     write_document(context.folder / FILE, document)
     kind = "closed" if document.watertight else "open"
     return StageOutput(

@@ -39,9 +39,12 @@ from ..poses.try_strategies import Attempt
 from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
+from ..stage_files import OBSERVATIONS, POINTS
 
 ESTIMATED_AT = 90.0
 """Percentage at which the poses are known; the rest is writing pictures."""
+
+DOCUMENT = RegistrationDocument
 
 
 def run(context: StageContext) -> StageOutput:
@@ -125,7 +128,7 @@ def _method(provided: Provided | None) -> PoseOrigin:
 
 
 def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
-    """The poses beside the photos or told by their names, where the job wants them. Raises InvalidPoses when they are
+    """The poses beside the photos or given by their names, where the job wants them. Raises InvalidPoses when they are
     asked for and not there, or can't be used; ImageCountOutOfRange when the six sides are not six photos."""
     method = context.spec.poses.method
     if method is PoseMethod.CANONICAL_VIEWS:
@@ -189,8 +192,8 @@ def _write(
     by_name = {photo.name: photo for photo in photos}
     scale = depth.usable_scale if depth is not None else None
     pictures = write_pictures(context.workspace, context.folder, world, by_name, scale, written)
-    write_points(context.folder / "points.ply", world.model.points)
-    write_observations(context.folder / "observations.npz", world.model.points)
+    write_points(context.folder / POINTS, world.model.points)
+    write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
     write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out)

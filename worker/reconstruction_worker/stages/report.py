@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
+from reconstruction_api.documents.manifest import ManifestDocument
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
+from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
 from ..engines.trained import trained_gaussians
@@ -22,9 +24,11 @@ from ..report.preview import preview
 from ..report.viewer_data import viewer_document
 from ..stage import StageContext, StageOutput
 
+DOCUMENT = ManifestDocument
+
 
 def run(context: StageContext) -> StageOutput:
-    """Nothing is computed anew but pictures; the numbers are what the stages measured."""
+    """Nothing is computed again but pictures; the numbers are what the stages measured."""
     if end_stage(context.spec) is StageName.POSES:
         return deliver_poses(context)
     findings = gather(context.workspace, context.spec, context.job_name)
@@ -34,13 +38,13 @@ def run(context: StageContext) -> StageOutput:
     _collect(findings, context.folder)
     context.advance(10, "rendering the preview")
     pictures = preview(model, scene)
-    pictures.sheet.save(context.folder / "preview.png")
+    pictures.sheet.save(context.folder / PREVIEW)
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
-    (context.folder / "report.html").write_text(page, encoding="utf-8")
+    (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings)
     write_document(context.folder / MANIFEST_FILE, manifest_document(findings, delivered, engine_used(findings)))

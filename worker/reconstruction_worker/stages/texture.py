@@ -18,7 +18,9 @@ from ..geometry.scene import Scene, load_scene
 from ..geometry.stand_ins import RenderedView, with_stand_ins
 from ..geometry.texture_document import FILE, TextureDocument
 from ..stage import StageContext, StageOutput
+from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
 
+DOCUMENT = TextureDocument
 MAX_VIEWS = 200
 """Photos that are projected; of more, those that cover the scene best."""
 
@@ -28,7 +30,7 @@ def run(context: StageContext) -> StageOutput:
     colours are those that the trained scene shows."""
     size = context.spec.mesh.texture_size
     context.advance(0, "cutting the surface into charts")
-    atlas = unwrap(read_ply(context.of(StageName.MESH) / "mesh.ply"), size)
+    atlas = unwrap(read_ply(context.of(StageName.MESH) / SURFACE), size)
     context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
     scene = _photographed(context)
@@ -36,13 +38,13 @@ def run(context: StageContext) -> StageOutput:
     baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
     context.advance(95, "writing the texture")
     np.savez(
-        context.folder / "mesh.npz",
+        context.folder / CHARTS,
         vertices=atlas.mesh.vertices.astype(np.float32),
         normals=atlas.normals,
         faces=atlas.mesh.faces,
         uv=atlas.uv,
     )
-    Image.fromarray(baked.picture).save(context.folder / "basecolor.png", compress_level=4)
+    Image.fromarray(baked.picture).save(context.folder / BASE_COLOUR, compress_level=4)
     document = TextureDocument(
         size=size,
         charts=atlas.charts,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ..engines.engine_document import EngineDocument
 from ..engines.registry import engine
 from ..engines.requirements import check_job, check_machine
 from ..stage import StageContext, StageOutput
+
+DOCUMENT = EngineDocument
 
 
 def run(context: StageContext) -> StageOutput:

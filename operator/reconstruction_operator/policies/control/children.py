@@ -8,24 +8,28 @@ from typing import Literal
 
 from reconstruction_api.job import ReconstructionJobSpec
 
-from ...actions import CreateJob, DeleteJob, EnsureClaim
+from ...actions import CreateJob, DeleteJob, EnsureClaim, ExpectAbsent
 from ...manifests.allowances import queue_of
 from ...manifests.child_job import child_job
+from ...manifests.child_names import claim_name
 from ...manifests.claim import workspace_claim
 from ...model import ChildJob, Observed, Refusal
 from . import lost
-from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
 from .claims import is_lost, is_orphan
+from .class_runs import retry_time
 from .dependency import CODE as NOT_READY
 from .environment import lacks_values, with_values
 from .obstacles import not_created
 from .retry import backoff
+from .situation import Situation
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
+BACKOFF = "Backoff"
+"""Reason of the pause between attempts."""
 _CLAIM_POLL = timedelta(seconds=30)
 _OTHER_JOB_POLL = timedelta(seconds=600)
-"""Its changes are told; this is for one that got lost."""
+"""Its changes are watched; this is for one that got lost."""
 _FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
 
 
@@ -49,11 +53,13 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
         if child.deleting or not situation.needs:
             continue
         if (child.resource_class, child.digest) not in wanted:
-            deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its settings are outdated"))
         elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
+        elif not child.finished and _is_on_anothers_claim(observed, situation):
+            deletions.append(DeleteJob(child.name, child.uid, "the workspace's claim is not the job's"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
-            deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its queue has changed"))
     return tuple(deletions)
 
 
@@ -64,7 +70,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         return None
     retry = retry_time(run)
     if retry is not None and now < retry:
-        return Blocked("Backoff", f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
+        return Blocked(BACKOFF, f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)
     pinned, profile = situation.acceptance.snapshot, situation.acceptance.profile
     claim = observed.claim
     if is_orphan(observed):
@@ -85,7 +91,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         for child in observed.child_jobs
         if not (child.finished or _ends_by_itself(child, observed, situation))
     ]
-    busy += [pod.name for pod in observed.pods if not pod.finished]
+    busy += [pod.name for pod in (*observed.pods, *observed.strangers) if not pod.finished]
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)
     overdue = [pod for pod in observed.pods if lost.is_overdue(pod, now)]
@@ -102,10 +108,25 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     return _refused(observed.refusal, run.job_name, now)
 
 
+def unseen_pods(
+    observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
+) -> tuple[ExpectAbsent, ...]:
+    """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
+    was not seen to end well, or of an earlier job whose claim was taken over."""
+    status = observed.job.status
+    named = {run.job_name for run in status.runs}
+    begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)
+    taken_over = observed.claim is not None and status.workspace_claim is None
+    if not (begun or taken_over) or not any(isinstance(action, CreateJob) for action in created):
+        return ()
+    return (ExpectAbsent("pods", observed.job.key.name),)
+
+
 def _lacks_workspace(observed: Observed, situation: Situation) -> bool:
-    """A pod waits to be scheduled whose volume claim is gone."""
-    outcome = situation.outcome
-    waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled
+    """A pod waits to be scheduled whose volume claim is gone, or is made only now, after Kueue has admitted it."""
+    outcome, run = situation.outcome, situation.current
+    queued = any(child.suspended for child in observed.child_jobs if run is not None and child.name == run.job_name)
+    waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled and not queued
     return waits_for_node and observed.claim is None and situation.failure is None and situation.hold is None
 
 
@@ -122,7 +143,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
     """The workspace and the child Job of the current attempt, when it may start.
 
     While somebody else's claim has the workspace's name only the claim is asked for, again and again. Somebody may have
-    deleted the workspace while the first pod still waits for a node: it is made again.
+    deleted the workspace while the first pod still waits for a node: it is made again. A pod that Kueue is to admit may
+    wait for days, and needs no volume meanwhile.
     """
     run, spec, profile = situation.current, observed.job.spec, situation.acceptance.profile
     pinned = situation.acceptance.snapshot
@@ -147,7 +169,8 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
         remaining_seconds=situation.remaining_seconds,
         plan=situation.acceptance.planned.plan if situation.acceptance.planned is not None else None,
     )
-    return (CreateJob(job),) if observed.claim is not None else (claim, CreateJob(job))
+    later = queue_of(spec, profile) != ""
+    return (CreateJob(job),) if observed.claim is not None or later else (claim, CreateJob(job))
 
 
 def _source_claim(observed: Observed, spec: ReconstructionJobSpec) -> str | None:
@@ -170,7 +193,23 @@ def may_start(situation: Situation) -> bool:
         and situation.failure is None
         and situation.acceptance.accepted
         and situation.hold is None
+        and not situation.yields_turn
     )
+
+
+def unclaimed(observed: Observed, created: tuple[EnsureClaim | CreateJob, ...]) -> tuple[ExpectAbsent, ...]:
+    """A child Job whose claim is to be made later needs the name to be free."""
+    creates = any(isinstance(action, CreateJob) for action in created)
+    if not creates or observed.claim is not None or any(isinstance(action, EnsureClaim) for action in created):
+        return ()
+    return (ExpectAbsent("claim", claim_name(observed.job.key.name)),)
+
+
+def _is_on_anothers_claim(observed: Observed, situation: Situation) -> bool:
+    """Somebody has made a claim of the workspace's name while Kueue held the pod back: it would work there."""
+    claim, outcome = observed.claim, situation.outcome
+    waits = isinstance(outcome, Waiting) and not outcome.scheduled
+    return waits and claim is not None and claim.parent_uid != observed.job.uid and not is_orphan(observed)
 
 
 def _is_current(name: str, situation: Situation) -> bool:

@@ -1,4 +1,4 @@
-"""What the cluster says of a job that can't go on, in words that lead to a next step.
+"""What the cluster says of a job that can't continue, in words that lead to a next step.
 
 Each obstacle has a code of the catalogue. None of them is a failure: hardware, quota and volumes are waited for.
 """
@@ -16,6 +16,15 @@ _POD_NAME = re.compile(r'^(?:\(combined from similar events\): )?Error creating:
 _SELECTOR = "didn't match Pod's node affinity/selector"
 _ELSEWHERE = ("volume node affinity conflict", "didn't match PersistentVolume's node affinity")
 """The scheduler says so only of nodes that would take the pod otherwise; the words before and since Kubernetes 1.34."""
+NOT_ADMITTING = "QueueNotAdmitting"
+_NOT_ADMITTING = (
+    *("doesn't exist", "not found", "is inactive", "is stopped", "there is no Kueue"),
+    *("maximum capacity", "unavailable in ClusterQueue", "doesn't match", "untolerated taint"),
+    *("resources validation failed", "didn't satisfy LimitRange"),
+)
+"""Kueue's words (pkg/scheduler and pkg/controller/core of 0.15) for what no other workload's end changes: a queue that
+is missing or stopped, and a pod that asks for more, or for something else, than the whole quota is."""
+_IN_USE = ("insufficient unused quota", "preemption")
 WORKSPACE_ELSEWHERE = "WorkspaceElsewhere"
 
 
@@ -40,14 +49,14 @@ def unscheduled(message: str, volume_location: str = "") -> Obstacle:
     if gpus:
         return _obstacle("GPUUnavailable", f"No node has a free GPU ({gpus[0]}).", said)
     if "unbound immediate PersistentVolumeClaims" in said:
-        return _obstacle("VolumeUnavailable", "A volume of the pod is not there yet.", said)
+        return _obstacle("VolumeUnavailable", "A volume of the pod does not exist yet.", said)
     if short_of:
         return _obstacle("Unschedulable", f"No node has enough {', '.join(short_of)} left.", said)
     if said.startswith("no nodes available"):
         return _obstacle("Unschedulable", "The cluster has no nodes.", "")
     if _SELECTOR in said:
         return _obstacle("Unschedulable", "No node has the labels that the profile asks for.", said)
-    return _obstacle("Unschedulable", "No node takes the pod.", said)
+    return _obstacle("Unschedulable", "No node accepts the pod.", said)
 
 
 def not_created(message: str) -> Obstacle:
@@ -60,7 +69,7 @@ def not_created(message: str) -> Obstacle:
 
 def no_volume(message: str) -> Obstacle:
     """What was said of a claim to which no volume has been bound."""
-    return _obstacle("VolumeUnavailable", "The workspace's volume can't be made.", message)
+    return _obstacle("VolumeUnavailable", "The workspace's volume can't be provisioned.", message)
 
 
 def not_starting(message: str) -> Obstacle:
@@ -69,7 +78,10 @@ def not_starting(message: str) -> Obstacle:
 
 
 def queued(queue: str, said: str) -> Obstacle:
-    """What Kueue says of a Job that it has not admitted."""
+    """What Kueue says of a Job that it has not admitted. It tries several flavors of hardware: one that is only in use
+    is enough to wait for."""
+    if any(words in said for words in _NOT_ADMITTING) and not any(words in said for words in _IN_USE):
+        return _obstacle(NOT_ADMITTING, f"Kueue's queue {queue!r} can't admit the pod.", said)
     return _obstacle("Queued", f"The pod waits in Kueue's queue {queue!r}.", said)
 
 
@@ -79,7 +91,7 @@ def _obstacle(code: str, what: str, said: str) -> Obstacle:
 
 
 def _speaker(code: str) -> str:
-    return "Kueue" if code == "Queued" else "The cluster"
+    return "Kueue" if code in ("Queued", NOT_ADMITTING) else "The cluster"
 
 
 def _sentence(text: str) -> str:

@@ -8,8 +8,7 @@ from reconstruction_api.stages import pause_stage
 from reconstruction_api.status import ReconstructionJobStatus, StageState
 
 from ...model import Observed
-from . import lost
-from .advance import Situation
+from . import lost, yielding
 from .attempt import SOON, Absent, Waiting
 from .cancel import lapse_time
 from .children import Blocked, may_start
@@ -19,14 +18,22 @@ from .notify import all_delivered, next_attempts
 from .relocation import give_up_time
 from .retention import expiry_times
 from .settling import may_settle
+from .situation import Situation
+from .yielding import Idleness
 
 
 def next_check(
-    observed: Observed, situation: Situation, obstacle: Blocked | None, after: ReconstructionJobStatus, now: datetime
+    observed: Observed,
+    situation: Situation,
+    obstacle: Blocked | None,
+    after: ReconstructionJobStatus,
+    now: datetime,
+    idle: Idleness | None = None,
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, all_delivered(after))]
     moments.append(may_settle(observed, situation, now))
+    moments.append(now + SOON if situation.yields_turn else yielding.next_look(idle, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]
     if _pauses_next(observed, situation, after):
         moments.append(now)

@@ -8,7 +8,7 @@ from reconstruction_api.errors import CATALOGUE
 
 from ...model import Observed, Turn
 from ...times import format_time
-from .advance import Situation
+from .situation import Situation
 
 WAITS_FOR_TURN = "ConcurrencyLimit"
 _NEAR = 10
@@ -23,8 +23,11 @@ _FULL = {
 
 
 def admission_time(observed: Observed, situation: Situation, *, started: bool, now: datetime) -> str | None:
-    """Kept between the resource classes and while an attempt is awaited, given back at rest, when no pod works."""
+    """Kept between the resource classes and while an attempt is awaited, given back at rest, when no pod works, and to
+    others that wait where no node is found."""
     before = observed.job.status.admission_time
+    if situation.yields_turn:
+        return None
     if started:
         return before or format_time(now)
     resting = (
@@ -55,9 +58,16 @@ def explanation(turn: Turn) -> str:
     ahead = {0: "This job is next in its namespace.", 1: "One job of the namespace is ahead."}.get(
         turn.ahead, f"{turn.ahead} jobs of the namespace are ahead."
     )
-    return f"{_FULL[turn.scope].format(limit=jobs)}. {ahead} {CATALOGUE[WAITS_FOR_TURN].suggestion}"
+    full = f"{_FULL[turn.scope].format(limit=jobs)}{_nodeless(turn)}."
+    return f"{full} {ahead} {CATALOGUE[WAITS_FOR_TURN].suggestion}"
+
+
+def _nodeless(turn: Turn) -> str:
+    if not turn.nodeless:
+        return ""
+    return f"; {turn.nodeless} of them {'has' if turn.nodeless == 1 else 'have'} no node"
 
 
 def look_again(turn: Turn, now: datetime) -> datetime:
-    """Being next is told at once; how many are ahead only now and then, because it changes for all at every turn."""
+    """Being next is shown at once; how many are ahead only now and then, because it changes for all at every turn."""
     return now + (_NEAR_LOOK if turn.ahead < _NEAR else _FAR_LOOK)

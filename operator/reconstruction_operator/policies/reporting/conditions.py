@@ -13,6 +13,7 @@ from typing import Literal
 from reconstruction_api.lifecycle import CancellationState, CancellationStatus
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.quality import Verdict
+from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import StageName
 from reconstruction_api.status import (
     UNKNOWN_REASON,
@@ -26,7 +27,6 @@ from reconstruction_api.status import (
 
 from ...model import Observed
 from ...times import format_time
-from ..control.advance import Situation
 from ..control.attempt import ON_ITS_WAY, Running, Waiting
 from ..control.cancel import describe_cancellation
 from ..control.children import Blocked
@@ -34,12 +34,13 @@ from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.heartbeat import silence
 from ..control.interruptions import NO_PROGRESS, fruitless
 from ..control.settling import may_settle
+from ..control.situation import Situation
 
 BELOW_BAR = "QualityBelowThreshold"
 _VERDICTS: dict[str | int, tuple[bool, str]] = {
-    Verdict.PASS: (True, "QualityPassed"),
-    Verdict.WARN: (True, "QualityWarning"),
-    Verdict.FAIL: (False, "QualityFailed"),
+    Verdict.PASS: (True, Reason.QUALITY_PASSED),
+    Verdict.WARN: (True, Reason.QUALITY_WARNING),
+    Verdict.FAIL: (False, Reason.QUALITY_FAILED),
 }
 
 
@@ -137,7 +138,7 @@ def _reached(name: StageName, stages: list[StageStatus]) -> Fact:
 def _validated(situation: Situation, stages: list[StageStatus], metrics: dict[str, str | int]) -> Fact:
     """What the quality bar makes of the result; a verdict that is not known says no more than that it was measured."""
     if situation.failure is not None and situation.failure.code == BELOW_BAR:
-        return Fact(False, "QualityFailed", situation.failure.message)
+        return Fact(False, Reason.QUALITY_FAILED, situation.failure.message)
     fact = _reached(StageName.EVALUATE, stages)
     if not fact.status:
         return fact
@@ -159,7 +160,7 @@ def _succeeded(situation: Situation, observed: Observed, admitted: Fact) -> Fact
 
 
 def _finished(situation: Situation) -> Fact:
-    """A job that is not accepted has not ended: it goes on by itself once what it lacks is there."""
+    """A job that is not accepted has not ended: it continues by itself once what it lacks is there."""
     if situation.done:
         return Fact(True, "Completed", "The job has succeeded.")
     if situation.cancelled:
@@ -182,7 +183,7 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, trouble: Fact |
         return Fact(False, trouble.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
-        return Fact(True, "Retrying", f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
+        return Fact(True, Reason.RETRYING, f"{obstacle.message if obstacle else 'A new pod follows.'} {run.trouble}")
     outcome = situation.outcome
     if isinstance(outcome, Waiting) and not outcome.scheduled and (outcome.reason, outcome.message) != ON_ITS_WAY:
         return Fact(True, "Waiting", outcome.message)
@@ -200,7 +201,7 @@ def _stalled(situation: Situation, trouble: Fact | None, settling: bool) -> Fact
 
 
 def _trouble(observed: Observed, situation: Situation, now: datetime) -> Fact | None:
-    """Why a job that has not ended comes no further."""
+    """Why a job that has not ended makes no progress."""
     if (silent := silence(observed, situation, now)) is not None:
         return Fact(True, WORKER_SILENT, silent)
     held = situation.hold is not None or situation.cancelled

@@ -40,6 +40,8 @@ class Measures:
     """Why no pod works for the job, as Admitted says; empty when one does or none is wanted."""
     stalled: str = ""
     """Why the job makes no progress although it has not ended."""
+    yielded: bool = False
+    """The job has given its turn to one that waited, because there was no node for its pod."""
     gpu_seconds: float = 0
     """Running time of attempts that have just ended, times their GPUs."""
     artifact_bytes: int = 0
@@ -74,13 +76,14 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
         psnr=_psnr(after) if finished is not None and finished[0] == "Succeeded" else None,
         waiting=_waiting(after),
         stalled=_stalled(after),
+        yielded=after.yield_time is not None and after.yield_time != before.yield_time,
         gpu_seconds=trained * _gpus(observed, after) if trained else 0,
         artifact_bytes=sum(each.size_bytes for each in after.artifacts) if finished is not None else 0,
     )
 
 
 def _waiting(status: ReconstructionJobStatus) -> str:
-    """The reason of Admitted while the job is to go on."""
+    """The reason of Admitted while the job is to continue."""
     admitted, reconciling = (_condition(status, kind) for kind in (ConditionType.ADMITTED, ConditionType.RECONCILING))
     if admitted is None or reconciling is None or (admitted.status, reconciling.status) != ("False", "True"):
         return ""

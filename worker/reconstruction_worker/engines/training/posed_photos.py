@@ -15,6 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
 from ...geometry.rendering import Camera
+from ...stage_files import OBSERVATIONS, TRANSFORMS
 from .exposures import relative
 
 DEPTH_UNIT = 1e-3
@@ -89,7 +90,7 @@ def read_scene(workspace: Path) -> Scene:
     """Read the result of the poses stage in `workspace`; raises InvalidPoses when it can't be used."""
     folder = workspace / StageName.POSES
     try:
-        document = json.loads((folder / "transforms.json").read_text())
+        document = json.loads((folder / TRANSFORMS).read_text())
         exposures = relative([frame.get("exposure") for frame in document["frames"]])
         photos = tuple(
             _photo(workspace, document, frame, exposure)
@@ -114,13 +115,13 @@ def read_scene(workspace: Path) -> Scene:
 
 def _sparse(folder: Path, photos: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points [P, 3] and observations [O, 2] of the sparse model; none where the poses stage left none."""
-    if not (folder / "observations.npz").exists():
+    if not (folder / OBSERVATIONS).exists():
         return np.zeros((0, 3)), np.zeros((0, 2), np.int64)
-    with np.load(folder / "observations.npz") as file:
+    with np.load(folder / OBSERVATIONS) as file:
         points = file["points"].reshape(-1, 3).astype(np.float64)
         observations = np.stack([file["frame"], file["point"]], axis=1).astype(np.int64)
     if ((observations < 0) | (observations >= (photos, len(points)))).any():
-        raise ValueError("observations.npz is of another model")
+        raise ValueError("observations.npz belongs to another model")
     return points, observations
 
 

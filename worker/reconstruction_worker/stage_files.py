@@ -1,0 +1,21 @@
+"""Names of files that one stage leaves and another reads; the documents have theirs beside their models.
+
+docs/workspace.md shows what is in them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TRANSFORMS: Final = "transforms.json"
+"""`poses/`: cameras and the pictures that they took."""
+POINTS: Final = "points.ply"
+"""`poses/`: the sparse model."""
+OBSERVATIONS: Final = "observations.npz"
+"""`poses/`: which picture shows which point."""
+SURFACE: Final = "mesh.ply"
+"""`mesh/`: the surface."""
+CHARTS: Final = "mesh.npz"
+"""`texture/`: the surface cut into charts."""
+BASE_COLOUR: Final = "basecolor.png"
+"""`texture/`: the colours of the charts."""
