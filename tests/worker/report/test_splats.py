@@ -218,4 +218,5 @@ def test_a_phone_draws_no_more_than_is_seen_most(
     monkeypatch.setattr(viewer_splats, "COARSE", 400)
     page = with_splats()
     assert 'data-splats="3000"' in elements(page, tmp_path)
-    assert 'data-splats="400"' in elements(page, tmp_path, "--blink-settings=primaryPointerType=2,availablePointerTypes=2")
+    touch = "--blink-settings=primaryPointerType=2,availablePointerTypes=2"
+    assert 'data-splats="400"' in elements(page, tmp_path, touch)
