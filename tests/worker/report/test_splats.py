@@ -88,9 +88,15 @@ def shown(camera: Camera, gaussians: Gaussians, folder: Path) -> np.ndarray:
 
 
 @needs_chromium
-@pytest.mark.parametrize("eye", [(0.0, -2.0, 0.3), (1.2, 0.9, 1.0), (0.0, -0.75, 0.0)], ids=["front", "above", "close"])
-def test_the_page_draws_what_a_plain_calculation_gives(eye: tuple[float, float, float], tmp_path: Path) -> None:
-    gaussians, camera = cloud(), camera_of(eye)
+@pytest.mark.parametrize(
+    ("eye", "antialiased"),
+    [((0.0, -2.0, 0.3), False), ((1.2, 0.9, 1.0), False), ((0.0, -0.75, 0.0), False), ((0.0, -9.0, 0.3), True)],
+    ids=["front", "above", "close", "far and antialiased"],
+)
+def test_the_page_draws_what_a_plain_calculation_gives(
+    eye: tuple[float, float, float], antialiased: bool, tmp_path: Path
+) -> None:
+    gaussians, camera = replace(cloud(), antialiased=antialiased), camera_of(eye)
     assert psnr(shown(camera, gaussians, tmp_path), splat_picture(gaussians, camera)) > 41
 
 

@@ -9,7 +9,7 @@ const FAST_MS = 50, SLOW_MS = 150; // frames that allow more splats, or ask for 
 // Two texels a splat: position and colour; rotation, sizes and 8 unused bytes. Rotation and sizes are as in the file.
 const SPLAT_VERTEX = `#version 300 es
 precision highp float; precision highp int; precision highp usampler2D;
-uniform usampler2D data; uniform mat3 turn; uniform vec3 eye; uniform vec2 size; uniform float focal, growth;
+uniform usampler2D data; uniform mat3 turn; uniform vec3 eye; uniform vec2 size; uniform float focal, growth; uniform bool antialiased;
 layout(location = 0) in vec2 corner; layout(location = 1) in uint which;
 out vec2 offset; out vec4 colour;
 
@@ -37,14 +37,17 @@ void main() {
   vec3 centre = turn * (uintBitsToFloat(first.xyz) - eye); // x right, y down, z forward
   gl_Position = vec4(0.0, 0.0, 2.0, 1.0); // outside, unless it is seen
   colour = vec4((first.www >> uvec3(0u, 8u, 16u)) & 255u, first.w >> 24u) / 255.0;
-  if (centre.z < 1e-4 || colour.a * 255.0 < 1.0) return;
+  if (centre.z < 1e-4 ) return;
   vec3 sizes = growth * exp(vec3((second.yyy >> uvec3(0u, 8u, 16u)) & 255u) / 16.0 - 10.0);
   mat3 own = turn * axes(rotation(second.x));
   own = mat3(own[0] * sizes.x, own[1] * sizes.y, own[2] * sizes.z);
   vec2 limit = 0.65 * size / focal, slope = clamp(centre.xy / centre.z, -limit, limit);
   vec3 across = focal / centre.z * vec3(1.0, 0.0, -slope.x), down = focal / centre.z * vec3(0.0, 1.0, -slope.y);
   vec3 u = across * own, v = down * own;
-  float xx = dot(u, u) + 0.3, xy = dot(u, v), yy = dot(v, v) + 0.3; // in pixels; a pixel has a width of its own
+  float xx = dot(u, u), xy = dot(u, v), yy = dot(v, v), sharp = max(xx * yy - xy * xy, 0.0); // in pixels
+  xx += 0.3; yy += 0.3; // a pixel has a width of its own
+  if (antialiased) colour.a *= sqrt(sharp / (xx * yy - xy * xy));
+  if (colour.a * 255.0 < 1.0) return;
   float middle = 0.5 * (xx + yy), apart = length(vec2(0.5 * (xx - yy), xy));
   vec2 axis = apart < 1e-6 ? vec2(1.0, 0.0) : xx >= yy ? normalize(vec2(apart + 0.5 * (xx - yy), xy)) : normalize(vec2(xy, apart + 0.5 * (yy - xx)));
   float reach = sqrt(2.0 * log(colour.a * 255.0));
@@ -70,7 +73,8 @@ async function unzipped(packed) {
   return new Uint8Array(await unpacked);
 }
 
-/** The first `wanted` splats of an unpacked SPZ file: `positions` (three numbers each) and `texels` for the shader. */
+/** The first `wanted` splats of an unpacked SPZ file: `positions` (three numbers each), `texels` for the
+ *  shader, and whether they are `antialiased`. */
 function unpackSplats(file, wanted) {
   const header = new DataView(file.buffer, file.byteOffset);
   if (header.getUint32(0, true) !== 0x5053474e || header.getUint32(4, true) !== 3) throw new Error("not SPZ, version 3");
@@ -92,7 +96,7 @@ function unpackSplats(file, wanted) {
     texels[to + 4] = file[t] | (file[t + 1] << 8) | (file[t + 2] << 16) | (file[t + 3] << 24);
     texels[to + 5] = file[s] | (file[s + 1] << 8) | (file[s + 2] << 16);
   }
-  return { count, positions, texels };
+  return { count, positions, texels, antialiased: Boolean(file[14] & 1) };
 }
 
 /** Splats from the farthest to the nearest: a counting sort that is interrupted after each slice. */
@@ -162,6 +166,7 @@ class Splats {
   /** `unpacked` is what `unpackSplats` gives. `onDetail` is called when there is more, or less, to be drawn. */
   constructor(gl, unpacked, levels, onDetail) {
     this.gl = gl;
+    this.antialiased = unpacked.antialiased;
     this.levels = levels.filter(({ count }) => count <= unpacked.count);
     this.level = 0;
     this.finest = this.levels.length - 1; // that is not too slow
@@ -206,6 +211,7 @@ class Splats {
     gl.uniform2f(at("size"), width, height);
     gl.uniform1f(at("focal"), height / (2 * pose.tanY));
     gl.uniform1f(at("growth"), this.drawn.growth);
+    gl.uniform1i(at("antialiased"), this.antialiased ? 1 : 0);
     gl.disable(gl.DEPTH_TEST);
     gl.depthMask(false);
     gl.enable(gl.BLEND);
