@@ -210,7 +210,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.EVALUATE, StageName.EXPORT),
         fields=(),
         weight=2,
-        code_version=4,
+        code_version=5,
         redo="write the report again",
         document="manifest.json",
     ),
