@@ -12,7 +12,6 @@ import torch
 from gsplat.cuda._torch_impl import _fully_fused_projection, _quat_scale_to_covar_preci, _spherical_harmonics
 from torch import Tensor
 
-
 LEAST_ALPHA = 1 / 255
 
 
@@ -33,7 +32,8 @@ def rasterization(
     **_options: Any,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """As `gsplat.rendering.rasterization` for one camera; `colors` are [N, D], or with a degree the coefficients of
-    spherical harmonics. Returns colours (and mean depth) [1, H, W, D], opacity [1, H, W, 1], and what refinement needs to know."""
+    spherical harmonics. Returns colours (and mean depth) [1, H, W, D], opacity [1, H, W, 1], and what
+    refinement needs to know."""
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False)
     antialiased = rasterize_mode == "antialiased"
     radii, means2d, depths, conics, fading = _fully_fused_projection(

@@ -18,8 +18,8 @@ from .seed_sources import OPAQUE_ENOUGH, Shots
 from .seeds import Seeds
 
 DETAIL = Detail(side=320, most_planes=400, witnesses=1)
-"""Of things seen from a few sides neighbours are far apart, and need many planes; what one other photo confirms is worth
-a try."""
+"""Of things seen from a few sides neighbours are far apart, and need many planes; what one other photo confirms is
+worth a try."""
 
 
 def from_stereo(shots: Shots, count: int, random: np.random.Generator) -> Seeds:
