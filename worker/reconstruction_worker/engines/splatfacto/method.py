@@ -15,6 +15,7 @@ from ..gaussians.numba_rasteriser import NumbaRasteriser
 from ..gaussians.parameters import HARMONICS, MEANS, OPACITIES, ROTATIONS, SCALES, Parameters, as_gaussians
 from ..training.compiled_gsplat import check_gsplat
 from ..training.fit import Settings, Setup
+from ..training.out_of_memory import free_bytes
 from ..training.posed_photos import Scene
 from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
@@ -29,7 +30,7 @@ class SplatMethod:
         check_gsplat("splatfacto", "choose nerfacto")
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
-        return derive_settings(scene, training)
+        return derive_settings(scene, training, free_bytes(device))
 
     def trainer(self, setup: Setup) -> SplatTrainer:
         settings = setup.settings

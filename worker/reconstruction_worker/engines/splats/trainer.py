@@ -80,7 +80,7 @@ class SplatsTrainer:
             found = [self._compare_one() for _ in range(self.photos_per_step)]
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise exhausted(self.device, self.photos_per_step) from error
+                raise exhausted(self.device, "A training step does not fit into memory") from error
             raise
         self.step += 1
         share = self.share
