@@ -33,6 +33,11 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     return made
 
 
+def trained_makes(context: StageContext) -> Makes:
+    """What the engine of the job makes."""
+    return named(context.spec.chosen_engine).spec.makes
+
+
 def trained_gaussians(context: StageContext) -> Gaussians | None:
     """Those of an engine that makes Gaussians, in world units; None of another engine. Needs no GPU."""
     engine = named(context.spec.chosen_engine)

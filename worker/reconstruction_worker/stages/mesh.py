@@ -7,8 +7,7 @@ from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
 from ..engines.base import Makes
-from ..engines.registry import engine_spec
-from ..engines.trained import trained
+from ..engines.trained import trained, trained_makes
 from ..engines.training.split import read_split
 from ..files import write_document
 from ..geometry.coloured_mesh import ColouredMesh
@@ -51,7 +50,7 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _budget(context: StageContext) -> Budget:
-    if engine_spec(context.spec.chosen_engine).makes is Makes.GAUSSIANS:
+    if trained_makes(context) is Makes.GAUSSIANS:
         return GAUSSIANS_BUDGET
     import torch  # what the field is made of: loaded by now
 
