@@ -62,6 +62,8 @@ class EngineSpec:
     """Oldest compute capability of CUDA that its kernels work on."""
     shown_by_cpu: bool = False
     """Whether what it has trained is rendered by the CPU wherever that was: no later stage needs a GPU."""
+    gpu_modules: tuple[str, ...] = ()
+    """Compiled modules of its libraries without which it does not work on a GPU, such as `gsplat.csrc`."""
     weights: tuple[Weights, ...] = ()
     results_depend_on: tuple[str, ...] = ()
     """Distributions (as pip knows them) whose versions change its results: with another version of one a training is
@@ -82,6 +84,7 @@ ENGINES: Final = {
             min_vram_bytes=4 * _GIB,
             min_capability=(7, 0),
             shown_by_cpu=True,
+            gpu_modules=("gsplat.csrc",),
         ),
         EngineSpec(
             name="nerfacto",
@@ -110,6 +113,7 @@ ENGINES: Final = {
             min_vram_bytes=6 * _GIB,
             min_capability=(7, 0),
             shown_by_cpu=True,
+            gpu_modules=("gsplat.csrc",),
         ),
     )
 }

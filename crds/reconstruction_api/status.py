@@ -32,6 +32,7 @@ class ConditionType(StrEnum):
     FINISHED = "Finished"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    TRAINED_ON_GPU = "TrainedOnGPU"
     CANCELLATION_REQUESTED = "CancellationRequested"
 
 
@@ -42,7 +43,7 @@ class Condition(ApiModel):
 
     type: str = Field(max_length=316)
     """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Finished,
-    Reconciling, Stalled; and CancellationRequested once there was a request."""
+    Reconciling, Stalled; TrainedOnGPU once the job was trained; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern=REASON)
@@ -167,6 +168,8 @@ class ClassRun(ApiModel):
     """Pods that were evicted for the memory or disk that they used themselves; from the second on, failures."""
     interruptions_in_vain: int = 0
     """Interruptions in a row without a completed stage or a newer checkpoint in between."""
+    source_waits: int = 0
+    """How often in a row the volume claim of the source was in use on another node."""
     progress_mark: str = ""
     """How far the class was at the last interruption."""
     completed: bool = False

@@ -35,6 +35,7 @@ def rasterization(
     spherical harmonics. Returns colours (and mean depth) [1, H, W, D], opacity [1, H, W, 1], and what
     refinement needs to know."""
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False)
+    assert covariances is not None
     antialiased = rasterize_mode == "antialiased"
     radii, means2d, depths, conics, fading = _fully_fused_projection(
         means, covariances, viewmats, Ks, width, height, calc_compensations=antialiased

@@ -32,9 +32,10 @@ def from_stereo(shots: Shots, count: int, random: np.random.Generator) -> Seeds:
     parts = []
     for one in found.maps:
         index = picture_of[one.camera.camera_to_world.tobytes()]
-        small = cv2.resize(shots.pictures[index], (one.camera.width, one.camera.height), interpolation=cv2.INTER_AREA)
-        known = (one.alpha >= OPAQUE) & _shows_scene(np.asarray(small))
-        colours = np.asarray(small)[known][:, :3] / 255.0 / shots.gains[index]
+        size = (one.camera.width, one.camera.height)
+        small = np.asarray(cv2.resize(shots.pictures[index], size, interpolation=cv2.INTER_AREA), np.uint8)
+        known = (one.alpha >= OPAQUE) & _shows_scene(small)
+        colours = small[known][:, :3] / 255.0 / shots.gains[index]
         parts.append(Seeds(one.points()[known], colours.clip(0, 1)))
     return Seeds.together(parts).at_most(count, random)
 
