@@ -3,7 +3,6 @@ that knows of plans and actions."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from reconstruction_api.names import JOB_PLURAL
@@ -91,12 +90,3 @@ class Memory(Store):
 
     def claim(self, key: JobKey) -> Claim | None:
         return self._cluster.claim
-
-
-def carried_out(work: Coroutine[Any, Any, None]) -> None:
-    """Run what waits for nothing, with no event loop."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    raise AssertionError("it waits for something")

@@ -35,8 +35,9 @@ from reconstruction_operator.model import (
 )
 from reconstruction_operator.times import format_time, parse_time
 
+from .acting import at_once
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
-from .requests import KilledError, Memory, Requests, carried_out
+from .requests import KilledError, Memory, Requests
 
 POLICY = Policy(
     notifications=True,
@@ -178,7 +179,7 @@ class Cluster:
         clock = Clock(now=lambda: self.now)
         actor = Actor(Requests(self, dies_after), self.memory, recorder, notifier, clock=clock)
         with suppress(Outdated, Refused, KilledError):
-            carried_out(actor.act(seen.job, plan))
+            at_once(actor.act(seen.job, plan))
 
     def record(self, job: JobView, emit: Emit) -> None:
         """Nobody reads Events here."""
