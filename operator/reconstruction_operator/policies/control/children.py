@@ -114,7 +114,7 @@ def unseen_pods(
     observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
 ) -> tuple[ExpectAbsent, ...]:
     """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
-    was not seen to end well, or of an earlier job whose claim was taken over."""
+    was not seen to complete, or of an earlier job whose claim was taken over."""
     status = observed.job.status
     named = {run.job_name for run in status.runs}
     begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class SplatsMethod:
         return SplatsField(gaussians, exposures, NumbaRasteriser(antialiased=checkpoint["settings"]["antialiased"]))
 
     def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
-        return as_gaussians(checkpoint["model"])
+        return replace(as_gaussians(checkpoint["model"]), antialiased=checkpoint["settings"]["antialiased"])
 
 
 def _rasteriser(settings: Settings, device: torch.device) -> Rasteriser:
