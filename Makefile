@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
-# Hundreds of processes are started by the tests: bytecode that none keeps is made anew by each.
+# Hundreds of processes are started by the tests: bytecode that none keeps is made again by each.
 unexport PYTHONDONTWRITEBYTECODE
 GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs code_versions
 LINTS := lint-types lint-style lint-imports lint-generated
@@ -100,7 +100,7 @@ crds: setup ## Write what is generated: CustomResourceDefinitions, reference, th
 same-results: setup ## The changed code of a stage, or of all, writes the same files as before: STAGE=mesh
 	@$(VENV) -m code_versions --same-results $(STAGE)
 
-lock: setup ## Resolve the dependencies of pyproject.toml anew
+lock: setup ## Resolve the dependencies of pyproject.toml again
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	for extra in operator cli worker; do \
 	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \

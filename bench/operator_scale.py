@@ -46,7 +46,7 @@ PEERS = "peers"
 
 
 def succeeded(job: Document) -> bool:
-    """A ReconstructionJob that has ended well."""
+    """A ReconstructionJob that has completed."""
     conditions = job.get("status", {}).get("conditions", [])
     return any(each["type"] == "Succeeded" and each["status"] == "True" for each in conditions)
 

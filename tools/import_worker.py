@@ -1,6 +1,6 @@
 """Imports every module of the worker, so that Python keeps the bytecode of all that they import.
 
-Pods see the environment read-only and would compile it anew at each start. What no pod imports (three quarters of the
+Pods see the environment read-only and would compile it again at each start. What no pod imports (three quarters of the
 environment) is left alone: `uv pip sync --compile-bytecode` takes three times as long.
 """
 

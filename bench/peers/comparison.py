@@ -89,7 +89,7 @@ async def _first(peer: Peer, at: Bench) -> None:
 async def _all_at_once(
     peer: Peer, at: Bench, calls: Calls, process: subprocess.Popen[bytes], count: int
 ) -> dict[str, Any]:
-    """All figures are up to the last job's children; calls, processor time and waits are not told where some of them
+    """All figures are up to the last job's children; calls, processor time and waits are left out where some of them
     never came."""
     namespace, kube = at.work.namespace, at.work.kube
     kinds = [_children_of(each.job_of) for each in peer.children(namespace)]

@@ -24,7 +24,7 @@ class Child:
 
     @classmethod
     def with_label(cls, path: str, label: str, selector: str = "") -> Child:
-        """Whose label tells the job."""
+        """Whose label names the job."""
         return cls(path, selector or label, lambda document: document["metadata"]["labels"][label])
 
 

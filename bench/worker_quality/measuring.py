@@ -38,7 +38,7 @@ class ProgramFailed(Exception):  # noqa: N818 - reads as what happened
 
 def run(command: Sequence[str | Path], log: Path, threads: int, mark: Path | None = None) -> Usage:
     """Run a program of this repository to its end. All numeric libraries get the same number of threads, which wait
-    without spinning. `mark` is a file that it writes anew at a moment of interest. Raises ProgramFailed."""
+    without spinning. `mark` is a file that it writes again at a moment of interest. Raises ProgramFailed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     before, started, begun = _cpu_of_children(), time.monotonic(), time.time()
     peak, cpu_at_mark = 0, 0.0

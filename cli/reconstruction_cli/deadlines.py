@@ -46,7 +46,7 @@ class Deadlines:
 
     @property
     def hold(self) -> str:
-        """Why the run stopped and how to go on, where the soft deadline is the reason."""
+        """Why the run stopped and how to continue, where the soft deadline is the reason."""
         if not self._ended_it or self._is_over(self._hard):
             return ""
         return (
@@ -55,7 +55,7 @@ class Deadlines:
         )
 
     def judge(self, outcome: Outcome) -> Outcome:
-        """A run that was stopped because its time is over has failed."""
+        """A run that was stopped because its time has elapsed has failed."""
         if not outcome.stopped or not self._ended_it or not self._is_over(self._hard):
             return outcome
         error = ReconstructionError(

@@ -1,4 +1,4 @@
-"""Runs a job's stages in this process tree, and tells the user what came of it."""
+"""Runs a job's stages in this process tree, and shows the user the result."""
 
 from __future__ import annotations
 
@@ -114,12 +114,12 @@ def _print_end(console: Console, outcome: Outcome, workspace: Path, out: Path, h
         )
         console.print("To continue, clear the field and run the same command again.", highlight=False)
     elif any(result.name is StageName.REPORT for result in outcome.stages):
-        _tell_results(console, outcome, deliver(workspace, out), out)
+        _print_results(console, outcome, deliver(workspace, out), out)
     else:
         console.print(Text(f"Results so far are in {workspace}"), soft_wrap=True)
 
 
-def _tell_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
+def _print_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
     numbers = outcome.metrics
     if Metric.PSNR in numbers:
         ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""

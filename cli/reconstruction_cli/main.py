@@ -71,7 +71,7 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception:  # the edge: a defect, told as one
+    except Exception:  # the edge: a defect, reported as one
         _fail(ReconstructionError("InternalError", "recon failed unexpectedly.", suggestion=_keep_traceback()))
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -68,7 +68,7 @@ JOB: Final = Resource(
     ReconstructionJobSpec,
     ReconstructionJobStatus,
     (
-        Column("Succeeded", f"{_SUCCEEDED}.status", "True, False, or Unknown while the job goes on."),
+        Column("Succeeded", f"{_SUCCEEDED}.status", "True, False, or Unknown until the job has ended."),
         Column(
             "Reason", f"{_SUCCEEDED}.reason", "What the job does or waits for; after a failure a code of the catalogue."
         ),

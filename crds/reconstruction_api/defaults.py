@@ -63,9 +63,9 @@ class RetentionDefaults(ApiModel):
     """How long ended jobs are kept where they do not say."""
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
-    """`spec.retention.workspaceSeconds` of jobs that leave it unset; for ever when unset here too."""
+    """`spec.retention.workspaceSeconds` of jobs that leave it unset; forever when unset here too."""
     job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
-    """`spec.retention.jobSeconds` of jobs that leave it unset; for ever when unset here too."""
+    """`spec.retention.jobSeconds` of jobs that leave it unset; forever when unset here too."""
 
 
 class JobDefaults(ApiModel):

@@ -28,13 +28,13 @@ class Delivery(ApiModel):
     url: str
     """Receiver: scheme, host and port of the address. The rest of it may be a secret and is not shown."""
     receiver: str = ""
-    """Digest of the whole address: tells receivers of one host apart."""
+    """Digest of the whole address: distinguishes receivers of one host."""
     state: DeliveryState
     """`Pending` until the receiver has answered with a status of 2xx, or is given up on."""
     event_time: Timestamp
     """When it happened."""
     reason: str = ""
-    """Of the condition that told it, at that time: the job may have gone on since."""
+    """Reason of the condition at the time of the event; the job may have changed since."""
     explanation: Message = ""
     """That condition's message."""
     failure: Failure | None = Field(default=None, json_schema_extra=ATOMIC)

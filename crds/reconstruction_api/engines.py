@@ -71,6 +71,16 @@ ENGINES: Final = {
     spec.name: spec
     for spec in (
         EngineSpec(
+            name="splats",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2308.04079",
+            min_images=2,
+            max_images=1000,
+            makes=Makes.GAUSSIANS,
+            min_vram_bytes=4 * _GIB,
+            min_capability=(7, 0),
+        ),
+        EngineSpec(
             name="nerfacto",
             licence="Apache-2.0",
             paper="https://arxiv.org/abs/2302.04264",

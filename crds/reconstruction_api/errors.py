@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class Category(StrEnum):
-    """Who can mend it: the author of the YAML, nobody right now, the photos, or the platform."""
+    """Who can fix it: the author of the YAML, nobody right now, the photos, or the platform."""
 
     VALIDATION = "Validation"
     STATE = "State"
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     What happened and whether it is tried again, the operator reads from the pod's termination message (`PodReport`),
     not from here. Of the status it asks only this: 0 with a report is a completed pod; 6 is a cancelled one, whatever
     the report says; 5 (or 143, SIGTERM) without a failure in the report is an interruption, which counts as no attempt.
-    Without a report every other status is an InternalError, or the end that the kubelet tells of: out of memory,
+    Without a report every other status is an InternalError, or the end that the kubelet reports: out of memory,
     evicted, killed. The podFailurePolicy of child Jobs reads no exit status.
     """
 
@@ -103,14 +103,14 @@ _KINDS = (
     ErrorKind("DependencyNotReady", _S, True, "A job that this one builds on has not finished.",
               "Wait for the other job; this one continues by itself."),
     ErrorKind("DependencyFailed", _S, True, "A job that this one builds on has failed.",
-              "Mend the other job; this one continues by itself."),
-    ErrorKind("DependencyCycle", _V, False, "Jobs build on each other in a circle.",
+              "Fix the other job; this one continues by itself."),
+    ErrorKind("DependencyCycle", _V, False, "Jobs build on each other in a cycle.",
               "Delete one of the jobs named in the message, and create it with photos as its source."),
     ErrorKind("PoseEstimationFailed", _M, False, "No camera positions could be estimated from the photos.",
               "Take photos that overlap by two thirds, with texture, in focus and without moving objects."),
     ErrorKind("LowRegistration", _M, False, "Too few photos could be placed in the scene.",
               "Add photos between those named in the message, so that neighbours overlap by two thirds."),
-    ErrorKind("TrainingDiverged", _M, False, "Training produced values that are not finite, twice.",
+    ErrorKind("TrainingDiverged", _M, False, "Training produced NaN or infinite values, twice.",
               "Set spec.endAfter to Poses for a report of the camera poses; if they are right, clear it and try "
               "another spec.training.seed, or report the data set."),
     ErrorKind("QualityBelowThreshold", _M, False, "The held-out views are below the job's quality bar.",
@@ -126,7 +126,7 @@ _KINDS = (
               "Ask the platform team to fill the weight cache."),
     ErrorKind("LicenseNotAccepted", _V, False, "The engine's licence has not been accepted.",
               "Ask the platform team to accept the licence by name in the profile, or choose another engine."),
-    ErrorKind("WorkspaceElsewhere", _R, True, "The workspace's volume is where no node can run the pod.",
+    ErrorKind("WorkspaceElsewhere", _R, True, "No node that can reach the workspace's volume can run the pod.",
               "The job waits until a node near the volume is free. For later jobs, the platform team sets "
               "gpu.nodeSelector or workspace.zones in the profile."),
     ErrorKind("GPUUnavailable", _R, True, "No usable GPU was found.",
@@ -143,7 +143,7 @@ _KINDS = (
     ErrorKind("WorkerSilent", _R, True, "The worker has not reported for a long time.",
               "Look at `recon logs NAME` and check that pods reach the operator; delete the pod to have its work "
               "continued from the last checkpoint."),
-    ErrorKind("NoProgress", _R, True, "The job is interrupted again and again and comes no further.",
+    ErrorKind("NoProgress", _R, True, "The job is interrupted again and again and makes no progress.",
               "The job keeps trying. Give it nodes that are not taken away so often, or a shorter time between "
               "checkpoints; the message has the last interruption."),
     ErrorKind("NodeLost", _R, True, "The pod's node does not answer.",
@@ -159,9 +159,9 @@ _KINDS = (
               "Nothing to do unless the message says so: the job starts when its queue has room."),
     ErrorKind("QueueNotAdmitting", _R, True, "Kueue can't admit the pod as its queue is now.",
               "The job waits; ask the platform team to look at the queue, or name another one in spec.queueName."),
-    ErrorKind("Unschedulable", _R, True, "No node takes the pod.",
+    ErrorKind("Unschedulable", _R, True, "No node accepts the pod.",
               "The job waits; ask the platform team for nodes, or choose another profile."),
-    ErrorKind("VolumeUnavailable", _R, True, "A volume that the pod needs is not there.",
+    ErrorKind("VolumeUnavailable", _R, True, "A volume that the pod needs does not exist yet.",
               "The job waits; ask the platform team to check the storage class that the profile names."),
     ErrorKind("CreationRefused", _R, True, "The cluster refuses an object that the job needs.",
               "The job waits and tries again; show the platform team what the cluster says."),
@@ -173,7 +173,7 @@ _KINDS = (
               "Wait for the other run to end, or choose another folder with --out."),
     ErrorKind("StatusUnreadable", _S, True, "The job's status was written by another release, or by hand.",
               "Install the release that wrote it again, or correct the field named in the message with `kubectl edit "
-              "--subresource=status`; the job goes on by itself."),
+              "--subresource=status`; the job continues by itself."),
     ErrorKind("ImagePullFailed", _R, True, "The worker image could not be pulled.",
               "Ask the platform team to check the image named in the profile and its pull secret."),
     ErrorKind("ProfileNotFound", _V, True, "The profile named by the job does not exist.",
@@ -184,10 +184,10 @@ _KINDS = (
     ErrorKind("ClusterUnreachable", _R, True, "The cluster does not answer.",
               "Check the network and the context (`kubectl get --raw /readyz`), then try again."),
     ErrorKind("ClusterAccessDenied", _V, False, "The cluster does not allow what was asked.",
-              "Log in again, or ask for the right named in the message; `kubectl auth can-i` tells what is allowed."),
+              "Log in again, or ask for the right named in the message; `kubectl auth can-i` shows what is allowed."),
     ErrorKind("ObjectNotFound", _V, False, "There is no object of that name.",
               "Check the name and the namespace; `recon list -A` lists all jobs."),
-    ErrorKind("AmbiguousName", _V, False, "Several jobs are meant by what was given as a job's name.",
+    ErrorKind("AmbiguousName", _V, False, "The name or short id that was given matches several jobs.",
               "Give the name or short id that no other job has; `recon list -o wide` shows both."),
     ErrorKind("OperatorNotInstalled", _R, False, "The cluster does not know ReconstructionJobs.",
               "Ask the platform team to install the chart reconstruction-operator, or choose another --context."),

@@ -44,7 +44,7 @@ def _findings(detail: ErrorDetails, schema: Schema) -> Iterator[tuple[FieldPath,
 
 
 def _place(location: FieldPath, schema: Schema) -> tuple[FieldPath, Schema]:
-    """The path in the document and its schema. pydantic's location goes on into the alternatives of a union; the
+    """The path in the document and its schema. pydantic's location continues into the alternatives of a union; the
     document does not."""
     node = schema
     for depth, part in enumerate(location):

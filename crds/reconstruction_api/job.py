@@ -45,7 +45,7 @@ class Images(ApiModel):
     and fit, `Required` fails with DepthInvalid where a photo has none that does, `None` uses none. A map is a PNG or
     TIFF of 16 bits, or floating-point numbers (TIFF, `.npy`) in metres, along the camera's axis; 0 is unknown."""
     depth_unit_micrometres: int | None = Field(default=None, ge=1, le=1_000_000)
-    """What 1 means in a depth map of whole numbers: 1000, a millimetre, unless set. Where it is set, and GPS tells no
+    """What 1 means in a depth map of whole numbers: 1000, a millimetre, unless set. Where it is set, and GPS gives no
     scale, the result is in metres."""
 
 
@@ -159,11 +159,11 @@ class Training(ApiModel):
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)
-    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splatfacto)
-    do not use it."""
+    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splats,
+    splatfacto) do not use it."""
     gradient_accumulation: int = Field(default=1, ge=1, le=64)
     """A step is computed in so many parts whose gradients are added up: the same step in less memory, a little slower.
-    More parts are taken where memory demands it. splatfacto takes so many photos for each step."""
+    More parts are taken where memory demands it. splats and splatfacto take so many photos for each step."""
     checkpoint_every_steps: int = Field(default=1000, ge=10, le=100_000)
     """A checkpoint is written after this many steps and when the pod is asked to stop; with early stopping also
     whenever the held-out views look better than before."""
@@ -172,7 +172,7 @@ class Training(ApiModel):
     result_precision: Precision = Precision.FULL
     """`Half` leaves of a training that has ended only what the later stages need, in half precision: one file of about
     a fifth of a checkpoint's size; the checkpoints are removed. It is looked at when training ends: a change afterwards
-    does nothing before it is trained anew (`redo.train`)."""
+    does nothing before it is trained again (`redo.train`)."""
     seed: int = Field(default=42, ge=0, le=2**31 - 1)
     """Seed of every random choice in training."""
 
@@ -474,11 +474,11 @@ class ReconstructionJobSpec(ApiModel):
     suspend: bool = False
     """`true` writes a checkpoint and frees the hardware; `false` resumes where it stopped."""
     pause_after: PauseStage | None = None
-    """The job pauses when this stage has ended well, so that a person can look at its result. Clear the field, or name
-    a later stage, and it goes on; nothing is done twice."""
+    """The job pauses when this stage has completed, so that a person can look at its result. Clear the field, or name
+    a later stage, and it continues; nothing is done twice."""
     end_after: EndStage | None = None
     """Last stage of a job that is to end early: `Poses` ends with the camera poses as its result (transforms.json and a
-    COLMAP model), and trains nothing. Clear the field and the job goes on to the end."""
+    COLMAP model), and trains nothing. Clear the field and the job continues to the end."""
     redo: Redo | None = None
     """Stages to run again although nothing else has changed."""
     cancellation: Cancellation | None = None
@@ -487,13 +487,13 @@ class ReconstructionJobSpec(ApiModel):
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
     """What happens after a failure that may pass."""
     notifications: Annotated[list[Notification], KeyedBy("url"), Field(max_length=4)] | None = None
-    """Who is told when the job succeeds, fails, is cancelled or pauses: CloudEvents over HTTP, signed."""
+    """Who is notified when the job succeeds, fails, is cancelled or pauses: CloudEvents over HTTP, signed."""
     retention: Retention | None = None
     """How long the workspace and the job are kept after the end; when unset, what the profile's `defaults` say, else
-    for ever."""
+    forever."""
     soft_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """After running this long the job saves a checkpoint, frees its hardware and waits: raise or clear the field and it
-    goes on. Time while suspended or waiting is not counted. When unset, what the profile's `defaults` say, else no
+    continues. Time while suspended or waiting is not counted. When unset, what the profile's `defaults` say, else no
     limit."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """The job fails with DeadlineExceeded after running this long; time while suspended or waiting is not counted. When

@@ -80,7 +80,7 @@ class RetentionStatus(ApiModel):
     workspace_expiry_time: Timestamp | None = None
     """When the workspace claim will be deleted."""
     workspace_removed_time: Timestamp | None = None
-    """When the workspace claim was deleted. A change of the spec that needs it starts the job anew, from the photos."""
+    """When the workspace claim was deleted. A change of the spec that needs it starts the job over, from the photos."""
     job_expiry_time: Timestamp | None = None
     """When the job itself will be deleted."""
 

@@ -200,7 +200,7 @@ def not_allowed(field: str, host: str, profile: str, *, leads_to: str | None = N
     the host that a redirect named.
 
     The same for every such host: a name that leads inside, one that does not exist, and an address with an open port
-    or a closed one are not told apart.
+    or a closed one are not distinguished.
     """
     what = f"{host[:253]!r} leads to {leads_to[:253]!r}, which" if leads_to is not None else f"{host[:253]!r}"
     return ReconstructionError(

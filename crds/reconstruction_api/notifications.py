@@ -1,4 +1,4 @@
-"""Who is told over HTTP how a job ends."""
+"""Who is notified over HTTP how a job ends."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def settings_of(spec: ReconstructionJobSpec) -> dict[str, Any]:
 
 def _remembered(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings as status may show them: of a query in the source's address, which may be a signature, a digest that
-    tells whether it has changed."""
+    shows whether it has changed."""
     source: dict[str, Any] = settings.get("source") or {}
     uri = source.get("uri")
     if not isinstance(uri, str) or shown_address(uri) == uri or _DIGESTED.search(uri):
@@ -192,7 +192,7 @@ def _present(needs: Iterable[str], planned: dict[str, PlannedStage]) -> tuple[st
 
 def _graph_of_settings(settings: dict[str, Any], spec: ReconstructionJobSpec) -> tuple[Stage, ...]:
     """This release's stages for the settings of a plan. Where it can't read them, for those of `spec`: then nothing
-    counts as asked for anew."""
+    counts as asked for again."""
     try:
         return graph_of(ReconstructionJobSpec.model_validate(with_baseline(settings), extra="ignore"))
     except ValidationError:

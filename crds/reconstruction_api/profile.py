@@ -55,7 +55,7 @@ class Toleration(TypedDict, total=False):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
     """Effect that is accepted; every effect when unset."""
     tolerationSeconds: Annotated[int, Field(ge=0, le=31_536_000)]
-    """How long a NoExecute taint is accepted; for ever when unset."""
+    """How long a NoExecute taint is accepted; forever when unset."""
 
 
 class ClassResources(ApiModel):

@@ -52,16 +52,16 @@ _EXIT_MEANINGS: Final = {
     ExitCode.INVALID_INPUT: "The spec or the photos need to be changed; never retried unless the table says so.",
     ExitCode.MODEL_FAILURE: "The photos do not lead to a result that is good enough.",
     ExitCode.RESOURCE: "Hardware, storage or the platform was in the way.",
-    ExitCode.RESUMABLE_STOP: "Stopped on request; run again, it goes on from its checkpoint.",
+    ExitCode.RESUMABLE_STOP: "Stopped on request; run again, it continues from its checkpoint.",
     ExitCode.CANCELLED: "Cancelled.",
     ExitCode.INTERNAL: "A defect in the software.",
 }
 
 _CATEGORY_MEANINGS: Final = {
-    Category.VALIDATION: "The author of the YAML or of the photos can mend it.",
+    Category.VALIDATION: "The author of the YAML or of the photos can fix it.",
     Category.STATE: "It does not fit what the job is doing.",
     Category.MODEL: "The photos do not lead to a result; other photos or settings may.",
-    Category.RESOURCE: "The platform can mend it, or it passes.",
+    Category.RESOURCE: "The platform can fix it, or it passes.",
 }
 
 

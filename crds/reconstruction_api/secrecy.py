@@ -51,7 +51,7 @@ def shown_receiver(url: str) -> str:
 
 
 def receiver_id(url: str) -> str:
-    """Tells receivers apart whose addresses are shown alike."""
+    """Distinguishes receivers whose addresses are shown alike."""
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 

@@ -239,7 +239,7 @@ change. A change gives a failed job another chance all the same."""
 FATE: Final = {
     "cancellation": "Whether the job is stopped for good.",
     "retention": "How long its files are kept.",
-    "notifications": "Who is told.",
+    "notifications": "Who is notified.",
 }
 """Fields that only concern what becomes of the job: a failed one is not run again for them. Each leaf of the spec is in
 exactly one of these two and the stages' fields."""

@@ -103,7 +103,7 @@ class JobProgress(ApiModel):
     total_steps: int | None = None
     """Optimisation steps in all."""
     eta_seconds: int | None = None
-    """Seconds until the running stage ends, as far as can be told."""
+    """Estimated seconds until the running stage ends."""
     loss: DecimalString | None = None
     """Loss of the latest step."""
     psnr: DecimalString | None = None
@@ -154,7 +154,7 @@ class ClassRun(ApiModel):
 
     resource_class: ResourceClass = Field(description=f"{described_classes()}.")
     digest: str
-    """Settings that the attempts below are for; another digest starts counting anew."""
+    """Settings that the attempts below are for; another digest starts counting from zero."""
     attempt: int
     """Number of the current or last attempt, from 1."""
     job_name: str
@@ -166,11 +166,11 @@ class ClassRun(ApiModel):
     evictions: int = 0
     """Pods that were evicted for the memory or disk that they used themselves; from the second on, failures."""
     interruptions_in_vain: int = 0
-    """Interruptions in a row without a finished stage or a newer checkpoint in between."""
+    """Interruptions in a row without a completed stage or a newer checkpoint in between."""
     progress_mark: str = ""
     """How far the class was at the last interruption."""
     completed: bool = False
-    """The class has ended well for this digest."""
+    """The class has completed for this digest."""
     ended: bool = False
     """The attempt is over, and no other follows until the spec changes."""
     retry_after: Timestamp | None = None
@@ -271,7 +271,7 @@ class ReconstructionJobStatus(ApiModel):
     start_time: Timestamp | None = None
     """When the first pod was asked for."""
     completion_time: Timestamp | None = None
-    """When the job ended; absent while it waits for a profile or goes on."""
+    """When the job ended; absent while it runs or waits for a profile."""
     cancellation: CancellationStatus | None = None
     """What became of spec.cancellation."""
     retention: RetentionStatus | None = None

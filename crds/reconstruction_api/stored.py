@@ -31,7 +31,7 @@ MEMORY: Final = (
     "abandonedWorkspace",
 )
 """Fields that decide what happens next, those first that say most when they can't be understood. The others are for
-people, and are made anew by the next decision."""
+people, and are made again by the next decision."""
 
 _ACCEPTED: Final = ConditionType.ACCEPTED.value
 

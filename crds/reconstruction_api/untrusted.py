@@ -40,7 +40,7 @@ def inflated(data: bytes, limit: int = INFLATED_LIMIT) -> bytes:
 
 def parsed(text: str | bytes) -> dict[str, Any]:
     """A JSON object, bounded in depth, length and numbers. Of a name that comes twice the last counts; numbers that
-    are not finite, or too large for Kubernetes, are None. Raises ValueError."""
+    are NaN, infinite or too large for Kubernetes are None. Raises ValueError."""
     if len(text) > INFLATED_LIMIT:
         raise ValueError(f"more than {INFLATED_LIMIT} bytes")
     try:

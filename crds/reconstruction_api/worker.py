@@ -156,7 +156,7 @@ class Checkpoint(ApiModel):
 
 
 class StageResult(ApiModel):
-    """A stage that has ended well."""
+    """A stage that has completed."""
 
     name: StageName
     """Stage that has ended."""
@@ -238,7 +238,7 @@ class ProgressUpdate(ApiModel):
     progress: Progress | None = None
     """The running stage."""
     stages: list[StageResult] = Field(default_factory=list[StageResult])
-    """All stages that have ended well in this pod so far."""
+    """All stages that have completed in this pod so far."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Numbers for status.metrics so far; decimals as text."""
     checkpoints: list[Checkpoint] | None = None
@@ -261,7 +261,7 @@ class PodReport(ApiModel):
     """A pod's final word."""
 
     stages: list[StageResult] = Field(default_factory=list[StageResult])
-    """Stages that have ended well in this pod."""
+    """Stages that have completed in this pod."""
     metrics: dict[str, str | int] = Field(default_factory=dict)
     """Numbers for status.metrics; decimals as text."""
     artifacts: list[Artifact] = Field(default_factory=list[Artifact])

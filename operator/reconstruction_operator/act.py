@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from reconstruction_api.names import API_VERSION, JOB_KIND
+from reconstruction_api.names import API_VERSION, JOB_KIND, LABEL_JOB
 from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.status import ReconstructionJobStatus
 
@@ -146,7 +146,7 @@ class Actor:
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim, suspended = self._store.claim(job.key), action.manifest["spec"].get("suspend", False)
         if claim.parent_uid != job.uid if claim is not None else not suspended:
-            raise Outdated("the workspace's claim is somebody else's")
+            raise Outdated("the workspace's claim belongs to another owner")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
         self._store.observe_child_job({"spec": {"suspend": suspended}} | answer)  # its own spec does not come back
         self._store.overcome_refusal(job.key)
@@ -168,7 +168,8 @@ class Actor:
             if scale_up is not None and self._store.observe_scale_up(job.key, expected.name, scale_up):
                 raise Outdated("a node is being made for the pod")
             return
-        selector = f"{LABEL_CHILD_JOB}={expected.name}"
+        label = LABEL_JOB if expected.kind == "pods" else LABEL_CHILD_JOB
+        selector = f"{label}={expected.name}"
         pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
         news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
         if news:

@@ -96,7 +96,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Tell people through a Kubernetes Event on the ReconstructionJob."""
+    """A Kubernetes Event on the ReconstructionJob, for people."""
 
     warning: bool
     reason: str
@@ -105,7 +105,7 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Why does this object make no headway? The answer is in its latest Event, in the conditions of the Workload that
+    """Why does this object make no progress? The answer is in its latest Event, in the conditions of the Workload that
     Kueue made for a Job, or in where a PersistentVolume is."""
 
     kind: Literal["Job", "PersistentVolume", "PersistentVolumeClaim", "Pod", "Workload"]
@@ -116,11 +116,12 @@ class Inquiry:
 @dataclass(frozen=True, slots=True)
 class ExpectAbsent:
     """What the decision takes for gone, because no watch shows it. One question to the API server settles it before
-    anything is made anew or thrown away: a watch may have missed an event."""
+    anything is made again or thrown away: a watch may have missed an event."""
 
-    kind: Literal["claim", "report", "scale-up"]
+    kind: Literal["claim", "report", "pods", "scale-up"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report; uid of the pod without a node."""
+    """Of the volume claim; of the child Job whose pod would have the report; of the job whose pods may be at work; uid
+    of the pod without a node."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit
@@ -143,4 +144,4 @@ class Plan:
     expects: tuple[ExpectAbsent, ...] = ()
     """Checked before anything else; where one is there after all, nothing of the plan is carried out."""
     inquiries: tuple[Inquiry, ...] = ()
-    """Objects that make no headway, and of which the cluster may have said why."""
+    """Objects that make no progress, and of which the cluster may have said why."""

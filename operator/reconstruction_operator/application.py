@@ -144,7 +144,7 @@ class Application:
 
     async def work(self, watching: Callable[[], None] = lambda: None) -> int:
         """Wait for the Lease and lead, until stopped or the Lease is lost; the exit status. Ports and signals are the
-        process's, which is told by `watching` when all that is watched is known."""
+        process's; `watching` is called when all that is watched is known."""
         try:
             if not await self._unless_stopped(self._prepare()):
                 return 0
@@ -202,7 +202,7 @@ class Application:
 
     async def _work(self, watching: Callable[[], None]) -> None:
         await self._watching.ready.wait()
-        watching()  # kopf has put its own signal handlers in place of ours; it is told through the stop flag
+        watching()  # kopf has put its own signal handlers in place of ours; it is stopped through the stop flag
         await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
@@ -355,7 +355,7 @@ class Application:
 
     def _liveness(self) -> str:
         quiet = self._watching.quiet_seconds() if self._leading else 0.0
-        return "" if quiet < _SILENT_SECONDS else f"nothing was heard from the API server for {quiet:.0f} s"
+        return "" if quiet < _SILENT_SECONDS else f"no event from the API server for {quiet:.0f} s"
 
     def _readiness(self) -> str:
         if not self._kinds_exist:
@@ -367,9 +367,9 @@ class Application:
         return ""
 
     def _note(self) -> str:
-        """Jobs go on without the default profile, or with the one that is there: no reason to be unready."""
+        """Jobs continue without the default profile, or with the one that is there: no reason to be unready."""
         problem = self._default_profile.problem if self._default_profile else ""
-        return f"the default profile stays as it is: {problem}" if problem else ""
+        return f"the default profile was not changed: {problem}" if problem else ""
 
     def _is_worker(self, pod: PodIdentity) -> bool:
         return self._store.has_pod(pod.namespace, pod.name, pod.uid)

@@ -21,7 +21,7 @@ class Cause(IntEnum):
     STARTING = 1
     """The job is new, or what it waited for is there: its turn, the job it builds on."""
     OBSERVED = 2
-    """Something of it goes on: its pod starts, its worker reports."""
+    """Something of it changes: its pod starts, its worker reports."""
     ROUTINE = 3
     """Nothing is known to have happened: its time has come, or all jobs are looked at again."""
 

@@ -46,7 +46,7 @@ class CustomResources(Protocol):
 
 
 class Kopf:
-    """With kopf, in the whole cluster or in the namespaces that it is told of."""
+    """With kopf, in the whole cluster or in the namespaces that it is given."""
 
     def __init__(self, configuration: Configuration, *, clusterwide: bool):
         self._configuration = configuration

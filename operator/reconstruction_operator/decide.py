@@ -19,9 +19,9 @@ from .manifests.child_names import claim_name
 from .model import Observed
 from .policies.control import lost
 from .policies.control.accept import Acceptance, accept
-from .policies.control.advance import Situation, advance
+from .policies.control.advance import advance
 from .policies.control.attempt import Waiting
-from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed
+from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed, unseen_pods
 from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
@@ -30,6 +30,7 @@ from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
 from .policies.control.retention import is_removed, remaining, retention
 from .policies.control.schedule import next_check
+from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
 from .policies.control.yielding import idleness, slot_state, yield_time, yield_turn
 from .policies.reporting.conditions import conditions
@@ -78,7 +79,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
         actions=actions,
         next_check=next_check(observed, situation, obstacle, status, now, idle),
         slot=slot_state(idle, now) if status.admission_time else "waiting" if waiting else "none",
-        expects=(*situation.expects, *unclaimed(observed, created)),
+        expects=(*situation.expects, *unclaimed(observed, created), *unseen_pods(observed, situation, created)),
         inquiries=situation.outcome.inquiries if isinstance(situation.outcome, Waiting) else (),
     )
 
@@ -106,7 +107,7 @@ def _status(
 ) -> ReconstructionJobStatus:
     before = observed.job.status
     if observed.job.spec is None:
-        return _of_a_spec_that_can_not_be_read(observed, situation, obstacle, now)
+        return _status_of_unreadable_spec(observed, situation, obstacle, now)
     started = any(isinstance(action, CreateJob) for action in created)
     stages = stage_statuses(observed, situation, now)
     numbers = metrics(observed, situation)
@@ -141,7 +142,7 @@ def _status(
     )
 
 
-def _of_a_spec_that_can_not_be_read(
+def _status_of_unreadable_spec(
     observed: Observed, situation: Situation, obstacle: Blocked | None, now: datetime
 ) -> ReconstructionJobStatus:
     """All that is known stays known: the spec may have been written for a later operator, which will be back."""

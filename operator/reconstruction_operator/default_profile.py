@@ -128,7 +128,7 @@ class DefaultProfile:
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:
-            _log.error("the default profile stays as it is: %s", problem)
+            _log.error("the default profile was not changed: %s", problem)
         self.problem = problem
 
 
@@ -158,7 +158,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ApiError) and error.conflict:
         return (
             f"FieldConflict: {error.message}. Make defaultProfile.spec agree with the profile, or delete the profile: "
-            "it is then created anew"
+            "it is then created again"
         )
     if isinstance(error, ApiError) and error.refused:
         return f"CreationRefused: {error.message}"

@@ -45,7 +45,7 @@ class Recorder:
         self._wake.set()
 
     async def flush(self, seconds: float) -> None:
-        """Before the process ends: returns when `run`, which must go on meanwhile, has written everything; at the
+        """Before the process ends: returns when `run`, which must continue meanwhile, has written everything; at the
         latest after so many seconds."""
         try:
             async with asyncio.timeout(seconds):

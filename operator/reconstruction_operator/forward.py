@@ -27,12 +27,12 @@ _MOST_PROVEN = 10_000
 
 
 class NotNow(Exception):  # noqa: N818 - not an error
-    """The update can't be handed on now; later it may be."""
+    """The update can't be forwarded now; later it may be."""
 
 
 class Forwarder:
     """This replica knows no pods. It learns from the leader's answers which tokens are valid; those that were not yet
-    accepted it hands on only a few times for each pod and address, and those with a wrong signature not at all."""
+    accepted it forwards only a few times for each pod and address, and those with a wrong signature not at all."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
 
     async def admits(self, token: str, address: str) -> bool | None:
-        """Whether an update with this token is handed on; None for a token that can't be valid."""
+        """Whether an update with this token is forwarded; None for a token that can't be valid."""
         claimed = claimed_identity(token, self._now())
         if claimed is None:
             return None

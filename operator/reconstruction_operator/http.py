@@ -71,7 +71,7 @@ async def _progress(
     try:
         identity = await reviewer.review(token, request.remote or "", forwarded=FORWARDED in request.headers)
     except Busy:
-        return _refusal(503, "too many tokens are to be reviewed")
+        return _refusal(503, "too many token reviews are pending")
     except (ApiError, aiohttp.ClientError, TimeoutError) as error:
         _log.warning("token review failed: %s", error)
         return _refusal(503, "the token could not be reviewed")
@@ -97,7 +97,7 @@ async def _forward(request: web.Request, token: str, leader: str, forwarder: For
     if admitted is None:
         return _refusal(401, "the token is not one of a worker pod for this audience")
     if not admitted:
-        return _refusal(503, "too many updates are to be handed on")
+        return _refusal(503, "too many updates wait to be forwarded")
     try:
         status, text, content_type = await forwarder.send(leader, token, await request.read())
     except NotNow:

@@ -1,4 +1,4 @@
-"""Finds out why child objects make no headway: the cluster says so in Events, Kueue in its Workloads.
+"""Finds out why child objects make no progress: the cluster says so in Events, Kueue in its Workloads.
 
 These are not watched: they are many, and almost none matters. When a decision asks, the latest Event about the
 object is read; all that is asked within a namespace is answered by one listing a kind, and the next one waits a while.
@@ -88,7 +88,7 @@ class Inquiries:
             try:
                 said = await self._said(namespace, kind, [each.uid for each in asked if each.kind == kind])
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                _log.warning("the cluster did not say why: %s", error, extra={"namespace": namespace})
+                _log.warning("could not read why objects make no progress: %s", error, extra={"namespace": namespace})
                 continue
             for inquiry, key in asked.items():
                 answer = said.get(inquiry.uid) or said.get("", "")

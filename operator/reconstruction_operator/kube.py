@@ -29,7 +29,7 @@ _PAGE = 100
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 _TOO_LARGE = ("too large", "larger than max", "ResourceExhausted")
-"""The storage behind the API server has limits of its own, and tells of them as an internal error."""
+"""The storage behind the API server has limits of its own, and reports them as an internal error."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML."""
@@ -94,7 +94,7 @@ class Kube:
         self._connections = connections
         self._opened: aiohttp.ClientSession | None = None
         self.called: Callable[[str], None] = lambda _: None
-        """Told of every call, by its method."""
+        """Called for every request, with its method."""
 
     async def close(self) -> None:
         if self._opened is not None:

@@ -1,4 +1,4 @@
-"""The order in which waiting jobs are taken: urgent causes before others, namespaces in turn, and nobody for ever last.
+"""The order in which waiting jobs are taken: urgent causes before others, namespaces in turn, and nobody always last.
 
 Causes share the workers by weight (stride scheduling): one that is present gets its share however much waits in the
 others. Within a cause the namespaces take turns, so that thousands of jobs of one tenant delay another one's by the

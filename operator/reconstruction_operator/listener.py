@@ -70,7 +70,7 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.TimerHandle | None = None
         self.ticks = 0
-        """Goes on while there are connections."""
+        """Runs while there are connections."""
 
     def __len__(self) -> int:
         """Open connections."""
@@ -152,7 +152,7 @@ class Listener:
         return bounded
 
     async def _bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A refused client has to connect anew: that costs it more than us."""
+        """A refused client has to connect again: that costs it more than us."""
         door = self._doors.get(request.protocol)
         if door is not None:
             door.begin()

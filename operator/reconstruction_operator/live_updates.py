@@ -88,7 +88,7 @@ class LiveUpdates:
 
 
 def _same_run(one: ProgressUpdate, other: ProgressUpdate) -> bool:
-    """Sequences of different child Jobs have nothing to do with each other: the next class begins anew."""
+    """Sequences of different child Jobs have nothing to do with each other: the next class starts over."""
     return _run(one) == _run(other)
 
 

@@ -67,7 +67,7 @@ class TextFormatter(ScrubbedFormatter):
 
 
 def configure(level: str, style: Literal["json", "text"]) -> None:
-    """Log to standard error. kopf tells of every event it handles; only its warnings are wanted."""
+    """Log to standard error. kopf logs every event it handles; only its warnings are wanted."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(Scrubbing())
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())

@@ -38,20 +38,22 @@ class Metrics:
 
     def _operator_metrics(self) -> None:
         self.reconcile_seconds = self._histogram(
-            "reconstruction_operator_reconcile_duration_seconds", "Time to decide and act for one job.", _QUICK
+            "reconstruction_operator_reconcile_duration_seconds", "Duration of one reconciliation of a job.", _QUICK
         )
         self.reconcile_errors = self._counter(
-            "reconstruction_operator_reconcile_errors_total", "Looks at a job that ended with an error."
+            "reconstruction_operator_reconcile_errors_total", "Reconciliations that ended with an error."
         )
         self.status_refusals = self._counter(
             "reconstruction_operator_status_refusals_total",
             "Status writes that the API server refused as too large or malformed; the job ends with InternalError.",
         )
         self.failing = Gauge(
-            "reconstruction_operator_failing_jobs", "Jobs whose last look ended with an error.", registry=self.registry
+            "reconstruction_operator_failing_jobs",
+            "Jobs whose last reconciliation ended with an error.",
+            registry=self.registry,
         )
         self.outdated = self._counter(
-            "reconstruction_operator_outdated_total", "Looks that were given up because the job had changed meanwhile."
+            "reconstruction_operator_outdated_total", "Reconciliations abandoned because the job had changed meanwhile."
         )
         self.status_lag = self._histogram(
             "reconstruction_operator_status_lag_seconds", "From the end of a pod to its result in status.", _QUICK
@@ -64,22 +66,22 @@ class Metrics:
         )
         self.leader = Gauge("reconstruction_operator_leader", "1 while this replica acts.", registry=self.registry)
         self.queue_depth = Gauge(
-            "reconstruction_operator_queue_depth", "Jobs that wait to be looked at.", registry=self.registry
+            "reconstruction_operator_queue_depth", "Jobs that wait for reconciliation.", registry=self.registry
         )
         self.api_calls = self._counter(
             "reconstruction_operator_api_calls_total", "Calls to the API server, watches not counted."
         )
         self.api_writes = self._counter(
-            "reconstruction_operator_api_writes_total", "Calls to the API server that are to change something."
+            "reconstruction_operator_api_writes_total", "Calls to the API server that change something."
         )
         self.unserved_namespaces = Gauge(
             "reconstruction_operator_unserved_namespaces",
-            "Namespaces that are to be served and can't be: they are gone, or may not be listed.",
+            "Namespaces that should be served and can't be: they don't exist, or listing them is forbidden.",
             registry=self.registry,
         )
         self.open_connections = Gauge(
             "reconstruction_operator_open_connections",
-            "Connections that clients hold, by port.",
+            "Open connections of clients, by port.",
             ["port"],
             registry=self.registry,
         )
@@ -120,7 +122,9 @@ class Metrics:
             "reason",
         )
         self.waiting = Gauge(
-            "reconstructionjob_waiting_for_turn", "Jobs that wait because as many run as may.", registry=self.registry
+            "reconstructionjob_waiting_for_turn",
+            "Jobs that wait because a concurrency limit is reached.",
+            registry=self.registry,
         )
         self.without_node = Gauge(
             "reconstructionjob_without_node",
@@ -165,10 +169,10 @@ class Metrics:
             "resource_class",
         )
         self.stage_seconds = self._histogram(
-            "reconstructionjob_stage_duration_seconds", "Running time of stages that ended well.", _SLOW, "stage"
+            "reconstructionjob_stage_duration_seconds", "Running time of completed stages.", _SLOW, "stage"
         )
         self.admission_seconds = self._histogram(
-            "reconstructionjob_admission_wait_seconds", "From the wish for a pod to its place on a node.", _SLOW
+            "reconstructionjob_admission_wait_seconds", "From the request for a pod to its scheduling on a node.", _SLOW
         )
         self.first_pod_seconds = self._histogram(
             "reconstructionjob_first_pod_seconds", "From a job's acceptance to its first running pod.", _SLOW

@@ -67,7 +67,7 @@ class UpstreamJob:
     runs: frozenset[str]
     """All its stages."""
     done: frozenset[str]
-    """Those that have ended well."""
+    """Those that have completed."""
     claim: str
     """Volume claim of its workspace; empty when there is none."""
     files_gone: str
@@ -270,7 +270,7 @@ class Policy:
     listening_since: datetime | None = None
     """When this replica began to listen to workers."""
     notifications: bool = False
-    """Whether receivers are told of events."""
+    """Whether receivers are notified of events."""
     lost_pod_seconds: int = 300
     """A pod that should have stopped this long ago is given up, with its node."""
     lost_report_grace_seconds: int = 15
@@ -298,7 +298,7 @@ class Observed:
     turn: Turn = field(default_factory=Turn)
     """Whether the job may take part among those that run."""
     explanations: Mapping[str, str] = field(default_factory=dict)
-    """What the cluster last said of a child object that makes no headway, by its uid; asked for by a plan."""
+    """What the cluster last said of a child object that makes no progress, by its uid; asked for by a plan."""
     refusal: Refusal | None = None
     """Why the child object that comes next could not be created."""
     live: ProgressUpdate | None = None
@@ -318,3 +318,5 @@ class Observed:
     """The profile that the job's status names, as it is now."""
     scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
     """Nodes that are being made, by the uid of the pod."""
+    strangers: tuple[Pod, ...] = ()
+    """Pods of earlier jobs of the same name that have not ended."""

@@ -1,7 +1,7 @@
 """Which of the namespaces that the operator is to serve it can serve now.
 
-One that is gone, or whose objects the operator may not list, is left out and asked about again and again; the others go
-on without it. With the whole cluster to serve there is nothing to leave out.
+One that is gone, or whose objects the operator may not list, is left out and asked about again and again; the others
+are served without it. With the whole cluster to serve there is nothing to leave out.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _GONE = 410
 
 
 class Notifier:
-    """Sends on behalf of jobs; `done` is told of each job that has a new result."""
+    """Sends on behalf of jobs; `done` is called for each job that has a new result."""
 
     def __init__(self, kube: Kube, receivers: Receivers, done: Callable[[JobKey, Cause], None]):
         self._kube = kube

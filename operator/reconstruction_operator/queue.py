@@ -120,7 +120,7 @@ class JobQueue:
             self.errors += 1
             seconds = self._backoff.failed(key)
             about = {"namespace": key.namespace, "job": key.name, "retry_seconds": seconds}
-            _log.exception("could not bring the job forward", extra=about)
+            _log.exception("reconciliation failed", extra=about)
             return self.add_after(key, seconds, cause)
         self._backoff.reset(key)
         if seconds is not None:

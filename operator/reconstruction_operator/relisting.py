@@ -15,7 +15,7 @@ def gone(
     have, as of that version.
 
     One that is newer came after the listing was made. One that is as old is gone, also where it was not known yet when
-    the listing began: it came and went meanwhile, and no watch that follows tells of it. Versions compare as integers;
+    the listing began: it came and went meanwhile, and no watch that follows shows it. Versions compare as integers;
     where one is not known, only what was there `before` is taken for gone.
     """
     missing: list[Document] = []

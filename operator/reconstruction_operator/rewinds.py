@@ -19,7 +19,7 @@ class Rewound(Exception):  # noqa: N818 - nobody's mistake
     def __init__(self, what: str, now: int, seen: int):
         super().__init__(
             f"the cluster's data is older than before, as after a restore of etcd: {what} is at version {now}, after "
-            f"{seen}; the operator starts anew"
+            f"{seen}; the operator starts over"
         )
 
 

@@ -86,7 +86,7 @@ class Settings(BaseModel):
     live_updates_per_second: int = Field(default=50, ge=1, le=10_000)
     """Live updates of all jobs together that are written each second: the more jobs run, the less often each."""
     notifications: bool = False
-    """Tell the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
+    """Notify the receivers in spec.notifications of a job's end; the operator reads the secrets named there."""
     notification_allow: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """Private networks (CIDR), host names and domains (`.example.org`), separated by commas, that receivers may be at;
     there plain http:// is allowed as well."""
@@ -156,7 +156,7 @@ class Settings(BaseModel):
 
     @property
     def advertise_url(self) -> str:
-        """Base address for updates that the other replicas hand on; empty when they can't know it."""
+        """Base address for updates that the other replicas forward; empty when they can't know it."""
         host = f"[{self.advertise_host}]" if ":" in self.advertise_host else self.advertise_host
         return f"http://{host}:{self.workers_port}" if host else ""
 

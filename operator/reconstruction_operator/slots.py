@@ -1,7 +1,7 @@
 """Whose turn it is when more jobs want to run than may: concurrency limits of the operator and of profiles.
 
 A job that holds a slot says so in its status (`admissionTime`), so a new process finds the same ones; only the line of
-those that wait is made anew, in the same order. A slot that becomes free is promised at once to the namespace that has
+those that wait is made again, in the same order. A slot that becomes free is promised at once to the namespace that has
 the fewest, there to the most urgent job, then to the oldest; nobody who comes later can take it.
 
 Where none is free, jobs whose slot is of no use to them, because no node takes their pod, are asked to give it back: as
@@ -65,7 +65,7 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The operator's own; those of profiles are told by `limit_profile`."""
+    """The operator's own; those of profiles come from `limit_profile`."""
 
     everywhere: int | None = None
     in_namespace: int | None = None

@@ -253,6 +253,10 @@ class Store:
     def pods(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid == uid)
 
+    def pods_of_others(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
+        """Of earlier jobs of the same name; those that have not ended."""
+        return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid != uid and not pod.finished)
+
     def has_pod(self, namespace: str, name: str, uid: str) -> bool:
         """Whether there is such a pod of a job."""
         key = self._pod_keys.get(uid)
@@ -428,7 +432,7 @@ def _reference(status: Document) -> ProfileReference | None:
 
 def _packed(status: Document) -> bytes:
     """A fifth of its size once the job has ended: of ten thousand jobs it would otherwise be a third of all memory. A
-    job that goes on is looked at too often for that."""
+    job that has not ended is looked at too often for that."""
     text = orjson.dumps(status)
     return zlib.compress(text, level=1) if status.get("completionTime") else bytes(memoryview(text))
 

@@ -30,7 +30,7 @@ class PodIdentity:
 
 
 def claimed_identity(token: str, now: float) -> PodIdentity | None:
-    """The pod that a projected token of our audience names; None for everything else, such as one that is over.
+    """The pod that a projected token of our audience names; None for everything else, such as an expired one.
 
     `now` is the time in seconds since 1970. Anybody can write such a token: nothing is proven by it.
     """

@@ -166,8 +166,8 @@ class Watching:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list_jobs(self, namespace: str) -> None:
-        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, and
-        of none that went away while the namespace was not served."""
+        """Who holds a slot must be known before the first one is given away; kopf shows one job after the other, and
+        none that went away while the namespace was not served."""
         for key, cause in await list_jobs(self._kube, self._store, namespace):
             self._queue.add(key, cause)
 

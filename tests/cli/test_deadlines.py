@@ -19,7 +19,7 @@ spec:
   source: {uri: ./photos}
   exports: [{format: GLB}]
 """
-# Goes on only when it is told to; saves what it has when it is stopped.
+# Continues only when it is told to; saves what it has when it is stopped.
 WAITING = """
 import time
 from reconstruction_worker.stage import StageOutput, Stopped

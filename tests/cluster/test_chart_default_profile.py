@@ -80,7 +80,7 @@ class Release:
 async def told(operator: OperatorProcess) -> str:
     """What the operator says beside its readiness."""
     async with aiohttp.ClientSession() as session, session.get(f"{operator.url}/readyz") as answer:
-        assert answer.status == 200, "jobs go on"
+        assert answer.status == 200, "jobs continue"
         return (await answer.text()).partition("\n")[2]
 
 

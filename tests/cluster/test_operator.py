@@ -39,7 +39,7 @@ class Case(JobUnderTest):
 
 
 def paused_after(job: WorkerJob, stage: str) -> Ending:
-    """The pod's stages up to this one have ended well."""
+    """The pod's stages up to this one have completed."""
     report = well(job).report
     if report is None or stage not in [each.name for each in report.stages]:
         return well(job)

@@ -140,7 +140,7 @@ async def test_pods_that_can_not_start_say_why_and_what_then(work: Workbench, py
 
 
 async def test_a_pod_that_does_not_stop_is_no_pod_that_runs(work: Workbench, node_cluster: Cluster) -> None:
-    """kubelet is frozen, as on a node without a network; when it is back, the job goes on."""
+    """kubelet is frozen, as on a node without a network; when it is back, the job continues."""
     case = JobUnderTest(work, "statue")
     await case.create(training={"seed": WAITS})
     await case.until("Trained", "False", "Running")

@@ -77,7 +77,7 @@ class DrivenRun:
         return process.returncode
 
     def record(self, stage: str) -> Document:
-        """The record that a stage left when it had ended well."""
+        """The record that a stage left when it had completed."""
         return json.loads((self.workspace / "stages" / f"{stage}.json").read_text())
 
     def _start(self) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Whole runs that are asked to stop or killed at random moments, and go on: their results are those of one that ran
+"""Whole runs that are asked to stop or killed at random moments, and continue: their results are those of one that ran
 through, byte by byte.
 
 `make interrupts` runs it with twenty moments; it takes ten minutes or more, and without `RECONSTRUCTION_INTERRUPTIONS`,

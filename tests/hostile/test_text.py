@@ -25,7 +25,7 @@ from reconstruction_cli.cluster.jobs import parse
 from reconstruction_cli.cluster.listing import list_jobs
 from reconstruction_cli.cluster.log_lines import readable
 from reconstruction_cli.cluster.progress import PlainDisplay
-from reconstruction_cli.cluster.watching import tell_end
+from reconstruction_cli.cluster.watching import print_end
 from reconstruction_cli.display import PlainDisplay as LocalDisplay
 from reconstruction_cli.failure import print_failure
 from reconstruction_operator.actions import Emit
@@ -205,7 +205,7 @@ ON_TERMINAL: dict[str, Callable[[str], Any]] = {
     "list": _shown(lambda cluster: list_jobs(cluster, everywhere=True, selector=None, output="wide")),
     "list as YAML": _shown(lambda cluster: list_jobs(cluster, everywhere=True, selector=None, output="yaml")),
     "list as JSON": _shown(lambda cluster: list_jobs(cluster, everywhere=True, selector=None, output="json")),
-    "end of watch": _shown(lambda cluster: tell_end(Console(width=400), parse(cluster.get("")))),
+    "end of watch": _shown(lambda cluster: print_end(Console(width=400), parse(cluster.get("")))),
     "watch": _shown(lambda cluster: PlainDisplay(Console(width=400), parse(cluster.get(""))).__enter__()),
     "event": _shown(
         lambda cluster: PlainDisplay(Console(width=400), parse(Cluster("x").get(""))).event_came(

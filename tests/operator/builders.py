@@ -189,7 +189,7 @@ def ended(run: ClassRun, exit_code: int | None, report: PodReport | None = None,
 
 
 def report_of(resource_class: ResourceClass, spec: ReconstructionJobSpec | None = None, **fields: Any) -> PodReport:
-    """What a pod says whose stages have all ended well."""
+    """What a pod says whose stages have all completed."""
     stages = [
         StageResult(name=StageName(name), digest=digest, seconds=1, message=f"{name} done")
         for name, digest in need_of(resource_class, spec).stages.items()
@@ -212,7 +212,7 @@ def artifact(name: str) -> Artifact:
 
 def failure(code: str = "HostOutOfMemory", *, retryable: bool = True, stage: str | None = None) -> Failure:
     return Failure(
-        code=code, category="Resource", message="it broke", suggestion="mend it", retryable=retryable, stage=stage
+        code=code, category="Resource", message="it broke", suggestion="fix it", retryable=retryable, stage=stage
     )
 
 

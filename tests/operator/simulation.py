@@ -305,7 +305,7 @@ class Cluster:
 
     def _delete_claim(self, action: DeleteClaim) -> None:
         if "completionTime" not in self.raw_status:
-            raise BrokenPromiseError("the workspace was deleted although its job goes on")
+            raise BrokenPromiseError("the workspace was deleted although its job continues")
         if not self.cancelled and not self._is_over("workspaceSeconds"):
             raise BrokenPromiseError("the workspace was deleted before its time")
         if self.claim is not None and self.claim.uid == action.uid:
@@ -575,7 +575,7 @@ class Cluster:
         return self.raw_status.get("failure") is not None
 
     def settle(self, rounds: int = 200) -> None:
-        """Nothing disturbs any more: every pod that is started ends well."""
+        """Nothing disturbs any more: every pod that is started completes."""
         for _ in range(rounds):
             plan = self.reconcile()
             self.check_resting(plan)

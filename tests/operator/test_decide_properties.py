@@ -151,7 +151,7 @@ def end_early(cluster: Cluster, number: int) -> None:
 
 
 def other_comes_further(cluster: Cluster, number: int) -> None:
-    """The job that this one builds on appears, is done with another stage, ends, or begins anew."""
+    """The job that this one builds on appears, is done with another stage, ends, or starts over."""
     done = frozenset(["ingest", "poses", "train"][: number % 4])
     cluster.upstream = upstream_job(
         done=done, current=number % 3 > 0, failed="EmptyMesh: nothing" if number % 5 == 0 else ""

@@ -1,4 +1,4 @@
-"""Asking the cluster why something makes no headway."""
+"""Asking the cluster why something makes no progress."""
 
 from __future__ import annotations
 

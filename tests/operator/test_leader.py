@@ -100,7 +100,7 @@ async def test_a_lease_that_is_no_longer_renewed_is_taken_over_after_its_duratio
 
 
 async def test_renewals_keep_the_lease_whatever_the_clocks_say() -> None:
-    """The other's clock is not looked at: what counts is that its renewals are seen to go on."""
+    """The other's clock is not looked at: what counts is that its renewals are seen to continue."""
     server, clock = Server(), [0.0]
     other = candidate(server, "b", clock)
     for moment in range(0, 60, 10):

@@ -23,7 +23,7 @@ from reconstruction_worker.process import StopRequest
 
 from .stage_packages import PACKAGE, Bench, a_spec
 
-# Counts its steps in a file and ends at the fifth; unless told to go on, it waits after the second.
+# Counts its steps in a file and ends at the fifth; unless told to continue, it waits after the second.
 SLOW_TRAINING = """
 import time
 from pathlib import Path

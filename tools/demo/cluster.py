@@ -95,7 +95,7 @@ def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path)
     return status
 
 
-def tell_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
+def print_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
     """Where to look."""
     metrics = status.get("metrics", {})
     journal.say("")
@@ -118,4 +118,4 @@ def main(target: Target, journal: Journal, kills: int) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
         with journal.step("tidying up"):
             target.down()
-    tell_results(journal, status, layout.OUT)
+    print_results(journal, status, layout.OUT)

@@ -1,4 +1,4 @@
-"""Tells the user what is going on, and how long it takes."""
+"""Shows the user what is being done, and how long it takes."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 
 class DevclusterError(Exception):
-    """Something that the person at the terminal can mend; the message says how."""
+    """Something that the person at the terminal can fix; the message says how."""
 
 
 class NodeTakenError(DevclusterError):

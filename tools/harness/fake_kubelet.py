@@ -49,7 +49,7 @@ Script = Callable[[WorkerJob], Ending]
 
 
 def well(job: WorkerJob) -> Ending:
-    """All stages of the pod's class have ended well."""
+    """All stages of the pod's class have completed."""
     digests = stage_digests(job.spec)
     stages = [
         StageResult(name=s.name, digest=digests[s.name], message=f"{s.name} done")

@@ -1,4 +1,4 @@
-"""Requests to an API server with bodies as they stand in a file: what `kubectl apply` would be told, word for word."""
+"""Requests to an API server with bodies as they stand in a file: what `kubectl apply` would send, word for word."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class ProgressEvent(ApiModel):
 
 
 class OutputEvent(ApiModel):
-    """The stage has ended well."""
+    """The stage has completed."""
 
     type: Literal["output"] = "output"
     message: str

@@ -21,13 +21,25 @@ BLOCKS = 4
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a loop that runs in one thread."""
-    return _machine_code(function, fastmath=False)
+    return _machine_code(function)
 
 
-def threaded(*, fastmath: bool = False) -> Callable[[Callable[..., None]], Threaded]:
+def threaded(*, fastmath: bool = False, vectorised: bool = False) -> Callable[[Callable[..., None]], Threaded]:
     """Compile a function of (begin, end, *arguments) that works on elements begin..end - 1, whichever these are; it is
-    called with (count, *arguments), and all processors take part. No two elements may write to the same place."""
-    return lambda function: Threaded(_machine_code(function, fastmath))
+    called with (count, *arguments), and all processors take part. No two elements may write to the same place.
+
+    `vectorised` lets the processor's vector instructions do inner loops without branches: sums are taken in any order
+    (the same one each time), and a division by zero gives infinity rather than an exception, for which each division
+    would have a branch."""
+    options = {"fastmath": True, "error_model": "numpy"} if vectorised else {"fastmath": fastmath}
+    return lambda function: Threaded(_machine_code(function, **options))
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a piece of `vectorised` loops, to which it is copied: a call would keep them from being vectorised."""
+    import numba
+
+    return numba.njit(function, inline="always", fastmath=True, error_model="numpy")
 
 
 class Threaded:
@@ -52,10 +64,10 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads(), thread_name_prefix="compiled")
 
 
-def _machine_code(function: Callable[..., None], fastmath: bool) -> Callable[..., Any]:
+def _machine_code(function: Callable[..., None], **options: Any) -> Callable[..., Any]:
     import numba
 
     try:
-        return numba.njit(function, cache=True, nogil=True, fastmath=fastmath)
+        return numba.njit(function, cache=True, nogil=True, **options)
     except RuntimeError:  # numba found no folder that it may write to
-        return numba.njit(function, nogil=True, fastmath=fastmath)
+        return numba.njit(function, nogil=True, **options)

@@ -57,7 +57,7 @@ GRACE_SECONDS: Final = 3.0
 
 
 class Observer(Protocol):
-    """Is told what happens; must not raise."""
+    """Is notified of what happens; must not raise."""
 
     def stage_started(self, stage: StageName, *, resumed: bool) -> None: ...
 

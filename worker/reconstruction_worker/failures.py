@@ -9,6 +9,8 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from .allocation import failed_on_cpu, failed_on_gpu
+
 _OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 _LIKELY_OUT_OF_MEMORY = 0.5
@@ -19,14 +21,11 @@ def from_exception(exception: BaseException, stage: StageName) -> Reconstruction
     """The catalogue's view of any exception; what is not in the catalogue is a defect (its traceback is in the log)."""
     if isinstance(exception, ReconstructionError):
         return exception
-    if isinstance(exception, MemoryError):
+    if failed_on_cpu(exception):
         return ReconstructionError("HostOutOfMemory", f"Stage {stage} could not get the memory it asked for.")
     if isinstance(exception, OSError) and exception.errno in _OUT_OF_SPACE:
         return ReconstructionError("DiskFull", f"Stage {stage} could not write its result: no space left.")
-    # torch's class is told by name: importing torch to compare types would cost seconds in stages that never use it.
-    if any(
-        kind.__name__ == "OutOfMemoryError" and kind.__module__.startswith("torch") for kind in type(exception).mro()
-    ):
+    if failed_on_gpu(exception):
         return ReconstructionError("GPUOutOfMemory", f"Stage {stage} exhausted the memory of the GPU.")
     return ReconstructionError(
         "InternalError", f"Stage {stage} failed unexpectedly.", details={"exception": type(exception).__name__}
@@ -45,7 +44,7 @@ def from_exit(
                 f"Stage {stage} was killed by the system while it held {peak_memory / 2**20:.0f} MiB of memory.",
                 details={Metric.PEAK_MEMORY_BYTES: peak_memory, "memoryLimitBytes": memory_limit},
             )
-        return ReconstructionError("InternalError", f"The process of stage {stage} was killed from outside.")
+        return ReconstructionError("InternalError", f"The process of stage {stage} was killed by another process.")
     if -status in _NATIVE_CRASHES:
         name = signal.Signals(-status).name
         if stage is StageName.POSES:
@@ -59,7 +58,7 @@ def from_exit(
             # Decoders are native code too, and what they are given comes from anywhere.
             return ReconstructionError(
                 "ImageCorrupt",
-                "A photo or video of the source made its decoder crash.",
+                "A photo or video of the source crashed its decoder.",
                 suggestion="Look at the stage's log for the last file, and export it again.",
                 details={"signal": name},
             )

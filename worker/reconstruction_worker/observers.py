@@ -11,7 +11,7 @@ from .executor import Observer
 
 
 class Observers:
-    """Tells several observers the same."""
+    """Notifies several observers of the same."""
 
     def __init__(self, observers: Sequence[Observer]):
         self._observers = observers

@@ -1,4 +1,4 @@
-"""Tells the operator how far a run is. Best effort: the pod's final report says everything again."""
+"""Reports to the operator how far a run is. Best effort: the pod's final report says everything again."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class ProgressClient:
         self._update(Progress(stage=result.name, percent=100, message=result.message))
 
     def stage_failed(self, stage: StageName | None, failure: Failure) -> None:
-        """The pod's report tells it."""
+        """The pod's report says it."""
 
     def stopped(self, stage: StageName | None) -> None:
-        """The pod's exit status tells it."""
+        """The pod's exit status says it."""
 
     def _update(self, progress: Progress) -> None:
         with self._changed:

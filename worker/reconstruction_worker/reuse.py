@@ -1,6 +1,6 @@
 """A stage whose result another job has made: copied from that job's workspace (spec.source.jobRef).
 
-The other job may go on meanwhile, or even begin anew. So everything is compared with the record of the stage, which
+The other job may continue meanwhile, or even start over. So everything is compared with the record of the stage, which
 must be the same at the end as it was at the beginning.
 """
 

@@ -1,7 +1,7 @@
 """How long a job has worked in a workspace, over all its runs there: `stages/running-time.json`.
 
 As in a cluster, what counts is the time of stages as the spec wants them now: a stage whose settings have changed
-begins anew, and so does its time.
+starts over, and so does its time.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ Azure, AWS, Google and others; AWS' credentials of tasks and pods; the same behi
   resources: [reconstructionjobs, reconstructionprofiles]
   verbs: [get, list, watch]
 - apiGroups: [reconstruction.dev]
-  resources: [reconstructionjobs] # when spec.retention.jobSeconds is over
+  resources: [reconstructionjobs] # when spec.retention.jobSeconds has elapsed
   verbs: [delete]
 - apiGroups: [reconstruction.dev]
   resources: [reconstructionjobs/status]

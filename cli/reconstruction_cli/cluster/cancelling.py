@@ -20,10 +20,10 @@ _POLL_SECONDS: Final = 0.2
 
 
 def request(cluster: Cluster, name: str) -> None:
-    """Ask for a job's cancellation; the job goes on. Raises AlreadyTerminal for one that has ended."""
+    """Ask for a job's cancellation; the job continues. Raises AlreadyTerminal for one that has ended."""
     job = _running(get_job(cluster, name))
     noted = job.status.cancellation
-    if noted is not None and noted.state is not CancellationState.REQUESTED:  # lapsed: ask anew
+    if noted is not None and noted.state is not CancellationState.REQUESTED:  # lapsed: ask again
         _wish(cluster, job, None)
         job = _until(cluster, job.name, lambda status: status is None)
     if job.spec.get("cancellation") is None:
@@ -31,7 +31,7 @@ def request(cluster: Cluster, name: str) -> None:
     job = _running(_until(cluster, job.name, _is_open))
     limit = job.status.cancellation.confirm_before if job.status.cancellation else None
     click.echo(
-        f"{job.full_name}: cancellation requested; the job goes on. To stop it for good and remove its files, before "
+        f"{job.full_name}: cancellation requested; the job continues. To stop it for good and remove its files, before "
         f"{limit}: recon cancel {job.name} -n {job.namespace} --confirm"
     )
 
@@ -59,12 +59,12 @@ def withdraw(cluster: Cluster, name: str) -> None:
         click.echo(f"{job.full_name}: there is no request to withdraw.")
         return
     _wish(cluster, job, None)
-    click.echo(f"{job.full_name}: the request is withdrawn; the job goes on.")
+    click.echo(f"{job.full_name}: the request is withdrawn; the job continues.")
 
 
 def _running(job: Job) -> Job:
     if job.cancelled:
-        raise ReconstructionError("AlreadyTerminal", f"{job.full_name} is cancelled already.")
+        raise ReconstructionError("AlreadyTerminal", f"{job.full_name} is already cancelled.")
     if job.status.completion_time is not None:
         how = "succeeded" if job.succeeded else "ended"
         raise ReconstructionError(
@@ -102,7 +102,7 @@ def _until(cluster: Cluster, name: str, holds: Callable[[CancellationStatus | No
         if time.monotonic() > deadline:
             raise ReconstructionError(
                 "OperatorNotInstalled",
-                f"The operator has not noted the change of {job.full_name} yet.",
+                f"The operator has not processed the change of {job.full_name} yet.",
                 suggestion="Check that the operator runs, then give the same command again.",
             )
         time.sleep(_POLL_SECONDS)

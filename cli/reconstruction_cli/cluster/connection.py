@@ -34,7 +34,7 @@ _SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/service
 
 
 class Disconnected(Exception):  # noqa: N818 - not an error: whoever follows something connects again
-    """An answer that goes on and on has broken off."""
+    """An answer that never ends has broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Cluster:
             query["continue"] = token
 
     def lines(self, path: str, query: dict[str, str], silence_seconds: float | None) -> Iterator[bytes]:
-        """An answer that goes on and on, line by line, without line ends.
+        """An answer that never ends, line by line, without line ends.
 
         Raises Disconnected when it breaks off, or when nothing has come for `silence_seconds`.
         """

@@ -159,7 +159,7 @@ def _not_started(why: str) -> ReconstructionError:
     return ReconstructionError(
         "ArtifactStoreError",
         f"The pod that reads the job's files did not start: {why}.",
-        suggestion="Try again; `kubectl get events` tells more about the pod.",
+        suggestion="Try again; `kubectl get events` shows more about the pod.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What Kubernetes tells about a job in Events."""
+"""What Kubernetes reports about a job in Events."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def receive(
             except Disconnected:
                 breaks += 1
                 if breaks > _MOST_BREAKS:
-                    raise _store_error(f"{artifact.name}: the connection breaks off again and again.") from None
+                    raise _store_error(f"{artifact.name}: the connection is interrupted repeatedly.") from None
                 time.sleep(0.5 * (breaks - 1))
         file.flush()
         os.fsync(file.fileno())
@@ -145,7 +145,7 @@ def _unreadable(artifact: Artifact, complaint: str) -> ReconstructionError:
 
 def _changed(artifact: Artifact) -> ReconstructionError:
     return _store_error(
-        f"{artifact.name} on the job's volume is not the file that the job delivered: its checksum is another.",
+        f"{artifact.name} on the job's volume is not the file that the job delivered: its checksum differs.",
         "If the job runs again, wait for its end; otherwise run it again.",
     )
 

@@ -16,7 +16,7 @@ from reconstruction_api.errors import ReconstructionError
 from .connection import Cluster, Disconnected, Document
 
 _SERVER_ENDS_SECONDS: Final = 240
-"""The server ends a watch after this time; it is a normal end, and the watch goes on with a new connection."""
+"""The server ends a watch after this time; it is a normal end, and the watch continues with a new connection."""
 _SILENCE_SECONDS: Final = 270.0
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 _GIVE_UP_SECONDS: Final = 300.0
@@ -163,5 +163,5 @@ class Feed:
         except ReconstructionError as error:
             if not optional:
                 self._queue.put(error)
-        except Exception as error:  # the edge of the thread: a defect is told where the commands' are
+        except Exception as error:  # the edge of the thread: a defect is reported where the commands' are
             self._queue.put(error)

@@ -87,7 +87,7 @@ def get_job(cluster: Cluster, name: str) -> Job:
         if named is not None and meant:
             meant.insert(0, f"job '{name}' by its name")
         if len(meant) > 1:
-            raise ReconstructionError("AmbiguousName", f"'{name}' may mean {', or '.join(meant)}.")
+            raise ReconstructionError("AmbiguousName", f"'{name}' matches {', or '.join(meant)}.")
         if named is None and names:
             named = named_job(cluster, names[0])
     if named is None:

@@ -139,9 +139,9 @@ def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) ->
         try:
             for line in cluster.lines(path, query, None if follow else _ANSWER_SECONDS):
                 moment, _, text = line.decode(errors="replace").partition(" ")
-                if not _MOMENT.fullmatch(moment):  # not the pod's: the node says why it can't go on
+                if not _MOMENT.fullmatch(moment):  # not the pod's: the node says why it can't continue
                     reason = one_line(f"{moment} {text}")
-                    click.echo(f"The log of pod {pod['metadata']['name']} breaks off: {reason}", err=True)
+                    click.echo(f"The log of pod {pod['metadata']['name']} is interrupted: {reason}", err=True)
                     continue
                 if resumed_at and _in_order(moment) <= _in_order(resumed_at):
                     continue

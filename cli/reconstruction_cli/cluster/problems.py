@@ -19,11 +19,11 @@ def unreachable(host: str, error: Exception) -> ReconstructionError:
         "NewConnectionError": "the connection is refused",
         "ConnectTimeoutError": "nothing answers there",
         "ReadTimeoutError": "the answer takes too long",
-        "NameResolutionError": "the name is unknown",
+        "NameResolutionError": "the host name is unknown",
         "SSLError": "its certificate is not trusted",
         "ProxyError": "the proxy does not let the connection through",
     }
-    reason = reasons.get(type(error).__name__, "the connection broke off")
+    reason = reasons.get(type(error).__name__, "the connection was interrupted")
     return ReconstructionError("ClusterUnreachable", f"No answer from {urlsplit(host).netloc or host}: {reason}.")
 
 

@@ -1,4 +1,4 @@
-"""Shows a job that goes on: a live table on a terminal, plain lines anywhere else."""
+"""Shows a running job: a live table on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPERATOR_ANSWERS_SECONDS: Final = 15.0
 
 
 class Display(Protocol):
-    """Told about everything that happens to a job."""
+    """Notified of everything that happens to a job."""
 
     def __enter__(self) -> Self: ...
 

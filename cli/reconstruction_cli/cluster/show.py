@@ -90,10 +90,10 @@ def _live(progress: Progress) -> RenderableType:
 
 def live_progress(job: Job) -> Progress | None:
     """The running stage's numbers, the newer of those that are known; None while there are none."""
-    told, live = _in_status(job), job.live
-    if live is not None and live.stage == job.status.stage and (told is None or live.percent >= told.percent):
+    in_status, live = _in_status(job), job.live
+    if live is not None and live.stage == job.status.stage and (in_status is None or live.percent >= in_status.percent):
         return live
-    return told
+    return in_status
 
 
 def _in_status(job: Job) -> Progress | None:

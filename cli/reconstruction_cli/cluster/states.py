@@ -25,7 +25,7 @@ def suspend(cluster: Cluster, name: str) -> None:
             suggestion="Nothing to do: an ended job holds no hardware.",
         )
     if job.spec.get("suspend"):
-        click.echo(f"{job.full_name} is suspended already.")
+        click.echo(f"{job.full_name} is already suspended.")
         return
     _set(cluster, job, suspend=True)
     click.echo(f"{job.full_name} suspended: it saves a checkpoint and frees its hardware.")
@@ -36,7 +36,7 @@ _HELD_BY: dict[str, str] = {Reason.PAUSED: "pauseAfter", Reason.SOFT_DEADLINE_EX
 
 
 def resume(cluster: Cluster, name: str) -> None:
-    """Continue a suspended job, a paused one, or one whose soft deadline is over, by clearing what holds it."""
+    """Continue a suspended job, a paused one, or one whose soft deadline has elapsed, by clearing what holds it."""
     job = get_job(cluster, name)
     held = job.condition(ConditionType.SUSPENDED)
     field = _HELD_BY.get(held.reason) if held is not None and held.status == "True" else None
@@ -49,7 +49,7 @@ def resume(cluster: Cluster, name: str) -> None:
     elif field is not None:
         raise ReconstructionError(
             "DeadlineExceeded",
-            f"{job.full_name} has run for as long as its profile lets jobs run that leave spec.{field} unset.",
+            f"{job.full_name} has run for as long as its profile allows jobs that leave spec.{field} unset.",
             suggestion=f"Set spec.{field} to a larger number in its YAML.",
         )
     else:
@@ -67,7 +67,7 @@ def retry(cluster: Cluster, name: str) -> None:
     if job.cancelled:
         raise _cancelled(job)
     if job.succeeded is None:
-        click.echo(f"{job.full_name} has not failed; it goes on by itself.")
+        click.echo(f"{job.full_name} has not failed; it continues by itself.")
         return
     _set(cluster, job, suspend=True)
     _set(cluster, job, suspend=False)

@@ -46,7 +46,7 @@ def submit(cluster: Cluster, file: str, *, explicit_namespace: bool, force: bool
         outcome = "created"
     else:
         outcome = "unchanged" if before is not None and before.generation == job.generation else "changed"
-    click.echo(f"{job.full_name} {outcome}{' (dry run: nothing was kept)' if dry_run else ''}.")
+    click.echo(f"{job.full_name} {outcome}{' (dry run: nothing was stored)' if dry_run else ''}.")
     if outcome == "unchanged" and job.succeeded is False:
         click.echo(f"It has failed. To run it again as it is: recon retry {name} -n {namespace}")
     return job

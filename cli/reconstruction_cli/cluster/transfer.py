@@ -26,7 +26,7 @@ with open(sys.argv[1], "rb") as file:
 """
 
 
-class Unreadable(Exception):  # noqa: N818 - told to the user as a failure of the catalogue
+class Unreadable(Exception):  # noqa: N818 - shown to the user as a failure of the catalogue
     """The program in the pod has failed; the text says how."""
 
 

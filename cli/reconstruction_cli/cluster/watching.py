@@ -36,7 +36,7 @@ def watch_job(cluster: Cluster, name: str) -> ExitCode:
     with display_for(console, job) as display:
         if job.succeeded is None:
             job = _follow(cluster, job, display)
-    return tell_end(console, job)
+    return print_end(console, job)
 
 
 def _follow(cluster: Cluster, job: Job, display: Display) -> Job:
@@ -81,7 +81,7 @@ def _current(change: Change, before: Job) -> Job:
     return parse(change.document)
 
 
-def tell_end(console: Console, job: Job) -> ExitCode:
+def print_end(console: Console, job: Job) -> ExitCode:
     """Print what came of a job that has ended."""
     if not job.succeeded:
         failure = job.status.failure or _unexplained(job)

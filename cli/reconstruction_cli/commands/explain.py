@@ -22,7 +22,7 @@ def command(code: str | None) -> None:
     click.echo(f"{kind.code} ({kind.category})")
     click.echo(f"  {kind.meaning}")
     click.echo(f"  What to do: {kind.suggestion}")
-    click.echo(f"  Exit status: {kind.exit_code.value}, {'may pass by itself' if kind.retryable else 'final'}")
+    click.echo(f"  Exit status: {kind.exit_code.value}, {'may resolve by itself' if kind.retryable else 'final'}")
 
 
 def _suggestion(code: str, known: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the node writes into a pod's log when it can't go on: only a stub says it whenever it is asked."""
+"""What the node writes into a pod's log when it can't continue: only a stub says it whenever it is asked."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ def test_a_container_that_is_gone_ends_its_log_and_nothing_else(raw: bool, capsy
     Printer(Node(before, GONE, after), tail=None, raw=raw).show(POD, follow=True)  # type: ignore[arg-type]
     out, err = capsys.readouterr()
     assert [line.split(" ")[-1] for line in out.splitlines()[0 if raw else 1 :]] == ["before", "after"]
-    assert err == f"The log of pod first breaks off: {GONE.decode()}\n"
+    assert err == f"The log of pod first is interrupted: {GONE.decode()}\n"

@@ -76,7 +76,7 @@ def record(msg: str, **fields: Any) -> str:
 def gallery(
     node_kubeconfig: Path, python_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Museum]:
-    """A job that goes on, where pods run."""
+    """A running job, where pods run."""
     rest = Rest(node_kubeconfig)
     rest.install(CRDS)
     with museum_on(rest, node_kubeconfig, tmp_path, enforce="restricted") as museum:

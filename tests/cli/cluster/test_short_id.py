@@ -44,7 +44,7 @@ def test_one_that_is_also_a_name_is_refused_and_both_jobs_are_named(recon: Recon
     answer = recon("suspend", known)
     assert answer.status == 2
     assert answer.err.startswith("AmbiguousName")
-    assert f"'{known}' may mean job '{known}' by its name, or job 'statue' by its short id." in answer.err
+    assert f"'{known}' matches job '{known}' by its name, or job 'statue' by its short id." in answer.err
     assert not museum.job()["spec"]["suspend"] and not museum.job(known)["spec"]["suspend"]
 
 

@@ -115,7 +115,7 @@ def test_a_job_is_cancelled_in_two_steps(recon: Recon, museum: Museum, kubelet: 
     recon("submit", file)
     assert eventually(lambda: len(kubelet.seen) == 1)
     asked = recon("cancel", "statue")
-    assert asked.status == 0 and "the job goes on" in asked.out
+    assert asked.status == 0 and "the job continues" in asked.out
     assert "CancellationRequested True" in recon("describe", "statue").out
     confirmed = recon("cancel", "statue", "--confirm")
     assert confirmed.status == 0, confirmed.err

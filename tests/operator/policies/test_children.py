@@ -11,6 +11,7 @@ from reconstruction_operator.model import Observed, Refusal
 
 from ..builders import (
     DELIVER,
+    KEY,
     NOW,
     PREPARE,
     RECONSTRUCT,
@@ -79,7 +80,8 @@ def test_later_pods_in_the_queue_use_the_workspace_that_is_there() -> None:
     seen = replace(seen, claim=workspace())
     done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
     plan = decide(done, NOW)
-    assert started_classes(plan) == ["reconstruct"] and not plan.expects and not actions(plan, EnsureClaim)
+    assert started_classes(plan) == ["reconstruct"] and not actions(plan, EnsureClaim)
+    assert "claim" not in [each.kind for each in plan.expects]
 
 
 def test_a_pod_never_works_on_a_claim_that_somebody_made_while_it_was_queued() -> None:
@@ -142,7 +144,7 @@ def test_two_pods_never_share_the_workspace() -> None:
     left_over = replace(seen, child_jobs=(), pods=(replace(pod_of(current(seen)), deleting=True),))
     plan = decide(left_over, NOW)
     assert started_classes(plan) == []
-    assert plan.status is not None and condition(plan.status, "Admitted") == ("False", "Stopping")
+    assert plan.status is not None and condition(plan.status, "Admitted")[1] == "Stopping"
 
 
 def test_what_the_api_server_refuses_is_said_and_asked_for_again_after_a_growing_pause() -> None:
@@ -191,3 +193,16 @@ def test_a_workspace_that_may_not_be_made_again_is_asked_for_with_pauses() -> No
     plan = decide(seen, NOW + seconds(1))
     assert actions(plan, EnsureClaim) == [] and plan.next_check is not None
     assert actions(decide(seen, plan.next_check), EnsureClaim)
+
+
+def test_pods_that_no_watch_has_shown_are_asked_for_where_there_may_be_any() -> None:
+    """Not in a job's usual life: that would be one more request for each class."""
+    seen = observed()
+    assert decide(seen, NOW).expects == ()
+    seen = started(PREPARE)
+    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE)), succeeded=True, ended=NOW)
+    assert started_classes(decide(done, NOW)) == ["reconstruct"] and decide(done, NOW).expects == ()
+    deleted = replace(started(RECONSTRUCT), child_jobs=(), pods=())
+    assert ExpectAbsent("pods", KEY.name) in decide(deleted, NOW).expects
+    taken_over = observed(claim=workspace())
+    assert ExpectAbsent("pods", KEY.name) in decide(taken_over, NOW).expects

@@ -89,7 +89,7 @@ def test_the_verdict_on_the_quality_is_the_reason_of_validated(verdict: str, exp
     report = report_of(RECONSTRUCT, metrics={Metric.QUALITY_VERDICT: verdict})
     after, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
     assert condition(after.job.status, "Validated") == expected
-    assert condition(after.job.status, "Succeeded")[0] == "Unknown", "the job goes on"
+    assert condition(after.job.status, "Succeeded")[0] == "Unknown", "the job continues"
 
 
 def test_a_job_that_failed_by_its_quality_bar_says_so_in_validated_too() -> None:

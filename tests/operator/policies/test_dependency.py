@@ -99,8 +99,8 @@ def test_a_job_that_can_not_be_built_on_is_named_with_a_code_and_is_no_end(upstr
     assert settled(after)[1].status is None, "said once"
     stalled, _ = settled(after, NOW + GRACE)
     assert condition(stalled.job.status, "Stalled") == ("True", code)
-    mended, plan = settled(replace(after, upstream=upstream_job(), cycle=()))
-    assert actions(plan, CreateJob) and mended.job.status.failure is None
+    fixed, plan = settled(replace(after, upstream=upstream_job(), cycle=()))
+    assert actions(plan, CreateJob) and fixed.job.status.failure is None
 
 
 def test_a_training_is_taken_over_only_by_the_engine_that_made_it() -> None:

@@ -1,4 +1,4 @@
-"""spec.endAfter: a job that ends with its camera poses, and one that goes on after all."""
+"""spec.endAfter: a job that ends with its camera poses, and one that continues after all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POSES_ONLY = spec_of(endAfter="Poses")
 
 
 def after(seen: Observed, resource_class) -> Observed:
-    """The current pod has ended well."""
+    """The current pod has completed."""
     pod = ended(current(seen), 0, report_of(resource_class, POSES_ONLY))
     return settled(with_pod(seen, pod, succeeded=True, ended=NOW))[0]
 

@@ -68,7 +68,7 @@ def test_a_retry_is_a_warning_and_a_final_failure_says_what_to_do() -> None:
     assert told(decide(with_pod(seen, pod, failed=True, ended=NOW), NOW)) == [(True, "DiskFull")]
     pod = ended(current(seen), 3, PodReport(failure=failure("EmptyMesh", retryable=False)))
     plan = decide(with_pod(seen, pod, failed=True, ended=NOW), NOW)
-    assert told(plan) == [(True, "EmptyMesh")] and "mend it" in actions(plan, Emit)[0].message
+    assert told(plan) == [(True, "EmptyMesh")] and "fix it" in actions(plan, Emit)[0].message
 
 
 def test_waiting_for_a_node_is_told_once() -> None:

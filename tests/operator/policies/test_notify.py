@@ -38,7 +38,7 @@ ON = Policy(notifications=True)
 
 
 def ending(policy: Policy = ON, **fields: Any) -> Observed:
-    """A job whose last pod has just ended well."""
+    """A job whose last pod has just completed."""
     spec = spec_of(notifications=[HOOK], **fields)
     seen = started(DELIVER, spec, policy=policy)
     return with_pod(seen, ended(current(seen), 0, report_of(DELIVER, spec)), succeeded=True, ended=NOW)

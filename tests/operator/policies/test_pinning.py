@@ -32,7 +32,7 @@ from ..builders import (
 
 
 def finished_job() -> Observed:
-    """A job that has ended well."""
+    """A job that has completed."""
     seen = started(DELIVER)
     seen = with_pod(seen, ended(current(seen), 0, report_of(DELIVER)), succeeded=True, ended=NOW)
     seen, _ = settled(seen)

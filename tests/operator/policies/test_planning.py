@@ -141,7 +141,7 @@ def test_an_edited_profile_changes_no_job_even_where_the_job_is_changed() -> Non
     after, plan = settled(replace(seen, profile=edited))
     assert plan.actions == () and plan.status is None
     after, plan = settled(changed(after, exports=[{"format": "OBJ"}]))
-    assert plan.actions == (), "the training goes on"
+    assert plan.actions == (), "the training continues"
     assert after.job.status.profile is not None and after.job.status.profile.generation == 2
     assert after.job.status.defaults == seen.job.status.defaults
 
@@ -195,7 +195,7 @@ def test_a_profile_whose_defaults_break_its_own_limits_can_not_be_used(profile: 
 def test_an_engine_that_stands_for_an_unset_one_is_named_where_the_profile_has_it_not() -> None:
     seen, _ = settled(observed(profile=cluster_profile(engines=[{"name": "splats", "image": "splats:1"}])))
     assert condition(seen.job.status, "Accepted") == ("False", "EngineUnavailable")
-    assert "does not offer 'nerfacto', which stands for an unset engine. It offers: splats." in message(
+    assert "does not offer 'nerfacto', which jobs use that name no engine. It offers: splats." in message(
         seen.job.status, "Accepted"
     )
     assert seen.job.status.engine is None, "a profile with a default for it can still decide"
@@ -240,4 +240,4 @@ def test_a_rule_that_is_broken_by_what_stands_for_an_unset_field_refuses_the_job
     """The API server can't know which engine that will be."""
     seen, _ = settled(with_defaults({}, spec_of(poses={"method": "None"})))
     assert condition(seen.job.status, "Accepted") == ("False", "InvalidSpec")
-    assert "spec.engine is unset and stands for 'nerfacto'" in message(seen.job.status, "Accepted")
+    assert "spec.engine is unset and means 'nerfacto'" in message(seen.job.status, "Accepted")

@@ -41,7 +41,8 @@ def rasterization(
     offset = torch.stack([x, y], -1).reshape(-1, 1, 2) - means2d  # [P, N, 2]
     a, b, c = conics[0].unbind(-1)
     power = 0.5 * (a * offset[..., 0] ** 2 + c * offset[..., 1] ** 2) + b * offset[..., 0] * offset[..., 1]
-    alphas = (opacities * torch.exp(-power.clamp_min(0))).clamp_max(0.999) * (radii[0] > 0)
+    shown = (radii[0] > 0).reshape(len(means), -1).all(-1)
+    alphas = (opacities * torch.exp(-power.clamp_min(0))).clamp_max(0.999) * shown
     order = depths[0].argsort()
     alphas = alphas[:, order]
     left = torch.cumprod(1 - alphas, 1)

@@ -6,6 +6,8 @@ from nerfstudio.field_components.encodings import HashEncoding
 from reconstruction_worker.engines.rays.hash_encoding import accelerate, hash_encode, kernels
 from reconstruction_worker.engines.training import hull_kernels
 
+CPU = torch.device("cpu")
+
 
 def encoding(levels: int = 6, log2_size: int = 10) -> HashEncoding:
     torch.manual_seed(3)
@@ -48,7 +50,7 @@ def test_gradients_of_several_uses_of_a_table_add_up() -> None:
 
 def test_an_accelerated_encoding_trains_with_gradients_set_to_none_between_steps() -> None:
     trained, reference = encoding(), encoding()
-    accelerate(trained)
+    accelerate(trained, CPU)
     for model in (trained, reference):
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for _ in range(3):
@@ -61,13 +63,13 @@ def test_an_accelerated_encoding_trains_with_gradients_set_to_none_between_steps
 def test_accelerating_a_model_keeps_its_parameters_and_results() -> None:
     model = torch.nn.Sequential(encoding(), torch.nn.Linear(12, 1))
     before, names = model(points()), set(model.state_dict())
-    assert accelerate(model) == 1
+    assert accelerate(model, CPU) == 1
     assert set(model.state_dict()) == names
     torch.testing.assert_close(model(points()), before, rtol=0, atol=2e-4)
 
 
 def test_encodings_of_another_width_are_left_alone() -> None:
-    assert accelerate(HashEncoding(num_levels=2, features_per_level=4, implementation="torch")) == 0
+    assert accelerate(HashEncoding(num_levels=2, features_per_level=4, implementation="torch"), CPU) == 0
 
 
 def test_the_machine_code_of_an_earlier_process_is_found() -> None:

@@ -8,16 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
 from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
+from reconstruction_worker.engines.rays.radiance_field import RadianceField
+from reconstruction_worker.engines.registry import engine
 from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.engines.training.out_of_memory import is_out_of_memory, parts_that_fit
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto
+from reconstruction_worker.failures import from_exception
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.stages import train
-from tests.worker.engines.tiny_scene import context, write_ball
+from tests.worker.engines.tiny_scene import context, look_at_origin, write_ball
 
 TRAINING = {"steps": 5, "device": "CPU", "raysPerStep": 1024, "checkpointEverySteps": 10}
 
@@ -66,6 +72,77 @@ def test_what_does_not_even_fit_in_small_parts_is_an_error_with_the_numbers(
     assert failure.value.code == "HostOutOfMemory"
     assert failure.value.details["parts"] == 4
     assert failure.value.details["freeBytes"] > 0
+
+
+MESSAGES = [
+    "CUDA out of memory. Tried to allocate 20.00 GiB.",
+    "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "radix_sort: failed on 1st step: cudaErrorMemoryAllocation: out of memory",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+    "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    "Failed to allocate 512 bytes on device 'cuda:0'",
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_every_phrase_by_which_a_gpu_says_it_is_known(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+    assert from_exception(RuntimeError(message), StageName.EVALUATE).code == "GPUOutOfMemory"
+
+
+def test_the_processors_memory_is_told_apart_from_a_gpus() -> None:
+    error = RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory")
+    assert from_exception(error, StageName.EVALUATE).code == "HostOutOfMemory"
+    assert from_exception(RuntimeError("shapes do not match"), StageName.EVALUATE).code == "InternalError"
+
+
+def test_rendering_goes_on_with_fewer_rays_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    field, camera = trained(tmp_path), Camera(look_at_origin(0.3, 0.2), 60, 60, 32, 32, 64, 64)
+    whole = field.render(camera)
+    tried = rendering_at_most(monkeypatch, 300)
+    field.chunk = 2048
+    again = field.render(camera)
+    assert max(tried) > 300
+    assert field.chunk == 256
+    assert np.abs(again.rgb - whole.rgb).max() < 1e-4
+    assert np.array_equal(again.alpha > 0.5, whole.alpha > 0.5)
+
+
+def test_rendering_that_does_not_even_fit_in_small_parts_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field = trained(tmp_path)
+    rendering_at_most(monkeypatch, 1)
+    with pytest.raises(ReconstructionError, match="not even 256 rays") as failure:
+        field.render(Camera(look_at_origin(0.3, 0.2), 60, 60, 32, 32, 64, 64))
+    assert failure.value.code == "HostOutOfMemory"
+    assert failure.value.details["freeBytes"] > 0
+
+
+def trained(workspace: Path) -> RadianceField:
+    write_ball(workspace, views=4, size=16)
+    train.run(context(workspace, training={**TRAINING, "steps": 2}))
+    field = engine("nerfacto").load(workspace / "train", workspace, "cpu")
+    assert isinstance(field, RadianceField)
+    return field
+
+
+def rendering_at_most(monkeypatch: pytest.MonkeyPatch, rays: int) -> list[int]:
+    """Memory for so many rays at once; returns the sizes that were tried."""
+    original, tried = Nerfacto.colours, []
+
+    def colours(model: Nerfacto, batch: Any) -> Any:
+        tried.append(len(batch))
+        if len(batch) > rays:
+            raise RuntimeError("CUDA error: out of memory")
+        return original(model, batch)
+
+    monkeypatch.setattr(Nerfacto, "colours", colours)
+    return tried
 
 
 def test_another_error_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_tables_have_no_more_rows_than_the_photos_have_pixels() -> None:
 
 
 def test_a_shorter_training_refines_gaussians_sooner() -> None:
-    short, full = (splatfacto.derive_settings(scene(), Training(steps=steps)) for steps in (3000, 30_000))
+    short, full = (splatfacto.derive_settings(scene(), Training(steps=steps), 2**40) for steps in (3000, 30_000))
     assert (full["refineFrom"], full["refineEvery"], full["refineUntil"]) == (500, 100, 15_000)
     assert (short["refineFrom"], short["refineEvery"], short["refineUntil"]) == (50, 10, 1500)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at
 STEPS = 60
 TRAINING = {"steps": STEPS, "checkpointEverySteps": 30}
 PHOTO = 16
+RASTERISER = "reconstruction_worker.engines.splatfacto.splat_model.rasterization"
 
 
 @pytest.fixture
@@ -31,10 +33,10 @@ def on_this_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything that asks for CUDA gets the CPU."""
     from tests.worker.engines import slow_rasteriser  # takes seconds: not in each process that collects tests
 
-    monkeypatch.setattr("nerfstudio.models.splatfacto.rasterization", slow_rasteriser.rasterization)
+    monkeypatch.setattr(RASTERISER, slow_rasteriser.rasterization)
     monkeypatch.setattr(torch.Tensor, "cuda", lambda tensor, *_: tensor)
     monkeypatch.setattr("reconstruction_worker.engines.training.fit.choose_device", lambda *_: torch.device("cpu"))
-    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda _: None)
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.method.SplatMethod.check", lambda *_: None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -89,6 +91,73 @@ def test_gaussians_are_added_and_removed_and_a_resumed_training_goes_on_with_as_
     assert all(torch.equal(through[name], stopped[name]) for name in through)
 
 
+def gaussians_after(workspace: Path, steps: int = 40, **training: object) -> int:
+    ball_with_points(workspace)
+    ENGINE.fit(context(workspace, engine="splatfacto", training={**TRAINING, "steps": steps, **training}))
+    return len(checkpoint(workspace, steps)["model"]["gauss_params.means"])
+
+
+def test_with_several_photos_a_step_as_many_gaussians_grow(tmp_path: Path, on_this_cpu: None) -> None:
+    one, four = (gaussians_after(tmp_path / str(n), gradientAccumulation=n) for n in (1, 4))
+    assert one > 200
+    assert 0.7 < four / one < 1.5
+
+
+def test_there_are_never_more_gaussians_than_there_is_room_for(
+    tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.settings.MOST_GAUSSIANS", 150)
+    assert 120 < gaussians_after(tmp_path) <= 150
+
+
+def at_most(monkeypatch: pytest.MonkeyPatch, gaussians: int) -> list[int]:
+    """Memory for so many; returns the numbers that were tried."""
+    from tests.worker.engines import slow_rasteriser
+
+    tried: list[int] = []
+
+    def rasterization(**arguments: Any) -> Any:
+        tried.append(len(arguments["means"]))
+        if len(arguments["means"]) > gaussians:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return slow_rasteriser.rasterization(**arguments)
+
+    monkeypatch.setattr(RASTERISER, rasterization)
+    return tried
+
+
+def test_where_gaussians_do_not_fit_the_faintest_go_and_training_goes_on(
+    tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.splat_trainer.FEWEST", 20)
+    tried = at_most(monkeypatch, 100)
+    count = gaussians_after(tmp_path)
+    assert tried[:2] == [120, 90]
+    assert count <= 90
+    assert checkpoint(tmp_path, 40)["most_gaussians"] == 90
+
+
+def test_where_hardly_any_fit_the_numbers_are_said(
+    tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_most(monkeypatch, 10)
+    with pytest.raises(ReconstructionError, match="120 Gaussians does not fit") as failure:
+        gaussians_after(tmp_path)
+    assert failure.value.details["gaussians"] == 120
+    assert failure.value.details["freeBytes"] > 0
+
+
+def test_similarity_is_that_of_the_reference() -> None:
+    from pytorch_msssim import ssim as reference
+
+    from reconstruction_worker.engines.splatfacto.similarity import gaussian_window, ssim
+
+    a, b = torch.rand(2, 20, 30, 3, generator=torch.Generator().manual_seed(0)).unbind()
+    ours = ssim(a, b, gaussian_window(a.device))
+    expected = reference(a.permute(2, 0, 1)[None], b.permute(2, 0, 1)[None], data_range=1.0)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_without_a_sparse_model_gaussians_begin_at_random_places(
     tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,7 +203,7 @@ def test_without_compiled_kernels_the_engine_is_unavailable(monkeypatch: pytest.
 
     monkeypatch.setattr("gsplat.cuda._backend._C", None)
     with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
-        method.SplatMethod().check()
+        method.SplatMethod().check(torch.device("cuda"))
     assert failure.value.code == "EngineUnavailable"
 
 

@@ -1,4 +1,4 @@
-"""Downloads that are interrupted go on where they stopped, and what arrives is what was stored."""
+"""Downloads that are interrupted continue where they stopped, and what arrives is what was stored."""
 
 from __future__ import annotations
 

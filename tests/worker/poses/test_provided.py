@@ -231,5 +231,5 @@ def test_a_name_that_fits_two_photos_is_refused(tmp_path: Path) -> None:
     document = a_document()
     document["frames"][0]["file_path"] = "1.jpg"
     (tmp_path / "transforms.json").write_text(json.dumps(document))
-    with pytest.raises(ReconstructionError, match=r"may mean any of left/1.jpg, right/1.jpg"):
+    with pytest.raises(ReconstructionError, match=r"matches several photos: left/1.jpg, right/1.jpg"):
         read_provided(tmp_path, Dataset(images=images))

@@ -82,10 +82,10 @@ def _unpacked(
     values = {key: decoded.get_attribute_by_unique_id(each)["data"] for key, each in ids.items()}
     for key, index in primitive["attributes"].items():
         same = values[key].shape == (accessors[index]["count"], WIDTHS[accessors[index]["type"]])
-        require(name, same, f"its compressed {key} is not as many values as it states")
+        require(name, same, f"its compressed {key} does not have as many values as it states")
     indices = np.asarray(decoded.faces).reshape(-1)
     stated = accessors[primitive["indices"]]["count"]
-    require(name, len(indices) == stated, "its compressed triangles are not as many as it states")
+    require(name, len(indices) == stated, "it does not have as many compressed triangles as it states")
     return values, indices
 
 

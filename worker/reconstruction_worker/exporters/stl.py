@@ -46,7 +46,7 @@ def check(model: Model, folder: Path) -> Content:
         mesh = trimesh.load_mesh(folder / FILE, process=False)
         corners = np.asarray(mesh.triangles, np.float32)
         found = Content(_distinct(corners), len(mesh.faces), np.asarray(mesh.bounds), None)
-        # trimesh computes normals anew where the stored ones do not agree with the corners.
+        # trimesh computes normals again where the stored ones do not agree with the corners.
         stored = np.fromfile(folder / FILE, TRIANGLE, offset=HEADER_BYTES + 4)["normal"]
     wanted = model.vertices[model.faces]
     compare(FILE, found, Content(_distinct(wanted), len(model.faces), model.bounds(), None))

@@ -81,7 +81,7 @@ def within_budget(cameras: list[Camera], rays: int) -> list[Camera]:
 def render_depth(
     field: Field, cameras: list[Camera], done: Callable[[int], None] = lambda count: None
 ) -> list[DepthMap]:
-    """One depth map a camera; `done` is told how many are finished."""
+    """One depth map a camera; `done` receives how many are finished."""
     maps = []
     for index, camera in enumerate(cameras):
         seen = field.render(camera)

@@ -194,7 +194,7 @@ def _patch(values, frame, view, pixels, start, size, rotation, centre, lens):  #
 
 @njit
 def _likeness(mine, other, frame, views, pixels, start, size, rotation, centre, lens):  # pragma: no cover - compiled
-    """Mean correlation of a patch in the first of `views` with the others; -1 where it can't be told."""
+    """Mean correlation of a patch in the first of `views` with the others; -1 where it can't be determined."""
     strength = _patch(mine, frame, views[0], pixels, start, size, rotation, centre, lens)
     if strength < CONTRAST * (2 * PATCH + 1):
         return -1.0

@@ -33,7 +33,7 @@ class RenderedView(View):
 
 def with_stand_ins(scene: Scene, shown: Field, progress: Callable[[float], None] = lambda percent: None) -> Scene:
     """The scene itself where it has photos that can be used; else with pictures of what `shown` shows from all sides.
-    `progress` is told the percentage."""
+    `progress` receives the percentage."""
     if any(view.usable for view in scene.views):
         return scene
     cameras = list(_cameras(scene.box))

@@ -32,7 +32,8 @@ NEIGHBOURS = 5
 FEWEST_POINTS = 12
 """Points that a photo must show, and share with a neighbour."""
 GOOD_ANGLE, LARGE_ANGLE = np.radians(8.0), np.radians(35.0)
-"""Angle between two photos' rays to a point from which depth is told well, and above which patches look different."""
+"""Angle between two photos' rays to a point from which depth is determined well, and the angle above which patches look
+different."""
 POINT_SAY, POINT_REACH = 1.0, 4.0
 """Cost of being `POINT_REACH` planes or more away from a sparse point, at its pixel."""
 FIELD_SAY, FIELD_REACH = 0.06, 12.0
@@ -131,9 +132,9 @@ def _depth(shot: _Shot, neighbours: list[Grey], planes: Planes, field: DepthMap 
     camera = shot.photo.camera
     cost = sweep(shot.photo, neighbours, planes)
     cost[:, planes.inverse_depth(camera, np.zeros((camera.height, camera.width))) <= 0] = UNKNOWN
-    _heed_points(cost, camera, planes, shot.points)
+    _refine_by_points(cost, camera, planes, shot.points)
     if field is not None:
-        _heed_field(cost, camera, planes, field)
+        _refine_by_field(cost, camera, planes, field)
     index = smoothest(cost, shot.photo.values)
     inverse = planes.inverse_depth(camera, index)
     known = (index > 0) & (index < len(planes.offsets) - 1) & (inverse > 1e-9)
@@ -157,7 +158,7 @@ def _completed(one: DepthMap, field: DepthMap | None) -> DepthMap:
     )
 
 
-def _heed_points(cost: NDArray[np.float32], camera: Camera, planes: Planes, points: NDArray[np.float64]) -> None:
+def _refine_by_points(cost: NDArray[np.float32], camera: Camera, planes: Planes, points: NDArray[np.float64]) -> None:
     """Make planes costlier the farther they are from a sparse point, at the point's pixel."""
     pixels, depth = project(camera, points)
     column, row = np.floor(pixels).astype(int).T
@@ -170,7 +171,7 @@ def _heed_points(cost: NDArray[np.float32], camera: Camera, planes: Planes, poin
     cost[:, row, column] += (POINT_SAY * np.minimum(away / POINT_REACH, 1)).astype(np.float32)
 
 
-def _heed_field(cost: NDArray[np.float32], camera: Camera, planes: Planes, field: DepthMap) -> None:
+def _refine_by_field(cost: NDArray[np.float32], camera: Camera, planes: Planes, field: DepthMap) -> None:
     """Make planes a little costlier the farther they are from the field's depth."""
     distance, alpha = resampled(field, camera)
     opaque = (alpha >= OPAQUE) & (distance > 0)

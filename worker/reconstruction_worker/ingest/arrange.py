@@ -79,7 +79,7 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
             _judge(file, limits, result)
     for file in (*masks, *depths, *(result.poses.files.values() if result.poses else ())):
         if file.size <= limits.allowed_bytes(file.name):
-            _head(file)  # read later: here the user is told if that is forbidden
+            _head(file)  # read later: here the user learns if that is forbidden
     result.masks = Companions(masks, _MASK_FOLDERS)
     result.depths = Companions(depths, _DEPTH_FOLDERS)
     return result
@@ -90,7 +90,7 @@ def _judge(file: SourceFile, limits: Limits, result: Arrangement) -> None:
     if file.size > allowed:
         if meant_as_photo(file.name) or named_like_video(file.name):
             what = "photo" if meant_as_photo(file.name) else "video"
-            message = f"{file.name} has {file.size / 1e6:.0f} MB; a {what} may have at most {allowed / 1e6:.0f} MB."
+            message = f"{file.name} is {file.size / 1e6:.0f} MB; the limit of a {what} is {allowed / 1e6:.0f} MB."
             result.dropped.append(DroppedImage(name=file.name, code="FileTooLarge", message=message))
         else:
             result.others.append(file.name)

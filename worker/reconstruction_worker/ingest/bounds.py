@@ -72,7 +72,7 @@ def check_depth(context: StageContext, dataset: Dataset) -> None:
 
 
 def check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:
-    """Of two bounds the engine's is told first: no profile can raise it."""
+    """Of two bounds the engine's is reported first: no profile can raise it."""
     count = len(dataset.images)
     if limits.images is not None and count > limits.images:
         raise ReconstructionError(

@@ -80,7 +80,7 @@ def _check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
     if width * height > limits.pixels:
         raise ReconstructionError(
             "FileTooLarge",
-            f"{name} has {width} x {height} pixels; at most {limits.pixels // 10**6} megapixels are read.",
+            f"{name} has {width} x {height} pixels; the limit is {limits.pixels // 10**6} megapixels.",
         )
 
 

@@ -28,9 +28,9 @@ _WHOLE_MODES: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 def read_depth(file: SourceFile, unit_metres: float, limits: Limits) -> Depth:
     """A PNG or TIFF of 16 bits, whose whole numbers count `unit_metres`; a TIFF or NumPy array of floating-point
-    numbers, in metres. What is not finite or not above 0 becomes 0. Raises DepthInvalid."""
+    numbers, in metres. What is NaN, infinite or not above 0 becomes 0. Raises DepthInvalid."""
     if file.size > limits.file_bytes:
-        raise _invalid(file, f"has {file.size / 1e6:.0f} MB; at most {limits.file_bytes / 1e6:.0f} MB are read")
+        raise _invalid(file, f"is {file.size / 1e6:.0f} MB; the limit is {limits.file_bytes / 1e6:.0f} MB")
     try:
         with file.path.open("rb") as stream:
             is_array = stream.read(len(_NUMPY_MAGIC)) == _NUMPY_MAGIC
@@ -77,14 +77,14 @@ def _array(file: SourceFile, limits: Limits) -> NDArray[np.generic]:
             file, f"is an array of {values.dtype} with shape {values.shape}; wanted are 2 dimensions of float or uint16"
         )
     if values.size > limits.pixels:
-        raise _invalid(file, f"has {values.size} values; at most {limits.pixels} are read")
+        raise _invalid(file, f"has {values.size} values; the limit is {limits.pixels}")
     return np.array(values)
 
 
 def _picture(file: SourceFile, limits: Limits) -> NDArray[np.generic]:
     with Image.open(file.path, formats=_PICTURES) as image:
         if image.width * image.height > limits.pixels:
-            raise _invalid(file, f"has {image.width} x {image.height} pixels; at most {limits.pixels} are read")
+            raise _invalid(file, f"has {image.width} x {image.height} pixels; the limit is {limits.pixels} in all")
         if image.mode not in _WHOLE_MODES and image.mode != "F":
             raise _invalid(file, f"is a picture to look at ({image.mode}, 8 bits): too coarse to hold distances")
         return np.asarray(image)

@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped: after a connection that broke, and after a process that was killed.
+"""Downloads that continue where they stopped: after a connection that broke, and after a process that was killed.
 
 A file lies in the folder under a name made of its address and version, with the suffix `.part` until it is complete:
 what changed in the storage meanwhile has another name, and is fetched from its beginning.
@@ -58,7 +58,7 @@ class Downloader:
         self._abort.set()
 
     def fetch(self, file: RemoteFile, progress: Callable[[int], None] = lambda _: None) -> Path:
-        """The file on this machine; `progress` is told the bytes that are there. Raises what the storage raises, and
+        """The file on this machine; `progress` receives the bytes that are there. Raises what the storage raises, and
         Stopped, FileTooLarge, ArtifactStoreError (incomplete, or not what its checksum says)."""
         complete = self._folder / _local_name(file)
         if not complete.exists():

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes; its name only decides whether somebody meant it to be a photo."""
+"""What a file is, by its first bytes; its name only decides whether somebody meant it to be a photo."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _check_size(size: int, limit: int) -> None:
     if size > limit:
         raise ReconstructionError(
             "FileTooLarge",
-            f"The source has {size / 1e6:.0f} MB; at most {limit / 1e6:.0f} MB are read.",
+            f"The source is {size / 1e6:.0f} MB; the limit is {limit / 1e6:.0f} MB.",
             details={"bytes": size, "limitBytes": limit},
         )
 

@@ -35,8 +35,8 @@ def gather(
 ) -> list[SourceFile]:
     """All files of a source; of one video, that alone. `local` is where it lies on this machine, if it does; `scratch`
     is a folder for what has to be fetched or unpacked, where an interrupted call may have left something; `report` is
-    told what is being done; `guard` is that of a worker pod, and `credentials` a folder with those of the source's
-    Secret.
+    called with what is being done; `guard` is that of a worker pod, and `credentials` a folder with those of the
+    source's Secret.
 
     Raises SourceNotFound, SourceAccessDenied, AddressNotAllowed, ArtifactStoreError, ChecksumMismatch, Stopped and what
     `archives.unpack` raises.
@@ -123,7 +123,8 @@ def _checked(files: list[SourceFile], limits: Limits, shown_as: str) -> list[Sou
     if total > limits.total_bytes:
         raise ReconstructionError(
             "FileTooLarge",
-            f"The files of {shown_as} have {total / 1e9:.1f} GB; a set may have {limits.total_bytes / 1e9:.0f} GB.",
+            f"The files of {shown_as} are {total / 1e9:.1f} GB; "
+            f"the limit of a set is {limits.total_bytes / 1e9:.0f} GB.",
             details={"bytes": total, "limitBytes": limits.total_bytes},
         )
     check_listed(files, limits)

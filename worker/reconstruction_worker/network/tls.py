@@ -30,7 +30,7 @@ class TlsSocket(ssl.SSLSocket):
         self._patience = value
 
     def shutdown(self, how: int) -> None:
-        """Of the connection below: the base class would go on without TLS after that, also where it reads."""
+        """Of the connection below: the base class would continue without TLS after that, also where it reads."""
         socket.socket.shutdown(self, how)
 
     def _in_turn(self, step: Callable[[], int]) -> int:

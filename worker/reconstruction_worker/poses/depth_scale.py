@@ -22,7 +22,7 @@ from .posed_model import PosedModel
 from .undistort import Undistorter
 
 UNIT: Final = 1e-3
-"""World units that 1 means in `poses/depth/`: what nerfstudio's `depth_unit_scale_factor` is unless told otherwise."""
+"""World units that 1 means in `poses/depth/`: what nerfstudio's `depth_unit_scale_factor` is unless set otherwise."""
 LONGEST_SIDE: Final = 800
 """Pixels of what is stored: distances hardly change from pixel to pixel."""
 FEWEST_POINTS: Final = 50
@@ -129,7 +129,7 @@ def write_depth(
     depth: Depth, scale: float, mask: NDArray[np.uint8] | None, undistorter: Undistorter, path: Path
 ) -> None:
     """Save a map [h, w] in metres as the pinhole camera would see it: a PNG of 16 bits, in thousandths of a world unit,
-    of which a metre has `scale`; 0 is unknown, too far to be told, or not the object of the `mask` [H, W]."""
+    of which a metre has `scale`; 0 is unknown, too far to be measured, or not the object of the `mask` [H, W]."""
     pinhole = undistorter.pinhole
     factor = min(1.0, LONGEST_SIDE / max(pinhole.width, pinhole.height))
     width, height = max(1, round(pinhole.width * factor)), max(1, round(pinhole.height * factor))
@@ -165,8 +165,8 @@ def _require_distance(spec: ReconstructionJobSpec) -> None:
     if spec.poses.camera_distance_millimetres is None:
         raise ReconstructionError(
             "DepthInvalid",
-            "spec.poses.method CanonicalViews with depth maps needs cameraDistanceMillimetres: nothing else tells how "
-            "far the object is.",
+            "spec.poses.method CanonicalViews with depth maps needs cameraDistanceMillimetres: nothing else determines "
+            "how far the object is.",
             suggestion="Set spec.poses.cameraDistanceMillimetres, or spec.images.depth to None.",
         )
 

@@ -41,7 +41,7 @@ class PhotoLookup:
                 return images[0]
             if len(images) > 1:
                 names = ", ".join(image.original.name for image in images[:3])
-                raise self._invalid(f"{label} may mean any of {names}.")
+                raise self._invalid(f"{label} matches several photos: {names}.")
             if key in self._dropped:
                 return None
         raise self._invalid(f"{label} names a photo that is not in the source.")

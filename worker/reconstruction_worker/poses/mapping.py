@@ -122,7 +122,7 @@ def _global(bench: Workbench, database: Path, folder: Path) -> list[pycolmap.Rec
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = available_cpus()
     options.random_seed = SEED
-    # Relative poses need focal lengths; where no EXIF told them they are estimated from all pairs at once.
+    # Relative poses need focal lengths; where no EXIF gave them they are estimated from all pairs at once.
     calibration = pycolmap.ViewGraphCalibrationOptions()
     calibration.random_seed = SEED
 

@@ -1,7 +1,7 @@
 """Intrinsics after all photos are placed: as simple as the photos allow.
 
-Focal length and distortion are only told from the scene's shape by views from many sides. So a model keeps what it
-has (EXIF's focal length, no distortion) unless freeing a parameter explains the photos clearly better.
+Only views from many sides distinguish focal length and distortion from the scene's shape. So a model keeps what it has
+(EXIF's focal length, no distortion) unless freeing a parameter explains the photos clearly better.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class Strategy:
 
 
 def ladder(known_focals: bool, masked: bool, known_positions: bool = False) -> list[Strategy]:
-    """Strategies in the order in which they are tried: those that only place photos anew are quick and come first.
-    With masks, the last resort also looks at the background.
+    """Strategies in the order in which they are tried: those that only place photos from scratch are quick and come
+    first. With masks, the last resort also looks at the background.
 
     A photo that is placed by few points can be wrong, and all that follow inherit its scale. So with `known_positions`
     (GPS) bold strategies hold on to these, and the first of them continues what the cautious ones have made."""

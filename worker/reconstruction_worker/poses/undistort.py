@@ -14,7 +14,7 @@ from PIL import Image
 from .colmap_cameras import project, rays
 
 NEGLIGIBLE_PIXELS: Final = 0.1
-"""Displacement by distortion up to which a photo is kept as it is: resampling would cost more than it mends."""
+"""Displacement by distortion up to which a photo is kept as it is: resampling would cost more than it fixes."""
 
 SourcePixels = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Columns and rows [h, w]."""

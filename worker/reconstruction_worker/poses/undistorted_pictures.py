@@ -24,7 +24,7 @@ def write_pictures(
     written: Callable[[int], None],
 ) -> Pictures:
     """Write `folder/images` and, with `depth_scale` (units of the model in a metre), `folder/depth`; `photos` are by
-    name. `written` is told how many there are so far, and may end it by raising. Photos of one camera follow each
+    name. `written` receives how many there are so far, and may end it by raising. Photos of one camera follow each
     other: the maps of several hundred large cameras would not fit into memory."""
     empty_folder(folder / "images")
     if depth_scale is not None:

@@ -46,7 +46,7 @@ def settle(
 def _upright(
     model: PosedModel, kind: SceneKind, gps_positions: Sequence[NDArray[np.float64] | None], keep_orientation: bool
 ) -> tuple[Similarity, float | None, str]:
-    """Rotation to z up; metres for a unit of the model, where GPS tells; and what told the direction."""
+    """Rotation to z up; metres for a unit of the model, where GPS determines it; and what determined the direction."""
     poses = model.poses
     gps = align_to_gps(poses[:, :3, 3], gps_positions)
     metres = gps.metres_from_model.scale if gps is not None else None

@@ -128,7 +128,7 @@ def _method(provided: Provided | None) -> PoseOrigin:
 
 
 def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
-    """The poses beside the photos or told by their names, where the job wants them. Raises InvalidPoses when they are
+    """The poses beside the photos or given by their names, where the job wants them. Raises InvalidPoses when they are
     asked for and not there, or can't be used; ImageCountOutOfRange when the six sides are not six photos."""
     method = context.spec.poses.method
     if method is PoseMethod.CANONICAL_VIEWS:

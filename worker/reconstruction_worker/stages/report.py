@@ -27,7 +27,7 @@ DOCUMENT = ManifestDocument
 
 
 def run(context: StageContext) -> StageOutput:
-    """Nothing is computed anew but pictures; the numbers are what the stages measured."""
+    """Nothing is computed again but pictures; the numbers are what the stages measured."""
     if end_stage(context.spec) is StageName.POSES:
         return deliver_poses(context)
     findings = gather(context.workspace, context.spec, context.job_name)

@@ -9,7 +9,7 @@ from .options import Target, cluster_options, job_argument
 
 @click.command("artifacts")
 @job_argument
-@click.option("-o", "--output", type=click.Choice(["json", "yaml", "wide"]), help="Form of the output.")
+@click.option("-o", "--output", type=click.Choice(["json", "yaml", "wide"]), help="Output format.")
 @cluster_options
 def command(target: Target, name: str, output: str | None) -> None:
     """List a job's artifacts with their sizes and checksums."""

@@ -11,7 +11,7 @@ from .options import Target, cluster_options, job_argument
 
 @click.command("logs")
 @job_argument
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Continue until the job has ended.")
 @click.option(
     "--stage-class",
     type=click.Choice([each.value for each in ResourceClass]),

@@ -1,4 +1,4 @@
-"""`recon resume`: a suspended job goes on."""
+"""`recon resume`: a suspended job continues."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from .options import Target, cluster_options
 @click.command("submit")
 @click.argument("file", metavar="JOB.YAML", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--watch", is_flag=True, help="Follow the job to its end, and end with its exit status.")
-@click.option("--dry-run", is_flag=True, help="Have the cluster check the file and keep nothing.")
+@click.option("--dry-run", is_flag=True, help="Let the cluster check the file without storing it.")
 @click.option("--force-conflicts", is_flag=True, help="Take over fields that another tool has set.")
 @cluster_options
 def command(target: Target, file: str, watch: bool, dry_run: bool, force_conflicts: bool) -> None:

@@ -135,7 +135,7 @@ def _refusal(
     what `written` leaves unset. One that has `started` keeps what was allowed then."""
     engines = [engine.name for engine in profile.engines]
     if spec.chosen_engine not in engines:
-        meant = ", which stands for an unset engine" if written.engine is None else ""
+        meant = ", which jobs use that name no engine" if written.engine is None else ""
         return (
             "EngineUnavailable",
             f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
@@ -154,7 +154,7 @@ def _refusal(
 
 def _meaning(written: ReconstructionJobSpec, spec: ReconstructionJobSpec) -> str:
     """What a rule is broken by that the author has left out."""
-    return f" (spec.engine is unset and stands for {spec.chosen_engine!r})." if written.engine is None else "."
+    return f" (spec.engine is unset and means {spec.chosen_engine!r})." if written.engine is None else "."
 
 
 def _refused(code: str, message: str, whole: Planned | None = None, reason: str | None = None) -> Acceptance:

@@ -61,7 +61,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The class has ended well."""
+    """The class has completed."""
 
     report: PodReport
 
@@ -99,16 +99,18 @@ Outcome = Absent | Waiting | Running | Completed | Paused | Failed | Interrupted
 def outcome_of(run: ClassRun, spec: ReconstructionJobSpec, observed: Observed, now: datetime) -> Outcome:
     """The state of the child Job that `run` names."""
     child = next((job for job in observed.child_jobs if job.name == run.job_name), None)
-    if child is None:
-        return Absent()
     pods = pods_of(run, observed)
+    if child is None and not pods:
+        return Absent()
+    if child is None:
+        return _without_job(pods, observed, now)
     grace = timedelta(seconds=observed.policy.lost_report_grace_seconds)
     if child.succeeded:
         return _succeeded(child, pods, grace, now)
     if child.failed:
         return _failed(child, pods, grace, now)
     if child.deleting:
-        return Interrupted("The child Job was deleted.")
+        return _without_job(pods, observed, now) if pods else Interrupted("The child Job was deleted.")
     return _active(child, pods, spec, observed, now)
 
 
@@ -124,6 +126,26 @@ def _succeeded(child: ChildJob, pods: list[Pod], grace: timedelta, now: datetime
             text = "The worker completed its stages but left no report."
             return _completed(pod) or Failed(failure("InternalError", text))
     return _unreported(child, grace, now)
+
+
+def _without_job(pods: list[Pod], observed: Observed, now: datetime) -> Outcome:
+    """The child Job was deleted, and its pods are asked to stop. What the last of them reports counts all the same."""
+    for pod in reversed(pods):
+        if pod.container.exit_code == 0 and (completed := _completed(pod)) is not None:
+            return completed
+    pod = pods[-1]
+    if pod.finished:
+        ending = ending_of(pod)
+        if ending.failure is not None:
+            return Failed(ending.failure, ending.report)
+        return Interrupted(ending.interruption, ending.report, eviction_code(pod))
+    if is_overdue(pod, now):
+        if given_up(pod, observed.policy, now):
+            return Interrupted(f"Pod {pod.name} was lost with its node {pod.node}.")
+        return Waiting(NODE_LOST, explanation(pod, observed.policy))
+    if pod.phase == "Running" and not pod.deleting:
+        return Running(pod)
+    return Waiting("Stopping", "The child Job was deleted; its pod is stopping.", scheduled=True)
 
 
 def has_ended(pod: Pod, now: datetime) -> bool:
@@ -203,7 +225,7 @@ def _active(
 def _queued(child: ChildJob, observed: Observed, now: datetime) -> Outcome:
     """Kueue holds the Job back, or has taken its pod away for a more urgent one."""
     if not child.queue:
-        return Waiting("Queued", "Somebody has suspended the child Job; it goes on when spec.suspend of it is false.")
+        return Waiting("Queued", "The child Job was suspended externally; it continues when its spec.suspend is false.")
     said = observed.explanations.get(child.uid)
     waiting = queued(child.queue, said or "")
     return _inquired(Waiting(waiting.code, waiting.message), None, Inquiry("Workload", child.uid), child.created, now)

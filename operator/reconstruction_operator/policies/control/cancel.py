@@ -61,15 +61,15 @@ def describe_cancellation(status: CancellationStatus) -> tuple[str, str]:
     match status.state:
         case CancellationState.REQUESTED:
             return "Requested", (
-                f"The job goes on. Until {status.confirm_before}, spec.cancellation: Confirmed stops it for good and "
+                f"The job continues. Until {status.confirm_before}, spec.cancellation: Confirmed stops it for good and "
                 "removes its files; clearing the field withdraws the request."
             )
         case CancellationState.CONFIRMED:
             return "Confirmed", f"Confirmed at {status.confirmed_time}: the job is stopped, its files are removed."
         case CancellationState.LAPSED:
-            return "Lapsed", f"Not confirmed before {status.confirm_before}; the job goes on. {again}"
+            return "Lapsed", f"Not confirmed before {status.confirm_before}; the job continues. {again}"
         case CancellationState.NOT_REQUESTED:
-            return "CancelNotRequested", f"Confirmed without a request; the job goes on. {again}"
+            return "CancelNotRequested", f"Confirmed without a request; the job continues. {again}"
         case CancellationState.TOO_LATE:
             return "AlreadyTerminal", "The job had ended before its cancellation was confirmed."
 

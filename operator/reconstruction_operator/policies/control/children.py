@@ -15,20 +15,21 @@ from ...manifests.child_names import claim_name
 from ...manifests.claim import workspace_claim
 from ...model import ChildJob, Observed, Refusal
 from . import lost
-from .advance import Situation, retry_time
 from .attempt import Absent, Waiting
 from .claims import is_lost, is_orphan
+from .class_runs import retry_time
 from .dependency import CODE as NOT_READY
 from .environment import lacks_values, with_values
 from .obstacles import not_created
 from .retry import backoff
+from .situation import Situation
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
 
 BACKOFF = "Backoff"
 """Reason of the pause between attempts."""
 _CLAIM_POLL = timedelta(seconds=30)
 _OTHER_JOB_POLL = timedelta(seconds=600)
-"""Its changes are told; this is for one that got lost."""
+"""Its changes are watched; this is for one that got lost."""
 _FIRST_REFUSAL_SECONDS, _LONGEST_REFUSAL_SECONDS = 5.0, 60.0
 
 
@@ -52,13 +53,13 @@ def outdated(observed: Observed, situation: Situation) -> tuple[DeleteJob, ...]:
         if child.deleting or not situation.needs:
             continue
         if (child.resource_class, child.digest) not in wanted:
-            deletions.append(DeleteJob(child.name, child.uid, "its settings are no longer wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its settings are outdated"))
         elif not (child.finished or _is_current(child.name, situation) or _ends_by_itself(child, observed, situation)):
             deletions.append(DeleteJob(child.name, child.uid, "its attempt has ended"))
         elif not child.finished and _is_on_anothers_claim(observed, situation):
             deletions.append(DeleteJob(child.name, child.uid, "the workspace's claim is not the job's"))
         elif child.suspended and child.queue != _wanted_queue(observed, situation):
-            deletions.append(DeleteJob(child.name, child.uid, "another queue is wanted"))
+            deletions.append(DeleteJob(child.name, child.uid, "its queue has changed"))
     return tuple(deletions)
 
 
@@ -90,7 +91,7 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         for child in observed.child_jobs
         if not (child.finished or _ends_by_itself(child, observed, situation))
     ]
-    busy += [pod.name for pod in observed.pods if not pod.finished]
+    busy += [pod.name for pod in (*observed.pods, *observed.strangers) if not pod.finished]
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)
     overdue = [pod for pod in observed.pods if lost.is_overdue(pod, now)]
@@ -105,6 +106,20 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     if waits(observed):
         return Blocked(WAITS_FOR_TURN, explanation(observed.turn), look_again(observed.turn, now))
     return _refused(observed.refusal, run.job_name, now)
+
+
+def unseen_pods(
+    observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
+) -> tuple[ExpectAbsent, ...]:
+    """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
+    was not seen to end well, or of an earlier job whose claim was taken over."""
+    status = observed.job.status
+    named = {run.job_name for run in status.runs}
+    begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)
+    taken_over = observed.claim is not None and status.workspace_claim is None
+    if not (begun or taken_over) or not any(isinstance(action, CreateJob) for action in created):
+        return ()
+    return (ExpectAbsent("pods", observed.job.key.name),)
 
 
 def _lacks_workspace(observed: Observed, situation: Situation) -> bool:

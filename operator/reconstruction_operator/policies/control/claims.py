@@ -6,10 +6,12 @@ from a backup, or left by an earlier job of the same name: the job takes it over
 
 from __future__ import annotations
 
+from reconstruction_api.status import ClassRun
+
 from ...actions import AdoptClaim
 from ...manifests.metadata import labels, owner
 from ...model import Claim, Observed
-from .attempt import Outcome, Running
+from .attempt import Outcome, Running, Waiting, pods_of
 
 
 def is_lost(claim: Claim | None, job_uid: str, outcome: Outcome | None) -> bool:
@@ -17,6 +19,15 @@ def is_lost(claim: Claim | None, job_uid: str, outcome: Outcome | None) -> bool:
     if claim is None or claim.parent_uid != job_uid or isinstance(outcome, Running):
         return False
     return claim.phase == "Lost"
+
+
+def is_held_up(observed: Observed, run: ClassRun, outcome: Outcome | None) -> bool:
+    """Whether a pod waits for a claim that is being deleted, and that can't go because an earlier pod of the same child
+    Job names it: one that was evicted, and whose object stays."""
+    claim = observed.claim
+    if claim is None or claim.parent_uid != observed.job.uid or not claim.deleting or not isinstance(outcome, Waiting):
+        return False
+    return not outcome.scheduled and any(pod.finished and pod.node for pod in pods_of(run, observed))
 
 
 def is_orphan(observed: Observed) -> bool:

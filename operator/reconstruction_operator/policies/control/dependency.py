@@ -37,7 +37,7 @@ def dependency(observed: Observed, resource_class: ResourceClass) -> Dependency:
     reference, upstream, namespace = spec.source.job_ref, observed.upstream, observed.job.key.namespace
     if observed.cycle:
         cycle = " -> ".join(observed.cycle)
-        return _failed("DependencyCycle", f"{_FIELD}: the jobs build on each other in a circle: {cycle}.")
+        return _failed("DependencyCycle", f"{_FIELD}: the jobs build on each other in a cycle: {cycle}.")
     if upstream is None or upstream.deleting:
         what = "is being deleted" if upstream is not None else f"does not exist in namespace {namespace!r}"
         return _failed("SourceNotFound", f"{_FIELD}.name: job {reference.name!r} {what}.")

@@ -4,7 +4,7 @@ A status is read by more people than a profile, so no value is kept there. What 
 comes later never reaches a job that was accepted before, one that was removed is left out, and a rotated value reaches
 the next pod. While the profile is gone its values are unknown, and a pod without them could do something else than
 asked, such as use an account that is not the platform's; so no pod is made until the profile is back. Nothing fails:
-what runs goes on, and a profile comes back as it went, by hand or by GitOps.
+running pods continue, and a profile comes back as it went, by hand or by GitOps.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def ending_of(pod: Pod) -> Ending:
     if pod.reason == "DeadlineExceeded":
         return Ending(report, deadline_exceeded())
     if pod.container.exit_code == ExitCode.CANCELLED:
-        return Ending(report, failure("Cancelled", "The worker was told to give the job up."))
+        return Ending(report, failure("Cancelled", "The worker was asked to abandon the job."))
     if report is not None and report.failure is not None and report.failure.code != "Preempted":
         return Ending(report, report.failure)
     if interruption := _interruption(pod, report):
@@ -39,7 +39,7 @@ def ending_of(pod: Pod) -> Ending:
 
 
 def deadline_exceeded() -> Failure:
-    """spec.activeDeadlineSeconds is over."""
+    """spec.activeDeadlineSeconds has elapsed."""
     return failure("DeadlineExceeded", "The job ran longer than spec.activeDeadlineSeconds.")
 
 

@@ -8,8 +8,8 @@ from reconstruction_api.errors import CATALOGUE
 
 from ...model import Observed
 from ...times import format_time, parse_time
-from .advance import Situation
 from .attempt import Running
+from .situation import Situation
 
 CODE = "WorkerSilent"
 
@@ -37,7 +37,7 @@ def silence_time(observed: Observed, situation: Situation) -> datetime | None:
 
 
 def silence(observed: Observed, situation: Situation, now: datetime) -> str | None:
-    """What to tell people of a pod that has been silent for too long."""
+    """The message about a pod that has been silent for too long."""
     last, until = heard(observed, situation), silence_time(observed, situation)
     if last is None or until is None or now < until:
         return None

@@ -1,4 +1,4 @@
-"""What keeps a job from going on without its being over: a person's wish, a pause, the soft deadline.
+"""What keeps a job that has not ended from running: a suspension, a pause, the soft deadline.
 
 Each is decided from the spec and from what has been done, so it ends as soon as the field that asks for it changes.
 """
@@ -44,7 +44,7 @@ def hold_of(
     if stage is not None and _is_done(stage, needs, runs, stages, reports):
         return Hold(
             PAUSED,
-            f"Paused after {stage}: look at its result, then clear spec.pauseAfter, or name a later stage, to go on.",
+            f"Paused after {stage}: look at its result, then clear spec.pauseAfter, or name a later stage.",
         )
     limit = spec.soft_deadline_seconds
     if limit is not None and spent_seconds >= limit:
@@ -52,7 +52,7 @@ def hold_of(
         return Hold(
             SOFT_DEADLINE,
             f"The job has run for {limit} s, as long as spec.softDeadlineSeconds allows; finished steps and "
-            f"checkpoints are kept. {step} to go on.",
+            f"checkpoints are kept. {step} to continue.",
         )
     return None
 

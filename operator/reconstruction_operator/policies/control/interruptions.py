@@ -1,7 +1,7 @@
 """Interruptions: nobody's fault, not counted as attempts, and yet not to be repeated without end and without a word.
 
 A pod that is evicted for what it uses itself is evicted again; from the second time on that counts as a failed attempt.
-Any other interruption is resumed from the last checkpoint; five in a row that bring nothing are told.
+Any other interruption is resumed from the last checkpoint; five in a row that bring nothing are reported.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def eviction_failure(run: ClassRun, code: str, words: str) -> Failure | None:
 
 
 def fruitless(run: ClassRun | None) -> str | None:
-    """What to tell of a job that is interrupted again and again and comes no further."""
+    """What to tell of a job that is interrupted again and again and makes no progress."""
     if run is None or run.completed or run.interruptions_in_vain < MOST_IN_VAIN:
         return None
     return (

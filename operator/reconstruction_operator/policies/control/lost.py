@@ -1,7 +1,7 @@
 """Pods that should have stopped and don't: their node is lost, and nobody confirms that they are gone.
 
 Kubernetes waits for the node's return without end, because it can't know whether the pod still runs. After a while the
-pod is given up: its object is removed by force, and its work goes on elsewhere. A volume that only one node may write
+pod is given up: its object is removed by force, and its work continues elsewhere. A volume that only one node may write
 protects the workspace meanwhile; one that many nodes may write does not, so there a person has to decide.
 """
 
@@ -33,7 +33,7 @@ def given_up(pod: Pod, policy: Policy, now: datetime) -> bool:
 
 
 def explanation(pod: Pod, policy: Policy) -> str:
-    """Why nothing goes on."""
+    """Why nothing runs."""
     node, since, until = pod.node or "its node", pod.stop_by, _give_up_time(pod, policy)
     if since is None or until is None:
         return CATALOGUE[CODE].suggestion

@@ -1,4 +1,4 @@
-"""What the cluster says of a job that can't go on, in words that lead to a next step.
+"""What the cluster says of a job that can't continue, in words that lead to a next step.
 
 Each obstacle has a code of the catalogue. None of them is a failure: hardware, quota and volumes are waited for.
 """
@@ -49,14 +49,14 @@ def unscheduled(message: str, volume_location: str = "") -> Obstacle:
     if gpus:
         return _obstacle("GPUUnavailable", f"No node has a free GPU ({gpus[0]}).", said)
     if "unbound immediate PersistentVolumeClaims" in said:
-        return _obstacle("VolumeUnavailable", "A volume of the pod is not there yet.", said)
+        return _obstacle("VolumeUnavailable", "A volume of the pod does not exist yet.", said)
     if short_of:
         return _obstacle("Unschedulable", f"No node has enough {', '.join(short_of)} left.", said)
     if said.startswith("no nodes available"):
         return _obstacle("Unschedulable", "The cluster has no nodes.", "")
     if _SELECTOR in said:
         return _obstacle("Unschedulable", "No node has the labels that the profile asks for.", said)
-    return _obstacle("Unschedulable", "No node takes the pod.", said)
+    return _obstacle("Unschedulable", "No node accepts the pod.", said)
 
 
 def not_created(message: str) -> Obstacle:
@@ -69,7 +69,7 @@ def not_created(message: str) -> Obstacle:
 
 def no_volume(message: str) -> Obstacle:
     """What was said of a claim to which no volume has been bound."""
-    return _obstacle("VolumeUnavailable", "The workspace's volume can't be made.", message)
+    return _obstacle("VolumeUnavailable", "The workspace's volume can't be provisioned.", message)
 
 
 def not_starting(message: str) -> Obstacle:

@@ -32,8 +32,8 @@ def is_lost(job: JobView) -> bool:
 
 
 def loss(job: JobView, known: ProfileSnapshot) -> str:
-    """What to tell people of a job that goes on with the profile as it is now; empty when nothing was lost. It is told
-    for as long as that profile counts."""
+    """What people see of a job that continues with the profile as it is now, for as long as that profile counts; empty
+    when nothing was lost."""
     kept, before = job.status.profile_revision, accepted_condition(job.status)
     if kept is not None and is_lost(job):
         return (

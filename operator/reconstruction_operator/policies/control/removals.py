@@ -8,10 +8,10 @@ from reconstruction_api.status import ReconstructionJobStatus
 
 from ...actions import DeleteClaim, DeleteJob, DeletePod, DeleteSelf
 from ...model import ChildJob, Observed
-from .advance import Situation
 from .claims import is_lost
 from .notify import all_delivered
 from .retention import is_expired, is_removed
+from .situation import Situation
 
 _GRACE_SECONDS = 2
 """A cancelled pod saves nothing: its hardware is free at once."""
@@ -22,8 +22,8 @@ def removals(
 ) -> tuple[DeleteJob | DeletePod | DeleteClaim | DeleteSelf, ...]:
     """Pods of a cancelled job; the claim of one whose files nobody wants any more; a job whose time is over.
 
-    A job is deleted only once its status says what it has to say, and everybody was told: a look that still has
-    something to write leaves that to the next one.
+    A job is deleted only once its status says what it has to say, and all notifications are delivered: a look that
+    still has something to write leaves that to the next one.
     """
     if is_expired(after.retention, now) and all_delivered(after) and after == observed.job.status:
         return (DeleteSelf(observed.job.uid, observed.job.resource_version),)

@@ -23,7 +23,7 @@ def spec_digest(spec: ReconstructionJobSpec) -> str:
 
 
 def current_digest(job: JobView) -> str | None:
-    """Of the spec as it is now; made anew only where the spec has changed."""
+    """Of the spec as it is now; made again only where the spec has changed."""
     spec = job.written or job.spec
     if spec is None or job.status.observed_generation == job.generation:
         return job.status.spec_digest

@@ -9,13 +9,13 @@ from reconstruction_api.worker import Artifact
 
 from ...model import Observed
 from ...times import format_time, parse_time
-from .advance import Situation
+from .situation import Situation
 
 _IN_WORKSPACE = "pvc://"
 
 
 def retention(observed: Observed, situation: Situation, ended: str | None, now: datetime) -> RetentionStatus | None:
-    """`ended` is the job's completionTime. None while the job goes on, and where nothing is to be deleted."""
+    """`ended` is the job's completionTime. None until the job has ended, and where nothing is to be deleted."""
     end, spec = parse_time(ended), observed.job.spec
     if end is None or spec is None:
         return None
@@ -36,7 +36,7 @@ def retention(observed: Observed, situation: Situation, ended: str | None, now: 
 
 
 def expiry_times(status: RetentionStatus | None, all_delivered: bool) -> tuple[datetime | None, ...]:
-    """Moments at which something is to be deleted. A job that still has something to tell is not."""
+    """Moments at which something is to be deleted. A job with undelivered notifications is not."""
     if status is None:
         return ()
     return parse_time(status.workspace_expiry_time), parse_time(status.job_expiry_time) if all_delivered else None

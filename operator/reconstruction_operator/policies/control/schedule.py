@@ -9,7 +9,6 @@ from reconstruction_api.status import ReconstructionJobStatus, StageState
 
 from ...model import Observed
 from . import lost, yielding
-from .advance import Situation
 from .attempt import SOON, Absent, Waiting
 from .cancel import lapse_time
 from .children import Blocked, may_start
@@ -19,6 +18,7 @@ from .notify import all_delivered, next_attempts
 from .relocation import give_up_time
 from .retention import expiry_times
 from .settling import may_settle
+from .situation import Situation
 from .yielding import Idleness
 
 

@@ -12,7 +12,7 @@ from reconstruction_api.status import ConditionType
 
 from ...model import Observed
 from ...times import parse_time
-from .advance import Situation
+from .situation import Situation
 
 GRACE = timedelta(minutes=5)
 _PASSING = ("ProfileNotFound", "DependencyFailed", "SourceNotFound")
@@ -20,7 +20,7 @@ _PASSING = ("ProfileNotFound", "DependencyFailed", "SourceNotFound")
 
 
 def may_settle(observed: Observed, situation: Situation, now: datetime) -> datetime | None:
-    """Until when the job's refusal may pass by itself; None where it is not refused, or has been for longer."""
+    """Until when the job's refusal may resolve by itself; None where it is not refused, or has been for longer."""
     acceptance = situation.acceptance
     if acceptance.accepted or acceptance.reason not in _PASSING or situation.cancelled:
         return None

@@ -8,7 +8,7 @@ from reconstruction_api.errors import CATALOGUE
 
 from ...model import Observed, Turn
 from ...times import format_time
-from .advance import Situation
+from .situation import Situation
 
 WAITS_FOR_TURN = "ConcurrencyLimit"
 _NEAR = 10
@@ -69,5 +69,5 @@ def _nodeless(turn: Turn) -> str:
 
 
 def look_again(turn: Turn, now: datetime) -> datetime:
-    """Being next is told at once; how many are ahead only now and then, because it changes for all at every turn."""
+    """Being next is shown at once; how many are ahead only now and then, because it changes for all at every turn."""
     return now + (_NEAR_LOOK if turn.ahead < _NEAR else _FAR_LOOK)

@@ -16,10 +16,10 @@ from reconstruction_api.status import ConditionType
 from ...actions import ExpectAbsent
 from ...model import Observed
 from ...times import format_time, parse_time
-from .advance import Notice, Situation
 from .attempt import SOON, Absent, Running, Waiting, pods_of
 from .children import BACKOFF, Blocked
 from .retry import next_attempt
+from .situation import Notice, Situation
 
 TURN_YIELDED = "TurnYielded"
 """Reason of the notice."""

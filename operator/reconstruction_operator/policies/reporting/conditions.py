@@ -27,7 +27,6 @@ from reconstruction_api.status import (
 
 from ...model import Observed
 from ...times import format_time
-from ..control.advance import Situation
 from ..control.attempt import ON_ITS_WAY, Running, Waiting
 from ..control.cancel import describe_cancellation
 from ..control.children import Blocked
@@ -35,6 +34,7 @@ from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.heartbeat import silence
 from ..control.interruptions import NO_PROGRESS, fruitless
 from ..control.settling import may_settle
+from ..control.situation import Situation
 
 BELOW_BAR = "QualityBelowThreshold"
 _VERDICTS: dict[str | int, tuple[bool, str]] = {
@@ -160,7 +160,7 @@ def _succeeded(situation: Situation, observed: Observed, admitted: Fact) -> Fact
 
 
 def _finished(situation: Situation) -> Fact:
-    """A job that is not accepted has not ended: it goes on by itself once what it lacks is there."""
+    """A job that is not accepted has not ended: it continues by itself once what it lacks is there."""
     if situation.done:
         return Fact(True, "Completed", "The job has succeeded.")
     if situation.cancelled:
@@ -183,7 +183,7 @@ def _reconciling(situation: Situation, obstacle: Blocked | None, trouble: Fact |
         return Fact(False, trouble.reason)
     run = situation.current
     if run is not None and run.trouble and not isinstance(situation.outcome, Running):
-        return Fact(True, Reason.RETRYING, f"{obstacle.message if obstacle else 'A new pod is coming.'} {run.trouble}")
+        return Fact(True, Reason.RETRYING, f"{obstacle.message if obstacle else 'A new pod follows.'} {run.trouble}")
     outcome = situation.outcome
     if isinstance(outcome, Waiting) and not outcome.scheduled and (outcome.reason, outcome.message) != ON_ITS_WAY:
         return Fact(True, "Waiting", outcome.message)
@@ -201,7 +201,7 @@ def _stalled(situation: Situation, trouble: Fact | None, settling: bool) -> Fact
 
 
 def _trouble(observed: Observed, situation: Situation, now: datetime) -> Fact | None:
-    """Why a job that has not ended comes no further."""
+    """Why a job that has not ended makes no progress."""
     if (silent := silence(observed, situation, now)) is not None:
         return Fact(True, WORKER_SILENT, silent)
     held = situation.hold is not None or situation.cancelled

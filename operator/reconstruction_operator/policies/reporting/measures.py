@@ -83,7 +83,7 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
 
 
 def _waiting(status: ReconstructionJobStatus) -> str:
-    """The reason of Admitted while the job is to go on."""
+    """The reason of Admitted while the job is to continue."""
     admitted, reconciling = (_condition(status, kind) for kind in (ConditionType.ADMITTED, ConditionType.RECONCILING))
     if admitted is None or reconciling is None or (admitted.status, reconciling.status) != ("False", "True"):
         return ""

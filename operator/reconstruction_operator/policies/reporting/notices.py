@@ -9,13 +9,13 @@ from reconstruction_api.reasons import Reason
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus
 
 from ...actions import CreateJob, EnsureClaim
-from ..control.advance import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
 from ..control.cancel import describe_cancellation
 from ..control.heartbeat import CODE as WORKER_SILENT
 from ..control.interruptions import NO_PROGRESS
 from ..control.notify import masked
 from ..control.pinning import LOST as PROFILE_LOST
 from ..control.retention import is_removed
+from ..control.situation import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED, Notice, Situation
 
 _WAITING_REASONS = (
     "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
@@ -34,7 +34,7 @@ def notices(
     situation: Situation,
     created: tuple[EnsureClaim | CreateJob, ...],
 ) -> tuple[Notice, ...]:
-    """In the order in which things happened. A job that is accepted and started at once is told of once: an Event is a
+    """In the order in which things happened. A job that is accepted and started at once is reported once: an Event is a
     write like any other, and thousands of jobs may come at the same time."""
     result: list[Notice] = []
     starts = any(isinstance(action, CreateJob) for action in created)
@@ -56,7 +56,7 @@ def notices(
     if held is not None and _condition(before, ConditionType.SUSPENDED)[:2] != ("True", held.reason):
         result.append(Notice(False, held.reason, held.message))
     if _turned(before, after, ConditionType.SUSPENDED, "False") and before.conditions:
-        result.append(Notice(False, "Resumed", "The job goes on."))
+        result.append(Notice(False, "Resumed", "The job continues."))
     run = situation.current
     if run is not None and starts:
         text = f"{run.resource_class.capitalize()}, attempt {run.attempt}: Job {run.job_name}."
@@ -67,15 +67,16 @@ def notices(
     if reason in (WORKER_SILENT, NO_PROGRESS) and reason != _condition(before, ConditionType.STALLED)[1]:
         result.append(Notice(True, reason, message))
     if is_removed(after.retention) and not is_removed(before.retention) and not situation.cancelled:
-        result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds is over."))
+        result.append(Notice(False, "WorkspaceRemoved", "spec.retention.workspaceSeconds has elapsed."))
     unable = {(each.id, masked(each).receiver) for each in before.notifications if each.state is DeliveryState.FAILED}
     for each in after.notifications:
         if each.state is DeliveryState.FAILED and (each.id, each.receiver) not in unable:
             result.append(
-                Notice(True, "NotificationFailed", f"{each.event} could not be told to {each.url}: {each.message}")
+                Notice(True, "NotificationFailed", f"{each.event} was not delivered to {each.url}: {each.message}")
             )
-    if situation.anew and not any(each.reason in (WORKSPACE_LOST, WORKSPACE_MOVED) for each in situation.notices):
-        result.append(Notice(True, "WorkspaceGone", "The workspace is gone: the job starts anew, from the photos."))
+    explained = any(each.reason in (WORKSPACE_LOST, WORKSPACE_MOVED) for each in situation.notices)
+    if situation.starts_over and not explained:
+        result.append(Notice(True, "WorkspaceGone", "The workspace was deleted: the job starts over, from the photos."))
     failure = situation.failure if situation.acceptance.accepted else None
     if failure is not None and _turned(before, after, ConditionType.SUCCEEDED, "False"):
         result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))
@@ -86,11 +87,11 @@ def notices(
 
 
 def _about_cancellation(before: ReconstructionJobStatus, situation: Situation) -> list[Notice]:
-    """Each turn of a request; the end itself is told as the job's failure is."""
+    """Each turn of a request; the end itself is reported as the job's failure is."""
     old, new = before.cancellation, situation.cancellation
     if new is None:
         withdrawn = old is not None and old.state is CancellationState.REQUESTED
-        return [Notice(False, "CancellationWithdrawn", "The job goes on.")] if withdrawn else []
+        return [Notice(False, "CancellationWithdrawn", "The job continues.")] if withdrawn else []
     if situation.cancelled or (old is not None and old.state is new.state):
         return []
     reason, message = describe_cancellation(new)

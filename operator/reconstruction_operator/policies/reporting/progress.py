@@ -22,10 +22,10 @@ from reconstruction_api.worker import Artifact, Checkpoint, Progress, ProgressUp
 
 from ...model import Observed
 from ...times import format_time
-from ..control.advance import AttemptReport, Situation
 from ..control.attempt import Running
 from ..control.credible import credible_update
 from ..control.needs import Need
+from ..control.situation import AttemptReport, Situation
 
 
 def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | None:
@@ -46,7 +46,7 @@ def live_update(observed: Observed, situation: Situation) -> ProgressUpdate | No
 
 def stage_statuses(observed: Observed, situation: Situation, now: datetime) -> list[StageStatus]:
     """All stages in running order."""
-    previous = {} if situation.anew else {stage.name: stage for stage in observed.job.status.stages}
+    previous = {} if situation.starts_over else {stage.name: stage for stage in observed.job.status.stages}
     live = live_update(observed, situation)
     runs = {run.digest: run for run in situation.runs}
     statuses: list[StageStatus] = []
@@ -172,7 +172,7 @@ def _from_worker(
 
 def metrics(observed: Observed, situation: Situation) -> dict[str, str | int]:
     """Numbers of all stages, no more than fit; a spec that makes the training outdated drops them."""
-    keeps = not situation.anew and _keeps_training(observed.job.status, situation)
+    keeps = not situation.starts_over and _keeps_training(observed.job.status, situation)
     result = dict(observed.job.status.metrics) if keeps else {}
     for each in situation.attempt_reports:
         result |= each.report.metrics
@@ -187,7 +187,7 @@ def checkpoints(observed: Observed, situation: Situation) -> list[Checkpoint]:
     for report in reversed(reports):
         if report.checkpoints is not None:
             return report.checkpoints
-    keeps = not situation.anew and _keeps_training(observed.job.status, situation)
+    keeps = not situation.starts_over and _keeps_training(observed.job.status, situation)
     return observed.job.status.checkpoints if keeps else []
 
 

@@ -17,7 +17,6 @@ from ...actions import Plan
 from ...model import Observed, StatusRefusal
 from ...times import format_time
 from ..control import lost
-from ..control.advance import Situation
 from ..control.children import outdated
 from ..control.failure import failure
 from ..control.notify import deliveries, due
@@ -25,6 +24,7 @@ from ..control.removals import removals
 from ..control.renewal import current_digest
 from ..control.retention import retention
 from ..control.schedule import next_check
+from ..control.situation import Situation
 from .conditions import conditions
 
 _SHORT = 300
@@ -59,7 +59,7 @@ def _ended(situation: Situation, refusal: StatusRefusal) -> Situation:
         runs=tuple(_closed(run) for run in situation.runs),
         current=None,
         outcome=None,
-        anew=False,
+        starts_over=False,
         awaits="",
         hold=None,
         attempt_reports=(),

@@ -1,5 +1,5 @@
 """Does what the job's `training.seed` asks for: 1 waits to be stopped, 2 takes too much memory, 4 waits until a network
-policy keeps it from the API server, others end well.
+policy keeps it from the API server, others complete.
 
 Keeps to the contract of a worker: order from the environment, updates over HTTP with the projected token, files in the
 workspace, the final word in the termination log.

@@ -20,9 +20,9 @@ SPEC = ENGINES["nerfacto"]
 def _method() -> Method:
     from ..rays.rays_method import RaysMethod
     from .nerfacto_model import build_model
-    from .settings import derive_settings
+    from .settings import derive_settings, rendering_bytes_per_ray
 
-    return RaysMethod(derive_settings, build_model)
+    return RaysMethod(derive_settings, build_model, rendering_bytes_per_ray)
 
 
 ENGINE = LazyEngine(SPEC, _method)

@@ -111,8 +111,7 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
     )
     with without_metrics():
         module = config.setup(scene_box=SceneBox(aabb=_cube(bounds)), num_train_data=1)
-    if device.type == "cpu":
-        accelerate(module)
+    accelerate(module, device)
     return Nerfacto(module.to(device), _depth_weight(settings), settings.get("depthTolerance", 0.0))
 
 

@@ -10,6 +10,7 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
+from ..rays.hash_encoding import is_compiled_for_gpu
 from ..rays.keypoints import CLEAR_SHARE
 from ..rays.rays import spread_of_samples
 from ..training.posed_photos import Scene
@@ -109,14 +110,29 @@ def _log2_pixels(scene: Scene) -> int:
     return max(SMALLEST_LOG2_TABLE, math.ceil(math.log2(pixels)))
 
 
+KEPT_PER_FEATURE, PASSING_PER_FEATURE = 140, 210
+"""Bytes a sample and level that nerfstudio's own hash encoding keeps for the gradient and needs while it works; the
+compiled one needs next to nothing."""
+
+
+def rendering_bytes_per_ray(settings: dict[str, Any]) -> int:
+    """About how much GPU memory a ray takes while it is rendered: the larger of what the first proposals and what the
+    field's samples take, one after the other."""
+    feature = 0 if is_compiled_for_gpu() else PASSING_PER_FEATURE
+    proposal = settings["proposalSamples"][0] * (225 + feature * PROPOSAL_LEVELS)
+    sample = settings["samples"] * (300 + 8 * settings["hiddenWidth"] + feature * settings["levels"])
+    return max(proposal, sample)
+
+
 def _bytes_per_ray(base: dict[str, Any], device: torch.device) -> int:
-    """About how much memory a ray takes in a training step. The networks' activations and their gradients count a dozen
-    times; on CUDA nerfstudio's hash encoding keeps about a kilobyte a sample and level besides."""
-    proposals = sum(base["proposalSamples"])
-    activations = (base["samples"] + proposals) * base["hiddenWidth"] * 4 * 12
+    """About how much memory a ray takes in a training step, in multiples of the networks' width; on CUDA the distortion
+    loss compares all samples of a ray with each other besides."""
+    proposals, samples, width = sum(base["proposalSamples"]), base["samples"], base["hiddenWidth"]
     if device.type == "cpu":
-        return activations
-    return activations + 1024 * (base["samples"] * base["levels"] + proposals * PROPOSAL_LEVELS)
+        return (samples + proposals) * width * 4 * 12
+    feature = 0 if is_compiled_for_gpu() else KEPT_PER_FEATURE
+    grids = feature * (samples * base["levels"] + proposals * PROPOSAL_LEVELS)
+    return samples * (220 + 9 * width // 2) + 96 * proposals + 4 * samples**2 + grids
 
 
 def _finest_useful_resolution(scene: Scene, bounds: Bounds) -> int:

@@ -1,14 +1,16 @@
-"""Multiresolution hash encoding on the CPU, compiled with numba: a drop-in for nerfstudio's torch implementation.
+"""Multiresolution hash encoding in compiled kernels, with numba on the CPU and with Warp on a GPU: a drop-in for
+nerfstudio's torch implementation.
 
 The encoding is that of Müller et al. 2022, "Instant Neural Graphics Primitives" (section 3): a point's two features at
 a level are the trilinear mix of the features of its cell's eight corners, and corner (i, j, k) finds its features in a
 table of T rows at `(i ^ j * 2654435761 ^ k * 805459861) mod T`. Table layout and results equal
-`nerfstudio.field_components.encodings.HashEncoding.pytorch_fwd`; that one builds some forty temporary tensors a call
-and takes about ten times as long.
+`nerfstudio.field_components.encodings.HashEncoding.pytorch_fwd`; that one builds some forty temporary tensors a call,
+takes about ten times as long on the CPU, and starts 155 kernels on a GPU.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +58,14 @@ def hash_encode(points: Tensor, table: Tensor, scales: Tensor, gradient: Tensor)
     side; all float32 on the CPU.
 
     The gradient of the leaf `table` is added to `table.grad` in place, and `gradient`, of the table's shape, is the
-    memory that becomes `table.grad` where that is None: to allocate so much anew for each step costs more than to
+    memory that becomes `table.grad` where that is None: to allocate so much again for each step costs more than to
     compute it. There is no gradient by position.
     """
     return _Encode.apply(points, table, scales, gradient)  # type: ignore[no-any-return]
 
 
 class _Accelerated:
-    """Forward pass of one encoding, with the memory of its gradient."""
+    """Forward pass of one encoding on the CPU, with the memory of its gradient."""
 
     def __init__(self, encoding: HashEncoding):
         self.encoding = encoding
@@ -78,25 +80,48 @@ class _Accelerated:
         return features.view(*in_tensor.shape[:-1], -1)
 
 
-def accelerate(model: nn.Module) -> int:
-    """Let the torch hash encodings inside `model` use the compiled one; returns how many do.
+class _AcceleratedOnGpu:
+    """Forward pass of one encoding on a GPU."""
 
-    The model must stay on the CPU. Parameters, checkpoints and results stay the same.
+    def __init__(self, encoding: HashEncoding, device: torch.device):
+        self.encoding = encoding
+        self.scales = encoding.scalings.float().to(device)
+
+    def __call__(self, in_tensor: Tensor) -> Tensor:
+        from .hash_on_gpu import hash_encode
+
+        points = in_tensor.detach().reshape(-1, 3).float().contiguous()
+        return hash_encode(points, self.encoding.hash_table, self.scales).view(*in_tensor.shape[:-1], -1)
+
+
+def is_compiled_for_gpu() -> bool:
+    """Whether Warp is installed, without which nerfstudio's implementation is used on a GPU."""
+    return find_spec("warp") is not None
+
+
+def accelerate(model: nn.Module, device: torch.device) -> int:
+    """Let the torch hash encodings inside `model` use compiled ones; returns how many do: none on a GPU where Warp is
+    not installed.
+
+    The model must stay on `device`. Parameters, checkpoints and results stay the same.
     """
     from nerfstudio.field_components.encodings import HashEncoding
 
+    if device.type == "cuda" and not is_compiled_for_gpu():
+        return 0
     encodings = [
         module
         for module in model.modules()
         if isinstance(module, HashEncoding) and module.tcnn_encoding is None and module.features_per_level == FEATURES
     ]
     for encoding in encodings:
-        encoding.pytorch_fwd = _Accelerated(encoding)  # type: ignore[method-assign]
+        forward = _AcceleratedOnGpu(encoding, device) if device.type == "cuda" else _Accelerated(encoding)
+        encoding.pytorch_fwd = forward  # type: ignore[method-assign]
     return len(encodings)
 
 
 def hash_tables(model: nn.Module) -> list[Tensor]:
-    """The tables of the encodings inside `model` that use the compiled implementation."""
+    """The tables of the encodings inside `model` that use the compiled implementation for the CPU."""
     from nerfstudio.field_components.encodings import HashEncoding
 
     modules = (module for module in model.modules() if isinstance(module, HashEncoding))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...geometry.rendering import Camera
+from ..training.out_of_memory import DEVICE_SHARE, free_bytes
 from ..training.scene_bounds import Bounds
 from .keypoints import Keypoints
 from .rays import CameraRig, Rays
@@ -21,7 +22,6 @@ BORDER_SHARE = 0.02
 BACKGROUND_SHARE = 0.05
 """Share of a batch that is taken from all pixels of masked photos, so that nothing grows in the empty background; not
 needed where the visual hull keeps it empty."""
-
 
 FEWEST_KEYPOINTS = 100
 """Known distances below which they are not used."""
@@ -60,16 +60,24 @@ class PhotoPixels:
         self.bounds = bounds.to(device)
         self.device = device
         self.random = torch.Generator().manual_seed(seed)
+        """On the CPU, so that the same pixels are drawn on every device."""
+        self._on_device = device.type == "cuda" and self.colours.nbytes <= DEVICE_SHARE * free_bytes(device)
+        if self._on_device:
+            self.colours, self.starts, self.widths = (
+                tensor.to(device) for tensor in (self.colours, self.starts, self.widths)
+            )
 
     def sample(self, count: int) -> tuple[Rays, Tensor]:
         """`count` random rays on the device and their pixels' colours [count, 3 or 4] in 0..1."""
         pixels, surface, reach = self._draw(count)
+        if self._on_device:
+            pixels = self._sent(pixels)
         views = torch.bucketize(pixels, self.starts, right=True) - 1
         rows = (pixels - self.starts[views]).div(self.widths[views], rounding_mode="floor")
         columns = pixels - self.starts[views] - rows * self.widths[views]
-        colours = self.colours[pixels].to(self.device).float() / 255
-        views = views.to(self.device)
-        origins, directions = self.rig.rays(views, columns.to(self.device), rows.to(self.device))
+        colours = self._sent(self.colours[pixels]).float() / 255
+        views = self._sent(views)
+        origins, directions = self.rig.rays(views, self._sent(columns), self._sent(rows))
         near, far = self.bounds.interval(origins, directions)
         # A ray that passes the box has nothing to see: an interval of no length.
         far = torch.maximum(far, near)
@@ -97,7 +105,13 @@ class PhotoPixels:
             pixels.append(indices[chosen])
             surface.append(distances[chosen])
             reach.append(torch.full((share, 1), known.reach))
-        return torch.cat(pixels), torch.cat(surface).to(self.device), torch.cat(reach).to(self.device)
+        return torch.cat(pixels), self._sent(torch.cat(surface)), self._sent(torch.cat(reach))
+
+    def _sent(self, tensor: Tensor) -> Tensor:
+        """A tensor on the device; the processor does not wait until it is there."""
+        if tensor.device.type == self.device.type:
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def _draw_pixels(self, count: int) -> Tensor:
         if self.interesting is None:

@@ -15,9 +15,10 @@ from ..training.checkpoint_store import random_state, restore_random_state
 from ..training.losses import Losses
 from ..training.out_of_memory import exhausted, is_out_of_memory
 from ..training.trainer import Schedule
+from .adam_state import adam_state, by_name, restore_adam_state
 from .hash_encoding import hash_tables
 from .pixels import PhotoPixels
-from .radiance_field import RadianceField
+from .radiance_field import RadianceField, chunk_that_fits
 from .ray_model import RayModel
 from .table_adam import TableAdam
 
@@ -31,7 +32,15 @@ SMALLEST_PART = 256
 class RayTrainer:
     """A `Trainer` on the photos' pixels. A step's rays are computed in `parts`, more of them when memory runs out."""
 
-    def __init__(self, model: RayModel, pixels: PhotoPixels, schedule: Schedule, device: torch.device, parts: int = 1):
+    def __init__(
+        self,
+        model: RayModel,
+        pixels: PhotoPixels,
+        schedule: Schedule,
+        device: torch.device,
+        parts: int,
+        bytes_per_rendered_ray: int,
+    ):
         self.model = model
         self.pixels = pixels
         self.schedule = schedule
@@ -39,6 +48,7 @@ class RayTrainer:
         self.step = 0
         self.rate_factor = 1.0
         self.parts = parts
+        self.bytes_per_rendered_ray = bytes_per_rendered_ray
         self.optimizers = _optimizers(model.module, schedule.first_rate, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
         model.module.train()
@@ -67,6 +77,8 @@ class RayTrainer:
     def looking(self) -> Iterator[Field]:
         # No more rays at once than in a step: what was enough memory for that is enough for looking.
         most = max(SMALLEST_PART, self.schedule.rays_per_step // self.parts)
+        if self.device.type == "cuda":
+            most = min(most, chunk_that_fits(self.bytes_per_rendered_ray, self.device))
         schedule = self.model.schedule_state()  # nerfstudio's samplers count renderings as well
         try:
             yield RadianceField(self.model, self.pixels.bounds, self.device, most)
@@ -78,7 +90,7 @@ class RayTrainer:
         return {
             "model": self.model.module.state_dict(),
             "model_schedule": self.model.schedule_state(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "adam": adam_state(self.model.module, self.optimizers),
             "scaler": self.scaler.state_dict(),
             "parts": self.parts,
             "steps": self.schedule.steps,
@@ -90,9 +102,11 @@ class RayTrainer:
     def restore(self, checkpoint: dict[str, Any]) -> None:
         self.model.module.load_state_dict(checkpoint["model"])
         self.model.restore_schedule(checkpoint["model_schedule"])
-        for optimizer, state in zip(self.optimizers, checkpoint["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        self.scaler.load_state_dict(checkpoint["scaler"])
+        module = self.model.module
+        saved = checkpoint["adam"] if "adam" in checkpoint else by_name(module, checkpoint["optimizers"])
+        restore_adam_state(module, self.optimizers, saved)
+        if checkpoint["scaler"] and self.scaler.is_enabled():  # it has no state on the CPU
+            self.scaler.load_state_dict(checkpoint["scaler"])
         self.parts = checkpoint["parts"]
         self.schedule = replace(self.schedule, steps=checkpoint["steps"])
         self.rate_factor = checkpoint["rate_factor"]
@@ -129,7 +143,8 @@ class RayTrainer:
 
     def _divide_further(self, error: BaseException) -> None:
         if self.schedule.rays_per_step // (2 * self.parts) < SMALLEST_PART:
-            raise exhausted(self.device, self.parts) from error
+            what = f"A training step does not fit into memory, even in {self.parts} parts"
+            raise exhausted(self.device, what, parts=self.parts) from error
         self.parts *= 2
 
 

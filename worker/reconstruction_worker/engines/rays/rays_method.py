@@ -17,23 +17,26 @@ from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
 from .keypoints import Keypoints, find_depths, find_ground, find_keypoints
 from .pixels import PhotoPixels
-from .radiance_field import RadianceField
+from .radiance_field import RadianceField, chunk_that_fits
 from .ray_model import RayModel
 from .ray_trainer import SMALLEST_PART, RayTrainer
 
 DeriveSettings = Callable[[Scene, Bounds, Training, torch.device], Settings]
 """Settings with `raysPerStep`, `bytesPerRay` (an estimate, of a training step), `firstRate` and `lastRate`."""
 BuildModel = Callable[[Settings, Bounds, torch.device], RayModel]
+RenderingBytes = Callable[[Settings], int]
+"""About how much GPU memory a ray takes while it is rendered."""
 
 
 class RaysMethod:
-    """Made of a way to choose settings for a scene and a way to build a model from them."""
+    """Made of a way to choose settings for a scene, a way to build a model from them, and what that takes."""
 
-    def __init__(self, derive_settings: DeriveSettings, build_model: BuildModel):
+    def __init__(self, derive_settings: DeriveSettings, build_model: BuildModel, rendering_bytes: RenderingBytes):
         self._derive_settings = derive_settings
         self._build_model = build_model
+        self._rendering_bytes = rendering_bytes
 
-    def check(self) -> None:
+    def check(self, device: torch.device) -> None:
         """nerfstudio's torch implementations work wherever torch does."""
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
@@ -52,14 +55,15 @@ class RaysMethod:
             Schedule(settings["steps"], settings["raysPerStep"], settings["firstRate"], settings["lastRate"]),
             device,
             settings["parts"],
+            self._rendering_bytes(settings),
         )
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
-        bounds = Bounds.from_state(checkpoint["bounds"])
-        model = self._build_model(checkpoint["settings"], bounds, device)
+        bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
+        model = self._build_model(settings, bounds, device)
         model.module.load_state_dict(checkpoint["model"])
         model.restore_schedule(checkpoint["model_schedule"])
-        return RadianceField(model, bounds, device)
+        return RadianceField(model, bounds, device, chunk_that_fits(self._rendering_bytes(settings), device))
 
 
 def _keypoints(scene: Scene, photos: Sequence[PosedPhoto], bounds: Bounds) -> list[Keypoints]:

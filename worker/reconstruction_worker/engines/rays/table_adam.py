@@ -42,9 +42,13 @@ class TableAdam(torch.optim.Optimizer):
             super().zero_grad(set_to_none)
         self._cleared = False
 
+    def forget_gradients(self) -> None:
+        """The next `zero_grad` clears them, whatever `step` has left."""
+        self._cleared = False
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        self._cleared = False
+        self.forget_gradients()
 
     def _update(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]

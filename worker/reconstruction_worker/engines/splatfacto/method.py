@@ -6,38 +6,31 @@ from typing import Any
 
 import torch
 
-from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Training
 
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field
+from ..gaussians.field import SplatsField
+from ..gaussians.numba_rasteriser import NumbaRasteriser
+from ..gaussians.parameters import HARMONICS, MEANS, OPACITIES, ROTATIONS, SCALES, Parameters, as_gaussians
+from ..training.compiled_gsplat import check_gsplat
 from ..training.fit import Settings, Setup
+from ..training.out_of_memory import free_bytes
 from ..training.posed_photos import Scene
 from ..training.scene_bounds import Bounds
 from ..training.trainer import Schedule
 from .seeds import seed_points
 from .settings import LAST_RATE_OF_MEANS, RATES, derive_settings
-from .splat_field import SplatField
 from .splat_model import build_model
 from .splat_trainer import SplatTrainer
 
 
 class SplatMethod:
-    def check(self) -> None:
-        """gsplat's kernels are compiled when its wheel is made, or by the CUDA toolkit on first use."""
-        from gsplat.cuda import _backend
-
-        if getattr(_backend, "_C", None) is None:
-            raise ReconstructionError(
-                "EngineUnavailable",
-                "spec.engine: splatfacto needs gsplat's CUDA code, which this image has neither compiled nor a CUDA "
-                "toolkit to compile it with.",
-                suggestion="Ask the platform team for an image with a compiled gsplat, or choose nerfacto.",
-                details={"engine": "splatfacto", "missing": "gsplat.csrc"},
-            )
+    def check(self, device: torch.device) -> None:
+        check_gsplat("splatfacto", "choose nerfacto")
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
-        return derive_settings(scene, training)
+        return derive_settings(scene, training, free_bytes(device))
 
     def trainer(self, setup: Setup) -> SplatTrainer:
         settings = setup.settings
@@ -52,21 +45,20 @@ class SplatMethod:
         )
 
     def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
-        model: dict[str, Any] = checkpoint["model"]
-        means, scales, quats, opacities, first, rest = (
-            model[f"gauss_params.{name}"].detach().float().cpu()
-            for name in ("means", "scales", "quats", "opacities", "features_dc", "features_rest")
-        )
-        return Gaussians(
-            means=means.numpy(),
-            scales=scales.exp().numpy(),
-            rotations=torch.nn.functional.normalize(quats, dim=-1).numpy(),
-            opacities=opacities.sigmoid()[:, 0].numpy(),
-            harmonics=torch.cat([first[:, None], rest], dim=1).numpy(),
-        )
+        return as_gaussians(_parameters(checkpoint))
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
-        any_seeds = torch.rand(8, 3), torch.zeros(8, 3)  # as many as in the checkpoint once that is loaded
-        module = build_model(checkpoint["settings"], any_seeds, 1, device)
-        module.load_state_dict(dict(checkpoint["model"]))
-        return SplatField(module)
+        return SplatsField(_parameters(checkpoint), {}, NumbaRasteriser(antialiased=False))
+
+
+def _parameters(checkpoint: dict[str, Any]) -> Parameters:
+    """From nerfstudio's model to what the engine splats learns of Gaussians."""
+    model = {name.split(".")[-1]: value.detach().float().cpu() for name, value in checkpoint["model"].items()}
+    harmonics = torch.cat([model["features_dc"][:, None], model["features_rest"]], dim=1)
+    return {
+        MEANS: model["means"],
+        SCALES: model["scales"],
+        ROTATIONS: model["quats"],
+        OPACITIES: model["opacities"],
+        HARMONICS: harmonics.contiguous(),
+    }

@@ -28,17 +28,30 @@ RANDOM_POINTS = 50_000
 """Gaussians to begin with where there is no sparse model."""
 
 
-def derive_settings(scene: Scene, training: Training) -> dict[str, Any]:
-    """Settings for a scene as plain JSON data."""
+MOST_GAUSSIANS = 6_000_000
+"""Gaussians above which files become too large for viewers; real scenes rarely need more."""
+
+
+def bytes_per_gaussian(harmonics: int) -> int:
+    """About how much memory one takes in training: parameters, gradients and both moments, copies while they are
+    divided, and what the rasteriser knows of it. `harmonics` is the highest degree."""
+    values = 11 + 3 * (harmonics + 1) ** 2  # position, size, rotation, opacity; colour
+    return values * 4 * 6 + 1000
+
+
+def derive_settings(scene: Scene, training: Training, free: int) -> dict[str, Any]:
+    """Settings for a scene as plain JSON data. `free` is memory in bytes, half of which the Gaussians may take."""
     steps = training.planned_steps(on_gpu=True)
     development = training.chosen_preset is TrainingPreset.DEVELOPMENT
     refine = min(100, max(2, steps * 100 // FULL_STEPS))
     pixels = [photo.camera.width * photo.camera.height for photo in scene.photos]
+    harmonics = 2 if development else 3
     return {
         "steps": steps,
         "raysPerStep": round(sum(pixels) / len(pixels)),
         "photosPerStep": training.gradient_accumulation,
-        "harmonics": 2 if development else 3,
+        "harmonics": harmonics,
+        "mostGaussians": min(MOST_GAUSSIANS, free // (2 * bytes_per_gaussian(harmonics))),
         "harmonicsEvery": max(1, steps // 30),
         "refineEvery": refine,
         "refineFrom": 5 * refine,

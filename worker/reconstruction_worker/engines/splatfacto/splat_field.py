@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from ...geometry.rendering import Camera, Rendering
-from .splat_model import Splats, rasterised
+from ..training.out_of_memory import exhausted, is_out_of_memory
+from .splat_model import Splats, Views, rasterised
 
 OPAQUE_ENOUGH = 1e-3
 """Opacity below which a pixel's colour says nothing; it is left black."""
@@ -21,12 +22,19 @@ class SplatField:
 
     @torch.no_grad()
     def render(self, camera: Camera) -> Rendering:
-        outputs = rasterised(self.module, camera)
-        alpha = outputs["accumulation"].clamp(0, 1)  # [H, W, 1]
+        """Raises GPUOutOfMemory where the picture does not fit beside the Gaussians."""
+        try:
+            seen = rasterised(self.module, Views([camera], self.module.device), 0)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            what = f"A picture of {camera.width} x {camera.height} pixels of {len(self.module.means)} Gaussians"
+            raise exhausted(self.module.device, f"{what} does not fit into memory") from error
+        assert seen.depth is not None
+        alpha = seen.alpha.clamp(0, 1)  # [H, W, 1]
         visible = alpha > OPAQUE_ENOUGH
-        # The background is black: what is seen is premultiplied.
-        rgb = torch.where(visible, outputs["rgb"] / alpha.clamp_min(OPAQUE_ENOUGH), 0).clamp(0, 1)
-        depth = torch.where(visible, outputs["depth"], 0)[..., 0].float().cpu().numpy() * _ray_lengths(camera)
+        rgb = torch.where(visible, seen.rgb / alpha.clamp_min(OPAQUE_ENOUGH), 0).clamp(0, 1)
+        depth = torch.where(visible, seen.depth, 0)[..., 0].float().cpu().numpy() * _ray_lengths(camera)
         return Rendering(rgb.float().cpu().numpy(), alpha[..., 0].float().cpu().numpy(), depth.astype(np.float32))
 
 

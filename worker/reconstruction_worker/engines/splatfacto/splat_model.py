@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import torch
-from nerfstudio.cameras.cameras import Cameras, CameraType
+from gsplat.rendering import rasterization
+from gsplat.strategy import DefaultStrategy
 from nerfstudio.data.scene_box import SceneBox
 from nerfstudio.models.splatfacto import SplatfactoModel, SplatfactoModelConfig
 from numpy.typing import NDArray
@@ -16,12 +18,18 @@ from torch import Tensor
 
 from ...geometry.rendering import Camera
 from ..training.offline import without_metrics
+from .refinement import Refinement
+from .settings import MOST_GAUSSIANS, bytes_per_gaussian
 
+NEAR, FAR = 0.01, 1e10
+"""Distances between which Gaussians are shown, in world units."""
 GAUSSIANS = ("means", "scales", "quats", "features_dc", "features_rest", "opacities")
 
 
 class Splats(SplatfactoModel):
     """Finds neighbours with scipy instead of scikit-learn."""
+
+    strategy: Refinement
 
     def k_nearest_sklearn(self, x: Tensor, k: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         points = x.detach().cpu().numpy()
@@ -62,26 +70,73 @@ def build_model(settings: dict[str, Any], seeds: tuple[Tensor, Tensor], photos: 
             seed_points=tuple(tensor.to(device) for tensor in seeds),
         )
     module.set_background(torch.zeros(3))
-    module.strategy.verbose = False
+    module.strategy = _refinement(module.strategy, settings)
     return module.to(device)
 
 
-def nerfstudio_camera(camera: Camera, device: torch.device) -> Cameras:
-    """One camera as nerfstudio's models take it."""
-    return Cameras(
-        camera_to_worlds=torch.from_numpy(camera.camera_to_world[None, :3].astype(np.float32)),
-        fx=float(camera.fx),
-        fy=float(camera.fy),
-        cx=float(camera.cx),
-        cy=float(camera.cy),
-        width=camera.width,
-        height=camera.height,
-        camera_type=CameraType.PERSPECTIVE,
-    ).to(device)
+def _refinement(strategy: DefaultStrategy, settings: dict[str, Any]) -> Refinement:
+    """With what nerfstudio has set. Checkpoints of earlier releases know no upper limit."""
+    chosen: dict[str, Any] = {each.name: getattr(strategy, each.name) for each in fields(DefaultStrategy)}
+    chosen["verbose"] = False
+    most = settings.get("mostGaussians", MOST_GAUSSIANS)
+    return Refinement(**chosen, most=most, bytes_each=bytes_per_gaussian(settings["harmonics"]))
 
 
-def rasterised(module: Splats, camera: Camera) -> dict[str, Any]:
-    """What the model shows to a camera; nerfstudio's dictionary. nerfstudio compiles one small function for which the
-    image would need a compiler: it runs as it is."""
-    with torch.compiler.set_stance("force_eager"):
-        return module.get_outputs(nerfstudio_camera(camera, module.device))
+class Views:
+    """Cameras as gsplat takes them."""
+
+    def __init__(self, cameras: Sequence[Camera], device: torch.device):
+        poses = np.stack([camera.camera_to_world for camera in cameras])
+        # gsplat's cameras look along z, y down.
+        to_camera = np.linalg.inv(poses @ np.diag([1.0, -1.0, -1.0, 1.0]))
+        self.cameras = cameras
+        self.poses = torch.from_numpy(to_camera.astype(np.float32)).to(device)  # [V, 4, 4]
+        self._intrinsics: dict[int, Tensor] = {}
+
+    def intrinsics(self, shrunk: int) -> Tensor:
+        """[V, 3, 3] for pictures with `shrunk` times fewer pixels a side."""
+        if shrunk not in self._intrinsics:
+            rows = [((c.fx, 0, c.cx), (0, c.fy, c.cy), (0, 0, shrunk)) for c in self.cameras]
+            matrices = torch.from_numpy((np.array(rows) / shrunk).astype(np.float32))
+            self._intrinsics[shrunk] = matrices.to(self.poses.device)
+        return self._intrinsics[shrunk]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model shows to a camera."""
+
+    rgb: Tensor  # [H, W, 3], premultiplied
+    alpha: Tensor  # [H, W, 1]
+    depth: Tensor | None  # [H, W, 1], mean along the camera's axis; not in training
+
+
+def rasterised(module: Splats, views: Views, index: int, shrunk: int = 1) -> Seen:
+    """The picture of a camera, `shrunk` times smaller a side. In training the model is made ready to be refined by what
+    that gives.
+
+    nerfstudio's own function does the same, but waits for the device several times and takes twice as many operations.
+    """
+    camera, parameters = views.cameras[index], module.gauss_params
+    steps = max(1, module.config.sh_degree_interval)
+    picture, alpha, module.info = rasterization(
+        means=parameters["means"],
+        quats=parameters["quats"],  # gsplat normalises them
+        scales=torch.exp(parameters["scales"]),
+        opacities=torch.sigmoid(parameters["opacities"]).squeeze(-1),
+        colors=torch.cat((parameters["features_dc"][:, None], parameters["features_rest"]), dim=1),
+        viewmats=views.poses[index : index + 1],
+        Ks=views.intrinsics(shrunk)[index : index + 1],
+        width=camera.width // shrunk,
+        height=camera.height // shrunk,
+        packed=False,
+        near_plane=NEAR,
+        far_plane=FAR,
+        render_mode="RGB" if module.training else "RGB+ED",
+        sh_degree=min(module.step // steps, module.config.sh_degree),
+        absgrad=module.strategy.absgrad,
+    )
+    if module.training:
+        strategy: Any = module.strategy
+        strategy.step_pre_backward(parameters, {}, module.strategy_state, module.step, module.info)
+    return Seen(picture[0, ..., :3], alpha[0], None if module.training else picture[0, ..., 3:4])

@@ -9,19 +9,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from gsplat.strategy.ops import remove
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from ...geometry.rendering import Camera, Field
 from ..training.checkpoint_store import random_state, restore_random_state
 from ..training.losses import Losses
-from ..training.out_of_memory import exhausted, is_out_of_memory
+from ..training.out_of_memory import DEVICE_SHARE, exhausted, free_bytes, is_out_of_memory
 from ..training.trainer import Schedule
 from .settings import RATES
+from .similarity import WINDOW, gaussian_window, ssim
 from .splat_field import SplatField
-from .splat_model import GAUSSIANS, Splats, rasterised
+from .splat_model import GAUSSIANS, Splats, Views, rasterised
 
 EPSILON = 1e-15
+FEWEST = 1000
+"""Gaussians below which their number is not lowered any further when memory runs out."""
+SIMILARITY_SHARE = 0.2
+"""Share of structural similarity in the loss (Kerbl et al. 2023); the rest is the absolute difference."""
+KEPT_SHARE = 0.75
+"""Share of the Gaussians to go on with when memory runs out."""
 
 
 @dataclass
@@ -44,11 +53,12 @@ class SplatTrainer:
         seed: int,
     ):
         self.module = module
-        self.cameras = cameras
+        self.views = Views(cameras, module.device)
+        self.window = gaussian_window(module.device)
         self.schedule = schedule
         self.photos_per_step = photos_per_step
         self.device = module.device
-        self.pictures = [self._within_reach(picture) for picture in pictures]
+        self.pictures = self._within_reach([torch.tensor(picture) for picture in pictures])
         self.step = 0
         self.rate_factor = 1.0
         self.random = torch.Generator().manual_seed(seed)
@@ -65,12 +75,7 @@ class SplatTrainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
         self.module.step_cb(_Named(self.optimizers), self.step)  # type: ignore[arg-type]
-        try:
-            losses = self._accumulate_gradients()
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise exhausted(self.device, self.photos_per_step) from error
-            raise
+        losses = self._gradients_that_fit()
         for optimizer in self.optimizers.values():
             optimizer.step()
         self.module.step_post_backward(self.step)
@@ -91,6 +96,7 @@ class SplatTrainer:
         return {
             "model": self.module.state_dict(),
             "refinement": dict(self.module.strategy_state),
+            "most_gaussians": self.module.strategy.most,
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "steps": self.schedule.steps,
             "rate_factor": self.rate_factor,
@@ -105,40 +111,103 @@ class SplatTrainer:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(checkpoint["optimizers"][name])
         self.module.strategy_state = {name: self._here(value) for name, value in checkpoint["refinement"].items()}
+        self.module.strategy.most = checkpoint.get("most_gaussians", self.module.strategy.most)
         self.schedule = replace(self.schedule, steps=checkpoint["steps"])
         self.rate_factor = checkpoint["rate_factor"]
         self.random.set_state(checkpoint["photos_random"].cpu())
         restore_random_state(checkpoint["random"])
         self.step = self.module.step = checkpoint["step"]
 
+    def _gradients_that_fit(self) -> Losses:
+        """Of as many Gaussians as there is memory for."""
+        while True:
+            drawn = self.random.get_state()
+            try:
+                return self._accumulate_gradients()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                count = self._fewer(error)
+            # Outside of the handler: the exception would keep the step's tensors alive.
+            self._clear_gradients()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self._keep_most_opaque(count)
+            self.random.set_state(drawn)
+
+    def _fewer(self, error: BaseException) -> int:
+        """How many Gaussians to go on with when there is no memory for those there are."""
+        count = len(self.module.means)
+        if count // 2 < FEWEST:
+            what = f"A training step with {count} Gaussians does not fit into memory"
+            raise exhausted(self.device, what, gaussians=count) from error
+        return int(KEPT_SHARE * count)
+
+    def _keep_most_opaque(self, count: int) -> None:
+        """Remove the other Gaussians, for good: there will never be more again."""
+        opacities = self.module.opacities.detach().flatten()
+        weak = torch.ones_like(opacities, dtype=torch.bool)
+        weak[opacities.topk(count).indices] = False
+        remove(self.module.gauss_params, self.optimizers, self.module.strategy_state, weak)
+        self.module.strategy.most = count
+
     def _accumulate_gradients(self) -> Losses:
+        """Of the mean loss of the step's photos. Each photo's own gradients are what refinement goes by."""
+        self._clear_gradients()
+        totals: list[Tensor] = []
+        errors: list[Tensor] = []
+        for photo in range(self.photos_per_step):
+            index = int(torch.randint(len(self.pictures), (), generator=self.random))
+            losses = self._losses(index)
+            losses.total.backward()
+            if photo < self.photos_per_step - 1:
+                module = self.module
+                module.strategy.add_photo(module.gauss_params, module.strategy_state, self.step, module.info)
+            totals.append(losses.total.detach())
+            errors.append(losses.mean_square_error)
+        if self.photos_per_step > 1:
+            for parameter in self.module.gauss_params.values():
+                if parameter.grad is not None:
+                    parameter.grad /= self.photos_per_step
+        return Losses(_mean(totals), _mean(errors))
+
+    def _clear_gradients(self) -> None:
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
-        total = error = torch.zeros((), device=self.device)
-        for _ in range(self.photos_per_step):
-            index = int(torch.randint(len(self.pictures), (), generator=self.random))
-            batch = {"image": self.pictures[index].to(self.device, non_blocking=True)}
-            outputs = rasterised(self.module, self.cameras[index])
-            loss = torch.stack(list(self.module.get_loss_dict(outputs, batch).values())).sum() / self.photos_per_step
-            loss.backward()
-            total = total + loss.detach()
-            error = error + self._square_error(outputs, batch) / self.photos_per_step
-        return Losses(total, error)
 
-    @torch.no_grad()
-    def _square_error(self, outputs: dict[str, Any], batch: dict[str, Tensor]) -> Tensor:
-        truth = self.module.composite_with_background(self.module.get_gt_img(batch["image"]), outputs["background"])
-        return (outputs["rgb"].detach() - truth).square().mean()
+    def _losses(self, index: int) -> Losses:
+        """Of one photo: nerfstudio's, over a random background where the photo has a mask."""
+        shrunk = 2 ** max(self.module.config.num_downscales - self.step // self.module.config.resolution_schedule, 0)
+        seen = rasterised(self.module, self.views, index, shrunk)
+        photo = self.pictures[index].to(self.device, non_blocking=True).float() / 255
+        if shrunk > 1:
+            photo = functional.avg_pool2d(photo.permute(2, 0, 1)[None], shrunk)[0].permute(1, 2, 0)
+        background = torch.rand(3, device=self.device)
+        rgb = (seen.rgb + (1 - seen.alpha) * background).clamp(0, 1)
+        truth = torch.lerp(background, photo[..., :3], photo[..., 3:]) if photo.shape[2] == 4 else photo
+        difference = rgb - truth
+        total = (1 - SIMILARITY_SHARE) * difference.abs().mean()
+        if min(rgb.shape[:2]) >= WINDOW:
+            total = total + SIMILARITY_SHARE * (1 - ssim(rgb, truth, self.window))
+        return Losses(total, difference.detach().square().mean())
 
     def _new_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
-            name: torch.optim.Adam([self.module.gauss_params[name]], lr=RATES[name], eps=EPSILON) for name in GAUSSIANS
+            name: torch.optim.Adam([self.module.gauss_params[name]], lr=RATES[name], eps=EPSILON, fused=True)
+            for name in GAUSSIANS
         }
 
-    def _within_reach(self, picture: NDArray[np.uint8]) -> Tensor:
-        """A picture from where it gets to the device without waiting."""
-        tensor = torch.tensor(picture)
-        return tensor.pin_memory() if self.device.type == "cuda" else tensor
+    def _within_reach(self, pictures: Sequence[Tensor]) -> list[Tensor]:
+        """Pictures on the device where they fit, else where they get there from without waiting."""
+        if self.device.type == "cpu":
+            return list(pictures)
+        if sum(picture.nbytes for picture in pictures) <= DEVICE_SHARE * free_bytes(self.device):
+            return [picture.to(self.device) for picture in pictures]
+        return [picture.pin_memory() for picture in pictures]
 
     def _here(self, value: Any) -> Any:
         return value.to(self.device) if isinstance(value, Tensor) else value
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(list(values)).mean()

@@ -68,8 +68,8 @@ class Setup:
 class Method(Protocol):
     """What makes an engine: how it is set up for a scene, how it trains, and what it shows."""
 
-    def check(self) -> None:
-        """Raises EngineUnavailable when its libraries can't work here. Called after the device was chosen."""
+    def check(self, device: torch.device) -> None:
+        """Raises EngineUnavailable when its libraries can't train on that device here."""
         ...
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
@@ -104,7 +104,7 @@ class TrainableEngine:
         started = time.monotonic()
         training = context.spec.training
         device = choose_device(training.device, self.spec)
-        self._method.check()
+        self._method.check(device)
         scene = read_scene(context.workspace)
         self._check_count(len(scene.photos))
         context.folder.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class TrainingLoop:
         self.last_look: Look | None = None
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Continue from a checkpoint."""
         self.trainer.restore(checkpoint)
         self._restore_own(checkpoint)
 
@@ -158,7 +158,7 @@ class TrainingLoop:
     def _restore_own(self, checkpoint: dict[str, Any]) -> None:
         self.levelling = Levelling(**checkpoint["levelling"])
         if self.levelling.best_step is not None and not self.store.has(self.levelling.best_step):
-            # Only where checkpoints were damaged: the best one is gone, the next look begins anew.
+            # Only where checkpoints were damaged: the best one is gone, the next look starts over.
             self.levelling = Levelling()
         self.plan, self.planned = TimePlan(self.plan.budget), checkpoint["planned"]
         self.spent_before = checkpoint["seconds"]
@@ -170,7 +170,7 @@ class TrainingLoop:
         if checkpoint is None or checkpoint["rate_factor"] != 1.0 or self.trainer.rate_factor != 1.0:
             raise ReconstructionError(
                 "TrainingDiverged",
-                f"Training gave NaN or infinite values at step {step}, also with a lower learning rate.",
+                f"Training produced NaN or infinite values at step {step}, also with a lower learning rate.",
                 details={"step": step},
             )
         spent_before = self.spent_before

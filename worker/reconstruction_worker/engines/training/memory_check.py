@@ -1,4 +1,4 @@
-"""Whether the photos fit into memory, told before it is taken."""
+"""Whether the photos fit into memory, determined before it is allocated."""
 
 from __future__ import annotations
 

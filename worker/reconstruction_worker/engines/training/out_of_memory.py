@@ -8,33 +8,33 @@ import torch
 from reconstruction_api.errors import ReconstructionError
 
 from ... import memory
+from ...allocation import failed_on_cpu, failed_on_gpu
 
-_CPU_ALLOCATOR = "can't allocate memory"
-"""In the message of the RuntimeError that torch raises for the CPU."""
+DEVICE_SHARE = 0.25
+"""Share of a GPU's free memory that the photos may take; larger sets stay in the machine's memory."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed, on whatever device."""
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and _CPU_ALLOCATOR in str(error)
+    return failed_on_gpu(error) or failed_on_cpu(error)
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that this process may still take on a device."""
+    """Memory that this process may still take on a device, with what torch holds there in reserve."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info()[0]
+        reserve = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return torch.cuda.mem_get_info()[0] + reserve
     held = psutil.Process().memory_info().rss
     return max(0, min(memory.limit() - held, psutil.virtual_memory().available))
 
 
-def exhausted(device: torch.device, parts: int) -> ReconstructionError:
-    """The error for a step that does not fit, divided as far as is sensible."""
+def exhausted(device: torch.device, what: str, **details: int) -> ReconstructionError:
+    """The error for what does not fit, however small it was made. `what` is the first part of a sentence."""
     free = free_bytes(device)
     return ReconstructionError(
         "GPUOutOfMemory" if device.type == "cuda" else "HostOutOfMemory",
-        f"A training step does not fit into memory, even in {parts} parts; {free / 2**30:.1f} GiB are free.",
-        details={"freeBytes": free, "parts": parts},
+        f"{what}; {free / 2**30:.1f} GiB are free.",
+        details={"freeBytes": free, **details},
     )
 
 
@@ -45,3 +45,8 @@ def parts_that_fit(rays: int, bytes_per_ray: int, free: int, wanted: int, smalle
     while rays // parts * bytes_per_ray > free / 2 and rays // (2 * parts) >= smallest:
         parts *= 2
     return parts
+
+
+def rays_that_fit(bytes_per_ray: int, free: int, smallest: int, largest: int) -> int:
+    """How many rays to work on at once so that they take no more than half of the `free` bytes."""
+    return max(smallest, min(largest, free // (2 * bytes_per_ray)))

@@ -121,7 +121,7 @@ def _sparse(folder: Path, photos: int) -> tuple[NDArray[np.float64], NDArray[np.
         points = file["points"].reshape(-1, 3).astype(np.float64)
         observations = np.stack([file["frame"], file["point"]], axis=1).astype(np.int64)
     if ((observations < 0) | (observations >= (photos, len(points)))).any():
-        raise ValueError("observations.npz is of another model")
+        raise ValueError("observations.npz belongs to another model")
     return points, observations
 
 

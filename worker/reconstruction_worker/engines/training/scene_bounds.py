@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,8 @@ class Bounds:
     """Of one object, or of the ground seen from the air: everything outside is empty."""
     hull: VisualHull | None = None
     """Inside the box, where there are masks: everything outside is empty."""
+    corners: Tensor | None = field(default=None, repr=False, compare=False)
+    """The box [2, 3] on the device that `to` named."""
 
     def state(self) -> dict[str, Any]:
         """Plain data and tensors for a checkpoint."""
@@ -41,14 +43,15 @@ class Bounds:
         )
 
     def to(self, device: torch.device) -> Bounds:
-        return replace(self, hull=self.hull.to(device) if self.hull else None)
+        hull = self.hull.to(device) if self.hull else None
+        return replace(self, hull=hull, corners=torch.tensor(self.box).to(device) if self.box else None)
 
     def interval(self, origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
         """Distances `near`, `far` [N, 1]; `far <= near` for a ray that has nothing to see."""
         if self.box is None:
             ones = torch.ones_like(origins[:, :1])
             return ones * self.near, ones * self.far
-        low, high = (torch.tensor(corner, device=origins.device) for corner in self.box)
+        low, high = self.corners if self.corners is not None else torch.tensor(self.box, device=origins.device)
         # The slab method; a direction parallel to a slab gives infinities, which compare as they should.
         a, b = (low - origins) / directions, (high - origins) / directions
         near = torch.minimum(a, b).nan_to_num(-torch.inf).amax(-1, keepdim=True).clamp_min(self.near)

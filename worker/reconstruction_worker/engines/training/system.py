@@ -43,8 +43,12 @@ class SystemSampler:
 
 
 def _gpu_percent() -> float | None:
-    """torch asks the driver through a package that may be missing, and drivers need not answer."""
+    """None where the driver has no answer: it has none for a part of a GPU (MIG), nor where NVML is missing."""
+    try:
+        from pynvml import NVMLError
+    except ImportError:
+        return None
     try:
         return float(torch.cuda.utilization())
-    except (ImportError, RuntimeError):
+    except (NVMLError, ImportError, RuntimeError):
         return None

@@ -21,7 +21,7 @@ class TimePlan:
 
     def steps(self, step: int, spent: float, wanted: int) -> int | None:
         """How many steps to do in all, of those `wanted`, after `step` steps that took `spent` seconds; None while that
-        can't be told. To be asked after each step until it answers."""
+        can't be determined. To be asked after each step until it answers."""
         if self.budget is None:
             return wanted
         if self._begun is None:

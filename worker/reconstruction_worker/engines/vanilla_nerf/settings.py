@@ -50,12 +50,20 @@ def derive_settings(scene: Scene, bounds: Bounds, training: Training, device: to
         **base,
         "directionFrequencies": 4,
         "initialSampler": spread_of_samples(bounds, scene.near, scene.far),
-        "bytesPerRay": _bytes_per_ray(base),
+        "bytesPerRay": _bytes_per_ray(base, device),
     }
 
 
-def _bytes_per_ray(base: dict[str, Any]) -> int:
+def rendering_bytes_per_ray(settings: dict[str, Any]) -> int:
+    """About how much GPU memory a ray takes while it is rendered: a dozen activations of the fine network's width, and
+    the encodings of positions and directions."""
+    return (settings["coarseSamples"] + settings["fineSamples"]) * (250 + 12 * settings["width"])
+
+
+def _bytes_per_ray(base: dict[str, Any], device: torch.device) -> int:
     """About how much memory a ray takes in a training step: each layer's activations, before and after its
-    non-linearity, and their gradients. The fine network sees the coarse one's samples too."""
+    non-linearity. The fine network sees the coarse one's samples too. On CUDA activations are in half precision."""
     samples = 2 * base["coarseSamples"] + base["fineSamples"]
+    if device.type == "cuda":
+        return samples * (500 + base["width"] * (2 * base["layers"] + 10))
     return samples * base["width"] * (base["layers"] + 3) * 4 * 3

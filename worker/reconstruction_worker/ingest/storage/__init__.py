@@ -1,1 +1,1 @@
-"""One file for each kind of storage: what its library is told, and which credentials count."""
+"""One file for each kind of storage: what its library is given, and which credentials count."""

@@ -41,7 +41,7 @@ def read_blender(folder: Path, dataset: Dataset) -> Provided:
 def _any_photo(document: dict[str, Any], lookup: PhotoLookup) -> bool:
     frames = document.get("frames")
     if not isinstance(frames, list):
-        return True  # a mistake to be told
+        return True  # a mistake to be reported
     paths = [frame.get("file_path") for frame in frames if isinstance(frame, dict)]
     return any(isinstance(path, str) and lookup.knows(path) for path in paths) or not paths
 

@@ -105,7 +105,7 @@ def _with_points(
         raise invalid(
             file,
             f"the points of this model are {away} the features that show them (at the median); poses must be {AXES}, "
-            "and cameras, images and points3D must be of one model.",
+            "and cameras, images and points3D must belong to one model.",
         )
     lengths = np.bincount(observations[:, 1], minlength=len(points.ids))
     used = lengths > 0

@@ -1,5 +1,5 @@
 """Reads the files of a COLMAP model, text or binary, without trusting them: sizes are checked before anything is
-allocated, and a mistake is told with the file and the line or entry (https://colmap.github.io/format.html).
+allocated, and a mistake is reported with the file and the line or entry (https://colmap.github.io/format.html).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_cameras(path: Path) -> dict[int, CameraEntry]:
     result: dict[int, CameraEntry] = {}
     for camera_id, entry in entries:
         if camera_id in result:
-            raise invalid(path.name, f"{entry.where} is there twice.")
+            raise invalid(path.name, f"{entry.where} appears twice.")
         if not 0 < entry.width <= 10**6 or not 0 < entry.height <= 10**6:
             raise invalid(path.name, f"{entry.where}: a picture can't have {entry.width} x {entry.height} pixels.")
         if not np.isfinite(entry.params).all():
@@ -86,7 +86,7 @@ def read_images(path: Path) -> list[ImageEntry]:
 
 
 def read_points(path: Path) -> PointTable:
-    """Points; their tracks are told by the images. Raises InvalidPoses."""
+    """Points; their tracks come from the images. Raises InvalidPoses."""
     ids, xyz, rgb = _binary_points(path) if path.suffix == ".bin" else _text_points(path)
     if not np.isfinite(xyz).all():
         raise invalid(path.name, "it holds a point that is NaN or infinite.")

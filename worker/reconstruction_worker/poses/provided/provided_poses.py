@@ -32,7 +32,7 @@ class Provided:
     """Name of the file that messages about the poses as a whole name."""
     model: PosedModel
     z_up: bool
-    """Whether the format says that z points up; otherwise up is told from how the cameras were held."""
+    """Whether the format says that z points up; otherwise up is determined from how the cameras were held."""
     axes: str
     """What the format wants of its matrices, for messages."""
     shares: Mapping[str, Share] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up.
 
 Fields that only concern their own training (`aabb_scale`, `scale`, `offset`, `applied_transform`, `sharpness` ...) are
-ignored: the scene is normalised anew.
+ignored: the scene is normalised again.
 """
 
 from __future__ import annotations

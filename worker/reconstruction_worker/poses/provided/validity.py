@@ -1,4 +1,4 @@
-"""What all formats of provided poses have to fulfil, and how a mistake in one is told."""
+"""What all formats of provided poses have to fulfil, and how a mistake in one is reported."""
 
 from __future__ import annotations
 

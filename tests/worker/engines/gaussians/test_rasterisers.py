@@ -1,0 +1,112 @@
+"""Pictures, losses and slopes of the rasterisers beside those of a slow and plain one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from reconstruction_worker import compiled
+from reconstruction_worker.engines.gaussians.numba_rasteriser import NumbaRasteriser
+from reconstruction_worker.engines.gaussians.parameters import NAMES, Parameters
+from reconstruction_worker.engines.gaussians.rasteriser import Comparison, Rasteriser, Slopes, Target
+from reconstruction_worker.engines.gaussians.shot import Shot
+from reconstruction_worker.geometry.rendering import Camera
+
+from . import reference
+
+COUNT, DEGREE = 200, 3
+
+
+def some_gaussians() -> Parameters:
+    random = np.random.default_rng(0)
+    values = {
+        "means": random.normal(0, 0.8, (COUNT, 3)),
+        "scales": random.uniform(-4, -1.2, (COUNT, 3)),
+        "rotations": random.normal(0, 1, (COUNT, 4)),
+        "opacities": random.normal(0, 1.5, (COUNT, 1)),
+        "harmonics": random.normal(0, 0.25, (COUNT, 16, 3)),
+    }
+    return {name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()}
+
+
+def a_shot() -> Shot:
+    """Not square, not whole tiles, the middle not in the middle; some Gaussians are beside and behind it."""
+    turn = 0.4
+    pose = np.eye(4)
+    pose[:3, :3] = [[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]]
+    pose[:3, 3] = pose[:3, 2] * 2.2 + [0.1, 0.2, 0]
+    return Shot.of(Camera(pose, 60, 65, 40, 27.5, 75, 60))
+
+
+def a_target(shot: Shot) -> Target:
+    random = np.random.default_rng(1)
+    alpha = (random.uniform(size=(shot.height, shot.width)) > 0.3).astype(np.float32)
+    colours = random.uniform(size=(3, shot.height, shot.width)) * alpha
+    planes, alphas = (torch.from_numpy((255 * value).astype(np.uint8)) for value in (colours, alpha))
+    return Target(planes, alphas, np.float32([0.2, 0.9, 0.4]), np.float32([1.2, 0.9, 1.05]))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    comparison: Comparison
+    slopes: Slopes
+
+
+def compared(rasteriser: Rasteriser, gaussians: Parameters) -> Outcome:
+    shot = a_shot()
+    slopes = Slopes({name: torch.zeros_like(gaussians[name]) for name in NAMES}, torch.zeros(COUNT, 3))
+    return Outcome(rasteriser.compare(gaussians, shot, a_target(shot), DEGREE, slopes), slopes)
+
+
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_the_picture_is_the_references(antialiased: bool) -> None:
+    gaussians, shot = some_gaussians(), a_shot()
+    shown = NumbaRasteriser(antialiased=antialiased).show(gaussians, shot, DEGREE)
+    picture, rest = reference.drawn(doubled(gaussians), shot, DEGREE, antialiased=antialiased)
+    assert np.abs(shown.colours - picture.detach().numpy()).max() < 1e-3
+    assert np.abs(shown.alphas - 1 + rest.detach().numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_loss_and_slopes_are_the_references(antialiased: bool) -> None:
+    gaussians, shot = some_gaussians(), a_shot()
+    outcome = compared(NumbaRasteriser(antialiased=antialiased), gaussians)
+    exact, target = doubled(gaussians), a_target(shot)
+    gains = torch.from_numpy(target.gains).double().requires_grad_()
+    photo, alpha = target.planes.permute(1, 2, 0).double() / 255, target.alpha.double() / 255
+    picture, rest = reference.drawn(exact, shot, DEGREE, antialiased=antialiased)
+    loss = reference.loss(picture, rest, photo, alpha, torch.from_numpy(target.background).double(), gains)
+    loss.backward()
+    assert outcome.comparison.loss == pytest.approx(float(loss), rel=1e-4)
+    for name in NAMES:
+        assert far_off(outcome.slopes.by[name], exact[name].grad) < 3e-3, name
+    assert outcome.comparison.by_gains == pytest.approx(gains.grad.numpy(), rel=1e-3)
+
+
+def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+        compiled._pool.cache_clear()
+        outcomes.append(compared(NumbaRasteriser(antialiased=True), some_gaussians()))
+    compiled._pool.cache_clear()
+    first, *others = outcomes
+    for other in others:
+        assert other.comparison.loss == first.comparison.loss
+        assert all(torch.equal(other.slopes.by[name], first.slopes.by[name]) for name in NAMES)
+        assert torch.equal(other.slopes.shown, first.slopes.shown)
+
+
+def doubled(gaussians: Parameters) -> Parameters:
+    return {name: value.double().requires_grad_() for name, value in gaussians.items()}
+
+
+def far_off(found: Tensor, exact: Tensor | None) -> float:
+    """Length of the difference as a share of the exact slopes'."""
+    assert exact is not None
+    return float((found - exact).norm() / exact.norm())

@@ -1,0 +1,173 @@
+"""Every engine's training and rendering on a GPU that is not there: see `fake_cuda`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reconstruction_api.engines import ENGINES
+from reconstruction_worker.engines.rays.radiance_field import CHUNK, SMALLEST_CHUNK
+from reconstruction_worker.engines.rays.ray_trainer import RayTrainer
+from reconstruction_worker.engines.splatfacto.settings import bytes_per_gaussian
+
+from .fake_cuda import GIB
+from .fake_training import METHODS, fake_training
+from .tiny_scene import write_ball
+
+RAYS = ["nerfacto", "vanilla-nerf"]
+PRESETS = ["Production", "Development"]
+
+
+@pytest.mark.parametrize("engine", METHODS)
+def test_everything_is_on_the_gpu(engine: str, tmp_path: Path) -> None:
+    with fake_training(engine, tmp_path) as training:
+        training.step()
+        places = {tensor.device.type for tensor in (*training.parameters(), *training.module.buffers())}
+        assert places == {"cuda"}
+        assert {tensor.device.type for tensor in tensors_in(training.trainer.state()["model"])} == {"cuda"}
+
+
+@pytest.mark.parametrize("engine", METHODS)
+def test_what_is_promised_to_be_enough_memory_is_enough(engine: str, tmp_path: Path) -> None:
+    """Also where there are as many Gaussians as there may be."""
+    gaussians = (ENGINES["splatfacto"].min_vram_bytes // 2) // bytes_per_gaussian(3)
+    with fake_training(engine, tmp_path, settings={"randomPoints": gaussians}) as training:
+        promised = training.spec.min_vram_bytes
+        training.step()
+        assert 0.02 * promised < training.step().peak < promised
+        with training.trainer.looking() as field:
+            assert training.render(field).peak < promised
+        assert training.render(loaded(training)).peak < promised
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("engine", RAYS)
+def test_memory_is_estimated_within_a_factor_of_two(engine: str, preset: str, tmp_path: Path) -> None:
+    """Too low an estimate makes the first steps fail, too high a one divides them for nothing."""
+    with fake_training(engine, tmp_path, free=200 * GIB, preset=preset) as training:
+        assert training.settings["parts"] == 1
+        training.step()
+        before = training.usage.live
+        measured = (training.step().peak - before) / training.settings["raysPerStep"]
+        assert 0.5 < training.settings["bytesPerRay"] / measured < 2
+        field = loaded(training)
+        before = training.usage.live
+        measured = (training.render(field).peak - before) / field.chunk
+        assert isinstance(training.trainer, RayTrainer)
+        assert 0.5 < training.trainer.bytes_per_rendered_ray / measured < 2
+
+
+def test_without_warp_the_estimates_are_those_of_nerfstudios_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("nerfacto.settings", "rays.hash_encoding"):
+        monkeypatch.setattr(f"reconstruction_worker.engines.{module}.is_compiled_for_gpu", lambda: False)
+    test_memory_is_estimated_within_a_factor_of_two("nerfacto", "Production", tmp_path)
+    test_what_is_promised_to_be_enough_memory_is_enough("nerfacto", tmp_path)
+
+
+@pytest.mark.parametrize(("engine", "free"), [("nerfacto", 4 * GIB), ("vanilla-nerf", 16 * GIB)])
+def test_a_step_that_fits_is_not_divided(engine: str, free: int, tmp_path: Path) -> None:
+    with fake_training(engine, tmp_path, free=free) as training:
+        assert training.settings["parts"] == 1
+
+
+def test_more_rays_are_rendered_at_once_the_more_memory_is_free(tmp_path: Path) -> None:
+    chunks = []
+    for free in (1, 2 * GIB, 6 * GIB, 80 * GIB):
+        with fake_training("vanilla-nerf", tmp_path, free=free, settings={"parts": 8}) as training:
+            chunks.append(loaded(training).chunk)
+    assert chunks == sorted(set(chunks))
+    assert (chunks[0], chunks[-1]) == (SMALLEST_CHUNK, CHUNK["cuda"])
+
+
+@pytest.mark.parametrize("engine", RAYS)
+def test_networks_work_in_half_precision(engine: str, tmp_path: Path) -> None:
+    with fake_training(engine, tmp_path) as training:
+        assert training.trainer.scaler.is_enabled()  # type: ignore[attr-defined]
+        training.usage.product_types.clear()
+        training.step()
+        assert training.usage.product_types == {torch.float16}
+
+
+@pytest.mark.parametrize("engine", METHODS)
+def test_a_training_continues_from_its_state(engine: str, tmp_path: Path) -> None:
+    with fake_training(engine, tmp_path) as training:
+        for _ in range(2):
+            training.step()
+        state = training.trainer.state() | {"step": 2}
+        again = training.again()
+        again.restore(state)
+        assert again.step == 2
+        restored = again.state()
+        assert described(restored) == described(training.trainer.state())
+
+
+@pytest.mark.parametrize("engine", RAYS)
+def test_a_training_from_a_cpu_continues_on_a_gpu(engine: str, tmp_path: Path) -> None:
+    """Its optimisers there are others."""
+    checkpoint = state_on_the_cpu(engine, tmp_path)
+    with fake_training(engine, tmp_path, settings=checkpoint["settings"]) as training:
+        training.trainer.restore(checkpoint)
+        moments = [tensor for optimizer in training.trainer.optimizers for tensor in tensors_in(optimizer.state_dict())]  # type: ignore[attr-defined]
+        assert moments
+        assert {tensor.device.type for tensor in moments} == {"cuda"}
+        training.step()
+        assert training.trainer.step == checkpoint["step"] + 1
+
+
+@pytest.mark.parametrize(("free", "place"), [(4 * GIB, "cuda"), (1000, "cpu")])
+def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: Path) -> None:
+    write_ball(tmp_path, views=6, size=40)
+    with fake_training("nerfacto", tmp_path, free=free) as training:
+        assert training.trainer.pixels.colours.device.type == place  # type: ignore[attr-defined]
+        rays, colours = training.trainer.pixels.sample(64)  # type: ignore[attr-defined]
+        assert {rays.origins.device.type, rays.cameras.device.type, colours.device.type} == {"cuda"}
+    with fake_training("splatfacto", tmp_path, free=free, settings={"mostGaussians": 1000}) as training:
+        assert {picture.device.type for picture in training.trainer.pictures} == {place}  # type: ignore[attr-defined]
+
+
+def loaded(training: Any) -> Any:
+    """The field of a finished training, as the stages after it load it."""
+    state = training.trainer.state() | {"settings": training.settings, "bounds": training.setup.bounds.state()}
+    return training.method.field(state | {"step": training.trainer.step}, torch.device("cuda"))
+
+
+def state_on_the_cpu(engine: str, workspace: Path) -> dict[str, Any]:
+    """After two real steps."""
+    from reconstruction_worker.engines.training.fit import Setup, _bounds
+    from reconstruction_worker.engines.training.posed_photos import read_scene
+
+    from .tiny_scene import context
+
+    write_ball(workspace, views=6, size=40)
+    scene, device = read_scene(workspace), torch.device("cpu")
+    photos = list(scene.photos)
+    pictures = [photo.pixels() for photo in photos]
+    wanted = context(workspace, training={"steps": 10, "raysPerStep": 256}).spec.training
+    bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
+    method = METHODS[engine]()
+    settings = method.settings(scene, bounds, wanted, device)
+    trainer = method.trainer(Setup(scene, photos, pictures, bounds, settings, wanted, device))
+    for _ in range(2):
+        trainer.train_step()
+    return trainer.state() | {"step": 2, "settings": settings}
+
+
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [tensor for each in values for tensor in tensors_in(each)]
+
+
+def described(value: Any) -> Any:
+    """The same with shapes, types and places instead of tensors."""
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape), value.dtype, value.device.type
+    if isinstance(value, dict):
+        return {name: described(each) for name, each in value.items() if name != "random"}
+    return [described(each) for each in value] if isinstance(value, list | tuple) else value

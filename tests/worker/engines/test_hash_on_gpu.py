@@ -1,0 +1,85 @@
+"""The hash encoding's kernels for GPUs, on the CPU; and compiled for every GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from nerfstudio.field_components.encodings import HashEncoding
+
+from reconstruction_worker.engines.rays import hash_encoding, hash_on_gpu
+from reconstruction_worker.engines.rays.hash_on_gpu import ARCHITECTURES, compile_ahead, hash_encode
+
+from .fake_cuda import fake_cuda
+
+
+def encoding(levels: int = 6, log2_size: int = 10) -> HashEncoding:
+    torch.manual_seed(3)
+    return HashEncoding(
+        num_levels=levels, max_res=256, log2_hashmap_size=log2_size, hash_init_scale=1.0, implementation="torch"
+    )
+
+
+def points() -> torch.Tensor:
+    """Random ones, and the corners and the centre of the unit cube."""
+    corners = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * 3)
+    return torch.cat((torch.rand(2000, 3, generator=torch.Generator().manual_seed(1)), corners))
+
+
+@pytest.mark.parametrize(("levels", "log2_size"), [(1, 4), (6, 10), (12, 17)])
+def test_features_equal_those_of_the_cpu(levels: int, log2_size: int) -> None:
+    module = encoding(levels, log2_size)
+    on_cpu = hash_encoding.hash_encode(points(), module.hash_table, module.scalings.float(), torch.empty(0))
+    torch.testing.assert_close(
+        hash_encode(points(), module.hash_table, module.scalings.float()), on_cpu, rtol=0, atol=1e-5
+    )
+
+
+def test_gradients_equal_those_of_the_cpu() -> None:
+    ours, reference = encoding(), encoding()
+    weights = torch.randn(len(points()), 12, generator=torch.Generator().manual_seed(2))
+    (hash_encode(points(), ours.hash_table, ours.scalings.float()) * weights).sum().backward()
+    memory = torch.empty_like(reference.hash_table, requires_grad=False)
+    features = hash_encoding.hash_encode(points(), reference.hash_table, reference.scalings.float(), memory)
+    (features * weights).sum().backward()
+    torch.testing.assert_close(ours.hash_table.grad, reference.hash_table.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_no_points_have_no_features() -> None:
+    module = encoding()
+    assert hash_encode(torch.zeros(0, 3), module.hash_table, module.scalings.float()).shape == (0, 12)
+
+
+def test_a_model_on_a_gpu_uses_them_in_any_shape_of_batch() -> None:
+    with fake_cuda() as usage:
+        module = encoding().to("cuda")
+        assert hash_encoding.accelerate(module, torch.device("cuda")) == 1
+        usage.calls.clear()
+        assert module(torch.rand(5, 7, 3, device="cuda")).shape == (5, 7, 12)
+        assert usage.calls["hash_encode"] == 1
+        assert sum(usage.calls.values()) <= 3
+
+
+def test_the_operators_fit_torchs_rules() -> None:
+    module = encoding(2, 4)
+    torch.library.opcheck(
+        hash_encode,
+        (points()[:9], module.hash_table, module.scalings.float()),
+        test_utils=("test_schema", "test_faketensor"),
+    )
+
+
+def test_the_kernels_are_compiled_for_every_architecture(tmp_path: Path) -> None:
+    compile_ahead(ARCHITECTURES, tmp_path)
+    found = {file.name.split(".sm")[-1]: file.read_bytes() for file in tmp_path.glob("*.cubin")}
+    assert set(found) == {f"{architecture}.cubin" for architecture in ARCHITECTURES}
+    assert all(b"encode" in code and b"scatter" in code for code in found.values())
+
+
+def test_what_was_compiled_ahead_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name under which it was stored."""
+    compile_ahead([80], tmp_path)
+    monkeypatch.setattr(hash_on_gpu, "COMPILED", tmp_path)
+    assert hash_on_gpu.compiled_for(80) is not None
+    assert hash_on_gpu.compiled_for(90) is None

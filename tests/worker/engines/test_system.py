@@ -1,0 +1,36 @@
+"""What the machine says of itself during a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from pynvml import NVMLError_NotSupported, NVMLError_Uninitialized
+
+from reconstruction_worker.engines.training.system import SystemSampler
+
+
+def sampled(monkeypatch: pytest.MonkeyPatch, utilization: object) -> SystemSampler:
+    def answer() -> int:
+        if isinstance(utilization, Exception):
+            raise utilization
+        return int(str(utilization))
+
+    monkeypatch.setattr(torch.cuda, "utilization", answer)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: 5)
+    return SystemSampler(Path(), torch.device("cuda"))
+
+
+def test_the_use_of_the_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = sampled(monkeypatch, 70).sample()
+    assert (numbers.gpu_percent, numbers.gpu_memory_bytes) == (70.0, 5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NVMLError_NotSupported(), NVMLError_Uninitialized(), ModuleNotFoundError("pynvml"), RuntimeError("no driver")],
+    ids=["a part of a GPU", "uninitialised", "not installed", "no driver"],
+)
+def test_a_driver_without_an_answer_does_not_end_training(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    assert sampled(monkeypatch, error).sample().gpu_percent is None
