@@ -202,6 +202,14 @@ def test_changes_of_different_modules_are_in_different_lines(checkout: Checkout)
     ]
 
 
+def test_files_beside_the_code_count_for_the_stage_that_reads_them() -> None:
+    sources = Sources(ROOT)
+    counted = {path for stage in STAGES for name in sources.closure(stage.name) for path in sources.assets_of(name)}
+    files = (path for path in (ROOT / "worker").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    beside = {path for path in files if path.suffix != ".py"}
+    assert counted == beside != set()
+
+
 def test_what_counts_of_the_api_is_there() -> None:
     """A module that was renamed would count no more."""
     assert all(Sources(ROOT).file_of(name) for name in (*closure._OF_API, *closure._FOUND_AT_RUN_TIME.values()))
