@@ -165,6 +165,9 @@ _KINDS = (
               "The job waits; ask the platform team to check the storage class that the profile names."),
     ErrorKind("CreationRefused", _R, True, "The cluster refuses an object that the job needs.",
               "The job waits and tries again; show the platform team what the cluster says."),
+    ErrorKind("SourceInUse", _R, True, "The volume claim that the job reads from is in use on another node.",
+              "The job waits for it without counting as running; claims that several jobs are to read at the same time "
+              "need the access mode ReadOnlyMany or ReadWriteMany."),
     ErrorKind("PodNotStarting", _R, True, "The pod has a node, but its volumes or network are not ready.",
               "The job waits; show the platform team what the cluster says."),
     ErrorKind("ArtifactStoreError", _R, True, "Storage failed while reading or writing.",

@@ -167,6 +167,8 @@ class ClassRun(ApiModel):
     """Pods that were evicted for the memory or disk that they used themselves; from the second on, failures."""
     interruptions_in_vain: int = 0
     """Interruptions in a row without a completed stage or a newer checkpoint in between."""
+    source_waits: int = 0
+    """How often in a row the volume claim of the source was in use on another node."""
     progress_mark: str = ""
     """How far the class was at the last interruption."""
     completed: bool = False

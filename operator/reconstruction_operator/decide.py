@@ -30,6 +30,7 @@ from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
 from .policies.control.retention import is_removed, remaining, retention
 from .policies.control.schedule import next_check
+from .policies.control.shared_sources import awaiting_source
 from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
 from .policies.control.yielding import idleness, slot_state, yield_time, yield_turn
@@ -55,6 +56,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     situation = advance(observed, acceptance, now)
     if observed.status_refusal is not None:
         return given_up(observed, situation, observed.status_refusal, now)
+    situation = awaiting_source(situation, observed, now)
     obstacle = blocked(observed, situation, now)
     idle = idleness(observed, situation, obstacle, now)
     situation = yield_turn(situation, idle, observed, now)

@@ -316,6 +316,8 @@ class Observed:
     """No ControllerRevision of the job can be made for its profile."""
     pinned_profile: ProfileView | None = None
     """The profile that the job's status names, as it is now."""
+    source_users: tuple[str, ...] = ()
+    """Pods that use the workspace of the job that spec.source.jobRef names: its own, and those that copy from it."""
     scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
     """Nodes that are being made, by the uid of the pod."""
     strangers: tuple[Pod, ...] = ()

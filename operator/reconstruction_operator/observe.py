@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
@@ -53,6 +54,7 @@ def observe(
         claim=store.claim(key),
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
+        source_users=_source_users(store, key, chain[0]) if chain else (),
         scale_ups=store.scale_ups(key),
         refusal=store.refusal(key),
         status_refusal=store.status_refusal(key),
@@ -61,6 +63,19 @@ def observe(
         heard=heard,
         policy=policy,
     )
+
+
+def _source_users(store: Store, key: JobKey, upstream: JobKey) -> tuple[str, ...]:
+    """Names of pods that have a node and have not ended."""
+    users: list[str] = []
+    for job in (upstream, *store.dependents(upstream)):
+        if job == key or job not in store.jobs:
+            continue
+        uid = store.jobs[job].uid
+        prepares = {each.name for each in store.child_jobs(job, uid) if each.resource_class is ResourceClass.PREPARE}
+        working = [pod for pod in store.pods(job, uid) if pod.scheduled is not None and not pod.finished]
+        users += [pod.name for pod in working if job == upstream or pod.job_name in prepares]
+    return tuple(sorted(users))
 
 
 def job_view(stored: StoredJob) -> JobView:

@@ -22,14 +22,16 @@ SHORT, LONG = 20, 300
 renew it: on a busy machine an API server can be silent for seconds, and a leader that gives up ends its process."""
 
 
-def replica(work: Workbench, kubeconfig: Path, log: Path, identity: str, duration: int = SHORT) -> OperatorProcess:
-    """An operator that takes part in the election of its namespace."""
+def replica(
+    work: Workbench, kubeconfig: Path, log: Path, identity: str, duration: int = SHORT, namespaces: str = ""
+) -> OperatorProcess:
+    """An operator that takes part in the election of its namespace, and serves that or others."""
     times = {"duration": duration, "renew_deadline": duration // 2, "retry": 0.3}
     lease = {f"lease_{name}_seconds": str(value) for name, value in times.items()}
     return OperatorProcess(
         kubeconfig,
         log,
-        namespaces=work.namespace,
+        namespaces=namespaces or work.namespace,
         leader_election="true",
         lease_namespace=work.namespace,
         identity=identity,

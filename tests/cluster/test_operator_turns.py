@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from harness.fake_kubelet import RUNS_ON, kubelet_for, well
 from harness.operator_process import eventually
 from harness.workbench import JobUnderTest, Workbench, conditions, workbench
+from reconstruction_operator.kube import ApiError
 
 pytestmark = pytest.mark.cluster
 
@@ -79,9 +81,6 @@ async def test_jobs_without_a_node_yield_their_turn_unless_an_autoscaler_makes_o
         (pod,) = await hopeful.children("/api/v1/.../pods")
         await _report_scale_up(work, pod)
         await sound.create()
-        job = await sound.until("Admitted", "False", "ConcurrencyLimit")
-        assert "2 of them have no node" in conditions(job)["Admitted"]["message"]
-
         await sound.until("Succeeded")
         told = [each for each in await work.listed("/api/v1/.../events") if each["reason"] == "TurnYielded"]
         assert {each["involvedObject"]["name"] for each in told} == {"stuck"}
@@ -106,6 +105,50 @@ async def _report_scale_up(work: Workbench, pod: dict[str, Any]) -> None:
         "count": 1,
     }
     await work.kube.create(f"/api/v1/namespaces/{work.namespace}/events", event)
+
+
+async def test_a_source_that_another_pod_uses_is_waited_for_without_a_turn(kubeconfig: Path, tmp_path: Path) -> None:
+    async with workbench(kubeconfig, tmp_path / "log") as work, kubelet_for(kubeconfig) as kubelet:
+        workspace = {"size": "1Gi", "storageClassName": "one-pod", "accessModes": ["ReadWriteOncePod"]}
+        await _volumes_for_one_pod(work, 3)
+        await work.create_profile(workspace=workspace, limits={"maxConcurrentJobs": 2})
+        base, copy, other = (JobUnderTest(work, name) for name in ("base", "copy", "other"))
+        kubelet.scripts["base"] = lambda job: RUNS_ON if job.resource_class == "reconstruct" else well(job)
+        await base.create()
+        await base.until("PosesEstimated")
+        await base.until("Admitted", "True", "Running")
+        await copy.create(source={"jobRef": {"name": "base"}})
+        job = await copy.until("Admitted", "False", "SourceInUse")
+        assert "ReadWriteOncePod access mode" in conditions(job)["Admitted"]["message"]
+
+        await other.create()
+        await other.until("Succeeded")
+        assert not (await placed(work))["copy"]
+
+        kubelet.scripts["base"] = well
+        for pod in await base.children("/api/v1/.../pods"):
+            await work.kube.request("DELETE", f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}")
+        await base.until("Succeeded")
+        job = await copy.until("Succeeded")
+        assert {run["failures"] for run in job["status"]["runs"]} == {0}
+
+
+async def _volumes_for_one_pod(work: Workbench, number: int) -> None:
+    """Of the class `one-pod`: each may be used by a single pod, which the scheduler sees to. Only volumes of drivers
+    have that access mode."""
+    made = {"metadata": {"name": "one-pod"}, "provisioner": "kubernetes.io/no-provisioner"}
+    with contextlib.suppress(ApiError):
+        await work.kube.create("/apis/storage.k8s.io/v1/storageclasses", made)
+    for index in range(number):
+        name = f"{work.namespace}-{index}"
+        spec = {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOncePod"],
+            "storageClassName": "one-pod",
+            "persistentVolumeReclaimPolicy": "Delete",
+            "csi": {"driver": "example.org", "volumeHandle": name},
+        }
+        await work.kube.create("/api/v1/persistentvolumes", {"metadata": {"name": name}, "spec": spec})
 
 
 async def test_the_operators_own_limit_counts_each_namespace(kubeconfig: Path, tmp_path: Path) -> None:

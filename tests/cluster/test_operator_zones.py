@@ -24,19 +24,22 @@ GPU: dict[str, Any] = {
     "limits": {"nvidia.com/gpu": "1"},
     "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
 }
+GPU_TAINTS = [{"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}]
 MERGE = "application/strategic-merge-patch+json"
 
 
 @asynccontextmanager
-async def two_zones(kubeconfig: Path, work: Workbench) -> AsyncIterator[None]:
-    """Node cpu-a in zone a without a GPU, gpu-b in zone b with one and a taint; a volume in each zone."""
+async def two_zones(
+    kubeconfig: Path, work: Workbench, *, gpus: int = 1, volumes: int = 1
+) -> AsyncIterator[list[FakeKubelet]]:
+    """Node cpu-a in zone a without a GPU, gpu-b in zone b with GPUs and a taint; volumes in each zone."""
     kube, nodes = work.kube, {"cpu-a": "a", "gpu-b": "b"}
     kubelets = [
         FakeKubelet(kube, await load_configuration(str(kubeconfig)), namespace=work.namespace, node=name)
         for name in nodes
     ]
     tasks = [asyncio.create_task(kubelet.run()) for kubelet in kubelets]
-    volumes = [f"{work.namespace}-{zone}" for zone in nodes.values()]
+    made = {f"{work.namespace}-{zone}-{number}": zone for zone in nodes.values() for number in range(volumes)}
     try:
         for name, zone in nodes.items():
             await eventually(lambda name=name: _ready(kube, name), f"node {name}")
@@ -46,8 +49,8 @@ async def two_zones(kubeconfig: Path, work: Workbench) -> AsyncIterator[None]:
                 content_type=MERGE,
                 body={"metadata": {"labels": {ZONE: zone, "pool": name}}},
             )
-        await kubelets[1].set_taints([{"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}])
-        device = {"nvidia.com/gpu": "1"}
+        await kubelets[1].set_taints(GPU_TAINTS)
+        device = {"nvidia.com/gpu": f"{gpus}"}
         await kube.request(
             "PATCH",
             "/api/v1/nodes/gpu-b/status",
@@ -63,14 +66,14 @@ async def two_zones(kubeconfig: Path, work: Workbench) -> AsyncIterator[None]:
                     "volumeBindingMode": "WaitForFirstConsumer",
                 },
             )
-        for name, zone in zip(volumes, nodes.values(), strict=True):
+        for name, zone in made.items():
             await kube.create("/api/v1/persistentvolumes", _volume(name, zone))
-        yield
+        yield kubelets
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for path in [f"/api/v1/nodes/{name}" for name in nodes] + [f"/api/v1/persistentvolumes/{v}" for v in volumes]:
+        for path in [f"/api/v1/nodes/{name}" for name in nodes] + [f"/api/v1/persistentvolumes/{v}" for v in made]:
             with contextlib.suppress(ApiError):
                 await kube.request("DELETE", path)
 

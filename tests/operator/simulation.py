@@ -87,6 +87,8 @@ class Cluster:
     overdue: bool = False
     """The job holds a place that is of no use to it, as its last decision had it."""
     scale_ups: dict[str, ScaleUp] = field(default_factory=dict)
+    source_users: tuple[str, ...] = ()
+    """Pods that use the workspace of the other job."""
     promised: bool = False
     """The job has been given a slot that its status does not show yet."""
     created: list[str] = field(default_factory=list)
@@ -136,6 +138,7 @@ class Cluster:
             sent=tuple(self.sent.values()),
             sending=frozenset(self.sending),
             status_refusal=StatusRefusal(self.generation, "too large", 1) if self.refused == self.generation else None,
+            source_users=self.source_users,
             scale_ups=self.scale_ups,
         )
 
@@ -249,6 +252,8 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created although the job is held")
         if "jobRef" in self.spec["source"] and resource_class is ResourceClass.PREPARE and not self._other_is_ready():
             raise BrokenPromiseError(f"{name} was created although the other job has not what it needs")
+        if "jobRef" in self.spec["source"] and resource_class is ResourceClass.PREPARE and self._source_is_in_use():
+            raise BrokenPromiseError(f"{name} was created although the other job's workspace is in use")
         if "admissionTime" not in self.raw_status:
             raise BrokenPromiseError(f"{name} was created although it is not the job's turn")
         self.created.append(name)
@@ -278,6 +283,11 @@ class Cluster:
             and "poses" in upstream.done
             and bool(upstream.claim)
         )
+
+    def _source_is_in_use(self) -> bool:
+        """And it has been found that it can't be shared."""
+        runs = ReconstructionJobStatus.model_validate(self.raw_status).runs
+        return bool(self.source_users) and any(run.source_waits and not run.completed for run in runs)
 
     def _check_not_done(self, resource_class: ResourceClass) -> None:
         runs = ReconstructionJobStatus.model_validate(self.raw_status).runs
@@ -436,12 +446,16 @@ class Cluster:
 
     def schedule(self, pod: Pod) -> None:
         if pod.phase == "Pending" and self.claim is not None:
-            self.pods[pod.name] = replace(pod, scheduled=pod.scheduled or self.now)
+            self.pods[pod.name] = replace(pod, scheduled=pod.scheduled or self.now, unscheduled_message="")
 
     def start(self, pod: Pod) -> None:
         if pod.phase == "Pending" and self.child_jobs.get(pod.job_name) and (self.claim or pod.scheduled):
             self.pods[pod.name] = replace(
-                pod, phase="Running", scheduled=pod.scheduled or self.now, container=Container(started=self.now)
+                pod,
+                unscheduled_message="",
+                phase="Running",
+                scheduled=pod.scheduled or self.now,
+                container=Container(started=self.now),
             )
 
     def end(self, pod: Pod, exit_code: int, report: PodReport | None = None, **fields: Any) -> None:

@@ -222,6 +222,15 @@ def scale_up(cluster: Cluster, number: int) -> None:
         cluster.scale_ups = {pod.uid: ScaleUp(cluster.now, "pod triggered scale-up")} if number % 2 else {}
 
 
+def source_in_use(cluster: Cluster, number: int) -> None:
+    """The claim that the pod is to copy from may be used by one pod only."""
+    cluster.source_users = ("base-rec-1",) if number % 2 else ()
+    pod = cluster.active_pod()
+    if pod is not None and pod.scheduled is None:
+        said = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+        cluster.pods[pod.name] = replace(pod, unscheduled_message=said)
+
+
 def admit(cluster: Cluster, _: int) -> None:
     cluster.admit()
 
@@ -245,7 +254,7 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
         run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, scale_up, wait,
-        admit, take_back,
+        admit, take_back, source_in_use,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,
         retain, delete_claim, notify, answer, restart, end_early, other_comes_further, other_goes,
         lose_node, refuse_status,
@@ -288,6 +297,7 @@ def test_no_history_breaks_a_promise_and_every_job_ends_once_the_world_holds_sti
         return
     cluster.profile = ProfileView("", "default", 1, PROFILE_SPEC)
     cluster.refusing, cluster.has_room, cluster.upstream = "", True, upstream_job()
+    cluster.source_users = ()
     cluster.edit(
         suspend=False,
         activeDeadlineSeconds=None,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconstruction_api.names import API_VERSION, JOB_KIND, LABEL_CLASS, LABEL_JOB, LABEL_JOB_UID
 from reconstruction_operator.dependents import Dependents
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.model import JobKey, Policy
 from reconstruction_operator.observe import observe
+from reconstruction_operator.parse import LABEL_CHILD_JOB
 from reconstruction_operator.store import Store
 
 BASE, CHILD = JobKey("museum", "base"), JobKey("museum", "child")
@@ -93,3 +95,38 @@ def test_a_job_is_woken_by_what_matters_to_it_and_by_nothing_else() -> None:
     store.observe_job(job("base", 9))
     known.wake(BASE)
     assert woken == [CHILD] * 3
+
+
+def test_pods_that_use_the_other_jobs_workspace_are_its_own_and_those_that_copy_from_it() -> None:
+    store = Store()
+    for document in (job("base"), job("child", builds_on="base"), job("sibling", builds_on="base"), job("stranger")):
+        store.observe_job(document)
+    for name, resource_class in (("base", "reconstruct"), ("child", "prepare"), ("sibling", "prepare")):
+        store.observe_child_job(owned("Job", f"{name}-1", name, {LABEL_CLASS: resource_class}))
+        store.observe_pod(placed_pod(f"{name}-1", name))
+    store.observe_child_job(owned("Job", "sibling-2", "sibling", {LABEL_CLASS: "reconstruct"}))
+    store.observe_pod(placed_pod("sibling-2", "sibling"))
+    seen = observe(store, CHILD, None, Policy())
+    assert seen is not None and seen.source_users == ("pod-of-base-1", "pod-of-sibling-1")
+    store.observe_pod(placed_pod("base-1", "base", version=2, phase="Succeeded"))
+    seen = observe(store, CHILD, None, Policy())
+    assert seen is not None and seen.source_users == ("pod-of-sibling-1",)
+
+
+def owned(kind: str, name: str, by: str, labels: dict[str, str], version: int = 1) -> dict[str, Any]:
+    owner = {"apiVersion": API_VERSION, "kind": JOB_KIND, "name": by, "uid": f"uid-of-{by}", "controller": True}
+    marks = {LABEL_JOB: by, LABEL_JOB_UID: f"uid-of-{by}"} | labels
+    metadata = {
+        "namespace": "museum",
+        "name": name,
+        "uid": f"uid-of-{name}",
+        "labels": marks,
+        "ownerReferences": [owner],
+    }
+    return {"kind": kind, "metadata": metadata | {"resourceVersion": f"{version}"}, "status": {}}
+
+
+def placed_pod(child: str, by: str, version: int = 1, phase: str = "Running") -> dict[str, Any]:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-03-01T12:00:00Z"}
+    document = owned("Pod", f"pod-of-{child}", by, {LABEL_CHILD_JOB: child}, version)
+    return document | {"spec": {"nodeName": "n"}, "status": {"phase": phase, "conditions": [scheduled]}}

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from kubernetes.aio.client import Configuration
@@ -25,6 +25,7 @@ from reconstruction_api.names import ENV_JOB, LABEL_JOB
 from reconstruction_api.stages import graph_of, stage_digests, stages_of
 from reconstruction_api.worker import Artifact, Failure, PodReport, StageResult, WorkerJob
 from reconstruction_operator.kube import MERGE_PATCH, ApiError, Kube, load_configuration
+from reconstruction_operator.manifests.pod import CONTAINER
 
 Document = dict[str, Any]
 _FIELD = "application/strategic-merge-patch+json"
@@ -40,9 +41,17 @@ class Ending:
     conditions: tuple[Document, ...] = ()
     seconds: float = 0
     """How long the container runs."""
+    pod_reason: str = ""
+    pod_message: str = ""
+    """What the kubelet says of the pod as a whole."""
+    companion: Literal["", "runs on", "fails"] = ""
+    """An injected container of the pod: what it does when the worker has ended."""
 
     def lasting(self, seconds: float) -> Ending:
         return replace(self, seconds=seconds)
+
+    def beside(self, companion: Literal["runs on", "fails"]) -> Ending:
+        return replace(self, companion=companion)
 
 
 Script = Callable[[WorkerJob], Ending]
@@ -86,6 +95,22 @@ DISRUPTED = Ending(
         },
     ),
 )
+
+
+_EVICTION = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 52Mi. Container worker was using 9Gi, "
+    "request is 2Gi, has larger consumption of memory. "
+)
+EVICTED = Ending(
+    137,
+    None,
+    "Error",
+    ({"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "message": _EVICTION},),
+    pod_reason="Evicted",
+    pod_message=_EVICTION,
+)
+"""In the kubelet's words, for what the worker used itself."""
+COMPANION = "injected"
 
 
 @dataclass
@@ -208,7 +233,7 @@ class FakeKubelet:
         if not _job_of(pod):
             await self._status(pod, "Running", {"running": {"startedAt": _now()}})
             return
-        environment = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
+        environment = {each["name"]: each.get("value", "") for each in _worker(pod)["env"]}
         order = WorkerJob.model_validate_json(environment[ENV_JOB])
         self.seen.append(order)
         started = _now()
@@ -221,29 +246,33 @@ class FakeKubelet:
             return
         state = _terminated(ending.exit_code, started, ending.reason, ending.report)
         phase = "Succeeded" if ending.exit_code == 0 else "Failed"
+        if ending.companion:
+            phase = "Running" if ending.companion == "runs on" else "Failed"
         self.ended[order.name, order.resource_class.value] = time.monotonic()
-        await self._status(pod, phase, state, ending.conditions)
+        await self._status(pod, phase, state, ending)
 
     async def _stop(self, pod: Document) -> None:
-        """SIGTERM: the worker saves and ends with status 5; then the kubelet removes the pod's object."""
+        """SIGTERM: a worker that runs saves and ends with status 5; then the kubelet removes the pod's object."""
         if pod["status"].get("phase") not in ("Succeeded", "Failed"):
-            await self._status(pod, "Failed", _terminated(5, _now(), "Error", None))
+            ended = [each["state"] for each in pod["status"].get("containerStatuses", []) if each["name"] == _name(pod)]
+            state = next((each for each in ended if "terminated" in each), _terminated(5, _now(), "Error", None))
+            await self._status(pod, "Failed", state)
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
         await self._insist("DELETE", path, {"gracePeriodSeconds": 0}, "application/json")
 
-    async def _status(self, pod: Document, phase: str, state: Document, conditions: tuple[Document, ...] = ()) -> None:
-        spec = pod["spec"]["containers"][0]
-        container = {
-            "name": spec["name"],
-            "image": spec["image"],
-            "imageID": "",
-            "ready": phase == "Running",
-            "restartCount": 0,
-            "state": state,
-        }
-        status: Document = {"phase": phase, "containerStatuses": [container], "startTime": _now()}
-        if conditions:
-            status["conditions"] = list(conditions)
+    async def _status(self, pod: Document, phase: str, state: Document, ending: Ending | None = None) -> None:
+        containers = [_status_of(_name(pod), _worker(pod)["image"], state)]
+        status: Document = {"phase": phase, "startTime": _now()}
+        if ending is not None and ending.companion:
+            running = ending.companion == "runs on"
+            beside = {"running": {"startedAt": _now()}} if running else _terminated(1, _now(), "Error", None)
+            containers.append(_status_of(COMPANION, "proxy:test", beside))
+        if ending is not None:
+            words = {"reason": ending.pod_reason, "message": ending.pod_message}
+            status |= {name: text for name, text in words.items() if text}
+        if ending is not None and ending.conditions:
+            status["conditions"] = list(ending.conditions)
+        status["containerStatuses"] = containers
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
         await self._patch(path, {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status})
 
@@ -286,6 +315,21 @@ def _connector(configuration: Configuration) -> aiohttp.TCPConnector:
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
     return aiohttp.TCPConnector(ssl=context)
+
+
+def _worker(pod: Document) -> Document:
+    """Its container; another operator's pod has only its first. One that was injected may come before."""
+    containers = pod["spec"]["containers"]
+    return next((each for each in containers if each["name"] == CONTAINER), containers[0])
+
+
+def _name(pod: Document) -> str:
+    return _worker(pod)["name"]
+
+
+def _status_of(name: str, image: str, state: Document) -> Document:
+    ready = "running" in state
+    return {"name": name, "image": image, "imageID": "", "ready": ready, "restartCount": 0, "state": state}
 
 
 def _job_of(pod: Document) -> str:

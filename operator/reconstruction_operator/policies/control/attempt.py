@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun, ProfileSnapshot
 from reconstruction_api.worker import Failure, PodReport
 
@@ -16,7 +17,16 @@ from .failure import ending_of, failure
 from .interruptions import eviction_code
 from .lost import CODE as NODE_LOST
 from .lost import explanation, given_up, is_overdue
-from .obstacles import WORKSPACE_ELSEWHERE, Obstacle, no_volume, not_created, not_starting, queued, unscheduled
+from .obstacles import (
+    WORKSPACE_ELSEWHERE,
+    Obstacle,
+    no_volume,
+    not_created,
+    not_starting,
+    queued,
+    source_in_use,
+    unscheduled,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "RegistryUnavailable")
@@ -249,6 +259,8 @@ def _unscheduled(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now:
         return Waiting(*ON_ITS_WAY, until=pod.created + SOON)
     if not message:
         return Waiting(pod.unscheduled_reason or "Pending", "The pod waits for a node.")
+    if (in_use := _source_in_use(pod, message, spec, observed)) is not None:
+        return in_use
     obstacle = unscheduled(message, _volume_location(observed))
     waiting = Waiting(obstacle.code, obstacle.message)
     if obstacle.code == WORKSPACE_ELSEWHERE and observed.claim is not None and observed.claim.volume:
@@ -289,6 +301,8 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
     if pod.scheduled is not None and now < pod.scheduled + SOON:
         return Waiting(*ON_ITS_WAY, until=pod.scheduled + SOON)
     said = observed.explanations.get(pod.uid, "")
+    if (in_use := _source_in_use(pod, said, spec, observed)) is not None:
+        return in_use
     lacking = secrets.of_the_source(said, spec)
     if lacking is not None and now >= until:
         return Failed(lacking)
@@ -298,6 +312,16 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
         return replace(waiting, until=min(until, waiting.until or until))
     waiting = Waiting(reason or "Starting", message or "The pod is starting.", scheduled=True)
     return _inquired(waiting, said and not_starting(said), Inquiry("Pod", pod.uid), pod.scheduled, now)
+
+
+def _source_in_use(pod: Pod, said: str, spec: ReconstructionJobSpec, observed: Observed) -> Waiting | None:
+    """Of a pod that copies from a claim: the photos', or that of another job."""
+    child = next((each for each in observed.child_jobs if each.name == pod.job_name), None)
+    if spec.source.uri is not None or child is None or child.resource_class is None:
+        return None
+    volume = observed.claim.volume if observed.claim is not None else ""
+    obstacle = source_in_use(said, volume) if reads_source(child.resource_class) else None
+    return Waiting(obstacle.code, obstacle.message) if obstacle is not None else None
 
 
 def _inquired(

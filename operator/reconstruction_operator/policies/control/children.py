@@ -20,7 +20,7 @@ from .claims import is_lost, is_orphan
 from .class_runs import retry_time
 from .dependency import CODE as NOT_READY
 from .environment import lacks_values, with_values
-from .obstacles import not_created
+from .obstacles import SOURCE_IN_USE, not_created
 from .retry import backoff
 from .situation import Situation
 from .turn import WAITS_FOR_TURN, explanation, look_again, waits
@@ -68,6 +68,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
     run = situation.current
     if run is None:
         return None
+    if situation.source_awaited is not None:
+        return Blocked(SOURCE_IN_USE, situation.source_awaited.message, situation.source_awaited.until)
     retry = retry_time(run)
     if retry is not None and now < retry:
         return Blocked(BACKOFF, f"Attempt {run.attempt} of {run.resource_class} starts at {run.retry_after}.", retry)

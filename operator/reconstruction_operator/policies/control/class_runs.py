@@ -30,7 +30,14 @@ def _renewed(job: JobView, run: ClassRun) -> ClassRun:
     if run.completed:
         return run
     cleared = run.model_copy(
-        update={"failures": 0, "retry_after": None, "trouble": "", "ended": False, "interruptions_in_vain": 0}
+        update={
+            "failures": 0,
+            "retry_after": None,
+            "trouble": "",
+            "ended": False,
+            "interruptions_in_vain": 0,
+            "source_waits": 0,
+        }
     )
     return next_attempt(job, cleared, None) if run.ended else cleared
 

@@ -16,6 +16,9 @@ _POD_NAME = re.compile(r'^(?:\(combined from similar events\): )?Error creating:
 _SELECTOR = "didn't match Pod's node affinity/selector"
 _ELSEWHERE = ("volume node affinity conflict", "didn't match PersistentVolume's node affinity")
 """The scheduler says so only of nodes that would take the pod otherwise; the words before and since Kubernetes 1.34."""
+SOURCE_IN_USE = "SourceInUse"
+_ONE_POD = "ReadWriteOncePod access mode"
+_ATTACHED = re.compile(r'Multi-Attach error for volume "(?P<volume>[^"]*)"')
 NOT_ADMITTING = "QueueNotAdmitting"
 _NOT_ADMITTING = (
     *("doesn't exist", "not found", "is inactive", "is stopped", "there is no Kueue"),
@@ -75,6 +78,15 @@ def no_volume(message: str) -> Obstacle:
 def not_starting(message: str) -> Obstacle:
     """What was said of a pod that has a node and does not start."""
     return _obstacle("PodNotStarting", "The pod has a node but does not start.", message)
+
+
+def source_in_use(said: str, workspace_volume: str) -> Obstacle | None:
+    """What the scheduler, or the controller that attaches volumes, says of a pod that reads from a claim which only one
+    pod, or the pods of one node, may use. The workspace, on `workspace_volume`, has no other users."""
+    attached = _ATTACHED.search(said)
+    if _ONE_POD in said or (attached is not None and attached["volume"] != workspace_volume):
+        return _obstacle(SOURCE_IN_USE, "The volume claim that the job reads from is in use.", said)
+    return None
 
 
 def queued(queue: str, said: str) -> Obstacle:

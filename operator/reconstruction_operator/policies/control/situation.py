@@ -38,6 +38,15 @@ class AttemptReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceAwaited:
+    """The volume claim of the source is in use elsewhere."""
+
+    message: str
+    until: datetime
+    """Look again then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the observations amount to."""
 
@@ -62,6 +71,8 @@ class Situation:
     """What has to happen to another job first."""
     hold: Hold | None = None
     """Why nothing is to run now, although the job is not over."""
+    source_awaited: SourceAwaited | None = None
+    """What the job waits for, without a pod and without a turn."""
     yields_turn: bool = False
     """The job gives its turn back now, because there is no node for it."""
     cancellation: CancellationStatus | None = None

@@ -34,6 +34,7 @@ def admission_time(observed: Observed, situation: Situation, *, started: bool, n
         situation.current is None
         or situation.failure is not None
         or situation.hold is not None
+        or situation.source_awaited is not None
         or situation.cancelled
         or not situation.acceptance.accepted
     )

@@ -18,6 +18,7 @@ from ...model import Observed
 from ...times import format_time, parse_time
 from .attempt import SOON, Absent, Running, Waiting, pods_of
 from .children import BACKOFF, Blocked
+from .class_runs import with_run
 from .retry import next_attempt
 from .situation import Notice, Situation
 
@@ -69,7 +70,7 @@ def yield_turn(situation: Situation, idle: Idleness | None, observed: Observed, 
         run.model_copy(update={"trouble": f"{situation.outcome.reason}: {situation.outcome.message}"}),
         None,
     )
-    runs = tuple(following if each is run else each for each in situation.runs)
+    runs = with_run(situation.runs, following)
     expects = (*situation.expects, ExpectAbsent("scale-up", idle.pod_uid)) if idle.pod_uid else situation.expects
     return replace(situation, runs=runs, current=following, outcome=Absent(), expects=expects)
 

@@ -21,7 +21,7 @@ _WAITING_REASONS = (
     "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
     "QuotaExceeded", "QueueNotAdmitting",
     "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
-    "SourceNotFound", "InternalError",
+    "SourceInUse", "SourceNotFound", "InternalError",
 )  # fmt: skip
 """Codes of the catalogue that people should hear about while the job waits."""
 _USUAL = ("ConcurrencyLimit", "DependencyNotReady", "Queued")
