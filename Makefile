@@ -18,8 +18,10 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker chaos fuzz sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
+STEPS ?= 200000
+SEED ?= 0
 # Two more than the processors, up to a point: of the first four, two have a cluster each, and mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 BENCH ?=
@@ -74,6 +76,9 @@ bench-worker: setup ## Quality, time and memory of reconstructions on a CPU besi
 
 chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONSTRUCTION_CHAOS_SECONDS)
 	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py
+
+histories: setup ## Random histories of the operator over an API server in memory: STEPS=1000000 of them, from SEED=0 on
+	RECONSTRUCTION_HISTORY_STEPS=$(STEPS) RECONSTRUCTION_HISTORY_SEED=$(SEED) $(VENV) -m pytest -n $$(nproc) -q tests/operator/test_histories.py
 
 interrupts: setup ## SIGTERM and SIGKILL at 20 random moments of whole runs (RECONSTRUCTION_INTERRUPTIONS, _SEED)
 	RECONSTRUCTION_INTERRUPTIONS=$${RECONSTRUCTION_INTERRUPTIONS:-20} $(VENV) -m pytest -s tests/e2e/test_interruptions.py

@@ -60,6 +60,8 @@ class EngineSpec:
     """Memory that the pod must be allowed to hold."""
     min_capability: tuple[int, int] | None = None
     """Oldest compute capability of CUDA that its kernels work on."""
+    gpu_modules: tuple[str, ...] = ()
+    """Compiled modules of its libraries without which it does not work on a GPU, such as `gsplat.csrc`."""
     weights: tuple[Weights, ...] = ()
     results_depend_on: tuple[str, ...] = ()
     """Distributions (as pip knows them) whose versions change its results: with another version of one a training is
@@ -79,6 +81,7 @@ ENGINES: Final = {
             makes=Makes.GAUSSIANS,
             min_vram_bytes=4 * _GIB,
             min_capability=(7, 0),
+            gpu_modules=("gsplat.csrc",),
         ),
         EngineSpec(
             name="nerfacto",
@@ -106,6 +109,7 @@ ENGINES: Final = {
             needs_gpu=True,
             min_vram_bytes=6 * _GIB,
             min_capability=(7, 0),
+            gpu_modules=("gsplat.csrc",),
         ),
     )
 }

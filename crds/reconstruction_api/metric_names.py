@@ -28,6 +28,7 @@ class Metric(StrEnum):
         "reprojectionError",
         "Mean distance in pixels between where a point is seen and where it projects to.",
     )
+    DEVICE = "device", "What trained: `CPU`, or the name of the GPU."
     STEPS = "steps", "Optimisation steps of the result."
     HELD_OUT_IMAGES = "heldOutImages", "Photos that the result is judged by."
     PSNR = "psnr", "Peak signal-to-noise ratio of the held-out views in decibels."

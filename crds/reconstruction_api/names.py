@@ -23,6 +23,9 @@ LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 # Kueue admits a Job with this label; the value is the name of a LocalQueue.
 LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 
+# `kubectl get recon --field-selector status.completionTime=` lists the jobs that go on, from Kubernetes 1.31 on.
+FIELD_COMPLETION_TIME: Final = "status.completionTime"
+
 # A job's name leaves 11 characters for the suffix of its children (an object's label values hold 63).
 MAX_JOB_NAME: Final = 52
 
@@ -34,6 +37,8 @@ ENV_JOB: Final = "RECONSTRUCTION_JOB"  # JSON of reconstruction_api.worker.Worke
 ENV_PLAN: Final = "RECONSTRUCTION_PLAN"  # JSON of reconstruction_api.plan.WorkerPlan; older workers ignore it
 ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
 ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
+ENV_GPU: Final = "RECONSTRUCTION_GPU"  # GPU_PROMISED where the pods that train ask for a device
+GPU_PROMISED: Final = "promised"
 ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the claim mounted at WORKSPACE_PATH
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"

@@ -32,6 +32,7 @@ class ConditionType(StrEnum):
     FINISHED = "Finished"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
+    TRAINED_ON_GPU = "TrainedOnGPU"
     CANCELLATION_REQUESTED = "CancellationRequested"
 
 
@@ -42,7 +43,7 @@ class Condition(ApiModel):
 
     type: str = Field(max_length=316)
     """Aspect: Accepted, Admitted, Suspended, PosesEstimated, Trained, Exported, Validated, Succeeded, Finished,
-    Reconciling, Stalled; and CancellationRequested once there was a request."""
+    Reconciling, Stalled; TrainedOnGPU once the job was trained; and CancellationRequested once there was a request."""
     status: Literal["True", "False", "Unknown"]
     """True, False or Unknown."""
     reason: str = Field(max_length=1024, pattern=REASON)

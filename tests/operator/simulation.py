@@ -39,6 +39,7 @@ from reconstruction_operator.model import (
     Turn,
     UpstreamJob,
 )
+from reconstruction_operator.policies.control.rest import Remains, rest
 from reconstruction_operator.times import format_time, parse_time
 
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
@@ -154,7 +155,13 @@ class Cluster:
         self._check_turn(seen, plan)
         holds, self.overdue = plan.slot in ("held", "nodeless", "overdue"), plan.slot == "overdue"
         self.promised = holds and (self.promised or self.has_room)
+        if self._is_at_rest() and (plan.status is not None or plan.actions):
+            raise BrokenPromiseError("a job was taken for one of which nothing is left to do")
         return seen, plan
+
+    def _is_at_rest(self) -> bool:
+        remains = Remains(UID, self.generation, tuple(self.child_jobs.values()), tuple(self.pods.values()), self.claim)
+        return rest(self.raw_status, remains, self.now) is not None
 
     def _check_turn(self, seen: Observed, plan: Plan) -> None:
         """A turn is given back for others, and only where no node was found."""

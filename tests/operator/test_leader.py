@@ -129,6 +129,7 @@ async def test_a_lease_is_released_although_a_renewal_that_was_broken_off_still_
     server, clock = Server(), [0.0]
     first, second = candidate(server, "a", clock), candidate(server, "b", clock)
     await first.acquire()
+    assert server.lease is not None
     server.late.append(copy.deepcopy(server.lease))
     await first.release()
     assert server.holder == ""

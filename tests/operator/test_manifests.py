@@ -191,6 +191,15 @@ def test_training_gets_the_gpu_and_preparing_does_not() -> None:
     assert "runtimeClassName" not in pod(child(profile=profile))
 
 
+def test_every_pod_knows_whether_those_that_train_are_given_a_gpu() -> None:
+    for resource_class in (PREPARE, RECONSTRUCT):
+        given = child(None, resource_class, profile=cluster_profile(gpu=GPU))
+        assert environment(given)["RECONSTRUCTION_GPU"] == "promised"
+        for spec, profile in ((spec_of(training={"device": "CPU"}), {"gpu": GPU}), (None, {})):
+            without = child(spec, resource_class, profile=cluster_profile(**profile))
+            assert "RECONSTRUCTION_GPU" not in environment(without)
+
+
 def test_a_job_that_trains_on_the_cpu_never_asks_for_a_gpu() -> None:
     training = child(spec_of(training={"device": "CPU"}), RECONSTRUCT, profile=cluster_profile(gpu=GPU))
     assert container(training)["resources"]["limits"] == {} and "nodeSelector" not in pod(training)

@@ -244,6 +244,20 @@ def run(context):
 """
 
 
+def test_what_the_image_can_not_do_on_any_gpu_is_refused_before_the_first_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.graphics.is_compiled", lambda module: False)
+    a_pod = Pod(tmp_path, monkeypatch)
+    splats = ReconstructionJobSpec.model_validate(CLAIM_SPEC | {"engine": "splats"})
+    assert a_pod.run(ResourceClass.PREPARE, splats)[0] == ExitCode.DONE
+    monkeypatch.setenv("RECONSTRUCTION_GPU", "promised")
+    status, report = Pod(tmp_path / "with", monkeypatch).run(ResourceClass.PREPARE, splats)
+    assert report.failure is not None
+    assert (report.failure.code, report.stages) == ("EngineUnavailable", [])
+    assert status == ExitCode.INVALID_INPUT
+
+
 def test_no_credentials_are_in_the_environment_of_a_stage_and_only_the_first_knows_their_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     CREDENTIALS_PATH,
     ENV_JOB,
@@ -33,7 +34,9 @@ from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered
 from .checkpoints import checkpoints_in
+from .engines.graphics import check_image, gpu_is_promised
 from .engines.licences import check_licence
+from .engines.registry import available, engine_spec
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
@@ -97,6 +100,7 @@ def _work(
     spec = completed(job.spec)
     plan = _plan(environment)
     check_licence(spec.chosen_engine, job.accepted_licenses)
+    _check_image(spec)
     run = Run(
         spec=spec,
         workspace=options.workspace,
@@ -127,6 +131,13 @@ def _work(
         paused_after=outcome.paused_after,
     )
     return report, outcome.exit_code
+
+
+def _check_image(spec: ReconstructionJobSpec) -> None:
+    """Before the first stage: what no node can do with this image need not wait until photos and poses are ready. What
+    is amiss with the engine itself, the stage says that needs it."""
+    if spec.chosen_engine in available() and StageName.TRAIN in {stage.name for stage in graph_of(spec)}:
+        check_image(spec.training.device, engine_spec(spec.chosen_engine), promised=gpu_is_promised())
 
 
 def _source(source: Source, mounted: Path) -> Path | None:

@@ -36,7 +36,7 @@ def placement(
     """Of the pods of a class. `moved` is for a job whose first workspace was where no device is: it prepares its photos
     a second time with the device at hand, since nothing else is certain to be near it."""
     hardware = _hardware(spec, resource_class, profile)
-    follows = hardware is profile.cpu and profile.workspace.placement == "WithGPU" and _needs_device(spec, profile)
+    follows = hardware is profile.cpu and profile.workspace.placement == "WithGPU" and needs_device(spec, profile)
     if not follows:
         return _placed(hardware, hardware.node_selector, hardware.tolerations, _affinity(profile))
     tolerations = _merged(profile.cpu, profile.gpu)
@@ -57,7 +57,7 @@ def _hardware(spec: ReconstructionJobSpec, resource_class: ResourceClass, profil
     return profile.cpu
 
 
-def _needs_device(spec: ReconstructionJobSpec, profile: ProfileSpec) -> bool:
+def needs_device(spec: ReconstructionJobSpec, profile: ProfileSpec) -> bool:
     """Whether later pods of the job ask for a device."""
     trains = any(stage.resource_class is ResourceClass.RECONSTRUCT for stage in graph_of(spec))
     return trains and spec.training.device is not Device.CPU and profile.gpu.names_device

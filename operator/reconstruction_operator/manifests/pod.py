@@ -11,11 +11,13 @@ from typing import Any
 from reconstruction_api.baseline import explicit
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
+    ENV_GPU,
     ENV_JOB,
     ENV_PLAN,
     ENV_PROGRESS_URL,
     ENV_TOKEN_FILE,
     ENV_WORKSPACE_CLAIM,
+    GPU_PROMISED,
     PROGRESS_AUDIENCE,
     PROGRESS_PATH,
     SOURCE_PATH,
@@ -33,7 +35,7 @@ from ..model import JobView
 from .allowances import network_access, source_limits
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
-from .placement import Placement, placement
+from .placement import Placement, needs_device, placement
 
 CONTAINER = "worker"
 LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
@@ -150,6 +152,8 @@ def _environment(
         ENV_JOB: json.dumps(document, separators=(",", ":")),
         ENV_WORKSPACE_CLAIM: claim_name(job.key.name),
     }
+    if needs_device(spec, profile):
+        own[ENV_GPU] = GPU_PROMISED
     if plan is not None:
         own[ENV_PLAN] = _worker_plan(job, run, plan).model_dump_json(by_alias=True, exclude_defaults=True)
     if progress_url:

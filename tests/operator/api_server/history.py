@@ -30,7 +30,10 @@ def history(seed: int, length: int) -> list[Step]:
 def play(seed: int, steps: Sequence[Step]) -> None:
     """Raises BrokenPromiseError; whatever an error says of the operator or of this package goes through as well."""
     with _unlogged():
-        virtual_time.run(_play(seed, steps))
+        try:
+            virtual_time.run(_play(seed, steps))
+        except virtual_time.BusyError as busy:
+            raise BrokenPromiseError(f"the operator is busy without end, {busy}") from busy
 
 
 async def _play(seed: int, steps: Sequence[Step]) -> None:

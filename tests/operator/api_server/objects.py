@@ -134,6 +134,9 @@ def matches(document: Document | None, selector: str) -> bool:
     """`key` or `key=value`; an empty one takes all."""
     if document is None:
         return False
+    key, among, names = selector.partition(" in ")
+    if among:
+        return labels(document).get(key) in names.strip("()").split(",")
     key, equals, value = selector.partition("=")
     return not selector or (labels(document).get(key) == value if equals else key in labels(document))
 

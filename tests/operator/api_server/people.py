@@ -69,7 +69,7 @@ class People:
             self.edit(key, images={"maxSidePixels": 800 + number % 3})
 
     def pause(self, key: JobKey, number: int) -> None:
-        choices = [PauseStage.INGEST, PauseStage.POSES, PauseStage.TRAIN]
+        choices = [PauseStage["INGEST"], PauseStage["POSES"], PauseStage["TRAIN"]]
         self.edit(key, pauseAfter=[*choices, None, None][number % 5], endAfter=None)
 
     def set_soft_deadline(self, key: JobKey, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE_PLURAL
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, FIELD_COMPLETION_TIME, JOB_PLURAL, PROFILE_PLURAL
 from reconstruction_operator import paths
 from reconstruction_operator.kube import ApiError
 
@@ -57,9 +57,11 @@ class ApiServer:
         return found
 
     def _list(self, place: Place, query: dict[str, str]) -> Document:
-        """In one page. Nobody asks for the fields of an object but those of Events, of which there are none."""
-        selector = query.get("labelSelector", "")
+        """In one page. Of the fields that are asked for those of Events don't matter: there are none."""
+        selector, going_on = query.get("labelSelector", ""), query.get("fieldSelector") == f"{FIELD_COMPLETION_TIME}="
         items = [each for each in self.objects.all(place.kind, place.namespace) if matches(each, selector)]
+        if going_on:
+            items = [each for each in items if "completionTime" not in (each.get("status") or {})]
         return {"metadata": {"resourceVersion": str(self.objects.version)}, "items": items}
 
     def _create(self, place: Place, manifest: Document) -> Document:

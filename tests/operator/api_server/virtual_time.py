@@ -14,6 +14,13 @@ from ..builders import NOW
 
 T = TypeVar("T")
 
+_MOST_ROUNDS = 5_000
+"""Of the loop, without time passing: a few hundred are a lot."""
+
+
+class BusyError(RuntimeError):
+    """Something is done over and over again, without a pause."""
+
 
 class _Idleness(selectors.DefaultSelector):
     """Is asked to wait when nothing is left to do: lets those go on that wait for that, else lets time pass."""
@@ -22,10 +29,16 @@ class _Idleness(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.waiting: list[asyncio.Future[None]] = []
+        self._busy = 0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is not None and timeout <= 0:
+            self._busy += 1
+            if self._busy > _MOST_ROUNDS:
+                self._busy = 0
+                raise BusyError(f"at {self.now:.2f} s")
             return []
+        self._busy = 0
         if self.waiting:
             waiting, self.waiting = self.waiting, []
             for each in waiting:

@@ -149,9 +149,9 @@ class Nodes:
                 found.append(lambda place=place: self._server.deletion.release(place, USED))
         return found
 
-    def schedule(self, pod: Document) -> None:
+    def schedule(self, known: Document) -> None:
         """With the first pod a claim gets its volume."""
-        pod = self._present(pod)
+        pod = self._present(known)
         claim = self._claim(pod) if pod else None
         if not pod or pod["spec"].get("nodeName") or "deletionTimestamp" in pod["metadata"]:
             return
@@ -168,8 +168,8 @@ class Nodes:
         self._objects.change(place_of_pod(pod), spec=pod["spec"] | {"nodeName": "worker-1"})
         self._report(pod, conditions=[{"type": "PodScheduled", "status": "True", "lastTransitionTime": now}])
 
-    def start(self, pod: Document) -> None:
-        pod = self._present(pod)
+    def start(self, known: Document) -> None:
+        pod = self._present(known)
         if not pod or phase(pod) != "Pending" or not pod["spec"].get("nodeName"):
             return
         if "deletionTimestamp" in pod["metadata"]:
@@ -181,9 +181,9 @@ class Nodes:
             each(pod, workspace_of(pod))
         self._report(pod, phase="Running", containerStatuses=[_container({"running": {"startedAt": now}})])
 
-    def succeed(self, pod: Document) -> None:
+    def succeed(self, known: Document) -> None:
         """With all that the pod was told to do, or up to where it was told to pause."""
-        pod = self._present(pod)
+        pod = self._present(known)
         if not pod or phase(pod) != "Running":
             return
         order = order_of(pod)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from ..builders import (
     PREPARE,
     RECONSTRUCT,
     changed,
+    cluster_profile,
     condition,
     current,
     ended,
@@ -35,6 +37,7 @@ from ..builders import (
 
 ORDER = ["Accepted", "Admitted", "Suspended", "PosesEstimated", "Trained", "Exported", "Validated", "Succeeded",
          "Finished", "Reconciling", "Stalled"]  # fmt: skip
+GPU = {"limits": {"nvidia.com/gpu": 1}}
 
 
 def test_all_conditions_are_there_from_the_first_status_on() -> None:
@@ -90,6 +93,26 @@ def test_the_verdict_on_the_quality_is_the_reason_of_validated(verdict: str, exp
     after, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
     assert condition(after.job.status, "Validated") == expected
     assert condition(after.job.status, "Succeeded")[0] == "Unknown", "the job continues"
+
+
+@pytest.mark.parametrize(
+    ("device", "trained_on", "profile", "expected"),
+    [
+        ("Auto", "NVIDIA L4", {"gpu": GPU}, ("True", "GPU")),
+        ("Auto", "CPU", {}, ("False", "NoGPUInProfile")),
+        ("Auto", "CPU", {"gpu": {"runtimeClassName": "nvidia"}}, ("False", "NoGPUFound")),
+        ("CPU", "CPU", {"gpu": GPU}, ("False", "CPURequested")),
+    ],
+)
+def test_a_job_says_what_it_was_trained_on(
+    device: str, trained_on: str, profile: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    seen = started(RECONSTRUCT, spec_of(training={"device": device}), profile=cluster_profile(**profile))
+    assert not any(each.type == "TrainedOnGPU" for each in seen.job.status.conditions)
+    report = report_of(RECONSTRUCT, seen.job.spec, metrics={Metric.DEVICE: trained_on})
+    after, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
+    assert condition(after.job.status, "TrainedOnGPU") == expected
+    assert ("NVIDIA L4" in message(after.job.status, "TrainedOnGPU")) == (trained_on == "NVIDIA L4")
 
 
 def test_a_job_that_failed_by_its_quality_bar_says_so_in_validated_too() -> None:

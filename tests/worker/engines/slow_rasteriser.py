@@ -31,6 +31,7 @@ def rasterization(
     """As `gsplat.rendering.rasterization` for one camera: colours (and mean depth) [1, H, W, 3 or 4], opacity
     [1, H, W, 1], and what refinement needs to know."""
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False)
+    assert covariances is not None
     radii, means2d, depths, conics, _ = _fully_fused_projection(means, covariances, viewmats, Ks, width, height)
     if means2d.requires_grad:
         means2d.register_hook(lambda gradient: setattr(means2d, "absgrad", gradient.abs()))

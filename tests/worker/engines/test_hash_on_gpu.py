@@ -77,6 +77,19 @@ def test_the_kernels_are_compiled_for_every_architecture(tmp_path: Path) -> None
     assert all(b"encode" in code and b"scatter" in code for code in found.values())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "compiled"),
+    [([], list(ARCHITECTURES)), (["8.0;9.0"], [80, 90]), (["8.6", "12.0+PTX"], [86, 120]), ([""], None)],
+)
+def test_an_image_names_its_architectures_as_torch_does(
+    arguments: list[str], compiled: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+    monkeypatch.setattr(hash_on_gpu, "compile_ahead", lambda wanted: asked.append(list(wanted)))
+    hash_on_gpu.main(arguments)
+    assert asked == ([] if compiled is None else [compiled])
+
+
 def test_what_was_compiled_ahead_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the name under which it was stored."""
     compile_ahead([80], tmp_path)

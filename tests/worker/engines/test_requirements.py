@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from reconstruction_api.engines import ENGINES, EngineSpec, Weights
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.engines import registry
 from reconstruction_worker.engines.requirements import ENV_WEIGHTS, check_job, check_machine
-from reconstruction_worker.engines.training.device import choose_device
 from reconstruction_worker.ingest.bounds import check_count, check_depth
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.stages import poses
@@ -84,22 +82,6 @@ def test_weights_are_asked_for_by_name_and_checked(tmp_path: Path, monkeypatch: 
         check_machine(engine)
     (tmp_path / "net" / "base.safetensors").write_bytes(content)
     check_machine(engine)
-
-
-@pytest.mark.parametrize(("capability", "enough"), [((7, 0), True), ((8, 6), True), ((6, 1), False)])
-def test_a_gpu_that_is_too_old_is_refused(
-    capability: tuple[int, int], enough: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (2**34, 2**34))
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Old GPU")
-    if enough:
-        assert choose_device(Device.AUTO, ENGINES["splatfacto"]).type == "cuda"
-        return
-    with pytest.raises(ReconstructionError, match=r"compute capability 7\.0; Old GPU has 6\.1") as failure:
-        choose_device(Device.AUTO, ENGINES["splatfacto"])
-    assert failure.value.code == "GPUUnavailable"
 
 
 def dataset(count: int, with_depth: int = 0) -> Dataset:

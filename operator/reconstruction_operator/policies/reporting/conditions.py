@@ -35,6 +35,7 @@ from ..control.heartbeat import silence
 from ..control.interruptions import NO_PROGRESS, fruitless
 from ..control.settling import may_settle
 from ..control.situation import Situation
+from .device import trained_on_gpu
 
 BELOW_BAR = "QualityBelowThreshold"
 _VERDICTS: dict[str | int, tuple[bool, str]] = {
@@ -80,6 +81,8 @@ def conditions(
         ConditionType.RECONCILING: _reconciling(situation, obstacle, trouble, settling),
         ConditionType.STALLED: _stalled(situation, trouble, settling),
     }
+    if (trained := trained_on_gpu(situation, metrics)) is not None:
+        facts[ConditionType.TRAINED_ON_GPU] = Fact(*trained)
     if situation.cancellation is not None:
         facts[ConditionType.CANCELLATION_REQUESTED] = _cancellation_requested(situation.cancellation)
     previous = {condition.type: condition for condition in observed.job.status.conditions}

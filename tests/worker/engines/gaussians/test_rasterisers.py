@@ -48,7 +48,7 @@ def a_target(shot: Shot) -> Target:
     alpha = (random.uniform(size=(shot.height, shot.width)) > 0.3).astype(np.float32)
     colours = random.uniform(size=(3, shot.height, shot.width)) * alpha
     planes, alphas = (torch.from_numpy((255 * value).astype(np.uint8)) for value in (colours, alpha))
-    return Target(planes, alphas, np.float32([0.2, 0.9, 0.4]), np.float32([1.2, 0.9, 1.05]))
+    return Target(planes, alphas, np.array([0.2, 0.9, 0.4], np.float32), np.array([1.2, 0.9, 1.05], np.float32))
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def test_loss_and_slopes_are_the_references(antialiased: bool) -> None:
     assert outcome.comparison.loss == pytest.approx(float(loss), rel=1e-4)
     for name in NAMES:
         assert far_off(outcome.slopes.by[name], exact[name].grad) < 3e-3, name
+    assert gains.grad is not None
     assert outcome.comparison.by_gains == pytest.approx(gains.grad.numpy(), rel=1e-3)
 
 

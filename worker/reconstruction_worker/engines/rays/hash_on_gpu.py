@@ -2,8 +2,8 @@
 gradient `reconstruction::hash_scatter`, one kernel each. They work on the CPU too, for tests.
 
 The kernels are compiled ahead for the architectures of an image (`python -m
-reconstruction_worker.engines.rays.hash_on_gpu`); on another one Warp compiles them when they are first used, which
-takes about two seconds and needs no compiler.
+reconstruction_worker.engines.rays.hash_on_gpu "8.0;9.0"`); on another one Warp compiles them when they are first used,
+which takes about two seconds and needs no compiler.
 """
 
 from __future__ import annotations
@@ -137,5 +137,13 @@ def _kernels() -> ModuleType:
     return hash_kernels_gpu
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Compile for architectures written as torch has them (`8.0;9.0`); without an argument for those of its wheels."""
+    named = [name for argument in arguments for name in argument.split(";") if name]
+    wanted = [int(name.removesuffix("+PTX").replace(".", "")) for name in named] if arguments else ARCHITECTURES
+    if wanted:
+        compile_ahead(wanted)
+
+
 if __name__ == "__main__":
-    compile_ahead([int(architecture) for architecture in sys.argv[1:]] or ARCHITECTURES)
+    main(sys.argv[1:])

@@ -1,50 +1,76 @@
-"""Where training runs."""
+"""Where training runs. What the machine has is found in `graphics`."""
 
 from __future__ import annotations
 
 import torch
 
+from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Device
 
-from ..base import EngineSpec
+from ..graphics import gpu_is_promised
+from .cuda import GIB, Graphics, found_graphics
 
 
 def choose_device(wanted: Device, spec: EngineSpec) -> torch.device:
-    """The device for `spec.training.device`; raises GPUUnavailable when CUDA was asked for, or is needed by the engine,
-    and there is none with enough free memory."""
+    """The device for `spec.training.device` on this machine. Raises GPUUnavailable when CUDA was asked for, is needed
+    by the engine, or was given to this pod, and can't be used."""
     if wanted is Device.CPU:
+        return _device(wanted, spec, None, promised=False)
+    return _device(wanted, spec, found_graphics(), promised=gpu_is_promised())
+
+
+def _device(wanted: Device, spec: EngineSpec, found: Graphics | None, *, promised: bool) -> torch.device:
+    if found is None:
         if not spec.needs_gpu:
             return torch.device("cpu")
         raise ReconstructionError(
             "GPUUnavailable", f"spec.training.device is CPU, but the engine {spec.name} works on a GPU only."
         )
-    if not torch.cuda.is_available():
-        if wanted is Device.AUTO and not spec.needs_gpu:
+    if found.obstacle is not None:
+        if wanted is Device.AUTO and not spec.needs_gpu and not promised:
             return torch.device("cpu")
-        reason = "spec.training.device is CUDA" if wanted is Device.CUDA else f"the engine {spec.name} needs a GPU"
-        raise ReconstructionError("GPUUnavailable", f"{reason}, but no CUDA device was found.")
-    free, total = torch.cuda.mem_get_info()
-    if free < spec.min_vram_bytes:
+        raise _unusable(_why(wanted, spec, promised), found)
+    if found.free_bytes < spec.min_vram_bytes:
         raise ReconstructionError(
             "GPUUnavailable",
             f"The engine {spec.name} needs {_gib(spec.min_vram_bytes)} of GPU memory; "
-            f"{_gib(free)} of {_gib(total)} are free.",
-            details={"freeBytes": free, "totalBytes": total, "neededBytes": spec.min_vram_bytes},
+            f"{_gib(found.free_bytes)} of {_gib(found.total_bytes)} are free.",
+            details={
+                "freeBytes": found.free_bytes,
+                "totalBytes": found.total_bytes,
+                "neededBytes": spec.min_vram_bytes,
+            },
         )
-    capability = torch.cuda.get_device_capability()
-    if spec.min_capability is not None and capability < spec.min_capability:
+    if spec.min_capability is not None and found.capability < spec.min_capability:
         raise ReconstructionError(
             "GPUUnavailable",
             f"The engine {spec.name} needs a GPU of compute capability {_version(spec.min_capability)}; "
-            f"{torch.cuda.get_device_name()} has {_version(capability)}.",
+            f"{found.name} has {_version(found.capability)}.",
             suggestion="Use a profile with newer GPUs, or choose another engine.",
         )
     return torch.device("cuda")
 
 
+def _why(wanted: Device, spec: EngineSpec, promised: bool) -> str:
+    """Why the CPU will not do."""
+    if wanted is Device.CUDA:
+        return "spec.training.device is CUDA"
+    return f"the engine {spec.name} needs a GPU" if spec.needs_gpu else "this pod was given a GPU"
+
+
+def _unusable(why: str, found: Graphics) -> ReconstructionError:
+    return ReconstructionError(
+        "GPUUnavailable",
+        f"{why[0].upper()}{why[1:]}, but PyTorch can't use one: {found.obstacle}",
+        suggestion="Use nodes whose driver and GPU fit the worker's image (docs/gpu.md), or an image made for them; "
+        "spec.training.device: CPU trains without.",
+        details={name: value for name, value in found.versions.items() if value is not None},
+    )
+
+
 def _gib(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB"
+    return f"{count / GIB:.1f} GiB"
 
 
 def _version(capability: tuple[int, int]) -> str:

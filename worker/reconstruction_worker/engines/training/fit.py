@@ -115,7 +115,8 @@ class TrainableEngine:
         halved = training.result_precision is Precision.HALF
         if halved and (kept := _kept_result(context.folder, store, belongs_to)) is not None:
             store.remove_checkpoints()
-            return _output(f"{kept.trained_steps} steps, trained before", kept.step or 0, split)
+            message = f"{kept.trained_steps} steps, trained before"
+            return _output(message, kept.step or 0, split, _device_name(device))
         checkpoint = store.load_latest()
         if checkpoint is not None and checkpoint["belongs_to"] != belongs_to:
             raise ReconstructionError("CheckpointIncompatible", "The checkpoints belong to other photos or settings.")
@@ -164,7 +165,7 @@ class TrainableEngine:
         else:
             store.remove_result()
         message = _message(loop, device, time.monotonic() - started, resumed_at)
-        return _output(message, loop.result_step, split)
+        return _output(message, loop.result_step, split, _device_name(device))
 
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
         """The trained scene in `folder`; raises CheckpointIncompatible when it is not there or damaged."""
@@ -191,8 +192,13 @@ def result_in(folder: Path) -> dict[str, Any]:
     return load_checkpoint(folder / document.checkpoint)
 
 
-def _output(message: str, step: int, split: Split) -> StageOutput:
-    return StageOutput(message=message, metrics={Metric.STEPS: step, Metric.HELD_OUT_IMAGES: len(split.held_out)})
+def _output(message: str, step: int, split: Split, device: str) -> StageOutput:
+    metrics: dict[str, str | int] = {
+        Metric.STEPS: step,
+        Metric.HELD_OUT_IMAGES: len(split.held_out),
+        Metric.DEVICE: device,
+    }
+    return StageOutput(message=message, metrics=metrics)
 
 
 def _kept_result(folder: Path, store: CheckpointStore, belongs_to: str) -> EngineDocument | None:
