@@ -144,7 +144,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             "training.seed",
         ),
         weight=60,
-        code_version=4,
+        code_version=3,
         redo="train again from the beginning",
         document="engine.json",
         metrics=(Metric.STEPS, Metric.HELD_OUT_IMAGES),
