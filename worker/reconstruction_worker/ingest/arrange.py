@@ -17,6 +17,7 @@ from .listing import SourceFile, access_to
 from .natural_order import natural_order
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
 from .pose_names import NamedPhotos, names_in, resolve
+from .pose_tools import recognised
 from .shots import second_files
 
 _RENDER_PASS: Final = re.compile(r"_(depth|normal)_\d{4}$")
@@ -41,6 +42,8 @@ class Arrangement:
     """Names of files that nobody claimed to be photos."""
     posed: frozenset[str] | None = None
     """Names of the photos that the poses name; None where they name none."""
+    unread_poses: dict[str, str] = field(default_factory=dict)
+    """Names of files with camera poses that are not read, each with whose they are."""
     inverted_masks: set[str] = field(default_factory=set)
     """Names of masks that are white where nothing is to be seen."""
 
@@ -90,6 +93,7 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
             result.others.append(file.name)
         elif kind := _judge(file, limits, result):
             kinds[file.name] = kind
+    result.unread_poses = {file.name: tool for file in files if (tool := recognised(file))}
     result.poses, named = _with_most_photos(candidates, files, result.photos)
     claimed = {file.name for file in (*named.masks.values(), *named.depths.values())}
     result.photos = [photo for photo in result.photos if photo.name not in claimed]

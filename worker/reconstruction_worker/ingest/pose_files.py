@@ -10,6 +10,7 @@ from typing import Final
 
 from .formats import BLENDER_SPLITS, COLMAP_SUFFIXES, COLMAP_TABLES, LLFF, TRANSFORMS, named_like_poses
 from .listing import SourceFile
+from .pose_tools import BUNDLER_LIST, SIGNATURES, Signature, Tool, names_list, signature_of
 
 FOLDER: Final = "provided"
 """Below ingest's folder: the files of the poses, under the names that their format gives them."""
@@ -27,6 +28,13 @@ class PoseFormat(StrEnum):
     BLENDER = "blender"
     POLYCAM = "polycam"
     LLFF = "llff"
+    RECORD3D = "record3d"
+    REALITY_CAPTURE = "realityCapture"
+    METASHAPE = "metashape"
+    OPENSFM = "openSfM"
+    BUNDLER = "bundler"
+    VISUALSFM = "visualSFM"
+    NEUS = "neuS"
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,28 @@ def find_pose_files(files: Sequence[SourceFile]) -> list[PoseFiles]:
     for choose in (_transforms, _colmap, _blender, _polycam, _llff):
         if found := [poses for folder in nearest if (poses := choose(folder))]:
             return found
+    return _of_other_tools(files)
+
+
+def _of_other_tools(files: Sequence[SourceFile]) -> list[PoseFiles]:
+    """Those of the first tool of which there is a file."""
+    ordered = sorted(files, key=lambda file: (len(PurePosixPath(file.name).parts), file.name))
+    known = [(file, signature) for file in ordered if (signature := signature_of(file))]
+    for signature in SIGNATURES:
+        if found := [_kept(file, signature, files) for file, its in known if its is signature]:
+            return found
     return []
+
+
+def _kept(file: SourceFile, signature: Signature, files: Sequence[SourceFile]) -> PoseFiles:
+    assert signature.tool is not None
+    kept = {signature.kept_as: file}
+    if signature.tool is Tool.BUNDLER:
+        folder = PurePosixPath(file.name).parent
+        beside = {PurePosixPath(each.name).name: each for each in files if PurePosixPath(each.name).parent == folder}
+        if (listed := names_list(beside)) is not None:
+            kept[BUNDLER_LIST] = listed
+    return PoseFiles(PoseFormat[signature.tool.name], kept)
 
 
 def format_in(names: Sequence[str]) -> PoseFormat | None:
@@ -72,7 +101,10 @@ def format_in(names: Sequence[str]) -> PoseFormat | None:
         return PoseFormat.BLENDER
     if any(name.startswith(POLYCAM_PREFIX) for name in names):
         return PoseFormat.POLYCAM
-    return PoseFormat.LLFF if LLFF in names else None
+    if LLFF in names:
+        return PoseFormat.LLFF
+    tool = next((each.tool for each in SIGNATURES if each.kept_as in names), None)
+    return PoseFormat[tool.name] if tool is not None else None
 
 
 def _transforms(folder: dict[str, SourceFile]) -> PoseFiles | None:

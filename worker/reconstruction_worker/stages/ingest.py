@@ -245,6 +245,9 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     ):
         if orphans:
             parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
+    if arrangement.poses is None and arrangement.unread_poses:
+        name, tool = next(iter(arrangement.unread_poses.items()))
+        parts.append(f"camera poses of {tool} are not read ({name})")
     if dropped := dataset.dropped:
         named = ", ".join(f"{item.name}: {item.code}" for item in dropped[:NAMED_IN_SUMMARY])
         more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""

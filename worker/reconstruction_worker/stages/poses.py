@@ -148,7 +148,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
             raise ReconstructionError(
                 "InvalidPoses",
                 "spec.poses.method is Provided, but there are no camera poses beside the photos.",
-                suggestion="Add transforms.json, a COLMAP model (sparse/0), transforms_train.json or poses_bounds.npy, "
+                suggestion="Add transforms.json, a COLMAP model (sparse/0) or another of the files in docs/poses.md, "
                 "or set spec.poses.method to Auto.",
             )
         return None

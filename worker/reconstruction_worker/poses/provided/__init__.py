@@ -46,6 +46,20 @@ def _read(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
             from .colmap import read_colmap as read
         case PoseFormat.LLFF:
             from .llff import read_llff as read
+        case PoseFormat.RECORD3D:
+            from .record3d import read_record3d as read
+        case PoseFormat.REALITY_CAPTURE:
+            from .reality_capture import read_reality_capture as read
+        case PoseFormat.METASHAPE:
+            from .metashape import read_metashape as read
+        case PoseFormat.OPENSFM:
+            from .opensfm import read_opensfm as read
+        case PoseFormat.BUNDLER:
+            from .bundler import read_bundler as read
+        case PoseFormat.VISUALSFM:
+            from .visualsfm import read_visualsfm as read
+        case PoseFormat.NEUS:
+            from .neus import read_neus as read
         case None:
             raise ReconstructionError("InvalidPoses", "There are no camera poses beside the photos.")
     return read(folder, dataset, frames)
