@@ -26,6 +26,8 @@ from ..poses.canonical import canonical_poses
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
+from ..poses.georeference import FILE as GEOREFERENCE_FILE
+from ..poses.georeference import georeference
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
@@ -204,4 +206,7 @@ def _write(
     write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out)
+    place = georeference(world, [by_name[shot.name].gps for shot in world.model.shots])
+    if place is not None:
+        write_document(context.folder / GEOREFERENCE_FILE, place)
+    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out, place)
