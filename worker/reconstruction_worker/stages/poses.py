@@ -15,6 +15,7 @@ from reconstruction_api.job import PoseMethod
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..disk_space import is_full
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
@@ -66,6 +67,14 @@ def run(context: StageContext) -> StageOutput:
     empty_folder(scratch)
     try:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    except Stopped:
+        raise
+    except Exception as error:
+        if is_full(scratch):  # before what fills it is removed
+            raise ReconstructionError(
+                "DiskFull", f"Stage {context.name} could not write the photos' features: no space left."
+            ) from error
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
