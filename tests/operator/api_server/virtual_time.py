@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from reconstruction_operator.clock import Clock
 
-from ..builders import NOW
+from ..samples import NOW
 
 T = TypeVar("T")
 
