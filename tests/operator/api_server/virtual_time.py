@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
+
 from reconstruction_operator.clock import Clock
 
 from ..builders import NOW
@@ -58,6 +60,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.idleness.now
+
+
+class _VirtualLoops(asyncio.DefaultEventLoopPolicy):
+    def new_event_loop(self) -> VirtualLoop:
+        return VirtualLoop()
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """Imported into a module of tests, it lets each of them run in a virtual loop."""
+    return _VirtualLoops()
 
 
 class VirtualTime:
