@@ -20,6 +20,7 @@ from . import parse
 from .manifests.child_names import claim_name
 from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
+from .policies.control.rest import Remains, Rest, rest
 from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
 
@@ -324,6 +325,16 @@ class Store:
         refusal, job = self._status_refusals.get(key), self.jobs.get(key)
         return refusal if refusal is not None and job is not None and refusal.generation == job.generation else None
 
+    def rest(self, key: JobKey, now: datetime) -> Rest | None:
+        """None where the job needs a decision, or is not there, or is not this installation's to look at."""
+        job = self.jobs.get(key)
+        if job is None or job.foreign or job.deleting or not _is_packed(job.status):
+            return None
+        remains = Remains(
+            job.uid, job.generation, self.child_jobs(key, job.uid), self.pods(key, job.uid), self.claim(key)
+        )
+        return rest(orjson.loads(unpacked(job.status)), remains, now)
+
     def dependents(self, key: JobKey) -> tuple[JobKey, ...]:
         """The jobs that build on this one."""
         return tuple(sorted(self._dependents.get(key, ())))
@@ -439,4 +450,8 @@ def _packed(status: Document) -> bytes:
 
 def unpacked(status: bytes) -> bytes:
     """The status as JSON."""
-    return status if status.startswith(b"{") else zlib.decompress(status)
+    return zlib.decompress(status) if _is_packed(status) else status
+
+
+def _is_packed(status: bytes) -> bool:
+    return not status.startswith(b"{")

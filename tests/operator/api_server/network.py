@@ -60,10 +60,11 @@ class MemoryKube(Kube):
     def __init__(self, network: Network, replica: str) -> None:
         self._network = network
         self._replica = replica
+        self._streams = False
         self.dead = False
         """The process is gone: nothing that it still asks for is heard."""
 
-    def called(self) -> None:
+    def called(self, method: str) -> None:
         """As the metrics want to be told."""
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from reconstruction_operator.clock import Clock
 
-from ..builders import NOW
+from ..samples import NOW
 
 T = TypeVar("T")
 

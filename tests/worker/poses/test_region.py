@@ -90,7 +90,7 @@ def test_stray_points_do_not_blow_up_an_open_scene() -> None:
 
 def test_the_world_is_upright_normalised_and_traceable() -> None:
     model = a_model(around(), brick_points())
-    world = settle(model, brick_silhouettes(model), [None] * 24, keep_orientation=False)
+    world = settle(model, brick_silhouettes(model), [None] * 24, z_up_within_degrees=0)
     box = world.region.box
     assert np.allclose(box.mean(axis=0), 0, atol=1e-9)
     assert np.abs(box).max() == pytest.approx(1)
@@ -105,7 +105,7 @@ def test_gps_makes_the_world_metric() -> None:
     poses = around(distance=40.0)
     model = a_model(poses, 10 * brick_points())
     gps_positions = [3.0 * pose[:3, 3] for pose in poses]
-    world = settle(model, [None] * 24, list(gps_positions), keep_orientation=False)
+    world = settle(model, [None] * 24, list(gps_positions), z_up_within_degrees=0)
     assert world.up_from == "gps"
     assert world.metres_per_unit is not None
     apart = np.linalg.norm(world.model.poses[0, :3, 3] - world.model.poses[12, :3, 3]) * world.metres_per_unit

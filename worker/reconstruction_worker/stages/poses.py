@@ -18,7 +18,7 @@ from reconstruction_api.stages import StageName
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
-from ..geometry.gps import local_positions
+from ..geometry.local_positions import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
@@ -31,6 +31,7 @@ from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
+from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
@@ -53,8 +54,12 @@ def run(context: StageContext) -> StageOutput:
     dataset = read_dataset(context.workspace)
     if context.spec.poses.method is PoseMethod.NONE:
         return _without_poses(context, len(dataset.images))
-    photos = dataset.images
     provided = _provided(context, dataset)
+    unnamed = len(dataset.images)
+    if provided is not None:
+        dataset = dataset.with_given_poses()
+    photos = dataset.images
+    unnamed -= len(photos)
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
@@ -80,6 +85,8 @@ def run(context: StageContext) -> StageOutput:
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    if unnamed and provided is not None:
+        notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics)
@@ -112,7 +119,7 @@ def _posed(
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.best.strategy.name
-    if provided.format is None or len(provided.model.points.xyz):
+    if provided.format is None:
         # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
@@ -141,11 +148,11 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
             raise ReconstructionError(
                 "InvalidPoses",
                 "spec.poses.method is Provided, but there are no camera poses beside the photos.",
-                suggestion="Add transforms.json, a COLMAP model (sparse/0), transforms_train.json or poses_bounds.npy, "
+                suggestion="Add transforms.json, a COLMAP model (sparse/0) or another of the files in docs/poses.md, "
                 "or set spec.poses.method to Auto.",
             )
         return None
-    return read_provided(folder, dataset)
+    return read_provided(folder, dataset.with_given_poses())
 
 
 def _gps_positions(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
@@ -170,7 +177,8 @@ def _world(
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
-    return settle(model, silhouettes, gps_positions, provided is not None and provided.z_up, metres)
+    z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
+    return settle(model, silhouettes, gps_positions, z_up_within, metres)
 
 
 def _write(
