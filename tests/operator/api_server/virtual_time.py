@@ -25,7 +25,7 @@ class BusyError(RuntimeError):
 
 
 class _Idleness(selectors.DefaultSelector):
-    """Is asked to wait when nothing is left to do: lets those go on that wait for that, else lets time pass."""
+    """Is asked to wait when nothing is left to do: wakes those that wait for that, else lets time pass."""
 
     def __init__(self) -> None:
         super().__init__()
