@@ -1,4 +1,4 @@
-"""Files in which capture apps and photogrammetry programs keep camera poses, told by name and first bytes."""
+"""Files in which capture apps and photogrammetry programs keep camera poses, recognised by name and first bytes."""
 
 from __future__ import annotations
 
