@@ -30,9 +30,7 @@ from reconstruction_operator.policies.control.renewal import spec_digest
 from reconstruction_worker.executor import Run, execute
 from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
-
-sys.path.insert(0, "tests/operator")
-from builders import (  # pyright: ignore
+from tests.operator.builders import (
     DELIVER,
     NOW,
     PREPARE,

@@ -9,7 +9,7 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL
 from reconstruction_api.stages import StageName
 from reconstruction_operator.model import JobKey
 
-from ..builders import PROFILE_SPEC, SPEC
+from ..samples import PROFILE_SPEC, SPEC
 from .objects import Place
 from .promises import Promises
 from .server import ApiServer

@@ -10,8 +10,7 @@ from reconstruction_operator import paths
 from reconstruction_operator.kube import ApiError
 
 from .deletion import TRACKED, USED, Deletion, GarbageCollector
-from .objects import Document, Objects, Place, controller, matches
-from .virtual_time import VirtualTime
+from .objects import Document, Objects, Place, Time, controller, matches
 
 _CUSTOM = (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL)
 _UNKNOWN = ("workloads",)
@@ -19,7 +18,7 @@ _UNKNOWN = ("workloads",)
 
 
 class ApiServer:
-    def __init__(self, time: VirtualTime) -> None:
+    def __init__(self, time: Time) -> None:
         self.time = time
         self.objects = Objects(time.now)
         self.deletion = Deletion(self.objects, time)

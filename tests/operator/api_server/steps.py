@@ -7,7 +7,7 @@ from typing import Any
 
 from reconstruction_operator.model import JobKey
 
-from ..builders import failure
+from ..samples import failure
 from .people import People
 from .world import World
 

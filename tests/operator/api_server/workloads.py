@@ -11,7 +11,7 @@ from reconstruction_api.worker import Failure, PodReport, StageResult, WorkerJob
 from reconstruction_operator.parse import LABEL_CHILD_JOB
 from reconstruction_operator.times import format_time
 
-from ..builders import artifact
+from ..samples import artifact
 from .deletion import TRACKED, USED
 from .objects import Document, Place, controller
 from .server import ApiServer

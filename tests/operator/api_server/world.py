@@ -10,7 +10,7 @@ from reconstruction_api.names import JOB_PLURAL
 from reconstruction_operator import informer, namespaces
 from reconstruction_operator.model import JobKey
 
-from ..builders import PROFILE_SPEC
+from ..samples import PROFILE_SPEC
 from . import virtual_time
 from .chronicle import Chronicle
 from .network import Network

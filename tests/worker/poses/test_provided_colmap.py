@@ -106,7 +106,7 @@ def test_up_is_not_told_by_a_model_of_any_orientation(tmp_path: Path) -> None:
     model = synthetic()
     provided: Provided = read_provided(written(tmp_path, model, ".txt"), a_dataset(model))
     assert provided_format(tmp_path) == provided.format == "colmap"
-    assert not provided.z_up
+    assert provided.z_up_within_degrees == 0
 
 
 def test_a_model_without_points_still_has_poses(tmp_path: Path) -> None:
