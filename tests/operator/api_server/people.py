@@ -24,6 +24,8 @@ class People:
         self._server = server
         self._objects = server.objects
         self._promises = promises
+        self.profile = PROFILE_SPEC
+        """As it is when nobody has changed it."""
         self.sources = keys
         """The source of each job that there may be."""
 
@@ -109,7 +111,7 @@ class People:
 
     def change_profile(self, key: JobKey, number: int) -> None:
         """Of all jobs."""
-        engines = PROFILE_SPEC if number % 3 else PROFILE_SPEC | {"engines": [{"name": "other", "image": "x"}]}
+        engines = self.profile if number % 3 else self.profile | {"engines": [{"name": "other", "image": "x"}]}
         self.set_profile(None if number % 5 == 0 else engines)
 
     def set_profile(self, spec: dict[str, Any] | None) -> None:

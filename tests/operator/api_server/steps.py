@@ -82,6 +82,12 @@ def node_comes_back(world: World, _: JobKey, number: int) -> None:
     world.nodes.come_back()
 
 
+def take_back(world: World, _: JobKey, number: int) -> None:
+    """Kueue gives the quota to a more urgent Job."""
+    if places := world.server.objects.places("jobs"):
+        world.kueue.suspend(places[number % len(places)], True)
+
+
 def break_watch(world: World, _: JobKey, number: int) -> None:
     if streams := world.network.streams:
         streams[number % len(streams)].breaks()
@@ -147,7 +153,19 @@ _PEOPLE = [
 _PEOPLE_RARELY = [People.delete, People.retain, People.delete_claim, People.change_profile, People.refuse_status]
 
 _USUAL = [move, move, move_all, wait_a_moment, wait, start_pod, succeed, restart_those_that_ended]
-_SOMETIMES = [fail, preempt, evict, node_comes_back, break_watch, silence_watch, compact, trouble, reconnect, kill]
+_SOMETIMES = [
+    fail,
+    preempt,
+    evict,
+    take_back,
+    node_comes_back,
+    break_watch,
+    silence_watch,
+    compact,
+    trouble,
+    reconnect,
+    kill,
+]
 _RARE = [lose_node, cut_off, stop, wait_long]
 
 BY_NAME: dict[str, Happens] = {
