@@ -178,6 +178,8 @@ class World:
 
     async def _check_rest(self) -> None:
         """Whoever has nothing to do writes nothing."""
+        if any(self._waits_in_vain(job) for job in self.jobs()):
+            await self.time.advance(400.0)  # after five minutes it is told that this does not pass by itself
         before = [each.version for each in self.server.objects.changes if each.place.kind != "leases"]
         await self.time.advance(60.0)
         after = [each.version for each in self.server.objects.changes if each.place.kind != "leases"]
