@@ -173,7 +173,7 @@ class World:
         uids = {each["metadata"]["uid"] for each in self.jobs()}
         for kind in ("jobs", "pods", "persistentvolumeclaims", "controllerrevisions"):
             for each in objects.all(kind):
-                if each["metadata"]["labels"]["reconstruction.dev/job-uid"] not in uids:
+                if each["metadata"]["labels"]["reconstruction.dev/job-uid"] not in uids | self.people.orphaned:
                     raise BrokenPromiseError(f"{each['metadata']['name']} was left of a job that is gone")
 
     async def _check_rest(self) -> None:
