@@ -91,7 +91,7 @@ class Promises:
             self._break(f"{name} was created although the job is held")
 
     def _has_ended(self, child: Document) -> bool:
-        """Or is about to: the Job controller makes no other pod, because one has succeeded or the Job is going."""
+        """Or is about to: the Job controller makes no other pod, because one has completed or the Job is going."""
         pods = self._server.pods_of(child)
         if is_finished(child) or "Succeeded" in (child.get("status") or {}).get("ends", []):
             return True
@@ -146,7 +146,7 @@ class Promises:
         if parent is None or (claim.get("status") or {}).get("phase") == "Lost":
             return
         if "completionTime" not in status:
-            self._break("a workspace was deleted although its job goes on")
+            self._break("a workspace was deleted although its job continues")
         elif (status.get("cancellation") or {}).get("state") != "Confirmed" and not _is_over(
             parent, "workspaceSeconds", self._server
         ):

@@ -41,6 +41,7 @@ class Idle:
         self.schedule = Schedule(steps, 256, 1e-2, 1e-3)
         self.step = 0
         self.rate_factor = 1.0
+        self.slower_later = 1.0
 
     @property
     def rate(self) -> float:

@@ -61,6 +61,7 @@ class SplatTrainer:
         self.pictures = self._within_reach([torch.tensor(picture) for picture in pictures])
         self.step = 0
         self.rate_factor = 1.0
+        self.slower_later = 1.0
         self.random = torch.Generator().manual_seed(seed)
         self.optimizers = self._new_optimizers()
         module.train()
