@@ -1,6 +1,6 @@
-"""At the start, the jobs that go on come first.
+"""At the start, unfinished jobs come first.
 
-Ten thousand that have ended, with what they have left behind, take many seconds to list. Those that go on are few, and
+Ten thousand that have ended, with what they have left behind, take many seconds to list. The unfinished are few, and
 the API server can select them; everything of theirs is asked for by itself, and decisions about them begin while the
 rest is still being listed.
 """
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 Document = dict[str, Any]
 
 _MOST_JOBS = 1000
-"""With more that go on, listing everything takes little longer."""
+"""With more of them, listing everything takes little longer."""
 _JOBS_A_LISTING = 100
 """Their names are part of the request's address."""
 _SECONDS = 15.0
@@ -50,7 +50,7 @@ async def jobs_that_go_on(kube: Kube, namespaces: Iterable[str], kinds: list[tup
                 found += jobs
             return found
     except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        _log.info("jobs that go on don't come first: %s", error)
+        _log.info("unfinished jobs don't come first: %s", error)
         return []
 
 

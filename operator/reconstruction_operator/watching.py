@@ -130,7 +130,7 @@ class Watching:
                 self._forget_profile(stub)
 
     async def _begin_early(self) -> None:
-        """Jobs that go on, before everything else is listed. From here on the queue works."""
+        """Unfinished jobs, before everything else is listed. From here on the queue works."""
         try:
             await self.list_profiles(self._watched)
             for job in await jobs_that_go_on(self._kube, self._watched, self._kinds):
@@ -198,7 +198,7 @@ class Watching:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list_jobs(self, namespace: str) -> None:
-        """Who holds a slot must be known before the first one is given away; kopf tells of one job after the other, of
+        """Who holds a slot must be known before the first one is given away; kopf shows one job after the other, of
         ten thousand more slowly than they are decided about, and of none that went away while the namespace was not
         served."""
         self._found |= dict(await list_jobs(self._kube, self._store, namespace))

@@ -49,10 +49,6 @@ POLICY = Policy(
 )
 
 
-def _uids(pods: tuple[Pod, ...]) -> set[str]:
-    return {pod.uid for pod in pods if not pod.finished}
-
-
 class BrokenPromiseError(AssertionError):
     """A promise of the operator was broken."""
 
@@ -176,7 +172,8 @@ class Cluster:
         if any(pod.scheduled is not None and not pod.finished for pod in seen.pods):
             raise BrokenPromiseError("a job gave its turn back although its pod has a node")
         patience = timedelta(seconds=POLICY.admission_timeout_seconds)
-        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in _uids(seen.pods)):
+        waiting = {pod.uid for pod in seen.pods if not pod.finished}
+        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in waiting):
             raise BrokenPromiseError("a job gave its turn back although a node is being made for its pod")
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""At the start, the jobs that go on come first."""
+"""At the start, unfinished jobs come first."""
 
 from __future__ import annotations
 

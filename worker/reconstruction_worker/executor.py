@@ -144,7 +144,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
         outcome.stopped = True
         observer.stopped(current)
     except Exception as exception:  # the edge: from here on a failure is data
-        error = from_exception(exception, current or run.stages[0].name)
+        error = from_exception(exception, current or run.stages[0].name, run.workspace)
         if not isinstance(exception, ReconstructionError):
             _log_traceback(run)
         outcome.failure = Failure.from_error(error, current)

@@ -91,7 +91,7 @@ class Promises:
             self._break(f"{name} was created although the job is held")
 
     def _has_ended(self, child: Document) -> bool:
-        """Or is about to: its worker has ended well, and the Job controller makes no other pod."""
+        """Or is about to: its worker has completed, and the Job controller makes no other pod."""
         pods = self._server.pods_of(child)
         ended = bool(pods) and all(phase(pod) in ENDED for pod in pods)
         return is_finished(child) or (ended and any(phase(pod) == "Succeeded" for pod in pods))
@@ -144,7 +144,7 @@ class Promises:
         if parent is None or (claim.get("status") or {}).get("phase") == "Lost":
             return
         if "completionTime" not in status:
-            self._break("a workspace was deleted although its job goes on")
+            self._break("a workspace was deleted although its job continues")
         elif (status.get("cancellation") or {}).get("state") != "Confirmed" and not _is_over(
             parent, "workspaceSeconds", self._server
         ):

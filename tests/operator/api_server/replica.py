@@ -64,7 +64,7 @@ class Replica:
         self.main = asyncio.get_running_loop().create_task(self.application.work(), context=context)
 
     async def kill(self) -> None:
-        """SIGKILL: what is under way in the network goes on, nothing else does."""
+        """SIGKILL: what is under way in the network continues, nothing else does."""
         assert self._kube is not None
         self._kube.dead = True
         for _ in range(_MOST_CANCELLATIONS):

@@ -8,6 +8,8 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
+
 from reconstruction_operator.clock import Clock
 
 from ..samples import NOW
@@ -23,7 +25,7 @@ class BusyError(RuntimeError):
 
 
 class _Idleness(selectors.DefaultSelector):
-    """Is asked to wait when nothing is left to do: lets those go on that wait for that, else lets time pass."""
+    """Is asked to wait when nothing is left to do: wakes those that wait for that, else lets time pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +60,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.idleness.now
+
+
+class _VirtualLoops(asyncio.DefaultEventLoopPolicy):
+    def new_event_loop(self) -> VirtualLoop:
+        return VirtualLoop()
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """Imported into a module of tests, it lets each of them run in a virtual loop."""
+    return _VirtualLoops()
 
 
 class VirtualTime:

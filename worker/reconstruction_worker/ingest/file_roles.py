@@ -1,4 +1,4 @@
-"""What a file beside the photos is for, told by the names that capture tools and other reconstruction tools give.
+"""What a file beside the photos is for, recognised by the names that capture tools and other reconstruction tools give.
 
 Folders: nerfstudio (`masks`, `masks_2`, `images_2`), NeuS (`mask`), Polycam (`depth`, `confidence`). Files beside their
 photo: `NAME_mask` (3DGRUT and many scripts), `NAME.mask` (RealityCapture), `dynamic_mask_NAME` (instant-ngp, where

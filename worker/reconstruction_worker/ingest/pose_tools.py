@@ -1,4 +1,4 @@
-"""Files in which capture apps and photogrammetry programs keep camera poses, told by name and first bytes."""
+"""Files in which capture apps and photogrammetry programs keep camera poses, recognised by name and first bytes."""
 
 from __future__ import annotations
 
@@ -60,6 +60,11 @@ _RECOGNISED: Final = (
 )
 BUNDLER_LIST: Final = "bundler-list.txt"
 _LIST_NAMES: Final = ("list.txt", "images.txt", "image_list.txt", "bundle.list.txt")
+
+
+def kept_as(tool: Tool) -> str:
+    """The name under which a tool's file is kept."""
+    return next(signature.kept_as for signature in SIGNATURES if signature.tool is tool)
 
 
 def signature_of(file: SourceFile) -> Signature | None:

@@ -15,6 +15,7 @@ from reconstruction_api.job import PoseMethod
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..disk_space import is_full
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
@@ -26,6 +27,8 @@ from ..poses.canonical import canonical_poses
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
+from ..poses.georeference import FILE as GEOREFERENCE_FILE
+from ..poses.georeference import georeference
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
@@ -64,6 +67,14 @@ def run(context: StageContext) -> StageOutput:
     empty_folder(scratch)
     try:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    except Stopped:
+        raise
+    except Exception as error:
+        if is_full(scratch):  # before what fills it is removed
+            raise ReconstructionError(
+                "DiskFull", f"Stage {context.name} could not write the photos' features: no space left."
+            ) from error
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
@@ -204,4 +215,7 @@ def _write(
     write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out)
+    place = georeference(world, [by_name[shot.name].gps for shot in world.model.shots])
+    if place is not None:
+        write_document(context.folder / GEOREFERENCE_FILE, place)
+    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out, place)

@@ -41,7 +41,7 @@ AXES: Final = "camera-to-world with x right, y up, z backward"
 CLAIMED_DEGREES: Final = 25.0
 """How far the cameras' up may be from z before z is not believed to be up."""
 COLMAP_DEGREES: Final = 3.0
-"""The same where `applied_transform` tells that the poses are from `ns-process-data`."""
+"""The same where `applied_transform` says that the poses are from `ns-process-data`."""
 MODELS: Final = {
     "SIMPLE_PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
     "PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
