@@ -61,7 +61,8 @@ class Trial:
         from .scene import look_at_origin
 
         camera = Camera(look_at_origin(0.5, 0.2), 1.6 * SIZE, 1.6 * SIZE, SIZE / 2, SIZE / 2, SIZE, SIZE)
-        return engine(self.engine).load(self.workspace / "train", self.workspace, on).render(camera)
+        field: Any = engine(self.engine).load(self.workspace / "train", self.workspace, on)
+        return field.render(camera)
 
     def psnr(self) -> float:
         """Of that view against the truth, in decibels."""

@@ -59,13 +59,13 @@ def ball(pose: NDArray[np.float64], focal: float, size: int) -> NDArray[np.float
     """[size, size, 4] picture of the ball, its colour a smooth function of the point, alpha 0 or 1."""
     points, hit = _ball_points(pose, focal, size)
     colours = 0.5 + 0.4 * np.sin(points * [3, 2.5, 2] / RADIUS + [0, 1, 2])
-    return np.concatenate([colours * hit[..., None], hit[..., None]], -1)
+    return np.concatenate([colours * hit[..., None], hit[..., None].astype(np.float64)], -1)
 
 
 def ball_depth(pose: NDArray[np.float64], focal: float, size: int) -> NDArray[np.float64]:
     """[size, size] distance of the ball along the camera's axis; 0 beside it."""
     points, hit = _ball_points(pose, focal, size)
-    return np.where(hit, (pose[:3, 3] - points) @ pose[:3, 2], 0)
+    return np.where(hit, (pose[:3, 3] - points) @ pose[:3, 2], 0.0)
 
 
 def _ball_points(pose: NDArray[np.float64], focal: float, size: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -13,6 +13,8 @@ from nerfstudio.model_components.losses import distortion_loss
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from torch import Tensor
 
+from ..gpu_kernels import gpu_kernels_are_available
+from ..rays.denser_samples import DenserSamples
 from ..rays.direction_polynomial import DirectionPolynomial
 from ..rays.even_samples import EvenSamples
 from ..rays.exposure import ExposureResponse
@@ -124,6 +126,9 @@ def _spare_operations(module: NerfactoModel, device: torch.device) -> None:
     setattr(module.field, passes.POLYNOMIAL, DirectionPolynomial(module.field.direction_encoding, device))
     sampler: Any = module.proposal_sampler.initial_sampler
     sampler.generate_ray_samples = EvenSamples(sampler, module.config.num_proposal_samples_per_ray[0], device)
+    if gpu_kernels_are_available():
+        denser: Any = module.proposal_sampler.pdf_sampler
+        denser.generate_ray_samples = DenserSamples(denser)
 
 
 def _depth_weight(settings: dict[str, Any]) -> DepthWeight:

@@ -41,7 +41,8 @@ class Refinement(DefaultStrategy):
                 state[name] = torch.zeros(count, device=radii.device)
         seen = radii.amin(-1).sign()  # 0 for what is not seen, which has no radius either
         slope = torch.hypot(slopes[:, 0], slopes[:, 1] * (height / width))
-        state["grad2d"].addcmul_(slope, seen, value=width / 2)
+        sums: Any = state["grad2d"]
+        sums.addcmul_(slope, seen, value=width / 2)
         state["count"] += seen
         if "radii" in state:
             torch.maximum(state["radii"], radii.amax(-1) / max(width, height), out=state["radii"])
