@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
 # Hundreds of processes are started by the tests: bytecode that none keeps is made again by each.
 unexport PYTHONDONTWRITEBYTECODE
-GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
+GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs code_versions
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := PATH="$$PATH:$(CURDIR)/.cache/uv/bin" uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
@@ -16,9 +16,12 @@ WORKER_TESTS := tests/worker
 E2E_TESTS := tests/e2e
 PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 ARGS ?=
+STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker gpu-check chaos fuzz sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
+STEPS ?= 200000
+SEED ?= 0
 # Two more than the processors, up to a point: of the first four, two have a cluster each, and mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 BENCH ?=
@@ -78,6 +81,9 @@ gpu-check: ## Whether this machine's GPU does what the engines need (PYTHON with
 chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONSTRUCTION_CHAOS_SECONDS)
 	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py
 
+histories: setup ## Random histories of the operator over an API server in memory: STEPS=1000000 of them, from SEED=0 on
+	RECONSTRUCTION_HISTORY_STEPS=$(STEPS) RECONSTRUCTION_HISTORY_SEED=$(SEED) $(VENV) -m pytest -n $$(nproc) -q tests/operator/test_histories.py
+
 interrupts: setup ## SIGTERM and SIGKILL at 20 random moments of whole runs (RECONSTRUCTION_INTERRUPTIONS, _SEED)
 	RECONSTRUCTION_INTERRUPTIONS=$${RECONSTRUCTION_INTERRUPTIONS:-20} $(VENV) -m pytest -s tests/e2e/test_interruptions.py
 
@@ -97,8 +103,11 @@ lint-imports:
 lint-generated:
 	@for generator in $(GENERATORS); do $(VENV) -m $$generator --check || exit 1; done
 
-crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation
+crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation, code versions
 	@for generator in $(GENERATORS); do $(VENV) -m $$generator || exit 1; done
+
+same-results: setup ## The changed code of a stage, or of all, writes the same files as before: STAGE=mesh
+	@$(VENV) -m code_versions --same-results $(STAGE)
 
 lock: setup ## Resolve the dependencies of pyproject.toml again
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt

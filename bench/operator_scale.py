@@ -6,6 +6,7 @@ Runs the operator's process against real control planes, one for each part, on t
 API server, the controllers, this load generator and a fake kubelet. Pods of the burst and of the crowd run on, as real
 ones would; those of the steady state end at once. `raw_creates_per_second`, the rate at which the same API server takes
 plain Job creations, and `write_costs`, what each kind of write costs without an operator, are measured beside the rest.
+The burst is a share of what the same API server takes of these writes (`floor_jobs_per_second`).
 `--only peers` measures this operator and others of its kind (see bench/peers) in the same way and at the same time.
 """
 
@@ -25,6 +26,9 @@ from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.reasons import Reason
 from reconstruction_operator import paths
 
+from .fairness import behind
+from .life import lives
+from .live import live_updates
 from .machine import machine
 from .measuring import ChildJobs, Document, Seen, in_parallel, metric, peak_rss_mib, quantile
 from .peers import report as peers_report
@@ -33,14 +37,17 @@ from .picture import draw
 from .population import Remains, fill
 from .report import write
 from .setting import Bench, bench, create, runs_on
-from .writes import write_costs
+from .writes import floor, write_costs
 
 STEADY_SECONDS = 1.0
 """Between two jobs in steady state: what the controller manager's own limit of 20 calls a second leaves room for."""
 LATECOMERS = 20
 RESULTS = Path(__file__).parent / "results" / "operator.json"
 API_CALLS, QUEUE_DEPTH = "reconstruction_operator_api_calls_total", "reconstruction_operator_queue_depth"
-PARTS = ("writes", "burst", "steady", "crowd")
+PARTS = ("writes", "burst", "live", "steady", "life", "fairness", "crowd")
+LIVES = 12
+_FLAGS: dict[str, dict[str, str]] = {"fairness": {"namespaces": ""}}
+"""Of the operator: where there are tenants, it serves the whole cluster."""
 PEERS = "peers"
 """Measured only when asked for: it compiles and installs other operators first."""
 
@@ -141,30 +148,32 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     children = ChildJobs("prepare")
     async with children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB):
         # before the active jobs: for minutes after they were created the control plane makes their volumes and pods
-        seconds, cpu = await restart(at, children, 1 + finished)
+        first, seconds, cpu = await restart(at, children, 1 + finished)
         before = len(children.at)
         await in_parallel(active, lambda number: create(work, f"active-{number}"))
         await children.until(before + active)
         return {
             "peak_rss_mib": peak_rss_mib(work.operator.process),
+            "first_action_after_restart_seconds": first,
             "restart_catch_up_seconds": seconds,
             "restart_cpu_seconds": cpu,
             "duplicate_jobs": children.duplicates,
         }
 
 
-async def restart(at: Bench, children: ChildJobs, jobs: int) -> tuple[float, dict[str, float]]:
-    """Seconds from the start of a new process until jobs that came while none ran have their child Jobs, every job has
-    been looked at and none waits; and the processor time until then."""
+async def restart(at: Bench, children: ChildJobs, jobs: int) -> tuple[float, float, dict[str, float]]:
+    """Seconds from the start of a new process until the first of the jobs that came while none ran has its child Job;
+    until all have, every job has been looked at and none waits; and the processor time until then."""
     work = at.work
     work.operator.kill()
-    known = len(children.at)
+    known = set(children.at)
     await in_parallel(LATECOMERS, lambda number: create(work, f"latecomer-{number}"))
     started = time.monotonic()
     work.operator.start()
     meter = at.meter()
     await work.operator.answers(seconds=300)
-    await children.until(known + LATECOMERS)
+    await children.until(len(known) + LATECOMERS)
+    first = min(moment for name, moment in children.at.items() if name not in known) - started
 
     async def has_nothing_left() -> bool:
         looked_at = await metric(work.operator, "reconstructionjob_current")
@@ -172,7 +181,7 @@ async def restart(at: Bench, children: ChildJobs, jobs: int) -> tuple[float, dic
 
     await eventually(has_nothing_left, "every job was looked at", 300)
     seconds = {name: round(each / 1000, 1) for name, each in meter.milliseconds_for_each(1).items()}
-    return round(time.monotonic() - started, 2), seconds
+    return round(first, 2), round(time.monotonic() - started, 2), seconds
 
 
 async def fail_over(at: Bench) -> float:
@@ -210,7 +219,15 @@ async def _is_led(work: Workbench) -> bool:
 async def writes(at: Bench, count: int) -> dict[str, Any]:
     """Without an operator: what each of its writes costs, and how many plain Jobs the API server takes."""
     costs = await write_costs(at.work, at.cluster, count)
-    return {"write_costs": costs, "raw_creates_per_second": round(await raw_rate(at.work, count), 1)}
+    raw = round(await raw_rate(at.work, count), 1)
+    return {"write_costs": costs, "floor_jobs_per_second": round(floor(costs), 1), "raw_creates_per_second": raw}
+
+
+async def live(at: Bench, count: int) -> dict[str, Any]:
+    """Jobs that all run, and report."""
+    at.kubelet.otherwise = runs_on
+    await in_parallel(count, lambda number: create(at.work, f"live-{number}"))
+    return await live_updates(at, count)
 
 
 async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: int) -> dict[str, Any]:
@@ -218,7 +235,10 @@ async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: i
     run: dict[str, Callable[[Bench], Awaitable[dict[str, Any]]]] = {
         "writes": lambda at: writes(at, jobs),
         "burst": lambda at: burst(at, jobs),
+        "live": lambda at: live(at, jobs),
         "steady": lambda at: steady(at, steady_jobs),
+        "life": lambda at: lives(at, LIVES),
+        "fairness": lambda at: behind(at, finished),
         "crowd": lambda at: crowd(at, finished, jobs),
     }
     result: dict[str, Any] = {
@@ -229,10 +249,12 @@ async def measure(parts: Sequence[str], jobs: int, steady_jobs: int, finished: i
         "duplicate_jobs": 0,
     }
     for name in parts:
-        async with bench(name, with_operator=name != "writes") as at:
+        async with bench(name, with_operator=name != "writes", flags=_FLAGS.get(name, {})) as at:
             print(f"{name} ...", flush=True)
             figures = _printed(await run[name](at))
         result |= figures | {"duplicate_jobs": result["duplicate_jobs"] + figures.get("duplicate_jobs", 0)}
+    if {"jobs_per_second", "floor_jobs_per_second"} <= result.keys():
+        result["burst_percent_of_floor"] = round(100 * result["jobs_per_second"] / result["floor_jobs_per_second"])
     return result
 
 

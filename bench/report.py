@@ -15,6 +15,9 @@ def table(figures: dict[str, Any]) -> str:
     machine = figures["machine"]
     rows = {
         f"{figures['jobs']:,} jobs at once, to the last child Job": f"{figures['jobs_per_second']:g} jobs/s",
+        "of what the same API server takes of these writes": (
+            f"{figures['burst_percent_of_floor']} % of {figures['floor_jobs_per_second']:g} jobs/s"
+        ),
         "the same API server, plain Job creations": f"{figures['raw_creates_per_second']:g}/s",
         "API calls of the operator until a job's pod is asked for": f"{figures['api_calls_per_job']:g}",
         "processor time of the operator for the same": f"{figures['operator_cpu_milliseconds_per_job']:g} ms",
@@ -24,6 +27,19 @@ def table(figures: dict[str, Any]) -> str:
         f"most memory, {figures['finished_jobs']:,} finished and {figures['jobs']:,} active jobs": (
             f"{figures['peak_rss_mib']:g} MiB"
         ),
+        "writes, and status updates, of a healthy job's life": (
+            f"{figures['one_life_writes']:g}, {figures['one_life_status_updates']:g}"
+        ),
+        "that life beside its pods' own time; warnings": (
+            f"{figures['one_life_overhead_seconds']:g} s; {figures['warnings_about_healthy_jobs']}"
+        ),
+        f"live updates of {figures['jobs']:,} jobs, one a second each: cores of operator and API server": (
+            f"{figures['live_update_cores_at_1000']:g}"
+        ),
+        f"behind another tenant's {figures['finished_jobs']:,} jobs: cancellation, first child Job": (
+            f"{figures['cancellation_behind_10000_seconds']:g} s, {figures['first_child_job_behind_10000_seconds']:g} s"
+        ),
+        "a new process, until it acts": f"{figures['first_action_after_restart_seconds']:g} s",
         f"a new process, until it has caught up with {figures['finished_jobs']:,} finished jobs": (
             f"{figures['restart_catch_up_seconds']:g} s"
         ),

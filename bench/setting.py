@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from devcluster.cluster import Cluster
 from harness.fake_kubelet import Ending, FakeKubelet, well
@@ -36,15 +37,22 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(purpose: str, *, with_operator: bool = True, with_others: bool = False) -> AsyncIterator[Bench]:
+async def bench(
+    purpose: str,
+    *,
+    with_operator: bool = True,
+    with_others: bool = False,
+    flags: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[Bench]:
     """Everything of it is gone afterwards. Without the operator there are still its kinds and a profile; `with_others`
-    the kubelet takes the pods of other operators too."""
+    the kubelet takes the pods of other operators too. `flags` are the operator's."""
     cluster = Cluster(f"bench-{purpose}-{os.getpid()}")
     try:
         kubeconfig = await asyncio.to_thread(cluster.up, with_node=False, owner=os.getpid())
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            async with workbench(kubeconfig, folder / "log", running=with_operator, log_level="WARNING") as work:
+            given = {"log_level": "WARNING", **flags}
+            async with workbench(kubeconfig, folder / "log", running=with_operator, **given) as work:
                 kubelet = FakeKubelet(
                     work.kube, await load_configuration(str(kubeconfig)), namespace=work.namespace, others=with_others
                 )

@@ -68,6 +68,11 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
         each = prepared[number]
         await work.kube.request("PUT", paths.job_status(each.job.key), body=each.status, brief=True)
 
+    async def revision(number: int) -> None:
+        pins = prepared[number].plan.pins
+        assert pins is not None
+        await work.kube.create(paths.revisions(namespace), pins.manifest, brief=True)
+
     async def one_event(number: int) -> None:
         await work.kube.create(paths.events(namespace), prepared[number].events[-1], brief=True)
 
@@ -78,6 +83,7 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
         await work.kube.create(paths.child_jobs(namespace), prepared[number].manifest(CreateJob), brief=True)
 
     kinds: dict[str, Callable[[int], Awaitable[None]]] = {
+        "its profile": revision,
         "its status": status,
         "Event": one_event,
         "volume claim": claim,
@@ -87,6 +93,11 @@ async def write_costs(work: Workbench, cluster: Cluster, count: int) -> dict[str
         result[name] = await _measured(cluster, count, write)
     result["Event"]["per_job"] = round(sum(len(each.events) for each in prepared) / count, 2)
     return result
+
+
+def floor(costs: dict[str, Any]) -> float:
+    """Jobs a second where each is one write of every kind, one kind after the other, and nobody decides anything."""
+    return 1 / sum(1 / each["per_second"] for each in costs.values())
 
 
 def _prepared(job: Document, profile: Document) -> Prepared:

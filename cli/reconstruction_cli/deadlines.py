@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
@@ -24,10 +24,37 @@ KEEP_INTERVAL_SECONDS: Final = 10.0
 """At most so much of its time is forgotten when a run is killed."""
 
 
+class Timer(Protocol):
+    """Something that happens later, unless it is cancelled before."""
+
+    def cancel(self) -> None: ...
+
+
+def _timer(seconds: float, call: Callable[[], None]) -> Timer:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where the time of a run comes from."""
+
+    now: Callable[[], float] = time.monotonic
+    """Seconds; only differences mean something."""
+    timer: Callable[[float, Callable[[], None]], Timer] = _timer
+    """Has a function called after so many seconds, in another thread."""
+
+
+SYSTEM: Final = Clock()
+
+
 class Deadlines:
     """Observes a run and stops it in time."""
 
-    def __init__(self, spec: ReconstructionJobSpec, workspace: Path, stop: StopRequest):
+    def __init__(self, spec: ReconstructionJobSpec, workspace: Path, stop: StopRequest, clock: Clock = SYSTEM):
+        self._clock = clock
         self._soft, self._hard = spec.soft_deadline_seconds, spec.active_deadline_seconds
         self._time = RunningTime(workspace, stage_digests(spec))
         self._stop = stop
@@ -35,7 +62,7 @@ class Deadlines:
         """The one that runs, or ran last."""
         self._counted: float | None = None
         """Up to when its time has been added; None while no stage runs."""
-        self._timer: threading.Timer | None = None
+        self._timer: Timer | None = None
         self._ended_it = False
         self._stopped_in: StageName | None = None
 
@@ -64,15 +91,13 @@ class Deadlines:
         return replace(outcome, stopped=False, failure=Failure.from_error(error, self._stopped_in))
 
     def stage_started(self, stage: StageName, *, resumed: bool) -> None:
-        self._stage, self._counted = stage, time.monotonic()
+        self._stage, self._counted = stage, self._clock.now()
         limits = [limit for limit in (self._soft, self._hard) if limit is not None]
         if limits:
-            self._timer = threading.Timer(max(0.0, min(limits) - self._time.seconds), self._time_is_over)
-            self._timer.daemon = True
-            self._timer.start()
+            self._timer = self._clock.timer(max(0.0, min(limits) - self._time.seconds), self._time_is_over)
 
     def stage_progressed(self, progress: Progress) -> None:
-        if self._counted is not None and time.monotonic() - self._counted >= KEEP_INTERVAL_SECONDS:
+        if self._counted is not None and self._clock.now() - self._counted >= KEEP_INTERVAL_SECONDS:
             self._count()
 
     def stage_ended(self, result: StageResult, metrics: Mapping[str, str | int]) -> None:
@@ -92,7 +117,7 @@ class Deadlines:
         self._counted = None
 
     def _count(self) -> None:
-        now = time.monotonic()
+        now = self._clock.now()
         if self._stage is not None and self._counted is not None:
             self._time.add(self._stage, now - self._counted)
             self._counted = now

@@ -21,7 +21,7 @@ from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
 from reconstruction_worker.records import read_record
 
-from .deadlines import Deadlines
+from .deadlines import SYSTEM, Clock, Deadlines
 from .display import display_for
 from .failure import print_failure
 from .jobs import LocalFolders, check_engine, check_hardware, local_source, parse_folders, read_job
@@ -38,6 +38,7 @@ def run_locally(
     until: str | None,
     verify: bool,
     package: str = STAGE_PACKAGE,
+    clock: Clock = SYSTEM,
 ) -> ExitCode:
     """Run a job and print its end. Raises ReconstructionError for what is wrong before the first stage."""
     job = read_job(job_file)
@@ -55,7 +56,7 @@ def run_locally(
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
     stop = StopRequest()
-    deadlines = Deadlines(spec, workspace, stop)
+    deadlines = Deadlines(spec, workspace, stop, clock)
     run = Run(
         spec=spec,
         workspace=workspace,

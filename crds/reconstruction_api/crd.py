@@ -53,6 +53,8 @@ class Resource:
     spec: type[BaseModel]
     status: type[BaseModel] | None = None
     columns: tuple[Column, ...] = field(default_factory=tuple)
+    selectable: tuple[str, ...] = ()
+    """Fields that lists and watches can select objects by."""
 
 
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "Time since the object was created.", type="date")
@@ -93,6 +95,7 @@ JOB: Final = Resource(
         Column("Message", f"{_SUCCEEDED}.message", "Where the job stands, in a sentence.", wide=True),
         _AGE,
     ),
+    (names.FIELD_COMPLETION_TIME,),
 )
 
 _PROFILE_COLUMNS: Final = (
@@ -154,7 +157,10 @@ def document(resource: Resource) -> dict[str, Any]:
         "subresources": {"status": {}} if resource.status else {},
         "additionalPrinterColumns": [column.document() for column in resource.columns],
         "schema": {"openAPIV3Schema": object_schema(resource)},
+        "selectableFields": [{"jsonPath": f".{path}"} for path in resource.selectable],
     }
+    if not version["selectableFields"]:
+        del version["selectableFields"]
     if not version["subresources"]:
         del version["subresources"]
     return {

@@ -60,6 +60,8 @@ class EngineSpec:
     """Memory that the pod must be allowed to hold."""
     min_capability: tuple[int, int] | None = None
     """Oldest compute capability of CUDA that its kernels work on."""
+    shown_by_cpu: bool = False
+    """Whether what it has trained is rendered by the CPU wherever that was: no later stage needs a GPU."""
     gpu_modules: tuple[str, ...] = ()
     """Compiled modules of its libraries without which it does not work on a GPU, such as `gsplat.csrc`."""
     weights: tuple[Weights, ...] = ()
@@ -81,6 +83,7 @@ ENGINES: Final = {
             makes=Makes.GAUSSIANS,
             min_vram_bytes=4 * _GIB,
             min_capability=(7, 0),
+            shown_by_cpu=True,
             gpu_modules=("gsplat.csrc",),
         ),
         EngineSpec(
@@ -109,6 +112,7 @@ ENGINES: Final = {
             needs_gpu=True,
             min_vram_bytes=6 * _GIB,
             min_capability=(7, 0),
+            shown_by_cpu=True,
             gpu_modules=("gsplat.csrc",),
         ),
     )

@@ -74,7 +74,7 @@ _KINDS = (
               "Use a public address, or ask the platform team to add the host or its network to network.allow of the "
               "profile, as storage inside the cluster needs it."),
     ErrorKind("UnsafeArchive", _V, False, "The archive holds entries that must not be unpacked.",
-              "Pack the photos again as plain files: no links, no absolute or '..' paths, no nested archives."),
+              "Pack the photos again as plain files: no links, no absolute or '..' paths."),
     ErrorKind("UnsupportedFormat", _V, False, "A file is not an image of a supported format.",
               "Use JPEG, PNG, WebP, TIFF, HEIC or raw photos; convert or remove the file named in the message."),
     ErrorKind("ImageCorrupt", _V, False, "An image can't be decoded to its end.",

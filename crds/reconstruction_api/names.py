@@ -23,6 +23,9 @@ LABEL_ATTEMPT: Final = f"{GROUP}/attempt"
 # Kueue admits a Job with this label; the value is the name of a LocalQueue.
 LABEL_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 
+# `kubectl get recon --field-selector status.completionTime=` lists the unfinished jobs, from Kubernetes 1.31 on.
+FIELD_COMPLETION_TIME: Final = "status.completionTime"
+
 # A job's name leaves 11 characters for the suffix of its children (an object's label values hold 63).
 MAX_JOB_NAME: Final = 52
 

@@ -41,7 +41,7 @@ from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
 from .policies.reporting.counted_engine import counted_engine
-from .policies.reporting.measures import measures
+from .policies.reporting.measures import Measures, measures, outcome
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
@@ -91,7 +91,9 @@ class Application:
         self._actor = Actor(kube, self._store, self._recorder, self._notifier, settings.ownership, clock)
         self._inquiries = Inquiries(kube, self._store, self._queue.add, clock=clock)
         self._dependents = Dependents(kube, self._store, self._queue.add)
-        self._watching = Watching(connections.watches, self._store, self._queue, custom, settings.namespaces)
+        self._watching = Watching(
+            connections.watches, self._store, self._queue, custom, settings.namespaces, self._is_at_rest
+        )
         self._default_profile: DefaultProfile | None = None
         if settings.default_profile:
             self._default_profile = DefaultProfile(
@@ -201,13 +203,18 @@ class Application:
         return 1 if failed or lost else 0
 
     async def _work(self, watching: Callable[[], None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell(watching))
+            await self._watching.begun.wait()
+            await self._queue.run()
+
+    async def _tell(self, watching: Callable[[], None]) -> None:
         await self._watching.ready.wait()
         watching()  # kopf has put its own signal handlers in place of ours; it is stopped through the stop flag
-        await self._queue.run()
 
     async def _look(self, key: JobKey) -> float | None:
         """Decide about one job and act; in how many seconds to look again. Whatever fails in it is counted."""
-        if key in self._store.jobs and not self._watching.serves(key.namespace):
+        if key in self._store.jobs and not self._watching.knows(key):
             self._slots.step_aside(key)
             return None
         started = self._clock.monotonic()
@@ -226,6 +233,8 @@ class Application:
         return seconds
 
     async def _decide_and_act(self, key: JobKey, started: float) -> float | None:
+        if self._is_at_rest(key):
+            return None
         live, live_wait = self._live.visible(key, started)
         age = self._live.age(key, started)
         heard = self._clock.now() - timedelta(seconds=age) if age is not None else None
@@ -268,6 +277,20 @@ class Application:
         if plan.next_check is not None:
             waits.append(max(0.0, (plan.next_check - self._clock.now()).total_seconds()))
         return min(waits) if waits else None
+
+    def _is_at_rest(self, key: JobKey) -> bool:
+        """Whether the job has ended and needs no decision; then it is counted, and looked at again when something of it
+        is to be deleted."""
+        now = self._clock.now()
+        resting = self._store.rest(key, now)
+        if resting is None:
+            return False
+        self.metrics.record(key, "", Measures(outcome(resting.succeeded["status"], resting.succeeded["reason"])))
+        self._live.forget(key)
+        self._dependents.wake(key)
+        if resting.until is not None:
+            self._queue.add_after(key, (resting.until - now).total_seconds())
+        return True
 
     def _leave_alone(self, key: JobKey) -> None:
         """Say once that jobs are another installation's."""

@@ -126,7 +126,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffBase()
-    settings.watching.chunk_size = 100
+    settings.watching.chunk_size = 500
     settings.networking.error_backoffs = _Patience()
     settings.queueing.idle_timeout = 0.5  # a task that waits for each of ten thousand objects is a lot of memory
     return settings

@@ -18,6 +18,7 @@ from yarl import URL
 
 from reconstruction_api.text import MESSAGE_LIMIT, one_line
 
+from . import streaming
 from .official import ConfigException, Configuration, RESTClientObject, load_incluster_config, load_kube_config
 
 Document = dict[str, Any]
@@ -25,7 +26,9 @@ Document = dict[str, Any]
 _TIMEOUT_SECONDS = 30.0
 _SHORTEST_PAUSE_SECONDS = 0.1
 _TOO_MANY_REQUESTS = 429
-_PAGE = 100
+_PAGE = 500
+_NOT_UNDERSTOOD = (400, 422)
+"""Answers of an API server that does not stream listings."""
 _JSON = "application/json"
 _METADATA_ONLY = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 _TOO_LARGE = ("too large", "larger than max", "ResourceExhausted")
@@ -93,6 +96,8 @@ class Kube:
         self._configuration = configuration
         self._connections = connections
         self._opened: aiohttp.ClientSession | None = None
+        self._streams = True
+        """As far as is known, the API server streams listings."""
         self.called: Callable[[str], None] = lambda _: None
         """Called for every request, with its method."""
 
@@ -163,9 +168,40 @@ class Kube:
         return await self.request("POST", path, body=manifest, brief=brief)
 
     async def pages(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[Document]:
-        """A listing, page by page; each page has `items` and the list's resourceVersion."""
-        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
-        query |= {"fieldSelector": fields} if fields else {}
+        """A listing of what may be followed afterwards, part by part; each part has `items`, and the last one the
+        resourceVersion that all of them are of.
+
+        Streamed from the API server's memory where it does so (Kubernetes 1.34, or the feature WatchList before), which
+        costs it far less than pages from etcd.
+        """
+        query = _selecting(selector, fields)
+        if self._streams:
+            begun = False
+            try:
+                async for page in streaming.pages(self.watch, path, query, _TIMEOUT_SECONDS):
+                    begun = True
+                    yield page
+            except (ApiError, TimeoutError) as error:
+                if isinstance(error, ApiError) and error.status not in _NOT_UNDERSTOOD:
+                    raise
+                if begun:
+                    self._streams = False  # next time
+                    raise
+            else:
+                self.called("GET")
+                return
+        async for page in self._paged(path, query):
+            self._streams = False  # it is the streaming that it does not do
+            yield page
+
+    async def list(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[Document]:
+        """All objects."""
+        async for page in self._paged(path, _selecting(selector, fields)):
+            for item in page.get("items", []):
+                yield item
+
+    async def _paged(self, path: str, query: dict[str, str]) -> AsyncIterator[Document]:
+        query = query | {"limit": str(_PAGE)}
         while True:
             page = await self.request("GET", path, query=query)
             yield page
@@ -173,12 +209,6 @@ class Kube:
             if not token:
                 return
             query["continue"] = token
-
-    async def list(self, path: str, selector: str = "", fields: str = "") -> AsyncIterator[Document]:
-        """All objects."""
-        async for page in self.pages(path, selector, fields):
-            for item in page.get("items", []):
-                yield item
 
     async def watch(self, path: str, query: dict[str, str], quiet_seconds: float) -> AsyncIterator[bytes]:
         """Lines of a watch, each a JSON event, until the server ends it. TimeoutError when it is silent too long."""
@@ -223,6 +253,11 @@ class Kube:
     @property
     def _route(self) -> dict[str, Any]:
         return {"proxy": self._configuration.proxy, "server_hostname": self._configuration.tls_server_name}
+
+
+def _selecting(selector: str, fields: str) -> dict[str, str]:
+    query = {"labelSelector": selector} if selector else {}
+    return query | ({"fieldSelector": fields} if fields else {})
 
 
 def _error(status: int, data: bytes, retry_after: str | None) -> ApiError:

@@ -114,15 +114,6 @@ class Slots:
         """How many slots are held by jobs for whose pods there is no node."""
         return len(self._nodeless)
 
-    @property
-    def limited(self) -> bool:
-        """Whether there is any limit at all."""
-        return (
-            self._limits.everywhere is not None
-            or self._limits.in_namespace is not None
-            or any(each.jobs is not None or each.in_namespace is not None for each in self._profiles.values())
-        )
-
     def limit_profile(self, profile: tuple[str, str], jobs: int | None, in_namespace: int | None) -> None:
         """What a profile says now. Lowering a limit stops nothing that runs."""
         self._profiles[profile] = _ProfileLimits(jobs, in_namespace)

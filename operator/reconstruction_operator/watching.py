@@ -17,6 +17,7 @@ from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, LABEL_J
 
 from .causes import Cause, cause_of_job
 from .custom_resources import CustomResources, Handlers
+from .head_start import jobs_that_go_on
 from .informer import Informer, Kind
 from .kube import ApiError, Document, Kube
 from .model import JobKey
@@ -39,25 +40,36 @@ class Watching:
     comes back when it can.
     """
 
-    def __init__(self, kube: Kube, store: Store, queue: JobQueue, custom: CustomResources, namespaces: tuple[str, ...]):
+    def __init__(
+        self, kube: Kube, store: Store, queue: JobQueue, custom: CustomResources, namespaces: tuple[str, ...],
+        is_at_rest: Callable[[JobKey], bool] = lambda _: False,
+    ):  # fmt: skip
+        """`is_at_rest` takes note of a job that needs no decision."""
         self._kube = kube
         self._store = store
         self._queue = queue
         self._custom = custom
-        kinds = _child_kinds(store)
+        self._is_at_rest = is_at_rest
+        self._kinds = kinds = _child_kinds(store)
         listed = tuple(f"{base}/namespaces/{{namespace}}/{kind.plural}" for kind, base in kinds)
         self.namespaces = Namespaces(kube, namespaces, listed)
         self._watched = self.namespaces.names or (EVERYWHERE,)
         self._active: dict[str, asyncio.Event] = {namespace: asyncio.Event() for namespace in self._watched}
         self.ready = asyncio.Event()
         """Set when all children have been listed, in every namespace that can be served, and jobs are followed."""
+        self.begun = asyncio.Event()
+        """Set when decisions can be made about the first jobs."""
+        self._found: dict[JobKey, Cause] = {}
+        """What was listed before decisions could be made about it."""
+        self._early: set[JobKey] = set()
+        """Jobs that are known with all that is theirs, although not everything is."""
         self.informers = [
             Informer(
                 kube,
                 listing(base, kind.plural, namespace),
                 LABEL_JOB,
                 kind,
-                queue.add,
+                self._observe_child,
                 namespace,
                 self._looks_into(namespace),
             )
@@ -70,8 +82,9 @@ class Watching:
 
         Children and profiles are known before the first job is: only then a missing child means that there is none.
         """
+        await self._begin_early()
         async with asyncio.TaskGroup() as tasks:
-            following = [tasks.create_task(self.namespaces.run())]
+            following = [tasks.create_task(self.namespaces.run()), tasks.create_task(self._catch_up())]
             following += [tasks.create_task(self._serve(namespace)) for namespace in self._watched]
             for namespace in self._watched:
                 await _first(self._active[namespace].wait(), self.namespaces.until(namespace, served=False))
@@ -83,9 +96,12 @@ class Watching:
         """The namespaces that are served now; EVERYWHERE alone for the whole cluster."""
         return [namespace for namespace, active in self._active.items() if active.is_set()]
 
-    def serves(self, namespace: str) -> bool:
-        """Whether decisions about jobs of the namespace can be made now."""
-        return EVERYWHERE in self._active or (namespace in self._active and self._active[namespace].is_set())
+    def knows(self, key: JobKey) -> bool:
+        """Whether decisions about the job can be made now."""
+        if key in self._early:
+            return True
+        served = EVERYWHERE in self._active or (key.namespace in self._active and self._active[key.namespace].is_set())
+        return served and self.ready.is_set()
 
     def quiet_seconds(self) -> float:
         """Since when the quietest watch of a namespace that is served has heard nothing."""
@@ -113,6 +129,23 @@ class Watching:
             if is_there(stub["metadata"]["namespace"]):
                 self._forget_profile(stub)
 
+    async def _begin_early(self) -> None:
+        """Unfinished jobs, before everything else is listed. From here on the queue works."""
+        try:
+            await self.list_profiles(self._watched)
+            for job in await jobs_that_go_on(self._kube, self._watched, self._kinds):
+                self._early.add(key_of(job))
+                self._observe_job(job)
+        except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            _log.info("profiles are listed later: %s", error)
+        self.begun.set()
+
+    async def _catch_up(self) -> None:
+        """Look at everything that no decision could be made about until now."""
+        await self.ready.wait()
+        self._early.clear()
+        self._look_at(EVERYWHERE)
+
     async def _serve(self, namespace: str) -> None:
         """Follow what is in a namespace for as long as that can be done."""
         informers = [informer for informer in self.informers if informer.namespace == namespace]
@@ -132,12 +165,11 @@ class Watching:
         for informer in informers:
             await informer.synced.wait()
         await self._persist(namespace, lambda: self.list_profiles([namespace]))
-        if self._store.slots.limited or self.ready.is_set():
-            await self._persist(namespace, lambda: self._list_jobs(namespace))
+        await self._persist(namespace, lambda: self._list_jobs(namespace))
         self._active[namespace].set()
         await self._follow(namespace, True)
-        for key in self._jobs_in(namespace):
-            self._queue.add(key, Cause.ROUTINE)
+        if self.ready.is_set():
+            self._look_at(namespace)
 
     async def _leave(self, namespace: str) -> None:
         """Of a namespace that may only not be listed, all is remembered: its pods may run on, and hold their slots."""
@@ -166,16 +198,29 @@ class Watching:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list_jobs(self, namespace: str) -> None:
-        """Who holds a slot must be known before the first one is given away; kopf shows one job after the other, and
-        none that went away while the namespace was not served."""
-        for key, cause in await list_jobs(self._kube, self._store, namespace):
-            self._queue.add(key, cause)
+        """Who holds a slot must be known before the first one is given away; kopf shows one job after the other, of
+        ten thousand more slowly than they are decided about, and of none that went away while the namespace was not
+        served."""
+        self._found |= dict(await list_jobs(self._kube, self._store, namespace))
 
     def _jobs_in(self, namespace: str) -> list[JobKey]:
         return [key for key in self._store.jobs if key.namespace == namespace]
 
+    def _look_at(self, namespace: str) -> None:
+        """All jobs there, as urgently as their listing has shown; of those at rest it is enough to know that."""
+        keys = [key for key in {**self._store.jobs, **self._found} if namespace in (EVERYWHERE, key.namespace)]
+        for key in keys:
+            cause = self._found.pop(key, Cause.ROUTINE)
+            if cause is not Cause.ROUTINE or not self._is_at_rest(key):
+                self._queue.add(key, cause)
+
     def _looks_into(self, namespace: str) -> Callable[[Exception], bool]:
         return lambda error: self.namespaces.suspect(namespace, error)
+
+    def _observe_child(self, key: JobKey, cause: Cause) -> None:
+        """What the first listing has of jobs that are not known yet is no reason for a look: they will be one."""
+        if cause is not Cause.ROUTINE or key in self._store.jobs:
+            self._queue.add(key, cause)
 
     def _observe_job(self, document: Document) -> None:
         cause = cause_of_job(self._store.jobs.get(key_of(document)), document)

@@ -23,7 +23,7 @@ async def stub_workbench(kubeconfig: Path, image: str, log: Path, **flags: str) 
     port = str(free_port())
     address = f"http://{NODE_IP}:{port}"
     async with workbench(
-        kubeconfig, log, http_host="0.0.0.0", progress_port=port, progress_url=address, **flags
+        kubeconfig, log, running=True, http_host="0.0.0.0", progress_port=port, progress_url=address, **flags
     ) as made:
         made.profile = f"stub-{secrets.token_hex(4)}"
         await create_stub_profile(made, made.profile, image)

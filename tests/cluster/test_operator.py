@@ -64,8 +64,7 @@ def outcomes(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
     async def run_all() -> dict[str, BaseException | None]:
         log = tmp_path_factory.mktemp("operator") / "log"
-        flags = {"lost_pod_seconds": "40"}
-        async with workbench(kubeconfig, log, **flags) as work, kubelet_for(kubeconfig) as kubelet:
+        async with workbench(kubeconfig, log, lost_pod_seconds="40") as work, kubelet_for(kubeconfig) as kubelet:
             await work.create_profile()
             cases = [Case(work, f"job-{number}", kubelet) for number, _ in enumerate(SCENARIOS)]
             runs = [run(case) for run, case in zip(SCENARIOS.values(), cases, strict=True)]

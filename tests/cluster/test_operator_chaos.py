@@ -1,4 +1,4 @@
-"""Two replicas, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
+"""Two replicas, two zones, a dozen jobs and everything that goes wrong in a cluster, at random, for a while.
 
 `RECONSTRUCTION_CHAOS_SECONDS` says for how long (two minutes by default, half an hour with `make chaos`);
 `RECONSTRUCTION_CHAOS_SEED` repeats a run.
@@ -13,26 +13,25 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devcluster.cluster import Cluster
-from harness.fake_kubelet import DISRUPTED, Ending, FakeKubelet, badly, kubelet_for, well
+from harness.fake_kubelet import DISRUPTED, EVICTED, RUNS_ON, Ending, FakeKubelet, badly, kubelet_for, well
 from harness.operator_process import OperatorProcess, eventually
 from harness.workbench import Workbench, workbench
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.worker import WorkerJob
-from reconstruction_operator.informer import Informer, Kind
-from reconstruction_operator.kube import ApiError, Kube
-from reconstruction_operator.model import JobKey
+from reconstruction_operator.kube import ApiError
 from reconstruction_operator.policies.control.needs import needs_of
 
 from .test_operator import Case
 from .test_operator_replicas import SHORT, replica
+from .test_operator_zones import CLASS, GPU, GPU_TAINTS, two_zones
+from .witness import Watch, WatchOfPods, Witness
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -41,77 +40,10 @@ SEED = int(os.environ.get("RECONSTRUCTION_CHAOS_SEED", str(random.randrange(10**
 JOBS = 12
 TROUBLE_A_JOB = 8
 """Passing failures a job may meet: fewer than it has attempts, so that how it must end is known."""
+GPUS, VOLUMES = 100, 4 * JOBS
+"""For each zone: jobs whose first pod bound a volume where no GPU is need another one."""
+PROFILE: dict[str, Any] = {"workspace": {"size": "1Gi", "storageClassName": CLASS}, "gpu": GPU}
 Document = dict[str, Any]
-
-
-@dataclass
-class Witness:
-    """Sees every change of every child Job and pod, and remembers what must never be."""
-
-    jobs: dict[str, Document] = field(default_factory=dict)
-    pods: dict[str, Document] = field(default_factory=dict)
-    created: Counter[str] = field(default_factory=Counter)
-    removed_by_chaos: set[str] = field(default_factory=set)
-    broken: list[str] = field(default_factory=list)
-
-    def observe_job(self, document: Document) -> JobKey | None:
-        metadata = document["metadata"]
-        if metadata["uid"] not in self.jobs:
-            self.created[metadata["name"]] += 1
-            if self.created[metadata["name"]] > 1 and metadata["name"] not in self.removed_by_chaos:
-                self.broken.append(f"child Job {metadata['name']} was created twice")
-        self.jobs[metadata["uid"]] = document
-        return None
-
-    def observe_pod(self, document: Document) -> JobKey | None:
-        self.pods[document["metadata"]["uid"]] = document
-        return None
-
-    def check(self) -> None:
-        """A Job may be about to notice that its pod has ended while the next one's begins; pods may not overlap."""
-        active = Counter(_parent(pod) for pod in self.pods.values() if _is_active(pod))
-        self.broken.extend(f"{parent} has two active pods" for parent, number in active.items() if number > 1)
-
-
-class Watch(Informer):
-    """Reports one kind of child object of a namespace to the witness."""
-
-    def __init__(self, kube: Kube, path: str, see: Callable[[Document], JobKey | None], known: dict[str, Document]):
-        def forget(document: Document) -> JobKey | None:
-            known.pop(document["metadata"]["uid"], None)
-            return None
-
-        kind = Kind(path, lambda document: document, see, forget, lambda: dict(known))
-        super().__init__(kube, path, LABEL_JOB, kind, lambda *_: None)
-
-
-class WatchOfPods(Watch):
-    """A listing is looked at when it is complete, since it is one moment; every later change by itself."""
-
-    def __init__(self, kube: Kube, namespace: str, witness: Witness):
-        def see(document: Document) -> JobKey | None:
-            witness.observe_pod(document)
-            if not self.listing:
-                witness.check()
-            return None
-
-        self.listing = False
-        self.witness = witness
-        super().__init__(kube, f"/api/v1/namespaces/{namespace}/pods", see, witness.pods)
-
-    async def _list(self) -> None:
-        self.listing = True
-        await super()._list()
-        self.listing = False
-        self.witness.check()
-
-
-def _parent(document: Document) -> str:
-    return document["metadata"]["labels"][LABEL_JOB]
-
-
-def _is_active(pod: Document) -> bool:
-    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
 @dataclass
@@ -120,11 +52,14 @@ class Chaos:
 
     work: Workbench
     cluster: Cluster
-    kubelet: FakeKubelet
+    kubelets: list[FakeKubelet]
+    """Of a node without GPUs, and of one with GPUs and a taint in another zone."""
     replicas: list[OperatorProcess]
     cases: list[Case]
     witness: Witness
     dice: random.Random
+    tenant: Case
+    """A job in a namespace that comes and goes."""
     trouble: Counter[str] = field(default_factory=Counter)
     done: Counter[str] = field(default_factory=Counter)
     away: OperatorProcess | None = None
@@ -136,10 +71,12 @@ class Chaos:
         if job.name == self.cases[-1].name and job.resource_class == "reconstruct":
             return badly("EmptyMesh", "nothing there")
         if self.dice.random() < 0.5 or self.trouble[job.name] >= TROUBLE_A_JOB:
-            return well(job).lasting(seconds)
+            ending = well(job).lasting(seconds)
+            return ending.beside(self.dice.choice(["runs on", "fails"])) if self.dice.random() < 0.3 else ending
         self.trouble[job.name] += 1
         endings = [
             DISRUPTED,
+            EVICTED,
             Ending(5, None, "Error"),
             Ending(137, None, "OOMKilled"),
             Ending(139, None, "Error"),
@@ -166,16 +103,52 @@ class Chaos:
     async def restart_the_api_server(self) -> None:
         await asyncio.to_thread(self.cluster.restart_api_server, self.dice.uniform(0, 3))
 
-    async def let_the_node_be_not_ready(self) -> None:
-        await self.kubelet.set_ready(False)
+    async def let_a_node_be_not_ready(self) -> None:
+        kubelet = self.dice.choice(self.kubelets)
+        await kubelet.set_ready(False)
         await asyncio.sleep(self.dice.uniform(1, 5))
-        await self.kubelet.set_ready(True)
+        await kubelet.set_ready(True)
 
     async def evict_all_pods(self) -> None:
         """A taint that no pod tolerates; Kubernetes gives them the condition DisruptionTarget."""
-        await self.kubelet.set_taints([{"key": "chaos", "effect": "NoExecute"}])
+        for kubelet, taints in zip(self.kubelets, ([], GPU_TAINTS), strict=True):
+            await kubelet.set_taints([*taints, {"key": "chaos", "effect": "NoExecute"}])
         await asyncio.sleep(self.dice.uniform(0.5, 2))
-        await self.kubelet.set_taints([])
+        for kubelet, taints in zip(self.kubelets, ([], GPU_TAINTS), strict=True):
+            await kubelet.set_taints(taints)
+
+    async def delete_or_create_a_namespace(self) -> None:
+        """A tenant goes with a job that may be at anything, and comes back another time."""
+        namespace = await self._tenants_namespace()
+        if namespace is None:
+            await self.create_tenant()
+        elif "deletionTimestamp" not in namespace["metadata"]:
+            await self._delete(f"/api/v1/namespaces/{self.tenant.work.namespace}", {})
+
+    async def create_tenant(self) -> None:
+        await self.work.kube.create("/api/v1/namespaces", {"metadata": {"name": self.tenant.work.namespace}})
+        await self.tenant.work.create_profile(**PROFILE)
+        self.tenant.pods_end(self.script)
+        await self.tenant.create(retryPolicy={"maxAttempts": 20, "backoffSeconds": 0})
+
+    async def restore_tenant(self) -> None:
+        """The namespace is there again, with the job, whatever the chaos had left of it."""
+
+        async def is_settled() -> bool:
+            namespace = await self._tenants_namespace()
+            return namespace is None or "deletionTimestamp" not in namespace["metadata"]
+
+        await eventually(is_settled, "the namespace is gone, or stays")
+        if await self._tenants_namespace() is None:
+            await self.create_tenant()
+
+    async def _tenants_namespace(self) -> Document | None:
+        try:
+            return await self.work.kube.get(f"/api/v1/namespaces/{self.tenant.work.namespace}")
+        except ApiError as error:
+            if not error.not_found:
+                raise
+            return None
 
     async def revive(self) -> None:
         """A replica that lost its Lease has ended, also because the machine is busy; Kubernetes starts it again."""
@@ -220,7 +193,8 @@ class Chaos:
         steps: list[Callable[[], Awaitable[None]]] = [
             self.kill_a_replica, self.delete_a_pod, self.delete_a_pod, self.delete_a_child_job,
             self.suspend_or_resume, self.suspend_or_resume, self.change_a_spec,
-            self.freeze_a_replica, self.restart_the_api_server, self.let_the_node_be_not_ready, self.evict_all_pods,
+            self.freeze_a_replica, self.restart_the_api_server, self.let_a_node_be_not_ready, self.evict_all_pods,
+            self.delete_or_create_a_namespace,
         ]  # fmt: skip
         end, due = time.monotonic() + seconds, []
         while time.monotonic() < end:
@@ -232,7 +206,7 @@ class Chaos:
             await asyncio.sleep(self.dice.uniform(0.1, 1.5))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_cluster() -> Iterator[Cluster]:
     """Its API server comes and goes: no other test may use it."""
     cluster = Cluster(f"test-chaos-{os.getpid()}")
@@ -243,14 +217,51 @@ def own_cluster() -> Iterator[Cluster]:
         cluster.down()
 
 
+async def test_after_a_restore_of_etcd_the_operator_starts_anew_and_goes_on(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
+    kubeconfig, backup, log = own_cluster.kubeconfig, tmp_path / "backup", tmp_path / "log"
+    async with workbench(kubeconfig, log) as work:
+        await work.create_profile()
+        async with kubelet_for(kubeconfig) as kubelet:
+            case = Case(work, "statue", kubelet)
+            case.pods_end(lambda _: RUNS_ON)
+            await case.create()
+            await case.until("Admitted", "True", "Running")
+            await asyncio.to_thread(own_cluster.back_up, backup)
+            await case.change(suspend=True)
+            await case.until("Suspended")
+            process = work.operator.process
+            assert process is not None and process.poll() is None, "an absence is waited out"
+
+        await asyncio.to_thread(own_cluster.restore, backup)
+        status = await asyncio.to_thread(process.wait, 120)
+        assert status == 1 and "data is older than before" in log.read_text()
+        assert not (await case.get())["spec"].get("suspend")
+
+        async with kubelet_for(kubeconfig):
+            work.operator.start()  # as Kubernetes does
+            for pod in await case.children("/api/v1/.../pods"):
+                path = f"/api/v1/namespaces/{work.namespace}/pods/{pod['metadata']['name']}"
+                await work.kube.request("DELETE", path)
+            await case.until("Succeeded")
+
+
 async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cluster: Cluster, tmp_path: Path) -> None:
     print(f"seed {SEED}, {SECONDS:g} s")
     kubeconfig = own_cluster.kubeconfig
-    async with workbench(kubeconfig, tmp_path / "none", running=False) as work, kubelet_for(kubeconfig) as kubelet:
-        replicas = [replica(work, kubeconfig, tmp_path / name, name) for name in ("first", "second")]
+    async with (
+        workbench(kubeconfig, tmp_path / "none", running=False) as work,
+        two_zones(kubeconfig, work, gpus=GPUS, volumes=VOLUMES) as kubelets,
+    ):
+        elsewhere = replace(work, namespace=f"{work.namespace}-tenant")
+        served = f"{work.namespace},{elsewhere.namespace}"
+        replicas = [replica(work, kubeconfig, tmp_path / name, name, namespaces=served) for name in ("first", "second")]
+        kubelet = _as_one(kubelets)
         cases = [Case(work, f"job-{number}", kubelet) for number in range(JOBS)]
+        tenant = Case(elsewhere, "tenants-job", kubelet)
         witness = Witness()
-        chaos = Chaos(work, own_cluster, kubelet, replicas, cases, witness, random.Random(SEED))
+        chaos = Chaos(work, own_cluster, kubelets, replicas, cases, witness, random.Random(SEED), tenant)
         jobs = f"/apis/batch/v1/namespaces/{work.namespace}/jobs"
         watches = [
             Watch(work.kube, jobs, witness.observe_job, witness.jobs),
@@ -262,15 +273,17 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
             for each in replicas:
                 each.start()
             reviving = asyncio.create_task(chaos.revive())
-            await work.create_profile()
+            await work.create_profile(**PROFILE)
+            await chaos.create_tenant()
             for case in cases:
                 case.pods_end(chaos.script)
                 await case.create(retryPolicy={"maxAttempts": 20, "backoffSeconds": 0})
             await chaos.reign(SECONDS)
-            await _settles(cases, chaos)
+            await chaos.restore_tenant()
+            await _settles([tenant, *cases])
             print(f"{dict(chaos.done)}; {sum(witness.created.values())} child Jobs, {len(kubelet.seen)} pods")
             assert witness.broken == []
-            for case in cases[:-1]:
+            for case in (tenant, *cases[:-1]):
                 await _delivered_what_was_asked(case)
         finally:
             for task in watching:
@@ -281,7 +294,15 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
                 each.kill()
 
 
-async def _settles(cases: list[Case], chaos: Chaos) -> None:
+def _as_one(kubelets: list[FakeKubelet]) -> FakeKubelet:
+    """All pods of the cluster, with one memory of what pods were told and one script of how they end."""
+    first = kubelets[0]
+    for kubelet in kubelets:
+        kubelet.namespace, kubelet.scripts, kubelet.seen, kubelet.ended = "", first.scripts, first.seen, first.ended
+    return first
+
+
+async def _settles(cases: list[Case]) -> None:
     """Once nothing disturbs any more every job ends as its pods do."""
     for case in cases[:-1]:
         case.pods_end(well)

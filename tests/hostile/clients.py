@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Target:
     patience: float = PATIENCE_SECONDS
 
 
-Client = Callable[[Target], Awaitable[list[bytes]]]
+Client = Callable[[Target], Coroutine[None, None, list[bytes]]]
 CLIENTS: dict[str, Client] = {}
 
 

@@ -82,7 +82,7 @@ async def bench(kubeconfig: Path, log: Path, **flags: str) -> AsyncIterator[Benc
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     flags = {"progress_url": url, "progress_port": str(port), **flags}
-    async with workbench(kubeconfig, log, **flags) as work, kubelet_for(kubeconfig) as kubelet:
+    async with workbench(kubeconfig, log, running=True, **flags) as work, kubelet_for(kubeconfig) as kubelet:
         kubelet.otherwise = lambda _: RUNS_ON
         await work.operator.answers()
         await work.create_profile()

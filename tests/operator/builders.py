@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,15 +13,14 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import PROGRESS_AUDIENCE
 from reconstruction_api.stages import ResourceClass, StageName
 from reconstruction_api.status import ClassRun, ReconstructionJobStatus
-from reconstruction_api.worker import Artifact, Failure, PodReport, Progress, ProgressUpdate, StageResult
-from reconstruction_operator.actions import Action, CreateJob, EnsureClaim, Plan
+from reconstruction_api.worker import PodReport, Progress, ProgressUpdate, StageResult
+from reconstruction_operator.actions import Action, Plan
 from reconstruction_operator.decide import decide
 from reconstruction_operator.manifests.child_names import child_job_name, claim_name
 from reconstruction_operator.model import (
     ChildJob,
     Claim,
     Container,
-    JobKey,
     JobView,
     Observed,
     Pod,
@@ -30,13 +29,11 @@ from reconstruction_operator.model import (
 )
 from reconstruction_operator.policies.control.needs import Need, needs_of
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-UID = "7c0f1d3e-0000-4000-8000-000000000001"
-KEY = JobKey("museum", "statue")
-PREPARE, RECONSTRUCT, DELIVER = ResourceClass
+from .acting import carried_out
+from .samples import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
+from .samples import failure as failure
 
-SPEC: dict[str, Any] = {"source": {"persistentVolumeClaim": {"claimName": "photos"}}}
-PROFILE_SPEC: dict[str, Any] = {"engines": [{"name": "nerfacto", "image": "registry.example/worker:1"}]}
+PREPARE, RECONSTRUCT, DELIVER = ResourceClass
 
 
 def seconds(number: float) -> timedelta:
@@ -74,36 +71,6 @@ def observed(spec: ReconstructionJobSpec | None = None, **fields: Any) -> Observ
     fields.setdefault("profile", cluster_profile())
     fields.setdefault("profile_names", ("default",))
     return Observed(**fields)
-
-
-def carried_out(before: Observed, plan: Plan) -> Observed:
-    """What is observed once a plan was carried out and nothing else happened."""
-    after = before
-    if plan.status is not None:
-        raw = plan.status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        status = ReconstructionJobStatus.model_validate(raw)
-        after = replace(after, job=replace(after.job, status=status))
-    for action in plan.actions:
-        if isinstance(action, CreateJob):
-            after = replace(after, child_jobs=(*after.child_jobs, created(action)))
-        if isinstance(action, EnsureClaim):
-            after = replace(after, claim=after.claim or workspace())
-    return after
-
-
-def created(action: CreateJob) -> ChildJob:
-    """The child Job that an action creates."""
-    metadata = action.manifest["metadata"]
-    marks = metadata["labels"]
-    return ChildJob(
-        name=metadata["name"],
-        uid=f"uid-of-{metadata['name']}",
-        parent_uid=UID,
-        resource_class=ResourceClass(marks["reconstruction.dev/resource-class"]),
-        digest=marks["reconstruction.dev/digest"],
-        attempt=int(marks["reconstruction.dev/attempt"]),
-        created=NOW,
-    )
 
 
 def upstream_job(**fields: Any) -> UpstreamJob:
@@ -197,23 +164,6 @@ def report_of(resource_class: ResourceClass, spec: ReconstructionJobSpec | None 
     if resource_class is DELIVER:
         fields.setdefault("artifacts", [artifact("model.glb")])
     return PodReport(stages=stages, **fields)
-
-
-def artifact(name: str) -> Artifact:
-    return Artifact(
-        name=name,
-        format="GLB",
-        uri=f"pvc://statue-workspace/artifacts/{name}",
-        size_bytes=1,
-        sha256="0" * 64,
-        media_type="model/gltf-binary",
-    )
-
-
-def failure(code: str = "HostOutOfMemory", *, retryable: bool = True, stage: str | None = None) -> Failure:
-    return Failure(
-        code=code, category="Resource", message="it broke", suggestion="fix it", retryable=retryable, stage=stage
-    )
 
 
 def update(run: ClassRun, stage: str, percent: float, sequence: int = 1, **fields: Any) -> ProgressUpdate:

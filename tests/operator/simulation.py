@@ -3,25 +3,20 @@ at a time, so that decisions can be driven through histories that a real cluster
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import ENV_JOB
+from reconstruction_api.profile_revision import snapshot_in
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, pause_stage, stage_digests, stages_of
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.worker import Failure, PodReport, Progress, ProgressUpdate, StageResult, WorkerJob
-from reconstruction_operator.actions import (
-    CreateJob,
-    DeleteClaim,
-    DeleteJob,
-    DeletePod,
-    DeleteSelf,
-    EnsureClaim,
-    Notify,
-    Plan,
-)
+from reconstruction_operator.act import Actor, Outdated, Refused
+from reconstruction_operator.actions import Emit, Notify, Plan
+from reconstruction_operator.clock import Clock
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import (
     ChildJob,
@@ -33,15 +28,17 @@ from reconstruction_operator.model import (
     Pod,
     Policy,
     ProfileView,
-    Refusal,
     ScaleUp,
     StatusRefusal,
     Turn,
     UpstreamJob,
 )
+from reconstruction_operator.policies.control.rest import Remains, rest
 from reconstruction_operator.times import format_time, parse_time
 
+from .acting import at_once
 from .builders import KEY, NOW, PROFILE_SPEC, SPEC, UID, artifact
+from .requests import KilledError, Memory, Requests
 
 POLICY = Policy(
     notifications=True,
@@ -50,10 +47,6 @@ POLICY = Policy(
     image_pull_grace_seconds=60,
     lost_report_grace_seconds=15,
 )
-
-
-def _uids(pods: tuple[Pod, ...]) -> set[str]:
-    return {pod.uid for pod in pods if not pod.finished}
 
 
 class BrokenPromiseError(AssertionError):
@@ -76,7 +69,6 @@ class Cluster:
     upstream: UpstreamJob | None = None
     """The job that the spec's source names, if it names one."""
     live: ProgressUpdate | None = None
-    refusal: Refusal | None = None
     refusing: str = ""
     """What the API server says to whoever wants to create something; it takes everything when empty."""
     refused: int = 0
@@ -95,6 +87,8 @@ class Cluster:
     removed_by_people: set[str] = field(default_factory=set)
     completed: set[tuple[str, str]] = field(default_factory=set)
     decisions: int = 0
+    revisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """ControllerRevisions by name."""
     orders: dict[str, WorkerJob] = field(default_factory=dict)
     """What the pods of each child Job were told."""
     sending: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -107,10 +101,16 @@ class Cluster:
     """spec.retention.jobSeconds was over."""
     _serial: int = 0
 
+    def __post_init__(self) -> None:
+        self.memory = Memory(self)
+
     # ---- the operator ------------------------------------------------------------------------------------------------
 
     def observe(self) -> Observed:
         status = ReconstructionJobStatus.model_validate(self.raw_status)
+        pinned = status.profile_revision
+        if pinned is not None:
+            status.profile = snapshot_in(self.revisions[pinned.revision], pinned.digest)
         job = JobView(
             KEY,
             UID,
@@ -132,7 +132,7 @@ class Cluster:
             self.claim,
             self._turn(),
             self.explanations,
-            self.refusal,
+            self.memory.refusal(KEY),
             self.live,
             policy=POLICY,
             sent=tuple(self.sent.values()),
@@ -154,7 +154,13 @@ class Cluster:
         self._check_turn(seen, plan)
         holds, self.overdue = plan.slot in ("held", "nodeless", "overdue"), plan.slot == "overdue"
         self.promised = holds and (self.promised or self.has_room)
+        if self._is_at_rest() and (plan.status is not None or plan.actions):
+            raise BrokenPromiseError("a job was taken for one of which nothing is left to do")
         return seen, plan
+
+    def _is_at_rest(self) -> bool:
+        remains = Remains(UID, self.generation, tuple(self.child_jobs.values()), tuple(self.pods.values()), self.claim)
+        return rest(self.raw_status, remains, self.now) is not None
 
     def _check_turn(self, seen: Observed, plan: Plan) -> None:
         """A turn is given back for others, and only where no node was found."""
@@ -166,43 +172,21 @@ class Cluster:
         if any(pod.scheduled is not None and not pod.finished for pod in seen.pods):
             raise BrokenPromiseError("a job gave its turn back although its pod has a node")
         patience = timedelta(seconds=POLICY.admission_timeout_seconds)
-        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in _uids(seen.pods)):
+        waiting = {pod.uid for pod in seen.pods if not pod.finished}
+        if any(self.now < each.at + patience for uid, each in self.scale_ups.items() if uid in waiting):
             raise BrokenPromiseError("a job gave its turn back although a node is being made for its pod")
 
     def act(self, seen: Observed, plan: Plan, dies_after: int | None = None) -> None:
-        """Carry a plan out as `act.py` does; `dies_after` that many calls the operator is killed."""
-        creates = any(isinstance(action, CreateJob | EnsureClaim) for action in plan.actions)
-        calls = 0
-        if plan.status is not None or creates:
-            if seen.job.resource_version != str(self.version):
-                return
-            if plan.status is not None:
-                self._write(plan.status)
-            calls += 1
-        for action in plan.actions:
-            if dies_after is not None and calls >= dies_after:
-                return
-            calls += 1
-            if isinstance(action, DeleteJob):
-                self._delete(action)
-            elif isinstance(action, EnsureClaim | CreateJob) and self.refusing:
-                count = self.refusal.count + 1 if self.refusal is not None else 1
-                self.refusal = Refusal(self.refusing, count, self.now)
-                return
-            elif isinstance(action, DeletePod):
-                self._delete_pod(action)
-            elif isinstance(action, DeleteClaim):
-                self._delete_claim(action)
-            elif isinstance(action, Notify):
-                self._notify(action)
-            elif isinstance(action, DeleteSelf):
-                self._delete_self(action)
-            elif isinstance(action, EnsureClaim):
-                self.claim = self.claim or Claim("statue-workspace", "uid-of-claim", UID, "Bound")
-                if not any(isinstance(each, CreateJob) for each in plan.actions):
-                    self.refusal = None
-            elif isinstance(action, CreateJob):
-                self._create(action)
+        """Carry a plan out; `dies_after` that many calls the operator is killed."""
+        recorder: Any = self
+        notifier: Any = self
+        clock = Clock(now=lambda: self.now)
+        actor = Actor(Requests(self, dies_after), self.memory, recorder, notifier, clock=clock)
+        with suppress(Outdated, Refused, KilledError):
+            at_once(actor.act(seen.job, plan))
+
+    def record(self, job: JobView, emit: Emit) -> None:
+        """Nobody reads Events here."""
 
     def reconcile(self) -> Plan:
         """Decide and act until nothing more is to be done, as an undisturbed operator does."""
@@ -213,25 +197,25 @@ class Cluster:
             self.act(seen, plan)
         raise BrokenPromiseError(f"decisions do not come to rest: {plan}")
 
-    def _write(self, status: ReconstructionJobStatus) -> None:
-        wanted = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    def write(self, wanted: dict[str, Any]) -> None:
+        """The job's status, as it is wanted."""
         self._check_cancellation(wanted)
         if self.raw_status != wanted:
             self.raw_status = wanted
             self.version += 1
-        for run in status.runs:
-            if run.completed:
-                self.completed.add((run.resource_class, run.digest))
+        for run in wanted.get("runs", []):
+            if run.get("completed"):
+                self.completed.add((run["resourceClass"], run["digest"]))
 
     def _is_about_to_end(self, job: ChildJob) -> bool:
         """The worker has ended with status 0: the Job controller makes no other pod."""
         pods = [pod for pod in self.pods.values() if pod.job_name == job.name]
         return any(pod.container.exit_code == 0 for pod in pods) and all(pod.finished for pod in pods)
 
-    def _create(self, action: CreateJob) -> None:
-        metadata = action.manifest["metadata"]
+    def create_job(self, manifest: dict[str, Any]) -> None:
+        """A child Job."""
+        metadata = manifest["metadata"]
         name, marks = metadata["name"], metadata["labels"]
-        self.refusal = None
         if self.cancelled:
             raise BrokenPromiseError(f"{name} was created although the job is cancelled")
         if name in self.child_jobs:
@@ -245,7 +229,7 @@ class Cluster:
             raise BrokenPromiseError(f"{name} was created while a pod still works in the workspace")
         resource_class = ResourceClass(marks["reconstruction.dev/resource-class"])
         self._check_not_done(resource_class)
-        queued = action.manifest["spec"].get("suspend", False)
+        queued = manifest["spec"].get("suspend", False)
         if self.claim.deleting if self.claim is not None else not queued:
             raise BrokenPromiseError(f"{name} was created without a workspace")
         if self.held:
@@ -257,7 +241,7 @@ class Cluster:
         if "admissionTime" not in self.raw_status:
             raise BrokenPromiseError(f"{name} was created although it is not the job's turn")
         self.created.append(name)
-        container = action.manifest["spec"]["template"]["spec"]["containers"][0]
+        container = manifest["spec"]["template"]["spec"]["containers"][0]
         order = next(each["value"] for each in container["env"] if each["name"] == ENV_JOB)
         self.orders[name] = WorkerJob.model_validate_json(order.replace("$$(", "$("))
         self.child_jobs[name] = ChildJob(
@@ -295,17 +279,17 @@ class Cluster:
         if run.completed:
             raise BrokenPromiseError(f"{resource_class} was started although it is done")
 
-    def _delete(self, action: DeleteJob) -> None:
-        job = self.child_jobs.get(action.name)
-        if job is not None and job.uid == action.uid:
-            self.child_jobs[action.name] = replace(job, deleting=True)
+    def remove_job(self, name: str, uid: str) -> None:
+        job = self.child_jobs.get(name)
+        if job is not None and job.uid == uid:
+            self.child_jobs[name] = replace(job, deleting=True)
 
-    def _delete_pod(self, action: DeletePod) -> None:
-        pod = self.pods.get(action.name)
-        if pod is None or pod.uid != action.uid:
+    def remove_pod(self, name: str, uid: str, grace_seconds: int) -> None:
+        pod = self.pods.get(name)
+        if pod is None or pod.uid != uid:
             return
-        if pod.phase == "Pending" or action.grace_seconds == 0:
-            if action.grace_seconds == 0 and not (pod.stop_by and self.now >= pod.stop_by + timedelta(seconds=300)):
+        if pod.phase == "Pending" or grace_seconds == 0:
+            if grace_seconds == 0 and not (pod.stop_by and self.now >= pod.stop_by + timedelta(seconds=300)):
                 raise BrokenPromiseError(f"{pod.name} was removed by force although its node may be well")
             del self.pods[pod.name]
         elif pod.name in self.lost:
@@ -313,15 +297,16 @@ class Cluster:
         elif not pod.finished:
             self.end(pod, exit_code=137, deleting=True)
 
-    def _delete_claim(self, action: DeleteClaim) -> None:
+    def remove_claim(self, uid: str) -> None:
         if "completionTime" not in self.raw_status:
             raise BrokenPromiseError("the workspace was deleted although its job continues")
         if not self.cancelled and not self._is_over("workspaceSeconds"):
             raise BrokenPromiseError("the workspace was deleted before its time")
-        if self.claim is not None and self.claim.uid == action.uid:
+        if self.claim is not None and self.claim.uid == uid:
             self.claim = replace(self.claim, deleting=True)
 
-    def _notify(self, action: Notify) -> None:
+    def send(self, job: JobView, action: Notify) -> None:
+        """A notification."""
         stored = self.raw_status.get("notifications", [])
         wanted = (action.id, action.receiver, "Pending")
         if not any((each["id"], each["receiver"], each["state"]) == wanted for each in stored):
@@ -342,8 +327,8 @@ class Cluster:
         self.sent.clear()
         self.live = None
 
-    def _delete_self(self, action: DeleteSelf) -> None:
-        if action.resource_version != str(self.version):
+    def remove_itself(self, version: str) -> None:
+        if version != str(self.version):
             return
         if any(each["state"] == "Pending" for each in self.raw_status.get("notifications", [])):
             raise BrokenPromiseError("the job was deleted before it had told everything")

@@ -44,6 +44,7 @@ async def test_an_engine_that_the_profile_does_not_offer_gives_no_series_of_its_
     store = application._store
     store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
     store.observe_job({"metadata": metadata(1), "spec": SPEC | {"engine": engine}})
+    application._watching.ready.set()
     await application._look(KEY)
     text = application.metrics.expose()[0].decode()
     assert engine not in text
@@ -57,6 +58,7 @@ async def test_a_job_of_a_namespace_that_can_not_be_served_is_left_alone() -> No
     store = application._store
     store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
     store.observe_job({"metadata": metadata(1), "spec": SPEC})
+    application._watching.ready.set()
     assert await application._look(KEY) is None
     assert "reconstructionjob_current{" not in application.metrics.expose()[0].decode()
     application._watching._active["museum"].set()
@@ -83,6 +85,7 @@ def with_a_job(server: Server, spec: dict[str, Any] = SPEC) -> Application:
     application = Application(Settings(), Connections.sharing(server), None)  # type: ignore[arg-type]
     application._store.observe_profile({"metadata": {"name": "default"}, "spec": PROFILE_SPEC})
     application._store.observe_job({"metadata": metadata(1), "spec": spec})
+    application._watching.ready.set()
     return application
 
 

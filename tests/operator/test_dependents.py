@@ -82,9 +82,13 @@ def test_a_job_is_woken_by_what_matters_to_it_and_by_nothing_else() -> None:
     store.observe_job(job("child", builds_on="base"))
     known, _, woken = dependents_of(store)
     stage = {"name": "ingest", "state": "Succeeded"}
-    for version, status in enumerate(
-        [{}, {"metrics": {"psnr": "20"}}, {"stages": [stage]}, {"stages": [stage], "metrics": {"psnr": "21"}}], start=1
-    ):
+    statuses: list[dict[str, Any]] = [
+        {},
+        {"metrics": {"psnr": "20"}},
+        {"stages": [stage]},
+        {"stages": [stage], "metrics": {"psnr": "21"}},
+    ]
+    for version, status in enumerate(statuses, start=1):
         store.observe_job(job("base", version, **status))
         known.wake(BASE)
     assert woken == [CHILD, CHILD], "when it appeared, and when a stage had ended"

@@ -12,6 +12,7 @@ from reconstruction_operator.actions import Emit
 from reconstruction_operator.event_recorder import Recorder
 from reconstruction_operator.kube import Kube
 
+from .api_server.virtual_time import event_loop_policy  # noqa: F401 - their time is the loop's
 from .builders import job_view
 
 

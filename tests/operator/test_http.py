@@ -141,7 +141,7 @@ OTHER = replace(POD, name="intruder", uid="other")
         worker_token(POD, aud=["https://kubernetes.default.svc"]),
         worker_token(POD, exp=1_600_000_000),
         worker_token(POD, exp="tomorrow"),
-        worker_token(POD, **{"kubernetes.io": {"namespace": KEY.namespace}}),
+        worker_token(POD, signature="signed", namespace="", **{"kubernetes.io": {"namespace": KEY.namespace}}),
         worker_token(POD, namespace="elsewhere"),
         worker_token(OTHER),
         worker_token(replace(POD, uid="other")),

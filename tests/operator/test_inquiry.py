@@ -15,6 +15,7 @@ from reconstruction_operator.kube import ApiError, Kube
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.store import Store
 
+from .api_server.virtual_time import event_loop_policy  # noqa: F401 - their time is the loop's
 from .builders import KEY, UID
 
 

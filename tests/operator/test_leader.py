@@ -12,6 +12,8 @@ import aiohttp
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.leader import Lease, LeaseSettings
 
+from .api_server.virtual_time import event_loop_policy  # noqa: F401 - their time is the loop's
+
 
 @dataclass
 class Server:
@@ -129,6 +131,7 @@ async def test_a_lease_is_released_although_a_renewal_that_was_broken_off_still_
     server, clock = Server(), [0.0]
     first, second = candidate(server, "a", clock), candidate(server, "b", clock)
     await first.acquire()
+    assert server.lease is not None
     server.late.append(copy.deepcopy(server.lease))
     await first.release()
     assert server.holder == ""
@@ -146,9 +149,10 @@ async def test_releasing_a_lease_that_another_one_took_does_no_harm() -> None:
 
 
 async def test_a_leader_that_can_not_renew_stops_before_its_lease_ends() -> None:
+    now = asyncio.get_running_loop().time
     for trouble in ("away", "hangs"):
         server = Server()
-        lease = Lease(server, LeaseSettings("system", "operator", "a", "", 15.0, 0.2, 0.01))  # type: ignore[arg-type]
+        lease = Lease(server, LeaseSettings("system", "operator", "a", "", 15.0, 0.2, 0.01), now)  # type: ignore[arg-type]
         await takes(lease)
         setattr(server, trouble, True)
         async with asyncio.timeout(2):

@@ -195,8 +195,11 @@ def test_every_pod_knows_whether_those_that_train_are_given_a_gpu() -> None:
     for resource_class in (PREPARE, RECONSTRUCT):
         given = child(None, resource_class, profile=cluster_profile(gpu=GPU))
         assert environment(given)["RECONSTRUCTION_GPU"] == "promised"
-        for spec, profile in ((spec_of(training={"device": "CPU"}), {"gpu": GPU}), (None, {})):
-            without = child(spec, resource_class, profile=cluster_profile(**profile))
+        for spec, profile in (
+            (spec_of(training={"device": "CPU"}), cluster_profile(gpu=GPU)),
+            (None, cluster_profile()),
+        ):
+            without = child(spec, resource_class, profile=profile)
             assert "RECONSTRUCTION_GPU" not in environment(without)
 
 

@@ -13,6 +13,8 @@ from reconstruction_operator import namespaces as module
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.namespaces import EVERYWHERE, Namespaces
 
+from .api_server.virtual_time import event_loop_policy  # noqa: F401 - their time is the loop's
+
 LISTED = ("/api/v1/namespaces/{namespace}/pods",)
 
 

@@ -12,6 +12,8 @@ from reconstruction_operator.causes import Cause
 from reconstruction_operator.model import JobKey
 from reconstruction_operator.queue import JobQueue, Work
 
+from .api_server.virtual_time import event_loop_policy  # noqa: F401 - their time is the loop's
+
 A, B = JobKey("n", "a"), JobKey("n", "b")
 
 

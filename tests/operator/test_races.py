@@ -125,6 +125,22 @@ def test_a_pod_of_an_earlier_job_of_the_same_name_keeps_its_workspace_to_itself(
     played(story)
 
 
+def test_a_claim_whose_name_is_taken_is_not_asked_for_without_a_pause_where_a_quota_refuses_it() -> None:
+    async def story(world: World) -> None:
+        objects = world.server.objects
+        pod = await with_a_pod(world)
+        world.server.quota = "persistentvolumeclaims is forbidden: exceeded quota: team"
+        world.server.deletion.delete(Place(JOB_PLURAL, *STATUE))
+        world.server.deletion.delete(Place("persistentvolumeclaims", "museum", "statue-workspace"))
+        world.people.create(STATUE)
+        await world.time.advance(1)
+        before = objects.version
+        await world.time.advance(60)
+        assert objects.version < before + 100 and phase(only(world, "pods")) == "Running" and pod
+
+    played(story)
+
+
 def test_time_passes_only_when_everybody_waits() -> None:
     async def story() -> list[Any]:
         time, happened = virtual_time.of_the_running_loop(), list[Any]()

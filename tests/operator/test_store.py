@@ -143,7 +143,9 @@ async def test_a_job_made_anew_while_jobs_are_listed_is_not_replaced_by_the_old_
     assert store.jobs[KEY].uid == "another"
 
 
-def claim(version: int, name: str = "statue-workspace", uid: str = "claim", labelled: bool = True) -> dict[str, Any]:
+def claim_named(
+    version: int, name: str = "statue-workspace", uid: str = "claim", labelled: bool = True
+) -> dict[str, Any]:
     metadata = {"namespace": KEY.namespace, "name": name, "uid": uid, "resourceVersion": f"{version}"}
     owner = {"uid": UID, "controller": True}
     return {"metadata": metadata | {"labels": MARKS if labelled else {}, "ownerReferences": [owner]}}
@@ -151,26 +153,26 @@ def claim(version: int, name: str = "statue-workspace", uid: str = "claim", labe
 
 def test_a_copy_of_the_workspaces_claim_is_not_the_workspace() -> None:
     store = Store()
-    store.observe_claim(claim(1))
-    assert store.observe_claim(claim(2, name="statue-copy", uid="copy")) is None
-    store.forget_claim(claim(3, name="statue-copy", uid="copy"))
+    store.observe_claim(claim_named(1))
+    assert store.observe_claim(claim_named(2, name="statue-copy", uid="copy")) is None
+    store.forget_claim(claim_named(3, name="statue-copy", uid="copy"))
     known = store.claim(KEY)
     assert known is not None and known.uid == "claim"
 
 
 def test_the_answer_to_a_question_counts_whatever_a_watch_had_said() -> None:
     store = Store()
-    store.observe_claim(claim(5))
-    store.forget_claim(claim(6))  # it has lost its label: for the watch it is gone
-    assert store.observe_claim(claim(6)) is None and store.claim(KEY) is None
-    assert store.observe_claim(claim(6, labelled=False), asked_by=KEY) == KEY
+    store.observe_claim(claim_named(5))
+    store.forget_claim(claim_named(6))  # it has lost its label: for the watch it is gone
+    assert store.observe_claim(claim_named(6)) is None and store.claim(KEY) is None
+    assert store.observe_claim(claim_named(6, labelled=False), asked_by=KEY) == KEY
     assert store.claim(KEY) is not None
 
 
 def test_late_news_of_an_earlier_claim_does_not_replace_the_present_one() -> None:
     store = Store()
-    store.observe_claim(claim(9, uid="new"))
-    assert store.observe_claim(claim(7, uid="old")) is None
+    store.observe_claim(claim_named(9, uid="new"))
+    assert store.observe_claim(claim_named(7, uid="old")) is None
     known = store.claim(KEY)
     assert known is not None and known.uid == "new"
 

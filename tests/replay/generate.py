@@ -28,10 +28,9 @@ from reconstruction_api.worker import StageResult, WorkerJob
 from reconstruction_operator.model import Observed
 from reconstruction_operator.policies.control.renewal import spec_digest
 from reconstruction_worker.executor import Run, execute
+from reconstruction_worker.observers import Observers
 from reconstruction_worker.process import StopRequest
-
-sys.path.insert(0, "tests/operator")
-from builders import (  # pyright: ignore
+from tests.operator.builders import (
     DELIVER,
     NOW,
     PREPARE,
@@ -190,13 +189,14 @@ def write_jobs(out: Path) -> None:
         for _ in range(3):
             seen, plan = settled(seen, now)
         assert plan.status is None and not plan.actions, (name, plan)
-        job = seen.job
+        job, profile = seen.job, seen.profile
+        assert job.spec is not None and profile is not None
         document = {
             "now": now.isoformat(),
             "generation": job.generation,
             "spec": _plain(job.spec),
             "status": job.status.model_dump(mode="json", by_alias=True, exclude_none=True),
-            "profile": {"generation": seen.profile.generation, "spec": seen.profile.spec},
+            "profile": {"generation": profile.generation, "spec": profile.spec},
             "other": dataclasses.asdict(seen.upstream) if seen.upstream else None,
             "childJobs": [dataclasses.asdict(each) for each in seen.child_jobs],
             "pods": [dataclasses.asdict(each) for each in seen.pods],
@@ -285,13 +285,6 @@ def run(context):
 """
 
 
-class Silent:
-    """An observer."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_, **__: None
-
-
 def write_workspaces(out: Path) -> None:
     """Of the whole graph; of one that was stopped in its training; of one that took over another's poses."""
     folder = Path(tempfile.mkdtemp())
@@ -311,7 +304,7 @@ def write_workspaces(out: Path) -> None:
         workspace.mkdir()
         (workspace / "stop-in").write_text(stop_in)
         run = Run(spec=spec, workspace=workspace, source=source, package="tiny_stages", stages=graph_of(spec))
-        outcome = execute(run, Silent(), StopRequest())
+        outcome = execute(run, Observers([]), StopRequest())
         assert outcome.failure is None, outcome.failure
         files = sorted(path for path in workspace.rglob("*") if path.is_file() and path.suffix != ".log")
         kept = [path for path in files if path.name not in ("runs", "stop-in", ".reconstruction-lock")]

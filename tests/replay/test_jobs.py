@@ -12,7 +12,7 @@ import pytest
 
 from reconstruction_api import baseline
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.stages import stage_digests
+from reconstruction_api.stages import ResourceClass, stage_digests
 from reconstruction_api.status import ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_operator.actions import CreateJob, Plan
@@ -87,7 +87,7 @@ def test_a_change_of_the_exports_delivers_again_and_no_more(release: Later, monk
     assert started(plan) == ["deliver"]
     assert plan.status is not None
     earlier = {run.resource_class: run for run in seen.job.status.runs}
-    assert plan.status.runs[:2] == [earlier["prepare"], earlier["reconstruct"]]
+    assert plan.status.runs[:2] == [earlier[ResourceClass.PREPARE], earlier[ResourceClass.RECONSTRUCT]]
 
 
 @later

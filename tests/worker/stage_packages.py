@@ -82,6 +82,7 @@ class Bench:
         self.workspace = folder / "workspace"
         self.photos = folder / "photos"
         self.photos.mkdir()
+        self.source: Path | None = self.photos
         (self.photos / "a.jpg").write_bytes(b"photo")
         self.seen = Recorder()
 
@@ -99,7 +100,7 @@ class Bench:
             spec=spec or a_spec(),
             workspace=self.workspace,
             stages=stages,
-            source=self.photos,
+            source=self.source,
             package=PACKAGE,
             **options,  # type: ignore[arg-type]
         )

@@ -39,7 +39,7 @@ class Pair:
         self.base = base
         (folder / "child").mkdir()
         self.child = Bench(folder / "child", monkeypatch)
-        self.child.photos = base.workspace
+        self.child.source = base.workspace
 
     def run(self, reuse: str, *names: str, **fields):
         names = names or ("ingest", "poses", "train", "mesh")
@@ -104,7 +104,7 @@ def test_another_result_of_the_other_job_is_taken_over_when_it_is_asked_for(pair
 def test_the_other_job_is_not_needed_for_what_comes_after(pair: Pair, reuse: str) -> None:
     pair.run(reuse)
     for gone in (pair.base.workspace / "gone", None):
-        pair.child.photos = gone
+        pair.child.source = gone
         assert pair.run(reuse, redo={"mesh": len(str(gone))}) == ["mesh"]
         assert pair.outcome.failure is None
 
@@ -112,7 +112,7 @@ def test_the_other_job_is_not_needed_for_what_comes_after(pair: Pair, reuse: str
 def test_a_copy_that_was_damaged_says_what_to_do_where_the_other_job_is_gone(pair: Pair) -> None:
     pair.run("Training")
     (pair.child.workspace / "train" / "out.json").unlink()
-    pair.child.photos = None
+    pair.child.source = None
     pair.run("Training")
     assert pair.outcome.failure is not None and pair.outcome.failure.code == "DependencyNotReady"
     assert (pair.child.workspace / "stages" / "train.json").exists(), "nothing of the copy is thrown away"

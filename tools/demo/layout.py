@@ -8,7 +8,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 ENVIRONMENT: Final = ROOT / ".venv"
 PYTHON: Final = ENVIRONMENT / "bin" / "python"
-JOB_FILE: Final = ROOT / "examples" / "demo.yaml"
+EXAMPLES: Final = ROOT / "examples"
+JOB_FILE: Final = EXAMPLES / "demo.yaml"
 CHART: Final = ROOT / "charts" / "reconstruction-operator"
 PHOTOS: Final = ROOT / "out" / "demo-photos"
 OUT: Final = ROOT / "out" / "demo"

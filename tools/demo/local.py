@@ -15,10 +15,11 @@ def main(journal: Journal) -> int:
         preparation.python_environment()
     with journal.step("the demo's photos"):
         preparation.photos()
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", layout.JOB_FILE, "--out", layout.OUT_LOCAL]
+    job_file = layout.EXAMPLES / f"{os.environ.get('DEMO_JOB') or layout.JOB}.yaml"
+    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", job_file, "--out", layout.OUT_LOCAL]
     paths = os.pathsep.join(map(str, layout.packages()))
     volume = ["--volume", f"{layout.PHOTOS_CLAIM}={layout.PHOTOS}"]
-    journal.say(f"recon run {os.path.relpath(layout.JOB_FILE)} --out {os.path.relpath(layout.OUT_LOCAL)}")
+    journal.say(f"recon run {os.path.relpath(job_file)} --out {os.path.relpath(layout.OUT_LOCAL)}")
     return subprocess.run(
         [*command, *volume], check=False, cwd=layout.ROOT, env=os.environ | {"PYTHONPATH": paths}
     ).returncode

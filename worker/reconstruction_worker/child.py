@@ -75,7 +75,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
     except Stopped:
         events.stopped()
     except BaseException as exception:  # the edge of the process: everything becomes an entry of the catalogue
-        error = from_exception(exception, request.stage)
+        error = from_exception(exception, request.stage, Path(request.workspace))
         if error.code in ("InternalError", "HostOutOfMemory", "GPUOutOfMemory"):
             traceback.print_exc()
         events.error(error)

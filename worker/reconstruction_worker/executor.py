@@ -144,7 +144,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
         outcome.stopped = True
         observer.stopped(current)
     except Exception as exception:  # the edge: from here on a failure is data
-        error = from_exception(exception, current or run.stages[0].name)
+        error = from_exception(exception, current or run.stages[0].name, run.workspace)
         if not isinstance(exception, ReconstructionError):
             _log_traceback(run)
         outcome.failure = Failure.from_error(error, current)
@@ -203,13 +203,16 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
 def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[str, str]) -> bool:
     """Whether a stage's files are true for the run's spec. What was copied from another job stays, whatever becomes of
     that job, and so do photos that were prepared before their source went out of reach."""
-    if stage.name in reused_stages(run.spec):
+    copied = stage.name in reused_stages(run.spec)
+    if copied:
         source = record.source
     elif stage.name is StageName.INGEST and run.source is not None:
         source = _identity_of_photos(run, run.source) or record.source
     else:
         source = None
     versions, libraries = _accepted_versions(run, stage.name), _decisive_libraries(run, stage.name)
+    if copied:
+        versions = (*versions, record.code_version)  # judged when it was copied
     keys = (record_key(stage, run.spec, inputs, source, version, libraries) for version in versions)
     fits = record.key in keys or _is_as_planned(run, record, inputs, source)
     return fits and damaged_output(run.workspace, record, every_byte=run.verify) is None

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-import errno
 import signal
+from pathlib import Path
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
 from .allocation import failed_on_cpu, failed_on_gpu
+from .disk_space import is_full, says_full
 
-_OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BLAMED_ON_INPUT = frozenset({"ImageCorrupt", "PoseEstimationFailed", "LowRegistration", "ExportFailed", "EmptyMesh"})
+"""Codes that say the photos are at fault, which a library that could not write looks like too."""
 _NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 _LIKELY_OUT_OF_MEMORY = 0.5
 """Share of the memory limit above which a SIGKILL nobody here sent is taken for the kernel's out-of-memory killer."""
 
 
-def from_exception(exception: BaseException, stage: StageName) -> ReconstructionError:
-    """The catalogue's view of any exception; what is not in the catalogue is a defect (its traceback is in the log)."""
+def from_exception(exception: BaseException, stage: StageName, workspace: Path | None = None) -> ReconstructionError:
+    """The catalogue's view of any exception; what is not in the catalogue is a defect (its traceback is in the log).
+    With a full `workspace` what looks like the photos' fault is the disk's."""
+    full = workspace is not None and is_full(workspace)
     if isinstance(exception, ReconstructionError):
-        return exception
+        return _disk_full(stage) if full and exception.code in _BLAMED_ON_INPUT else exception
     if failed_on_cpu(exception):
         return ReconstructionError("HostOutOfMemory", f"Stage {stage} could not get the memory it asked for.")
-    if isinstance(exception, OSError) and exception.errno in _OUT_OF_SPACE:
-        return ReconstructionError("DiskFull", f"Stage {stage} could not write its result: no space left.")
     if failed_on_gpu(exception):
         return ReconstructionError("GPUOutOfMemory", f"Stage {stage} exhausted the memory of the GPU.")
+    if full or says_full(exception):
+        return _disk_full(stage)
     return ReconstructionError(
         "InternalError", f"Stage {stage} failed unexpectedly.", details={"exception": type(exception).__name__}
     )
 
 
+def _disk_full(stage: StageName) -> ReconstructionError:
+    return ReconstructionError("DiskFull", f"Stage {stage} could not write its result: no space left.")
+
+
 def from_exit(
-    stage: StageName, status: int, *, peak_memory: int, memory_limit: int | None, oom_killed: bool
+    stage: StageName,
+    status: int,
+    *,
+    peak_memory: int,
+    memory_limit: int | None,
+    oom_killed: bool,
+    workspace: Path | None = None,
 ) -> ReconstructionError:
     """Why a stage's process ended without a word. `status` is its return code, negative for a signal; bytes."""
     if status == -signal.SIGKILL:
@@ -45,6 +59,8 @@ def from_exit(
                 details={Metric.PEAK_MEMORY_BYTES: peak_memory, "memoryLimitBytes": memory_limit},
             )
         return ReconstructionError("InternalError", f"The process of stage {stage} was killed by another process.")
+    if workspace is not None and is_full(workspace):
+        return _disk_full(stage)
     if -status in _NATIVE_CRASHES:
         name = signal.Signals(-status).name
         if stage is StageName.POSES:

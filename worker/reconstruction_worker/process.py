@@ -120,6 +120,7 @@ def run_in_child(
         peak_memory=follower.peak_memory_bytes,
         memory_limit=memory.limit(),
         oom_killed=memory.oom_kills() > kills_before,
+        workspace=Path(request.workspace),
     )
 
 

@@ -15,6 +15,7 @@ from tests.cli.cluster.test_watch import job_with, picture
 from tests.cli.cluster.watcher import Watcher
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress
 from reconstruction_cli.cluster.connection import Cluster
 from reconstruction_cli.cluster.follow import Change, Feed
@@ -94,14 +95,14 @@ def test_watching_shows_what_the_log_says_before_the_status_does(gallery: Museum
 
 
 def test_numbers_of_the_log_are_shown_unless_the_status_is_ahead() -> None:
-    ahead = replace(RUNNING, live=Progress(stage="train", percent=38, step=342, total_steps=900))
+    ahead = replace(RUNNING, live=Progress(stage=StageName.TRAIN, percent=38, step=342, total_steps=900))
     assert "step 342 of 900" in picture(ahead)
-    behind = replace(RUNNING, live=Progress(stage="train", percent=30, step=270, total_steps=900))
+    behind = replace(RUNNING, live=Progress(stage=StageName.TRAIN, percent=30, step=270, total_steps=900))
     assert "step 300 of 900" in picture(behind)
 
 
 def test_numbers_of_another_stage_are_not_shown() -> None:
-    assert "step 300 of 900" in picture(replace(RUNNING, live=Progress(stage="poses", percent=99, step=7)))
+    assert "step 300 of 900" in picture(replace(RUNNING, live=Progress(stage=StageName.POSES, percent=99, step=7)))
 
 
 def test_numbers_end_with_their_pod_and_a_pod_is_followed_once() -> None:

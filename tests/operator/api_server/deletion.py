@@ -7,8 +7,7 @@ from datetime import timedelta
 from reconstruction_operator.kube import ApiError
 from reconstruction_operator.times import format_time
 
-from .objects import Document, Objects, Place
-from .virtual_time import VirtualTime
+from .objects import Document, Objects, Place, Time
 
 FOREGROUND, TRACKED, USED = "foregroundDeletion", "batch.kubernetes.io/job-tracking", "kubernetes.io/pvc-protection"
 """Finalizers: of an owner that goes after what it owns, of a Job's pod that is to be counted, of a volume claim."""
@@ -18,7 +17,7 @@ _GRACE_SECONDS = 30
 class Deletion:
     """The deletion that the API server does itself, and the garbage collector's."""
 
-    def __init__(self, objects: Objects, time: VirtualTime) -> None:
+    def __init__(self, objects: Objects, time: Time) -> None:
         self._objects = objects
         self._time = time
 

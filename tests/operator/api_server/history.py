@@ -30,11 +30,14 @@ def history(seed: int, length: int) -> list[Step]:
 def play(seed: int, steps: Sequence[Step]) -> None:
     """Raises BrokenPromiseError; whatever an error says of the operator or of this package goes through as well."""
     with _unlogged():
-        virtual_time.run(_play(seed, steps))
+        try:
+            virtual_time.run(_play(seed, steps))
+        except virtual_time.BusyError as busy:
+            raise BrokenPromiseError(f"the operator is busy without end, {busy}") from busy
 
 
 async def _play(seed: int, steps: Sequence[Step]) -> None:
-    world = World(seed)
+    world = World(seed, queued=seed % 5 == 4)
     world.network.trouble = _TROUBLE[seed % len(_TROUBLE)]
     await world.begin()
     keys = list(JOBS)

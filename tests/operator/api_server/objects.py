@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -30,6 +30,10 @@ class Change(NamedTuple):
     place: Place
     before: Document | None
     after: Document | None
+
+
+class Time(Protocol):
+    def now(self) -> datetime: ...
 
 
 class Objects:
@@ -61,13 +65,13 @@ class Objects:
     def uids(self) -> set[str]:
         return {each["metadata"]["uid"] for objects in self._objects.values() for each in objects.values()}
 
-    def create(self, place: Place, manifest: Document) -> Document:
-        """Raises ApiError where there is such an object already."""
+    def create(self, place: Place, manifest: Document, uid: str = "") -> Document:
+        """Raises ApiError where there is such an object already. It gets a uid of its own unless one is given."""
         if self.get(place) is not None:
             raise ApiError(409, "AlreadyExists", f'{place.kind} "{place.name}" already exists')
         given = {
             "name": place.name,
-            "uid": f"uid-{next(self._uids)}",
+            "uid": uid or f"uid-{next(self._uids)}",
             "creationTimestamp": format_time(self._now()),
             "generation": 1,
         }
@@ -134,6 +138,9 @@ def matches(document: Document | None, selector: str) -> bool:
     """`key` or `key=value`; an empty one takes all."""
     if document is None:
         return False
+    key, among, names = selector.partition(" in ")
+    if among:
+        return labels(document).get(key) in names.strip("()").split(",")
     key, equals, value = selector.partition("=")
     return not selector or (labels(document).get(key) == value if equals else key in labels(document))
 

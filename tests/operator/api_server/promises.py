@@ -91,10 +91,12 @@ class Promises:
             self._break(f"{name} was created although the job is held")
 
     def _has_ended(self, child: Document) -> bool:
-        """Or is about to: its worker has ended well, and the Job controller makes no other pod."""
+        """Or is about to: the Job controller makes no other pod, because one has completed or the Job is going."""
         pods = self._server.pods_of(child)
-        ended = bool(pods) and all(phase(pod) in ENDED for pod in pods)
-        return is_finished(child) or (ended and any(phase(pod) == "Succeeded" for pod in pods))
+        if is_finished(child) or "Succeeded" in (child.get("status") or {}).get("ends", []):
+            return True
+        done = any(phase(pod) == "Succeeded" for pod in pods) or "deletionTimestamp" in child["metadata"]
+        return done and all(phase(pod) in ENDED for pod in pods)
 
     def _check_status(self, before: Document, after: Document) -> None:
         name, uid = after["metadata"]["name"], after["metadata"]["uid"]
@@ -144,7 +146,7 @@ class Promises:
         if parent is None or (claim.get("status") or {}).get("phase") == "Lost":
             return
         if "completionTime" not in status:
-            self._break("a workspace was deleted although its job goes on")
+            self._break("a workspace was deleted although its job continues")
         elif (status.get("cancellation") or {}).get("state") != "Confirmed" and not _is_over(
             parent, "workspaceSeconds", self._server
         ):

@@ -7,8 +7,10 @@ import contextvars
 from collections.abc import Coroutine
 from typing import Any
 
+from reconstruction_api.worker import ProgressUpdate
 from reconstruction_operator.application import Application
 from reconstruction_operator.connections import Connections
+from reconstruction_operator.model import JobKey
 from reconstruction_operator.settings import Settings
 
 from .following import Following
@@ -64,7 +66,7 @@ class Replica:
         self.main = asyncio.get_running_loop().create_task(self.application.work(), context=context)
 
     async def kill(self) -> None:
-        """SIGKILL: what is under way in the network goes on, nothing else does."""
+        """SIGKILL: what is under way in the network continues, nothing else does."""
         assert self._kube is not None
         self._kube.dead = True
         for _ in range(_MOST_CANCELLATIONS):
@@ -75,6 +77,11 @@ class Replica:
                 each.cancel()
             await self._time.idle()
         assert not [each for each in self._tasks if not each.done()], "a task outlives its process"
+
+    def tell(self, key: JobKey, update: ProgressUpdate) -> None:
+        """As a worker does at the other port, which only the replica that leads heeds."""
+        if self.running and self.application is not None and self.application._leading:
+            self.application._receive(key, update)
 
     def stop(self) -> None:
         """SIGTERM."""

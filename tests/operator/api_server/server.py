@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE_PLURAL
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, FIELD_COMPLETION_TIME, JOB_PLURAL, PROFILE_PLURAL
 from reconstruction_operator import paths
 from reconstruction_operator.kube import ApiError
 
 from .deletion import TRACKED, USED, Deletion, GarbageCollector
-from .objects import Document, Objects, Place, controller, matches
-from .virtual_time import VirtualTime
+from .objects import Document, Objects, Place, Time, controller, matches
 
 _CUSTOM = (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL)
-_UNKNOWN = ("workloads",)
-"""Kinds that this cluster does not have."""
 
 
 class ApiServer:
-    def __init__(self, time: VirtualTime) -> None:
+    def __init__(self, time: Time) -> None:
         self.time = time
         self.objects = Objects(time.now)
         self.deletion = Deletion(self.objects, time)
@@ -34,8 +31,6 @@ class ApiServer:
         if path == paths.API:
             return {"resources": [{"name": each} for each in _CUSTOM]}
         place, subresource = place_of(path)
-        if place.kind in _UNKNOWN:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
         if method == "GET":
             return self._get(place) if place.name else self._list(place, query)
         if method == "POST" and body is not None:
@@ -57,9 +52,11 @@ class ApiServer:
         return found
 
     def _list(self, place: Place, query: dict[str, str]) -> Document:
-        """In one page. Nobody asks for the fields of an object but those of Events, of which there are none."""
-        selector = query.get("labelSelector", "")
+        """In one page. Of the fields that are asked for those of Events don't matter: there are none."""
+        selector, going_on = query.get("labelSelector", ""), query.get("fieldSelector") == f"{FIELD_COMPLETION_TIME}="
         items = [each for each in self.objects.all(place.kind, place.namespace) if matches(each, selector)]
+        if going_on:
+            items = [each for each in items if "completionTime" not in (each.get("status") or {})]
         return {"metadata": {"resourceVersion": str(self.objects.version)}, "items": items}
 
     def _create(self, place: Place, manifest: Document) -> Document:

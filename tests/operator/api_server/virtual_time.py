@@ -8,24 +8,39 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
+
 from reconstruction_operator.clock import Clock
 
-from ..builders import NOW
+from ..samples import NOW
 
 T = TypeVar("T")
 
+_MOST_ROUNDS = 5_000
+"""Of the loop, without time passing: a few hundred are a lot."""
+
+
+class BusyError(RuntimeError):
+    """Something is done over and over again, without a pause."""
+
 
 class _Idleness(selectors.DefaultSelector):
-    """Is asked to wait when nothing is left to do: lets those go on that wait for that, else lets time pass."""
+    """Is asked to wait when nothing is left to do: wakes those that wait for that, else lets time pass."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
         self.waiting: list[asyncio.Future[None]] = []
+        self._busy = 0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is not None and timeout <= 0:
+            self._busy += 1
+            if self._busy > _MOST_ROUNDS:
+                self._busy = 0
+                raise BusyError(f"at {self.now:.2f} s")
             return []
+        self._busy = 0
         if self.waiting:
             waiting, self.waiting = self.waiting, []
             for each in waiting:
@@ -45,6 +60,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.idleness.now
+
+
+class _VirtualLoops(asyncio.DefaultEventLoopPolicy):
+    def new_event_loop(self) -> VirtualLoop:
+        return VirtualLoop()
+
+
+@pytest.fixture
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    """Imported into a module of tests, it lets each of them run in a virtual loop."""
+    return _VirtualLoops()
 
 
 class VirtualTime:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconstruction_operator.actions import CreateJob
+from reconstruction_operator.actions import CreateJob, Emit
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed
 from reconstruction_operator.policies.control.settling import GRACE
@@ -139,8 +139,8 @@ def test_a_pod_that_runs_is_left_alone_whatever_becomes_of_the_other_job() -> No
     assert plan.actions == ()
 
 
-def test_waiting_for_another_job_is_told_once_and_is_no_warning() -> None:
+def test_waiting_for_another_job_is_reported_once_and_is_no_warning() -> None:
     waiting, plan = settled(seen_with(upstream_job(done=frozenset())))
-    told = [(each.warning, each.reason) for each in plan.actions if hasattr(each, "warning")]
-    assert (False, "DependencyNotReady") in told
+    reported = [(each.warning, each.reason) for each in actions(plan, Emit)]
+    assert (False, "DependencyNotReady") in reported
     assert settled(waiting)[1].actions == ()

@@ -71,7 +71,7 @@ def paused_in_the_class(**fields: Any) -> Observed:
     spec = spec_of(pauseAfter="Train")
     seen = started(RECONSTRUCT, spec)
     digest = need_of(RECONSTRUCT, spec).stages
-    train = [StageResult(name=name, digest=value) for name, value in digest.items() if name == "train"]
+    train = [StageResult(name=StageName.TRAIN, digest=digest["train"])]
     report = PodReport(stages=train, paused_after=train[0].name)
     return with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW)
 
@@ -105,7 +105,7 @@ def test_a_pause_set_while_its_stage_runs_takes_effect_when_the_worker_says_it_i
     running = changed(with_pod(seen, pod_of(current(seen))), pauseAfter="Train")
     run = current(running)
     digest = need_of(RECONSTRUCT).stages
-    done = [StageResult(name=name, digest=value) for name, value in digest.items() if name == "train"]
+    done = [StageResult(name=StageName.TRAIN, digest=digest["train"])]
     live = replace(running, live=update(run, "evaluate", 5, stages=done))
     known, first = settled(live)
     assert first.next_check == NOW  # to be looked at again at once

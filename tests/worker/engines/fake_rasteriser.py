@@ -22,7 +22,7 @@ def fake_rasterization(usage: Usage) -> Callable[..., Any]:
         with usage.uncounted("gsplat"):
             count, device = len(means), means.device
             means2d = means[None, :, :2] * 1.0
-            means2d.absgrad = torch.zeros(1, count, 2, device=device)
+            setattr(means2d, "absgrad", torch.zeros(1, count, 2, device=device))  # noqa: B010 - gsplat's own attribute
             shown = colors.sum(dim=tuple(range(1, colors.dim()))).sum() * means2d.sum()
             projected = torch.zeros(count, 10, device=device)  # depths, conics, opacities, colours
             tiles = torch.zeros(TILES_PER_GAUSSIAN * count, 3, dtype=torch.int64, device=device)

@@ -12,6 +12,8 @@ import torch
 from gsplat.cuda._torch_impl import _fully_fused_projection, _quat_scale_to_covar_preci, _spherical_harmonics
 from torch import Tensor
 
+LEAST_ALPHA = 1 / 255
+
 
 def rasterization(
     *,
@@ -25,17 +27,27 @@ def rasterization(
     width: int,
     height: int,
     render_mode: str,
-    sh_degree: int,
+    sh_degree: int | None = None,
+    rasterize_mode: str = "classic",
     **_options: Any,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """As `gsplat.rendering.rasterization` for one camera: colours (and mean depth) [1, H, W, 3 or 4], opacity
-    [1, H, W, 1], and what refinement needs to know."""
+    """As `gsplat.rendering.rasterization` for one camera; `colors` are [N, D], or with a degree the coefficients of
+    spherical harmonics. Returns colours (and mean depth) [1, H, W, D], opacity [1, H, W, 1], and what
+    refinement needs to know."""
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False)
-    radii, means2d, depths, conics, _ = _fully_fused_projection(means, covariances, viewmats, Ks, width, height)
+    assert covariances is not None
+    antialiased = rasterize_mode == "antialiased"
+    radii, means2d, depths, conics, fading = _fully_fused_projection(
+        means, covariances, viewmats, Ks, width, height, calc_compensations=antialiased
+    )
     if means2d.requires_grad:
         means2d.register_hook(lambda gradient: setattr(means2d, "absgrad", gradient.abs()))
-    camera = torch.linalg.inv(viewmats[0])[:3, 3]
-    seen = (_spherical_harmonics(sh_degree, means - camera, colors) + 0.5).clamp_min(0)
+    seen = colors
+    if sh_degree is not None:
+        camera = torch.linalg.inv(viewmats[0])[:3, 3]
+        seen = (_spherical_harmonics(sh_degree, means - camera, colors) + 0.5).clamp_min(0)
+    if fading is not None:
+        opacities = opacities * fading[0]
 
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     offset = torch.stack([x, y], -1).reshape(-1, 1, 2) - means2d  # [P, N, 2]
@@ -43,6 +55,7 @@ def rasterization(
     power = 0.5 * (a * offset[..., 0] ** 2 + c * offset[..., 1] ** 2) + b * offset[..., 0] * offset[..., 1]
     shown = (radii[0] > 0).reshape(len(means), -1).all(-1)
     alphas = (opacities * torch.exp(-power.clamp_min(0))).clamp_max(0.999) * shown
+    alphas = torch.where(alphas >= LEAST_ALPHA, alphas, 0)
     order = depths[0].argsort()
     alphas = alphas[:, order]
     left = torch.cumprod(1 - alphas, 1)

@@ -14,6 +14,7 @@ import pytest
 import trimesh
 import yaml
 from PIL import Image
+from trimesh.visual import ColorVisuals
 
 PACKAGE = Path(__file__).parents[3] / "examples" / "engine-constant"
 COLOUR = (200, 60, 40)
@@ -65,9 +66,11 @@ def test_it_works_from_photos_to_artifacts_without_camera_poses(tmp_path: Path, 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     out = tmp_path / "out"
     for name in ("model.glb", "model.ply", "model.stl"):
-        mesh = trimesh.load(out / name, force="mesh")
+        mesh = trimesh.load_mesh(out / name)
         assert len(mesh.faces) == 1280 and np.allclose(np.abs(mesh.bounds), 0.8, atol=0.02)
-    colours = np.asarray(trimesh.load(out / "model.ply", process=False).visual.vertex_colors)[:, :3]
+    visual = trimesh.load_mesh(out / "model.ply", process=False).visual
+    assert isinstance(visual, ColorVisuals)
+    colours = np.asarray(visual.vertex_colors)[:, :3]
     assert np.abs(colours.mean(axis=0) - COLOUR).max() < 6
     quality = json.loads((out / "quality.json").read_text())
     assert (quality["psnr"], quality["verdict"], quality["reason"]) == (None, "warn", "there are no camera poses")

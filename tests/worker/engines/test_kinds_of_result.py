@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from numpy.typing import NDArray
+from trimesh.visual import ColorVisuals
 
 from reconstruction_api.engines import EngineSpec, Makes
 from reconstruction_api.errors import ReconstructionError
@@ -107,9 +109,16 @@ def after_training(workspace: Path, spec: ReconstructionJobSpec, monkeypatch: py
     return json.loads((workspace / "artifacts" / "quality.json").read_text())
 
 
+def corners_of(file: Path) -> NDArray[np.float64]:
+    """The points [N, 3] of a cloud."""
+    cloud = trimesh.load(file)
+    assert isinstance(cloud, trimesh.PointCloud)
+    return np.asarray(cloud.vertices)
+
+
 def surface_distance(file: Path) -> float:
     """Mean distance of a model's corners from the ball that was seen; models are y up."""
-    made = trimesh.load(file, force="mesh")
+    made = trimesh.load_mesh(file)
     upright = made.vertices @ np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])  # back to z up
     return float(np.abs(trimesh.proximity.signed_distance(ball(), upright)).mean())
 
@@ -139,7 +148,8 @@ def test_without_poses_colours_are_what_the_scene_itself_shows(
     quality = after_training(tmp_path, spec, monkeypatch)
     assert (quality["psnr"], quality["verdict"], quality["reason"]) == (None, "warn", "there are no camera poses")
     assert surface_distance(tmp_path / "artifacts" / "model.glb") < 0.03
-    cloud = trimesh.load(tmp_path / "artifacts" / "model.ply", process=False)
+    cloud = trimesh.load_mesh(tmp_path / "artifacts" / "model.ply", process=False)
+    assert isinstance(cloud.visual, ColorVisuals)
     colours = np.asarray(cloud.visual.vertex_colors)[:, :3].astype(float)
     assert np.abs(colours - paint(cloud.vertices) * 255).mean() < 16
 
@@ -155,7 +165,7 @@ def test_every_engine_s_result_is_exported_as_gaussians(
     manifest = json.loads((tmp_path / "artifacts" / "manifest.json").read_text())
     listed = {file["name"]: file for file in manifest["artifacts"]}["splats.ply"]
     assert (listed["format"], listed["mediaType"]) == (name, "application/ply")
-    points = trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices
+    points = corners_of(tmp_path / "artifacts" / "splats.ply")
     if engine.spec.makes is Makes.GAUSSIANS:
         assert len(points) == 50
     else:
@@ -163,7 +173,7 @@ def test_every_engine_s_result_is_exported_as_gaussians(
         assert np.abs(trimesh.proximity.signed_distance(ball(), points[::200])).mean() < 0.03
 
 
-def test_of_gaussians_that_are_too_many_those_stay_that_photos_show_most_of(
+def test_of_gaussians_that_are_too_many_what_photos_show_least_of_goes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Crowded(MadeOfGaussians):
@@ -187,9 +197,9 @@ def test_of_gaussians_that_are_too_many_those_stay_that_photos_show_most_of(
     write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
     spec = job(exports=[{"format": "SplatPLY", "maxSplats": 2000}, {"format": "SOG"}])
     after_training(tmp_path, spec, monkeypatch)
-    points = trimesh.load(tmp_path / "artifacts" / "splats.ply").vertices
+    points = corners_of(tmp_path / "artifacts" / "splats.ply")
     assert len(points) == 2000
-    assert (np.linalg.norm(points, axis=1) > 0.5).mean() > 0.98  # the rest is seen between them
+    assert (np.linalg.norm(points, axis=1) > 0.5).mean() > 0.95
     exports = json.loads((tmp_path / "export" / "exports.json").read_text())["exports"]
     assert [entry["vertices"] for entry in exports] == [2000, 6000]
 

@@ -41,6 +41,7 @@ class Idle:
         self.schedule = Schedule(steps, 256, 1e-2, 1e-3)
         self.step = 0
         self.rate_factor = 1.0
+        self.slower_later = 1.0
 
     @property
     def rate(self) -> float:
@@ -215,7 +216,9 @@ def test_a_scene_that_shows_each_pixel_as_it_is_looks_perfect(tmp_path: Path) ->
             rows = seen(camera.height, camera.fy, camera.cy, full.fy, full.cy)
             shape = (camera.height, camera.width)
             return Rendering(
-                np.float32(noise[rows][:, columns] / 255), np.ones(shape, np.float32), np.ones(shape, np.float32)
+                (noise[rows][:, columns] / 255).astype(np.float32),
+                np.ones(shape, np.float32),
+                np.ones(shape, np.float32),
             )
 
     class Noise:

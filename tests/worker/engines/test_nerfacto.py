@@ -255,6 +255,7 @@ def test_pixels_of_depth_maps_know_their_distance(tmp_path: Path) -> None:
     add_depth(tmp_path)
     for photo in read_scene(tmp_path).photos:
         small = ball_depth(photo.camera.camera_to_world, photo.camera.fx / 2, 20)
+        assert photo.depth is not None
         Image.fromarray(np.round(small * 1000).astype(np.uint16)).save(photo.depth)
     photos = read_scene(tmp_path).photos[:3]
     exact, clear = find_depths(photos)

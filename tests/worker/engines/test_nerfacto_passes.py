@@ -23,7 +23,8 @@ COUNT = 300
 def module() -> NerfactoModel:
     """With opaque, transparent and half-transparent places."""
     torch.manual_seed(1)
-    module = build_model(SETTINGS, Bounds(0.5, 3.5, ((-1.0,) * 3, (1.0,) * 3)), torch.device("cpu")).module
+    bounds = Bounds(0.5, 3.5, ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0)))
+    module = build_model(SETTINGS, bounds, torch.device("cpu")).module
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if name.endswith("hash_table"):

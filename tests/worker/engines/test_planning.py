@@ -33,3 +33,9 @@ def test_a_slow_first_step_is_not_taken_for_the_speed() -> None:
 
 def test_a_budget_that_is_over_before_it_could_be_planned_ends_training_soon() -> None:
     assert planned(10, 1.0) == FIRST + MEASURED + 1
+
+
+def test_steps_that_will_take_longer_are_planned_fewer() -> None:
+    plan = TimePlan(110.0)
+    plan.steps(FIRST, 10.0, 10_000)
+    assert plan.steps(FIRST + MEASURED, 10.0 + MEASURED * 0.1, 10_000, slower=2.0) == FIRST + MEASURED + 425

@@ -14,6 +14,9 @@ import torch
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker import compiled
 from reconstruction_worker.engines.splats import ENGINE
+from reconstruction_worker.engines.splats.cloud import Cloud
+from reconstruction_worker.engines.splats.refinement import Refinement
+from reconstruction_worker.engines.splats.seeds import Seeds, seeded
 from reconstruction_worker.engines.splats.trainer import SplatsTrainer
 from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.geometry.rendering import Camera
@@ -21,6 +24,7 @@ from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from tests.worker.engines.tiny_scene import DISTANCE, RADIUS, Stop, ball, context, look_at_origin, write_ball
 
+CPU = torch.device("cpu")
 SIZE, VIEWS = 64, 16
 STEPS = 300
 POSE = look_at_origin(0.5, 0.2)
@@ -169,3 +173,45 @@ def test_photos_of_several_exposures_are_explained_by_them(tmp_path: Path) -> No
     trained(tmp_path, holdOut="None")
     own = np.array(checkpoint(tmp_path, STEPS)["exposures"]["own"])
     assert (own[1::2].mean() - own[::2].mean()) > 0.1
+
+
+def cloud_of(count: int, most: int) -> Cloud:
+    random = np.random.default_rng(0)
+    return Cloud(seeded(Seeds(random.normal(size=(count, 3)), random.random((count, 3))), 2.0), 0, most, CPU)
+
+
+def test_what_shows_most_error_is_split_and_the_number_stays_below_its_limit() -> None:
+    cloud = cloud_of(300, 1000)
+    cloud.shown[:, 1] = 1
+    cloud.shown[:10, 0] = 1
+    first = {name: value.clone() for name, value in cloud.parameters.items()}
+    Refinement(2.0).refine(cloud, np.random.default_rng(0), 305)
+    moved = (cloud.parameters["means"][:300] != first["means"]).any(1)
+    assert cloud.count == 305
+    assert moved.sum() == 5 and not moved[10:].any()
+
+
+def test_dead_gaussians_move_to_where_error_is() -> None:
+    cloud = cloud_of(300, 1000)
+    cloud.shown[:, :2] = 1
+    cloud.put("opacities", torch.arange(20), torch.full((20, 1), -8.0))
+    Refinement(2.0).refine(cloud, np.random.default_rng(0), 0)
+    assert cloud.count == 300
+    assert (cloud.parameters["opacities"].sigmoid() > 0.01).all()
+
+
+def test_what_no_photo_shows_is_removed_in_the_end() -> None:
+    cloud = cloud_of(300, 300)
+    cloud.shown[:, 1] = 8
+    cloud.shown[:, 2] = 4.0
+    cloud.shown[:30, 2] = 0.0
+    kept = cloud.parameters["means"][30:].clone()
+    Refinement(2.0).finish(cloud, photos=8)
+    assert torch.equal(cloud.parameters["means"], kept)
+
+
+def test_without_enough_looks_nothing_is_called_hidden() -> None:
+    cloud = cloud_of(300, 300)
+    cloud.shown[:, 1] = 2
+    Refinement(2.0).finish(cloud, photos=8)
+    assert cloud.count == 300

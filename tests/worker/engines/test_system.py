@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pynvml import NVMLError_NotSupported, NVMLError_Uninitialized
+from pynvml import NVML_ERROR_NOT_SUPPORTED, NVML_ERROR_UNINITIALIZED, NVMLError
 
 from reconstruction_worker.engines.training.system import SystemSampler
 
@@ -29,7 +29,12 @@ def test_the_use_of_the_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     "error",
-    [NVMLError_NotSupported(), NVMLError_Uninitialized(), ModuleNotFoundError("pynvml"), RuntimeError("no driver")],
+    [
+        NVMLError(NVML_ERROR_NOT_SUPPORTED),
+        NVMLError(NVML_ERROR_UNINITIALIZED),
+        ModuleNotFoundError("pynvml"),
+        RuntimeError("no driver"),
+    ],
     ids=["a part of a GPU", "uninitialised", "not installed", "no driver"],
 )
 def test_a_driver_without_an_answer_does_not_end_training(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

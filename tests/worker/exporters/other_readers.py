@@ -51,7 +51,7 @@ def of_ply(file: Path) -> Gaussians:
         return (
             np.stack([stored[f"{prefix}{index}"] for index in range(count)], axis=1)
             if count
-            else np.zeros((len(stored), 0))
+            else np.zeros((len(stored), 0), np.float32)
         )
 
     rest = columns("f_rest_")

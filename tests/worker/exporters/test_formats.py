@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.formats import ExportFormat, format_of, media_type_of
@@ -79,7 +81,7 @@ def test_the_documentation_says_of_every_format_what_its_file_is_and_which_way_i
 @pytest.mark.parametrize("export", Y_UP, ids=named)
 def test_the_tip_points_to_y_and_the_front_to_z(export: Export, model: Model, tmp_path: Path) -> None:
     path = written(export, model, tmp_path)[0][0]
-    mesh = trimesh.load(path, force="mesh", process=False)
+    mesh = trimesh.load_mesh(path, process=False)
     tip = mesh.vertices[mesh.vertices[:, 1].argmax()]
     assert np.allclose(tip, [0, 3, 2], atol=4e-5)
 
@@ -95,7 +97,7 @@ def test_ply_keeps_z_up_and_has_no_seams(model: Model, tmp_path: Path) -> None:
 @pytest.mark.parametrize("export", EXPORTS, ids=named)
 def test_faces_are_counter_clockwise_from_outside(export: Export, model: Model, tmp_path: Path) -> None:
     path = written(export, model, tmp_path)[0][0]
-    mesh = trimesh.load(path, force="mesh", process=True)
+    mesh = trimesh.load_mesh(path, process=True)
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
     assert mesh.volume > 0
 
@@ -103,7 +105,8 @@ def test_faces_are_counter_clockwise_from_outside(export: Export, model: Model, 
 @pytest.mark.parametrize("export", [e for e in Y_UP if e.compression is not Compression.QUANTIZED], ids=named)
 def test_texture_coordinates_hit_the_same_texels(export: Export, model: Model, tmp_path: Path) -> None:
     path = written(export, model, tmp_path)[0][0]
-    mesh = trimesh.load(path, force="mesh", process=False)  # which takes quantised numbers for texels
+    mesh = trimesh.load_mesh(path, process=False)  # which takes quantised numbers for texels
+    assert isinstance(mesh.visual, TextureVisuals) and mesh.visual.uv is not None
     # trimesh counts v from the bottom, whatever the file did; the model from the top.
     order = np.argsort(np.round(mesh.visual.uv @ [1000, 1], 4))
     expected = np.stack([model.uv[:, 0], 1 - model.uv[:, 1]], axis=1)
@@ -112,8 +115,11 @@ def test_texture_coordinates_hit_the_same_texels(export: Export, model: Model, t
 
 def test_the_image_in_the_glb_has_the_textures_colours(model: Model, tmp_path: Path) -> None:
     glb.write(model, tmp_path)
-    mesh = trimesh.load(tmp_path / glb.FILE, force="mesh")
-    image = np.asarray(mesh.visual.material.baseColorTexture.convert("RGB")).astype(int)
+    mesh = trimesh.load_mesh(tmp_path / glb.FILE)
+    assert isinstance(mesh.visual, TextureVisuals) and isinstance(mesh.visual.material, PBRMaterial)
+    texture = mesh.visual.material.baseColorTexture
+    assert texture is not None
+    image = np.asarray(texture.convert("RGB")).astype(int)
     assert np.abs(image[10, 10] - [200, 30, 30]).max() < 8
     assert np.abs(image[-10, 10] - [30, 30, 200]).max() < 8
 

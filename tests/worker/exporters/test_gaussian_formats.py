@@ -118,6 +118,15 @@ def test_lengths_are_metres_where_the_scale_is_known(kind: ExportFormat, tmp_pat
     assert np.median(found.scales / plain.scales) == pytest.approx(2.5, rel=0.02)
 
 
+@pytest.mark.parametrize("kind", READ_BY_SPLAT_TRANSFORM)
+@pytest.mark.parametrize("antialiased", [True, False])
+def test_it_says_whether_small_gaussians_grow_faint(kind: ExportFormat, antialiased: bool, tmp_path: Path) -> None:
+    """SplatTransform passes on to a PLY file what it has read of that."""
+    file = exporter_of(kind).written(replace(scene(), antialiased=antialiased), tmp_path)[0][0]
+    header = converted(file, tmp_path / "as-read.ply").read_bytes().split(b"end_header")[0]
+    assert (b"SplatRenderMode: mip" in header) == antialiased
+
+
 def test_a_reader_of_gltf_finds_every_attribute_of_the_extension(tmp_path: Path) -> None:
     meant = y_up(scene(coefficients=9))
     file = exporter_of(ExportFormat.SPLAT_GLB).written(scene(coefficients=9), tmp_path)[0][0]

@@ -13,17 +13,18 @@ from reconstruction_worker.geometry.rendering import Camera
 
 def splat_picture(gaussians: Gaussians, camera: Camera, ground: float = 0.0) -> NDArray[np.float64]:
     """What a camera sees, in the colours that do not depend on the direction, on a grey ground. [H, W, 3] 0..1"""
-    order, centres, conics, reaches = ellipses(gaussians, covariance(gaussians), camera)
+    shown = ellipses(gaussians, covariance(gaussians), camera)
     colours = np.clip(gaussians.harmonics[:, 0].astype(float) * CONSTANT + 0.5, 0, 1)
     light = np.ones((camera.height, camera.width))
     picture = np.zeros((camera.height, camera.width, 3))
-    for index in order:
-        (x, y), reach, (xx, xy, yy) = centres[index].astype(float), reaches[index], conics[index].astype(float)
+    for index in shown.order:
+        (x, y), (xx, xy, yy) = shown.centres[index].astype(float), shown.conics[index].astype(float)
+        reach = shown.reaches[index]
         rows = slice(max(0, int(y - reach)), max(0, int(y + reach) + 1))
         columns = slice(max(0, int(x - reach)), max(0, int(x + reach) + 1))
         dy = np.arange(camera.height)[rows, None] + 0.5 - y
         dx = np.arange(camera.width)[None, columns] + 0.5 - x
-        alpha = gaussians.opacities[index] * np.exp(-0.5 * (xx * dx**2 + 2 * xy * dx * dy + yy * dy**2))
+        alpha = shown.opacities[index] * np.exp(-0.5 * (xx * dx**2 + 2 * xy * dx * dy + yy * dy**2))
         alpha = np.where(alpha < 1 / 255, 0, np.minimum(alpha, 0.99)) * light[rows, columns]
         picture[rows, columns] += alpha[..., None] * colours[index]
         light[rows, columns] -= alpha

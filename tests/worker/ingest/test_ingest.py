@@ -328,7 +328,7 @@ def test_the_limits_are_those_of_the_environment(tmp_path: Path, photos: Path, m
     ("allowed", "code", "words"),
     [
         ({"max_images": 2}, "ImageCountOutOfRange", "has 3 photos; the profile allows at most 2"),
-        ({"max_file_bytes": 100}, "FileTooLarge", "p0.jpg has"),
+        ({"max_file_bytes": 100}, "FileTooLarge", "p0.jpg is"),
         ({"max_set_bytes": 100}, "FileTooLarge", "the limit of a set is"),
     ],
 )

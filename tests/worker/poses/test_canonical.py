@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +48,7 @@ def photo(side: str, field_of_view: float) -> Image.Image:
 @pytest.mark.parametrize("field_of_view", [None, 25, 55])
 def test_the_object_is_where_the_six_outlines_agree(field_of_view: int | None, tmp_path: Path) -> None:
     write_ingest(tmp_path, {f"box_{side}.png": photo(side, field_of_view or 40) for side in SEEN})
-    fields = {} if field_of_view is None else {"fieldOfViewDegrees": field_of_view}
+    fields: dict[str, Any] = {} if field_of_view is None else {"fieldOfViewDegrees": field_of_view}
     context, _ = poses_context(tmp_path, method="CanonicalViews", **fields)
     output = poses.run(context)
     assert "6 of 6" in output.message

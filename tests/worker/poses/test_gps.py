@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from reconstruction_worker.geometry.gps import align_to_gps, local_positions
+from reconstruction_worker.geometry.gps import align_to_gps
+from reconstruction_worker.geometry.local_positions import local_positions
 from reconstruction_worker.geometry.similarity import Similarity
 
 from .scenes import Array, degrees_between
@@ -85,3 +86,42 @@ def test_degrees_become_metres_east_north_up() -> None:
     assert north is not None and np.allclose(north, [0, 111.18, 0], atol=0.05)
     assert east is not None and np.allclose(east, [76.06, 0, 0], atol=0.15)
     assert above is not None and np.allclose(above, [0, 0, 10], atol=1e-3)
+
+
+LOST = {"one": [7], "the first": [0], "a row": [*range(6)], "every other": [*range(0, 24, 2)], "most": [*range(5, 25)],
+        "all": [*range(25)]}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [None, 0.0])
+@pytest.mark.parametrize("lost", LOST)
+def test_altitudes_that_are_not_known_leave_scale_and_north(lost: str, value: float | None) -> None:
+    random = np.random.default_rng(0)
+    flight = np.array([[40.0 * (i % 5), 40.0 * (i // 5), 60 + random.normal(0, 5)] for i in range(25)])
+    noisy = flight + random.normal(0, 1, flight.shape)
+    gps = [(50 + n / 111_320, 10 + e / (111_320 * np.cos(np.radians(50))), 300 + u) for e, n, u in noisy]
+    gps = [(*at[:2], value) if index in LOST[lost] else at for index, at in enumerate(gps)]
+    model, back = in_model_frame(flight)
+    up = back.rotation.T @ [0, 0, 1.0]
+    alignment = align_to_gps(model, local_positions(gps), up)
+    assert alignment is not None and alignment.orients
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
+    found = alignment.metres_from_model.rotation
+    assert np.degrees(np.arccos(np.clip((found @ up)[2], -1, 1))) < 2
+    north = found @ back.rotation.T @ [0, 1.0, 0]
+    assert abs(np.degrees(np.arctan2(north[0], north[1]))) < 2
+
+
+@pytest.mark.parametrize("wrong", [120.0, 5000.0])
+def test_altitudes_that_are_wrong_say_nothing(wrong: float) -> None:
+    positions = survey_positions(noise=0.5)
+    stale = positions.copy()
+    stale[: len(stale) // 4, 2] = wrong
+    model, back = in_model_frame(positions)
+    alignment = align_to_gps(model, list(stale))
+    assert alignment is not None
+    assert alignment.metres_from_model.scale == pytest.approx(back.scale, rel=0.02)
+
+
+def test_sea_level_is_an_altitude_where_the_others_are_near_it() -> None:
+    found = local_positions([(50.0, 10.0, 0.0), (50.0, 10.001, 2.0), (50.001, 10.0, -1.0)])
+    assert all(position is not None and np.isfinite(position).all() for position in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_worker.poses.gps_agreement import Agreement, agreement
 from reconstruction_worker.poses.gps_priors import determine_scale, distinct_positions
 from reconstruction_worker.poses.pairs import Pairing
@@ -91,7 +92,7 @@ def test_which_attempt_is_used(attempts: list[tuple[int, Agreement | None]], bes
 
 
 def test_the_stage_says_what_gps_made_of_the_models() -> None:
-    registration = Registration("structureFromMotion", 24, 29, [])
+    registration = Registration(PoseOrigin.STRUCTURE_FROM_MOTION, 24, 29, [])
     assert registration.summary(RIGHT, [an_attempt(24, RIGHT)]) == "24 of 29 photos registered"
     assert registration.summary(RIGHT, [an_attempt(24, RIGHT), an_attempt(29, WRONG)]) == (
         "24 of 29 photos registered (strategy standard placed 29, but typically 23 m off their GPS)"

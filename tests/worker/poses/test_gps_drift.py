@@ -10,7 +10,7 @@ import pycolmap
 import pytest
 from PIL import Image
 
-from reconstruction_worker.geometry.gps import local_positions
+from reconstruction_worker.geometry.local_positions import local_positions
 from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.ingest.dataset import DatasetImage
 from reconstruction_worker.poses.gps_priors import determine_scale

@@ -106,7 +106,7 @@ def test_up_is_not_told_by_a_model_of_any_orientation(tmp_path: Path) -> None:
     model = synthetic()
     provided: Provided = read_provided(written(tmp_path, model, ".txt"), a_dataset(model))
     assert provided_format(tmp_path) == provided.format == "colmap"
-    assert not provided.z_up
+    assert provided.z_up_within_degrees == 0
 
 
 def test_a_model_without_points_still_has_poses(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_photos_that_were_left_out_take_their_observations_along(tmp_path: Path)
     assert found.points.observations[:, 1].max() < len(found.points.xyz)
 
 
-def _text(name: str, change: Callable[[list[str]], None]) -> Callable[[Path], None]:
+def _text(name: str, change: Callable[[list[str]], object]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         path = folder / f"{name}.txt"
         lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
@@ -156,7 +156,7 @@ def _inverted(folder: Path) -> None:
     model.write_text(folder)
 
 
-TEXT_MISTAKES: list[tuple[str, Callable[[Path], None], str]] = [
+TEXT_MISTAKES: list[tuple[str, Callable[[Path], object], str]] = [
     ("unknown model", _text("cameras", _field(1, "SPHERE")), "SPHERE is not a camera model"),
     ("too few parameters", _text("cameras", lambda lines: lines.__setitem__(0, "1 PINHOLE 800 600 700 400 300")),
      "PINHOLE has 4 parameters, not 3"),

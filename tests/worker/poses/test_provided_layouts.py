@@ -55,7 +55,7 @@ def test_llff_rows_are_photos_in_the_order_of_their_names(tmp_path: Path) -> Non
     assert np.allclose(model.poses, poses())
     (camera,) = model.cameras.values()
     assert camera.params.tolist() == [350.0, 350.0, 200.0, 150.0]
-    assert not provided.z_up
+    assert provided.z_up_within_degrees == 0
 
 
 def test_llff_rows_of_photos_that_were_left_out_are_skipped(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_blender_splits_share_names_and_keep_their_roles(tmp_path: Path) -> None
     }
     by_name = {shot.name: shot.world_from_camera for shot in provided.model.shots}
     assert np.allclose(by_name["test_d.png"], poses()[3])
-    assert provided.z_up
+    assert provided.z_up_within_degrees == 360
     (camera,) = provided.model.cameras.values()
     assert camera.params.tolist() == pytest.approx([400.0, 400.0, 200.0, 150.0])
 

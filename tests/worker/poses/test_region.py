@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from reconstruction_worker.geometry.local_positions import local_positions
 from reconstruction_worker.poses.colmap_cameras import project
+from reconstruction_worker.poses.georeference import georeference
 from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.region import SceneKind, convergence_point, find_region, scene_kind
 from reconstruction_worker.poses.silhouettes import Silhouette
@@ -90,7 +92,7 @@ def test_stray_points_do_not_blow_up_an_open_scene() -> None:
 
 def test_the_world_is_upright_normalised_and_traceable() -> None:
     model = a_model(around(), brick_points())
-    world = settle(model, brick_silhouettes(model), [None] * 24, keep_orientation=False)
+    world = settle(model, brick_silhouettes(model), [None] * 24, z_up_within_degrees=0)
     box = world.region.box
     assert np.allclose(box.mean(axis=0), 0, atol=1e-9)
     assert np.abs(box).max() == pytest.approx(1)
@@ -105,7 +107,7 @@ def test_gps_makes_the_world_metric() -> None:
     poses = around(distance=40.0)
     model = a_model(poses, 10 * brick_points())
     gps_positions = [3.0 * pose[:3, 3] for pose in poses]
-    world = settle(model, [None] * 24, list(gps_positions), keep_orientation=False)
+    world = settle(model, [None] * 24, list(gps_positions), z_up_within_degrees=0)
     assert world.up_from == "gps"
     assert world.metres_per_unit is not None
     apart = np.linalg.norm(world.model.poses[0, :3, 3] - world.model.poses[12, :3, 3]) * world.metres_per_unit
@@ -118,3 +120,27 @@ def test_optical_axes_converge_at_the_object_and_parallel_ones_in_front() -> Non
     point = convergence_point(row)
     assert point[1] > 0.5
     assert project(a_model(row, np.zeros((0, 3))).cameras[1], (point - row[2][:3, 3])[None] @ row[2][:3, :3])[0, 0] > 0
+
+
+def test_a_world_with_gps_knows_its_place() -> None:
+    """From its own units back to the degrees that the photos had."""
+    poses = around(distance=40.0)
+    model = a_model(poses, 10 * brick_points())
+    per_degree = 111_320.0
+    gps = [
+        (50 + 3 * pose[1, 3] / per_degree, 10 + 3 * pose[0, 3] / (per_degree * np.cos(np.radians(50))), 3 * pose[2, 3])
+        for pose in poses
+    ]
+    world = settle(model, [None] * 24, local_positions(gps), z_up_within_degrees=0)
+    place = georeference(world, gps)
+    assert place is not None and place.altitude_known
+    matrix = np.array(place.metres_from_world)
+    east, north, _ = (matrix[:3, :3] @ world.model.poses[:, :3, 3].T).T[5] + matrix[:3, 3]
+    assert place.origin.latitude + north / per_degree == pytest.approx(gps[5][0], abs=2e-6)
+    assert place.origin.longitude + east / (per_degree * np.cos(np.radians(50))) == pytest.approx(gps[5][1], abs=2e-6)
+
+
+def test_a_world_without_gps_has_no_place() -> None:
+    model = a_model(around(), brick_points())
+    world = settle(model, brick_silhouettes(model), [None] * 24, z_up_within_degrees=0)
+    assert georeference(world, [None] * 24) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Original
 from reconstruction_worker.poses.registration import Registration, listed
@@ -17,7 +18,7 @@ def a_registration(placed: int, total: int) -> Registration:
         an_image(f"{i:03d}.png", original=Original(name=f"IMG_{i:03d}.JPG", width=400, height=300, sha256=str(i)))
         for i in range(total)
     ]
-    return Registration.of("structureFromMotion", a_model(survey_poses(placed), np.zeros((0, 3))), photos)
+    return Registration.of(PoseOrigin.STRUCTURE_FROM_MOTION, a_model(survey_poses(placed), np.zeros((0, 3))), photos)
 
 
 def test_unplaced_photos_are_named_as_in_the_source() -> None:

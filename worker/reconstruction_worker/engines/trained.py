@@ -14,7 +14,8 @@ from .registry import engine as named
 
 
 def trained_field(context: StageContext) -> Field:
-    """Load the scene from `train/`, on the device that `spec.training.device` asks for. A mesh is shown as it is."""
+    """Load the scene from `train/`, on the device that `spec.training.device` asks for, or on the CPU where the engine
+    says that this is enough. A mesh is shown as it is."""
     made = trained(context)
     return MeshField(made) if isinstance(made, ColouredMesh) else made
 
@@ -24,11 +25,17 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     from .training.device import choose_device
 
     engine = named(context.spec.chosen_engine)
-    device = choose_device(context.spec.training.device, engine.spec)
-    made = engine.load(context.of(StageName.TRAIN), context.workspace, device.type)
+    on_cpu = engine.spec.shown_by_cpu
+    device = "cpu" if on_cpu else choose_device(context.spec.training.device, engine.spec).type
+    made = engine.load(context.of(StageName.TRAIN), context.workspace, device)
     if isinstance(made, ColouredMesh) != (engine.spec.makes is Makes.MESH):
         raise _contradiction(engine.spec.name, engine.spec.makes)
     return made
+
+
+def trained_makes(context: StageContext) -> Makes:
+    """What the engine of the job makes."""
+    return named(context.spec.chosen_engine).spec.makes
 
 
 def trained_gaussians(context: StageContext) -> Gaussians | None:

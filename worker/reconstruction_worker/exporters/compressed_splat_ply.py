@@ -23,7 +23,7 @@ from ..geometry.gaussians import Gaussians
 from ..geometry.harmonics import CONSTANT
 from .checking import Content, reading
 from .exporter import Exporter
-from .gaussian_values import Rounding, compare_gaussians, log_scales, opacities_of
+from .gaussian_values import Rounding, compare_gaussians, log_scales, opacities_of, ply_comments
 from .smallest_three import LIMIT, kept
 from .smallest_three import rounding as turn_rounding
 
@@ -58,7 +58,7 @@ def write(gaussians: Gaussians, folder: Path) -> list[Path]:
     coefficients = np.clip((rest / (2 * REACH) + 0.5) * 256, 0, 255).astype(np.uint8)
     path = folder / FILE
     path.write_bytes(
-        _header(len(stored), len(bounds[0]), coefficients.shape[1])
+        _header(stored, len(bounds[0]), coefficients.shape[1])
         + np.concatenate(bounds, axis=1).astype("<f4").tobytes()
         + vertices.tobytes()
         + coefficients.tobytes()
@@ -74,7 +74,14 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
     with reading(FILE):
         data = plyread(folder / FILE)
         harmonics = np.concatenate([data.sh0[:, None], data.shN.reshape(len(data.sh0), -1, 3)], axis=1)
-        found = Gaussians(data.means, np.exp(data.scales), data.quats, opacities_of(data.opacities), harmonics)
+        found = replace(
+            stored,  # for what the reader does not tell
+            means=data.means,
+            scales=np.exp(data.scales),
+            rotations=data.quats,
+            opacities=opacities_of(data.opacities),
+            harmonics=harmonics,
+        )
     rounding = Rounding(
         position=_step(stored.means, _WIDE),
         log_scale=_step(log_scales(stored), _WIDE) + 1e-5,
@@ -122,8 +129,9 @@ def _packed(values: NDArray[np.floating], most: NDArray[np.integer], shifts: tup
     return np.bitwise_or.reduce(whole << np.array(shifts, np.uint64), axis=1)
 
 
-def _header(count: int, blocks: int, coefficients: int) -> bytes:
-    lines = ["ply", "format binary_little_endian 1.0", f"element chunk {blocks}"]
+def _header(gaussians: Gaussians, blocks: int, coefficients: int) -> bytes:
+    count = len(gaussians)
+    lines = ["ply", "format binary_little_endian 1.0", *ply_comments(gaussians), f"element chunk {blocks}"]
     for group in _BOUNDS:
         lines += [f"property float {end}{name}" for end in ("min", "max") for name in group]
     lines += [f"element vertex {count}"]

@@ -57,12 +57,18 @@ def y_up(gaussians: Gaussians) -> Gaussians:
     return rotated(gaussians, Z_UP_TO_Y_UP)
 
 
+def ply_comments(gaussians: Gaussians) -> list[str]:
+    """Lines of a PLY header that say how Gaussians are shown, as Brush writes and SplatTransform reads them."""
+    return ["comment SplatRenderMode: mip"] if gaussians.antialiased else []
+
+
 def compare_gaussians(name: str, found: Gaussians, meant: Gaussians, rounding: Rounding) -> Content:
     """What a reader found. Raises ExportFailed where a value differs by more than the format rounds it."""
     require(name, len(found) == len(meant), f"it holds {len(found)} Gaussians instead of {len(meant)}")
     turned = np.minimum(
         np.abs(found.rotations - meant.rotations).max(axis=1), np.abs(found.rotations + meant.rotations).max(axis=1)
     )
+    require(name, found.antialiased == meant.antialiased, "it does not say how small Gaussians are shown")
     shape = meant.harmonics.shape
     require(name, found.harmonics.shape == shape, f"it does not hold {shape[1]} coefficients a colour")
     differences = {

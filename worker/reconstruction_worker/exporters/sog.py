@@ -64,7 +64,8 @@ def write(gaussians: Gaussians, folder: Path) -> list[Path]:
         "version": 2,
         "asset": {"generator": GENERATOR},
         "count": len(stored),
-        "antialias": False,
+        "antialias": stored.antialiased,
+        **({"model": "antialiased"} if stored.antialiased else {}),  # as SplatTransform 3 says it
         "means": {"mins": low.tolist(), "maxs": high.tolist(), "files": ["means_l.webp", "means_u.webp"]},
         "scales": {"codebook": size_book.tolist(), "files": ["scales.webp"]},
         "quats": {"files": ["quats.webp"]},
@@ -177,6 +178,7 @@ def _read(archive: zipfile.ZipFile) -> tuple[Gaussians, dict[str, Any]]:
         rotations=completed(quats[:, 3] - FIRST_MODE, (quats[:, :3] / 255 * 2 - 1) * LIMIT),
         opacities=(sh0[:, 3] / 255).astype(np.float32),
         harmonics=harmonics,
+        antialiased=meta["antialias"],
     )
     return found, meta
 

@@ -6,6 +6,7 @@ A viewer that does not know the extension shows points in the colours of the Gau
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
     """Open `splats.glb` again. Raises ExportFailed."""
     data, meant = (folder / FILE).read_bytes(), y_up(gaussians)
     with reading(FILE):
-        found = read_splats(FILE, data)
+        found = replace(read_splats(FILE, data), antialiased=meant.antialiased)  # the extension can't say it
         shown = trimesh.load_scene(trimesh.util.wrap_as_stream(data), file_type="glb", process=False).dump()
         if len(shown) != 1 or not isinstance(shown[0], trimesh.PointCloud):
             raise failed(FILE, "other viewers do not find one cloud of points in it")

@@ -17,7 +17,7 @@ from reconstruction_api.formats import ExportFormat
 from ..geometry.gaussians import Gaussians
 from .checking import Content, compare, failed, reading, require
 from .exporter import Exporter
-from .gaussian_values import content_of, log_scales, opacity_logits
+from .gaussian_values import content_of, log_scales, opacity_logits, ply_comments
 
 FILE = ExportFormat.SPLAT_PLY.file
 
@@ -25,7 +25,7 @@ FILE = ExportFormat.SPLAT_PLY.file
 def write(gaussians: Gaussians, folder: Path) -> list[Path]:
     """Write `splats.ply`, z up."""
     columns = _columns(gaussians)
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(gaussians)}"]
+    header = ["ply", "format binary_little_endian 1.0", *ply_comments(gaussians), f"element vertex {len(gaussians)}"]
     header += [f"property float {name}" for name in columns]
     rows = np.stack([values.astype("<f4") for values in columns.values()], axis=1)
     path = folder / FILE

@@ -34,6 +34,9 @@ COLOUR_SCALE: Final = 0.15
 SCALES: Final = (-10.0, 5.9375)
 """Natural logarithms of the smallest and the largest size."""
 _HEADER: Final = "<4sIIBBBB"
+FLAGS_AT: Final = 14
+ANTIALIASED: Final = 1
+"""Among the flags."""
 _COEFFICIENTS: Final = (0, 3, 8, 15)
 """Above the constant one, by degree."""
 
@@ -59,6 +62,10 @@ def write_upright(gaussians: Gaussians, path: Path) -> None:
         stored.harmonics[:, 1:] if stored.harmonics.shape[1] > 1 else None,
     )
     write_spz(path, data, version=VERSION, fractional_bits=_fractional_bits(stored))
+    if gaussians.antialiased:  # gsply knows nothing of it
+        content = bytearray(gzip.decompress(path.read_bytes()))
+        content[FLAGS_AT] |= ANTIALIASED
+        path.write_bytes(gzip.compress(content, mtime=0))
 
 
 def check(gaussians: Gaussians, folder: Path) -> Content:
@@ -80,7 +87,7 @@ def check(gaussians: Gaussians, folder: Path) -> Content:
 def read(data: bytes) -> Gaussians:
     """What a file holds, as it lies. Raises ExportFailed for what is not a file of this version."""
     content = gzip.decompress(data)
-    magic, version, count, degree, bits, _, _ = struct.unpack_from(_HEADER, content)
+    magic, version, count, degree, bits, flags, _ = struct.unpack_from(_HEADER, content)
     require(FILE, magic == MAGIC and version == VERSION, "it is not an SPZ file of version 3")
     coefficients = _COEFFICIENTS[degree]
     rows = _Rows(content, struct.calcsize(_HEADER), count)
@@ -98,6 +105,7 @@ def read(data: bytes) -> Gaussians:
         rotations=rotations,
         opacities=opacities,
         harmonics=np.concatenate([colours[:, None], rest], axis=1),
+        antialiased=bool(flags & ANTIALIASED),
     )
 
 

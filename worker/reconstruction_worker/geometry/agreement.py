@@ -32,9 +32,9 @@ class Agreement:
     """Share of the pixels."""
 
 
-def agreed(maps: list[DepthMap]) -> Agreement:
+def agreed(maps: list[DepthMap], witnesses: int = WITNESSES) -> Agreement:
     """Keep the pixels whose depth enough other maps confirm, with the mean of what they say. The others' alpha is 0."""
-    needed = min(WITNESSES, len(maps) - 1)
+    needed = min(witnesses, len(maps) - 1)
     arrays = [camera_arrays(one.camera) for one in maps]
     result, gaps, confirmed, pixels = [], [], 0, 0
     for number, one in enumerate(maps):

@@ -8,6 +8,7 @@ Fan et al. 2023, "LightGaussian", without their factor for the volume).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -42,9 +43,9 @@ def contributions(
     total = np.zeros(len(gaussians), np.float32)
     covariances = covariance(gaussians)
     for done, camera in enumerate(seen):
-        order, centres, conics, reaches = ellipses(gaussians, covariances, camera)
+        shown = ellipses(gaussians, covariances, camera)
         light = np.ones((camera.height, camera.width), np.float32)
-        _compose(order, centres, conics, reaches, gaussians.opacities, light, total)
+        _compose(shown.order, shown.centres, shown.conics, shown.reaches, shown.opacities, light, total)
         progress(100 * (done + 1) / len(seen))
     return total
 
@@ -56,11 +57,20 @@ def covariance(gaussians: Gaussians) -> NDArray[np.float32]:
     return stretched @ stretched.transpose(0, 2, 1)
 
 
-def ellipses(
-    gaussians: Gaussians, covariances: NDArray[np.float32], camera: Camera
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """What a camera sees of Gaussians: those before it from the nearest on (their indices), and for each of all its
-    centre in pixels [N, 2], the inverse of its covariance there (xx, xy, yy) [N, 3] and how far it can be seen [N]."""
+@dataclass(frozen=True)
+class Ellipses:
+    """What a camera sees of Gaussians, in pixels."""
+
+    order: NDArray[np.int64]
+    """Indices of those that can be seen, from the nearest on."""
+    centres: NDArray[np.float32]  # [N, 2]
+    conics: NDArray[np.float32]  # [N, 3], inverse covariances: xx, xy, yy
+    reaches: NDArray[np.float32]  # [N], how far from the centre it can be seen
+    opacities: NDArray[np.float32]  # [N], in the centre
+
+
+def ellipses(gaussians: Gaussians, covariances: NDArray[np.float32], camera: Camera) -> Ellipses:
+    """What a camera sees of Gaussians with these covariances [N, 3, 3] in the world."""
     centres, depth = project(camera, gaussians.means.astype(np.float64))
     pose = camera.camera_to_world[:3, :3] * (1, -1, -1)  # columns: right, down, forward
     x, y = ((centres - (camera.cx, camera.cy)) / (camera.fx, camera.fy)).T
@@ -75,8 +85,12 @@ def ellipses(
     flat = to_pixels @ covariances @ to_pixels.transpose(0, 2, 1)
     xx, xy, yy = flat[:, 0, 0] + BLUR, flat[:, 0, 1], flat[:, 1, 1] + BLUR
     area = np.maximum(xx * yy - xy**2, 1e-12)
+    opacities = gaussians.opacities
+    if gaussians.antialiased:
+        sharp = (xx - BLUR) * (yy - BLUR) - xy**2
+        opacities = opacities * np.sqrt(np.maximum(sharp, 0) / area)
     longest = (xx + yy) / 2 + np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
-    cutoff = 2 * np.log(np.maximum(gaussians.opacities / FAINTEST, 1))
+    cutoff = 2 * np.log(np.maximum(opacities / FAINTEST, 1))
     reach = np.sqrt(longest * cutoff)
     extent = float(np.ptp(gaussians.means, axis=0).max())
     left_above, right_below = centres > -reach[:, None], centres < (camera.width, camera.height) + reach[:, None]
@@ -84,7 +98,7 @@ def ellipses(
     drawn = np.flatnonzero((depth > NEAR * extent) & (reach > 0) & inside)
     conics = np.stack([yy, -xy, xx], axis=1) / area[:, None]
     order = drawn[np.argsort(depth[drawn], kind="stable")]
-    return order, centres.astype(np.float32), conics.astype(np.float32), reach.astype(np.float32)
+    return Ellipses(order, *(values.astype(np.float32) for values in (centres, conics, reach, opacities)))
 
 
 def _within(slope: NDArray[np.float64], width: float) -> NDArray[np.float64]:

@@ -48,6 +48,8 @@ class Budget:
 
 CPU_BUDGET = Budget(views=60, rays=450_000)
 GPU_BUDGET = Budget(views=200, rays=60_000_000)
+GAUSSIANS_BUDGET = Budget(views=100, rays=8_000_000)
+"""Gaussians are drawn by the million of pixels in a tenth of a second, on any machine."""
 
 
 def extract_mesh(

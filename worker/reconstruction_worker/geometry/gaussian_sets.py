@@ -37,7 +37,8 @@ def rotated(gaussians: Gaussians, rotation: NDArray[np.floating]) -> Gaussians:
 
 def chosen(gaussians: Gaussians, index: NDArray[np.integer] | slice) -> Gaussians:
     """Some of them, in the order of `index`."""
-    return Gaussians(
+    return replace(
+        gaussians,
         means=gaussians.means[index],
         scales=gaussians.scales[index],
         rotations=gaussians.rotations[index],

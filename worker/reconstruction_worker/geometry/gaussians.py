@@ -17,6 +17,9 @@ class Gaussians:
     rotations: NDArray[np.float32]  # [N, 4], unit quaternions w, x, y, z
     opacities: NDArray[np.float32]  # [N], 0..1
     harmonics: NDArray[np.float32]  # [N, K, 3], coefficients of real spherical harmonics of the colour minus one half
+    antialiased: bool = False
+    """Whether one that is smaller than a pixel is shown the fainter for it, as it was trained (Yu et al. 2024,
+    "Mip-Splatting"), and not as if it filled the pixel."""
 
     def __len__(self) -> int:
         return len(self.means)

@@ -16,17 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .agreement import Agreement, agreed
+from .agreement import WITNESSES, Agreement, agreed
 from .cameras import project
 from .field_depth import OPAQUE, DepthMap, trust
 from .rendering import Camera
 from .scene import View
 from .semiglobal import smoothest
 from .sparse import SparsePoints
-from .sweep import UNKNOWN, Grey, Planes, plane_coordinates, planes_through, sweep
+from .sweep import MOST_PLANES, UNKNOWN, Grey, Planes, plane_coordinates, planes_through, sweep
 
-SIDE = 400
-"""Longest side of the depth maps, in pixels."""
 NEIGHBOURS = 5
 """Photos that each one is compared with."""
 FEWEST_POINTS = 12
@@ -46,6 +44,18 @@ FIELD_TRUST = 0.01
 
 
 @dataclass(frozen=True)
+class Detail:
+    """How closely photos are compared."""
+
+    side: int = 400
+    """Longest side of the depth maps, in pixels."""
+    most_planes: int = MOST_PLANES
+    """Photos that need more to be compared are left out."""
+    witnesses: int = WITNESSES
+    """Other depth maps that must confirm a pixel's depth."""
+
+
+@dataclass(frozen=True)
 class _Shot:
     """A view made ready for comparison."""
 
@@ -59,15 +69,16 @@ def stereo_maps(
     field: dict[str, DepthMap],
     points: SparsePoints,
     done: Callable[[int], None] = lambda count: None,
+    detail: Detail = Detail(),
 ) -> Agreement | None:
     """Depth maps of the photos that can be compared with neighbours; None where too few can (poses without points,
     photos down a street), or where they do not confirm each other. `field` has the trained field's depth by the views'
     names."""
-    shots = [_shot(view, points) for view in views]
+    shots = [_shot(view, points, detail.side) for view in views]
     seen = [set(points.seen[view.name].tolist()) for view in views]
     near = [_neighbours(number, shots, seen, points.positions) for number in range(len(shots))]
     others = [[shots[n].photo for n in some] for some in near]
-    planes = [_planes(shot, photos) for shot, photos in zip(shots, others, strict=True)]
+    planes = [_planes(shot, photos, detail.most_planes) for shot, photos in zip(shots, others, strict=True)]
     if sum(family is not None for family in planes) < max(2, len(views) / 2):
         return None
     maps, prior = [], []
@@ -76,14 +87,14 @@ def stereo_maps(
             prior.append(field.get(shot.view.name))
             maps.append(_depth(shot, others[number], family, prior[-1]))
         done(number + 1)
-    found = agreed(maps)
+    found = agreed(maps, detail.witnesses)
     if found.confirmed < CONVINCING:
         return None
     return replace(found, maps=[_completed(one, other) for one, other in zip(found.maps, prior, strict=True)])
 
 
-def _shot(view: View, points: SparsePoints) -> _Shot:
-    camera = view.camera.scaled(min(1.0, SIDE / max(view.camera.width, view.camera.height)))
+def _shot(view: View, points: SparsePoints, side: int) -> _Shot:
+    camera = view.camera.scaled(min(1.0, side / max(view.camera.width, view.camera.height)))
     photo = cv2.resize(view.photo()[..., :3], (camera.width, camera.height), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return _Shot(view, Grey(camera, grey), points.of(view))
@@ -121,10 +132,10 @@ def _angles(positions: NDArray[np.float64], one: Camera, other: Camera) -> NDArr
     return np.arccos(np.clip((a * b).sum(axis=1), -1, 1))
 
 
-def _planes(shot: _Shot, neighbours: list[Grey]) -> Planes | None:
+def _planes(shot: _Shot, neighbours: list[Grey], most: int) -> Planes | None:
     if not neighbours:
         return None
-    return planes_through(shot.photo.camera, shot.points, [other.camera for other in neighbours])
+    return planes_through(shot.photo.camera, shot.points, [other.camera for other in neighbours], most)
 
 
 def _depth(shot: _Shot, neighbours: list[Grey], planes: Planes, field: DepthMap | None) -> DepthMap:

@@ -79,7 +79,9 @@ def plane_coordinates(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.f
     return u, v
 
 
-def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list[Camera]) -> Planes | None:
+def planes_through(
+    camera: Camera, points: NDArray[np.float64], neighbours: list[Camera], most: int = MOST_PLANES
+) -> Planes | None:
     """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for; None where
     that would be too many: down a street things are so near and so far that such planes do not find them."""
     pixels, depth = project(camera, points)
@@ -94,7 +96,7 @@ def planes_through(camera: Camera, points: NDArray[np.float64], neighbours: list
     high = high + margin
     shift = np.median([_shift(camera, other, float(np.median(depth))) for other in neighbours])
     count = math.ceil((high - low) * max(float(shift), 1e-9) / STEP_PIXELS) + 1
-    return Planes(slope, np.linspace(low, high, max(count, FEWEST_PLANES))) if count <= MOST_PLANES else None
+    return Planes(slope, np.linspace(low, high, max(count, FEWEST_PLANES))) if count <= most else None
 
 
 def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.float32]:

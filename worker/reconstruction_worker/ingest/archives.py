@@ -1,7 +1,8 @@
 """Unpacks ZIP and TAR without trusting them.
 
 No name from an archive ever becomes a path: entries are written to numbered files in one folder, so nothing can land
-elsewhere. What has no place among photos (links, devices, absolute or `..` paths, archives, bombs) refuses the archive.
+elsewhere. What has no place among photos (links, devices, absolute or `..` paths, bombs) refuses the archive. An
+archive within it is a file like others, and never opened: flight plans (`.kmz`), documents and models are ZIP files.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import IO, Final
 
 from reconstruction_api.errors import ReconstructionError
 
-from .formats import HEAD_BYTES, archive_format, read_head
+from .formats import archive_format, read_head
 from .limits import Limits
 from .listing import SourceFile, relevant
 
@@ -172,8 +173,6 @@ class _Unpacker:
         written = 0
         with path.open("wb") as file:
             while chunk := stream.read(_CHUNK):
-                if written == 0 and (inner := archive_format(chunk[:HEAD_BYTES])):
-                    raise self._unsafe(f"holds another archive, '{name}' ({inner})")
                 written += len(chunk)
                 if written > declared:
                     raise self._unsafe(f"holds '{name}', which is larger than it claims")

@@ -34,7 +34,7 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         if broken and (count == 0 or count + len(broken) >= minimum):
             raise ReconstructionError(broken[0].code, broken[0].message, details=details)
         found = {0: "no photos", 1: "one photo"}.get(count, f"{count} photos")
-        copies = len(dataset.dropped) - len(broken)
+        copies = sum(item.code == "Duplicate" for item in dataset.dropped)
         extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
         archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
         hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -10,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from reconstruction_api.errors import ReconstructionError
 
 from .dataset import DatasetImage
 
@@ -20,10 +23,18 @@ _SAME_HASH_BITS: Final = 16
 _SAME_PICTURE: Final = 6.0
 """Largest difference of 64 x 64 grey values (0 to 255) up to which two pictures are the same. The largest, not the
 mean: views of a small object before an empty background differ in few places."""
+_SCALED: Final = 0.9
+"""Width of a picture relative to another one up to which it may be a smaller copy of it: these are saved in lower
+quality and by other filters, and two different views hardly ever come in two sizes."""
+_SCALED_HASH_BITS: Final = 40
+_SCALED_PICTURE: Final = 20.0
+"""On 16 x 16 grey values; neighbours on a path around a subject differ by 60 and more somewhere."""
 _SET_BITS: Final = np.array([value.bit_count() for value in range(256)], np.uint8)
 _BLURRED: Final = 0.15
 """Share of the set's median sharpness below which a photo is reported: the measure depends on the scene."""
 _TINY_SIDE: Final = 200
+_FAINT: Final = 2.0
+"""Standard deviation of a picture's grey values (0 to 255) below which there is nothing to be seen on it."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +66,47 @@ def appearance(image: Image.Image) -> Appearance:
 
 def same_pictures(images: list[DatasetImage], looks: dict[str, Appearance]) -> dict[str, str]:
     """Names of photos that show the very same picture as another one (saved again, scaled), each with the name of the
-    one to keep: the largest original, of equal ones the first. `looks` is by name."""
+    one to keep: one that the given poses name, else the largest original, of equal ones the first. `looks` is by
+    name."""
     result: dict[str, str] = {}
     order = {image.name: index for index, image in enumerate(images)}
-    by_size = sorted(images, key=lambda image: (-image.original.width * image.original.height, order[image.name]))
+    by_size = sorted(images, key=lambda image: (image.given_pose is False, -_pixels(image), order[image.name]))
     kept: list[DatasetImage] = []
     hashes = np.empty((len(images), _HASH_SIDE * _HASH_SIDE // 8), np.uint8)
     for image in by_size:
         look = looks[image.name]
         different_bits = _SET_BITS[hashes[: len(kept)] ^ look.difference_hash].sum(axis=1)
-        for index in np.flatnonzero(different_bits <= _SAME_HASH_BITS):
-            if np.abs(look.grey - looks[kept[index].name].grey).max() <= _SAME_PICTURE:
+        for index in np.flatnonzero(different_bits <= _SCALED_HASH_BITS):
+            scaled = image.original.width < _SCALED * kept[index].original.width
+            if different_bits[index] > _SAME_HASH_BITS and not scaled:
+                continue
+            difference = look.grey - looks[kept[index].name].grey
+            if np.abs(difference).max() <= _SAME_PICTURE or (
+                scaled and np.abs(_coarse(difference)).max() <= _SCALED_PICTURE
+            ):
                 result[image.name] = kept[index].name
                 break
         else:
             hashes[len(kept)] = look.difference_hash
             kept.append(image)
     return result
+
+
+def _coarse(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means [16, 16] of [64, 64] values."""
+    return grey.reshape(16, 4, 16, 4).mean(axis=(1, 3))
+
+
+def check_contrast(looks: Sequence[Appearance], shown_as: str) -> None:
+    """Raises UnsupportedFormat when no picture of a set shows anything: what comes of it looks right by every measure,
+    for it is one colour too."""
+    if looks and max(float(look.grey.std()) for look in looks) < _FAINT:
+        raise ReconstructionError(
+            "UnsupportedFormat",
+            f"The photos of {shown_as} show hardly any contrast: each is one colour but for less than "
+            f"{_FAINT:g} of 255 grey values.",
+            suggestion="Check the exposure, and that the files' values use the range of their format.",
+        )
 
 
 def note_oddities(images: list[DatasetImage], looks: dict[str, Appearance]) -> None:
@@ -89,6 +124,10 @@ def note_oddities(images: list[DatasetImage], looks: dict[str, Appearance]) -> N
             image.notes.append(f"tiny: {image.original.width} x {image.original.height} pixels")
         if _shape(image) != common and count > len(images) / 2:
             image.notes.append(f"another size than most photos ({common[0]} x {common[1]})")
+
+
+def _pixels(image: DatasetImage) -> int:
+    return image.original.width * image.original.height
 
 
 def _shape(image: DatasetImage) -> tuple[int, int]:

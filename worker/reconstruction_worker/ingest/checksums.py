@@ -13,6 +13,7 @@ from reconstruction_api.errors import ReconstructionError
 from ..files import sha256_of
 from .limits import Limits
 from .listing import SourceFile, access_to, relevant
+from .text_files import read_text
 
 SUMS: Final = "SHA256SUMS"
 MAX_SUMS_BYTES: Final = 16 * 10**6
@@ -54,7 +55,7 @@ def check_listed(files: Sequence[SourceFile], limits: Limits) -> None:
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str]]:
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, errors="replace").splitlines():
         if match := _LINE.fullmatch(line.rstrip()):
             yield match[1], match[2].removeprefix("./")
 

@@ -56,9 +56,14 @@ class DatasetImage(ApiModel):
     depth: str | None = None
     """Metres [h, w] as a NumPy array, not larger than the photo; 0 where unknown."""
     has_alpha: bool = False
+    orientation: int = 1
+    """EXIF orientation (1 to 8) of the file, which was undone."""
     original: Original
-    gps: tuple[float, float, float] | None = None
+    gps: tuple[float, float, float | None] | None = None
+    """Latitude, longitude (degrees, WGS 84), altitude (metres, where it is known)."""
     focal_pixels: float | None = None
+    given_pose: bool | None = None
+    """Whether the poses beside the photos name this one; None where they name none, or there are none."""
     frame: VideoFrame | None = None
     """Where in a video it is from; None for a photo."""
     exposure: float | None = None
@@ -80,3 +85,8 @@ class Dataset(ApiModel):
     images: list[DatasetImage] = Field(default_factory=list)
     dropped: list[DroppedImage] = Field(default_factory=list)
     videos: list[Video] = Field(default_factory=list)
+
+    def with_given_poses(self) -> Dataset:
+        """Without the photos that the poses beside them don't name: a project of another tool holds originals, smaller
+        copies and pictures of other kinds too."""
+        return self.model_copy(update={"images": [image for image in self.images if image.given_pose is not False]})

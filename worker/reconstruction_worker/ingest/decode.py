@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import rawpy
@@ -14,9 +16,13 @@ from reconstruction_api.errors import ReconstructionError
 
 from .formats import Kind, kind_of, read_head
 from .header import has_alpha, open_picture
+from .jpeg_end import NOTE, open_without_end
 from .limits import Limits
 from .metadata import CameraData, camera_data, raw_camera_data
+from .wide_pixels import Tones, ToneScales, Values, wide_values
 
+TURNED: Final = "turned upright"
+"""Note on a photo whose EXIF orientation was undone."""
 _ASPECT_TOLERANCE = 0.01
 _FLOAT_MODES = frozenset({"F"})
 _WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -53,17 +59,29 @@ class Decoded:
         return self.image.mode == "RGBA"
 
 
-def decode(path: Path, name: str, limits: Limits) -> Decoded:
-    """Decode a file of one of the kinds in `formats.SUPPORTED`. Raises ImageCorrupt, FileTooLarge or UnsupportedFormat,
-    naming the photo `name`."""
+def decode(path: Path, name: str, limits: Limits, tones: ToneScales | None = None) -> Decoded:
+    """Decode a file of one of the kinds in `formats.SUPPORTED`. `tones` are those of its set, where that has photos of
+    more than 8 bits. Raises ImageCorrupt, FileTooLarge or UnsupportedFormat, naming the photo `name`."""
     kind, form = kind_of(read_head(path), name)
     try:
         if kind is Kind.RAW:
             return _decoded_raw(path, name, form, limits)
+        values = wide_values(path, name, limits)
+        if values is not None and tones and values.dtype.kind in tones:
+            return _decoded_wide(path, name, kind, values, tones[values.dtype.kind], limits)
         with open_picture(path, kind) as image:
             _check_pixels(image.width, image.height, name, limits)
-            image.load()
-            return _normalised(image, name)
+            orientation, size = _orientation(image), _stored_size(image)
+            notes: list[str] = []
+            try:
+                image.load()  # turns a TIFF upright
+            except OSError:
+                whole = open_without_end(path) if kind is Kind.JPEG else None
+                if whole is None:
+                    raise
+                notes.append(NOTE)
+                return _normalised(whole, name, orientation, size, notes)
+            return _normalised(image, name, orientation, size, notes)
     except ReconstructionError:
         raise
     except Image.DecompressionBombError as error:
@@ -97,20 +115,37 @@ def _decoded_raw(path: Path, name: str, form: str, limits: Limits) -> Decoded:
     return Decoded(image, width, height, 1, camera, False, False, notes)
 
 
-def _normalised(image: Image.Image, name: str) -> Decoded:
-    notes: list[str] = []
-    camera = camera_data(image)
-    width, height = image.size
+def _decoded_wide(path: Path, name: str, kind: Kind, values: Values, tones: Tones, limits: Limits) -> Decoded:
+    """A photo of more than 8 bits a channel, whose file's pixels are `values`."""
+    height, width = values.shape[:2]
+    _check_pixels(width, height, name, limits)
+    orientation, camera, profile = 1, CameraData(), None
+    with contextlib.suppress(OSError), open_picture(path, kind) as image:  # Pillow knows fewer kinds of TIFF
+        orientation, camera, profile = _orientation(image), camera_data(image), image.info.get("icc_profile")
+    notes = [tones.note]
+    colour = tones.picture(values)
+    if orientation != 1:
+        colour = upright(colour, orientation)
+        notes.append(TURNED)
+    if profile and (converted := _to_srgb(colour, profile)) is not None:
+        colour = converted
+        notes.append("colours converted to sRGB")
+    return Decoded(colour, width, height, orientation, camera, False, False, notes)
+
+
+def _normalised(image: Image.Image, name: str, orientation: int, size: tuple[int, int], notes: list[str]) -> Decoded:
+    """`orientation` and `size` are those of the file, before it was loaded; `notes` says what was done already."""
+    camera = camera_data(image, size)
+    width, height = size
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # in MPO the others are previews
         notes.append(f"first of {frames} pictures in the file")
-    orientation = _orientation(image)
     profile = image.info.get("icc_profile")
-    plain = image.mode == "RGB" and orientation == 1 and image.format == "JPEG"
+    plain = image.mode == "RGB" and orientation == 1 and image.format == "JPEG" and not notes
     colour = _eight_bit(image, name, notes)
+    colour = upright(colour, _orientation(image))
     if orientation != 1:
-        colour = upright(colour, orientation)
-        notes.append("turned upright")
+        notes.append(TURNED)
     if profile and (converted := _to_srgb(colour, profile)) is not None:
         colour, plain = converted, False
         notes.append("colours converted to sRGB")
@@ -145,6 +180,14 @@ def _eight_bit(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
             return rgba
         return rgba.convert("RGB")
     return image.convert("RGB")
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height in the file; Pillow tells those of a TIFF as they are once it is turned upright."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None or 256 not in tags or 257 not in tags:
+        return image.size
+    return int(tags[256]), int(tags[257])
 
 
 def _orientation(image: Image.Image) -> int:

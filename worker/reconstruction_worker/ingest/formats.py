@@ -17,7 +17,9 @@ IMAGE_SUFFIXES: Final = frozenset(
 RAW_SUFFIXES: Final = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"})
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
+VIDEO_SUFFIXES: Final = frozenset(
+    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".3gp", ".avi", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".flv"}
+)
 
 BLENDER_SPLITS: Final = ("transforms_train.json", "transforms_val.json", "transforms_test.json")
 LLFF: Final = "poses_bounds.npy"
@@ -90,6 +92,8 @@ def kind_of(head: bytes, name: str) -> tuple[Kind, str]:
         return _BRANDS.get(head[8:12], (Kind.VIDEO, "video"))
     if head[4:8] in (b"moov", b"mdat", b"wide") or head.startswith(b"\x1a\x45\xdf\xa3"):
         return Kind.VIDEO, "video"  # QuickTime without a brand; Matroska and WebM
+    if _is_other_video(head):
+        return Kind.VIDEO, "video"
     if archive := archive_format(head):
         return Kind.ARCHIVE, archive
     if foreign := _foreign_image(head):
@@ -136,6 +140,19 @@ def read_head(path: Path) -> bytes:
 def looks_like_text(head: bytes) -> bool:
     """For a friendlier message only."""
     return bool(head) and b"\0" not in head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head)
+
+
+def _is_other_video(head: bytes) -> bool:
+    """AVI, MPEG streams, Windows Media and Flash."""
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return True
+    if head.startswith((b"\x00\x00\x01\xba", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"FLV\x01")):
+        return True
+    # Packets of an MPEG transport stream begin with a sync byte; those of AVCHD have a time stamp before it.
+    return any(
+        len(head) > start + 2 * step and all(head[start + number * step] == 0x47 for number in range(3))
+        for start, step in ((0, 188), (4, 192))
+    )
 
 
 def _foreign_image(head: bytes) -> str | None:

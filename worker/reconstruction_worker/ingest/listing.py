@@ -17,7 +17,13 @@ from reconstruction_api.stages import digest
 from ..workspace import is_workspace
 from .limits import DEFAULT_LIMITS, Limits
 
-_NOT_PHOTOS = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "lost+found"})
+_NOT_PHOTOS = frozenset(
+    {
+        "__macosx", "thumbs.db", "desktop.ini", "lost+found", "lost.dir", "system volume information",
+        "$recycle.bin", "recycler", "#recycle", "@recycle", "#snapshot", "@eadir", "@recently-snapshot",
+    }
+)  # fmt: skip
+"""What operating systems, memory cards and network storage (Synology, QNAP) leave beside people's files."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def describe(source: Source) -> str:
 
 def relevant(name: str) -> bool:
     """Whether a file may matter: hidden files and what operating systems leave behind do not."""
-    return not any(part.startswith(".") or part in _NOT_PHOTOS for part in name.split("/"))
+    return not any(part.startswith(".") or part.lower() in _NOT_PHOTOS for part in name.split("/"))
 
 
 @contextmanager

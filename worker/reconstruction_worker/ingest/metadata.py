@@ -19,11 +19,11 @@ _MILLIMETRES_PER_UNIT: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 @dataclass(frozen=True)
 class CameraData:
     """`focal_pixels` is for the image as it is in the file; `gps` is latitude, longitude (degrees, WGS 84), altitude
-    (metres, 0 when unknown). `exposure` is proportional to the light that the sensor counted: seconds times ISO speed
-    over the square of the f-number."""
+    (metres, None when unknown). `exposure` is proportional to the light that the sensor counted: seconds times ISO
+    speed over the square of the f-number."""
 
     focal_pixels: float | None = None
-    gps: tuple[float, float, float] | None = None
+    gps: tuple[float, float, float | None] | None = None
     exposure: float | None = None
 
 
@@ -79,7 +79,7 @@ def exposure(exif: Mapping[int, Any]) -> float | None:
     return seconds * iso / aperture**2 if seconds and aperture and iso else None
 
 
-def position(gps: Mapping[int, Any]) -> tuple[float, float, float] | None:
+def position(gps: Mapping[int, Any]) -> tuple[float, float, float | None] | None:
     """Latitude, longitude and altitude from a photo's GPS tags."""
     latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "S")
     longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "W")
@@ -87,9 +87,9 @@ def position(gps: Mapping[int, Any]) -> tuple[float, float, float] | None:
         return None
     if latitude == 0 and longitude == 0:  # what receivers write before they have a fix
         return None
-    altitude = _finite(gps.get(ExifTags.GPS.GPSAltitude)) or 0.0
+    altitude = _finite(gps.get(ExifTags.GPS.GPSAltitude))
     below_sea = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
-    return latitude, longitude, -altitude if below_sea else altitude
+    return latitude, longitude, -altitude if altitude is not None and below_sea else altitude
 
 
 def _degrees(value: Any, reference: Any, negative: str) -> float | None:

@@ -10,9 +10,14 @@ from typing import Final
 
 from .formats import BLENDER_SPLITS, COLMAP_SUFFIXES, COLMAP_TABLES, LLFF, TRANSFORMS, named_like_poses
 from .listing import SourceFile
+from .pose_tools import BUNDLER_LIST, SIGNATURES, Signature, Tool, names_list, signature_of
 
 FOLDER: Final = "provided"
 """Below ingest's folder: the files of the poses, under the names that their format gives them."""
+POLYCAM_FOLDERS: Final = ("cameras", "corrected_cameras")
+"""What the phone measured, and what the app made of it; where both are there the second counts."""
+POLYCAM_PREFIX: Final = "polycam-"
+"""Before the names of Polycam's files, one for each photo, in `FOLDER`."""
 
 
 class PoseFormat(StrEnum):
@@ -21,30 +26,69 @@ class PoseFormat(StrEnum):
     TRANSFORMS = "transforms"
     COLMAP = "colmap"
     BLENDER = "blender"
+    POLYCAM = "polycam"
     LLFF = "llff"
+    RECORD3D = "record3d"
+    REALITY_CAPTURE = "realityCapture"
+    METASHAPE = "metashape"
+    OPENSFM = "openSfM"
+    BUNDLER = "bundler"
+    VISUALSFM = "visualSFM"
+    NEUS = "neuS"
 
 
 @dataclass(frozen=True)
 class PoseFiles:
-    """Files of one set of poses by their plain names."""
+    """Files of one set of poses by the names under which they are kept."""
 
     format: PoseFormat
     files: dict[str, SourceFile]
 
+    @property
+    def main(self) -> SourceFile:
+        """The file that stands for all of them."""
+        return next(iter(self.files.values()))
 
-def find_pose_files(files: Sequence[SourceFile]) -> PoseFiles | None:
-    """The poses of a source; of several of one format those nearest to its root, then the first by name."""
+    @property
+    def folder(self) -> str:
+        """Where they are in the source."""
+        return str(PurePosixPath(self.main.name).parent)
+
+
+def find_pose_files(files: Sequence[SourceFile]) -> list[PoseFiles]:
+    """The poses of a source, all of one format: those nearest to its root come first, then the first by name."""
     folders: dict[str, dict[str, SourceFile]] = {}
     for file in files:
         path = PurePosixPath(file.name)
-        if named_like_poses(file.name):
+        if named_like_poses(file.name) or path.parent.name in POLYCAM_FOLDERS:
             folders.setdefault(str(path.parent), {})[path.name] = file
     nearest = [folders[name] for name in sorted(folders, key=lambda name: (len(PurePosixPath(name).parts), name))]
-    for choose in (_transforms, _colmap, _blender, _llff):
-        for folder in nearest:
-            if found := choose(folder):
-                return found
-    return None
+    nearest.sort(key=_corrected, reverse=True)
+    for choose in (_transforms, _colmap, _blender, _polycam, _llff):
+        if found := [poses for folder in nearest if (poses := choose(folder))]:
+            return found
+    return _of_other_tools(files)
+
+
+def _of_other_tools(files: Sequence[SourceFile]) -> list[PoseFiles]:
+    """Those of the first tool of which there is a file."""
+    ordered = sorted(files, key=lambda file: (len(PurePosixPath(file.name).parts), file.name))
+    known = [(file, signature) for file in ordered if (signature := signature_of(file))]
+    for signature in SIGNATURES:
+        if found := [_kept(file, signature, files) for file, its in known if its is signature]:
+            return found
+    return []
+
+
+def _kept(file: SourceFile, signature: Signature, files: Sequence[SourceFile]) -> PoseFiles:
+    assert signature.tool is not None
+    kept = {signature.kept_as: file}
+    if signature.tool is Tool.BUNDLER:
+        folder = PurePosixPath(file.name).parent
+        beside = {PurePosixPath(each.name).name: each for each in files if PurePosixPath(each.name).parent == folder}
+        if (listed := names_list(beside)) is not None:
+            kept[BUNDLER_LIST] = listed
+    return PoseFiles(PoseFormat[signature.tool.name], kept)
 
 
 def format_in(names: Sequence[str]) -> PoseFormat | None:
@@ -55,7 +99,12 @@ def format_in(names: Sequence[str]) -> PoseFormat | None:
         return PoseFormat.COLMAP
     if BLENDER_SPLITS[0] in names:
         return PoseFormat.BLENDER
-    return PoseFormat.LLFF if LLFF in names else None
+    if any(name.startswith(POLYCAM_PREFIX) for name in names):
+        return PoseFormat.POLYCAM
+    if LLFF in names:
+        return PoseFormat.LLFF
+    tool = next((each.tool for each in SIGNATURES if each.kept_as in names), None)
+    return PoseFormat[tool.name] if tool is not None else None
 
 
 def _transforms(folder: dict[str, SourceFile]) -> PoseFiles | None:
@@ -75,6 +124,17 @@ def _blender(folder: dict[str, SourceFile]) -> PoseFiles | None:
     if BLENDER_SPLITS[0] not in folder:
         return None
     return PoseFiles(PoseFormat.BLENDER, {name: folder[name] for name in BLENDER_SPLITS if name in folder})
+
+
+def _polycam(folder: dict[str, SourceFile]) -> PoseFiles | None:
+    """A file for each photo, as Polycam's raw export has them."""
+    found = {f"{POLYCAM_PREFIX}{name}": folder[name] for name in sorted(folder) if name.endswith(".json")}
+    parents = {PurePosixPath(file.name).parent.name for file in found.values()}
+    return PoseFiles(PoseFormat.POLYCAM, found) if parents and parents <= set(POLYCAM_FOLDERS) else None
+
+
+def _corrected(folder: dict[str, SourceFile]) -> bool:
+    return all(PurePosixPath(file.name).parent.name == POLYCAM_FOLDERS[1] for file in folder.values())
 
 
 def _llff(folder: dict[str, SourceFile]) -> PoseFiles | None:

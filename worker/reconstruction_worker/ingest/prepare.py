@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, Images, MaskPolicy
@@ -21,6 +21,7 @@ from .decode import Decoded, decode, same_aspect, upright
 from .depth import LEFT_OUT, fitted, read_depth
 from .limits import Limits
 from .listing import SourceFile
+from .wide_pixels import ToneScales
 
 THUMBNAIL_SIDE: Final = 256
 
@@ -32,12 +33,13 @@ class Prepared:
 
 
 def prepare(
-    photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path
-) -> Prepared:
+    photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path,
+    tones: ToneScales | None = None,
+) -> Prepared:  # fmt: skip
     """Store one photo as `ingest/images/<stem>.jpg` (photos that were JPEG) or `.png` (anything else, and all with
     alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat, and DepthInvalid where depth maps are required."""
     folder = workspace / "ingest"
-    decoded = decode(photo.path, photo.name, limits)
+    decoded = decode(photo.path, photo.name, limits, tones)
     mask = _mask_for(photo, decoded, arrangement, settings.masks, limits)
     original = Original(name=photo.name, width=decoded.width, height=decoded.height, sha256=sha256_of(photo.path))
     picture, mask = _combine(decoded, mask, settings.masks)
@@ -68,8 +70,10 @@ def prepare(
         mask=mask_file.relative_to(workspace).as_posix() if mask is not None else None,
         depth=depth_file.relative_to(workspace).as_posix() if depth_file is not None else None,
         has_alpha=picture.mode == "RGBA",
+        orientation=decoded.orientation,
         original=original,
         gps=decoded.camera.gps,
+        given_pose=photo.name in arrangement.posed if arrangement.posed is not None else None,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
         exposure=decoded.camera.exposure,
         status="fixed" if decoded.notes else "kept",
@@ -95,6 +99,8 @@ def _mask_for(
         decoded.notes.append(f"mask left out: {error.message}")
         return None
     grey = mask.image.getchannel("A") if mask.has_alpha else mask.image.convert("L")
+    if file.name in arrangement.inverted_masks:
+        grey = ImageOps.invert(grey)
     if not same_aspect(grey.size, decoded.image.size):
         # Drawn on the file's pixels by a program that does not know EXIF orientation.
         grey = upright(grey, decoded.orientation)

@@ -94,7 +94,7 @@ def _read(
         raise ReconstructionError(
             "UnsupportedFormat",
             f"spec.source: {shown_as} is a file, but neither an archive nor a video.",
-            suggestion="Point spec.source to a folder of photos, to a ZIP or TAR of them, or to an MP4, MOV or WebM.",
+            suggestion="Point spec.source to a folder of photos, a ZIP or TAR of them, or a video such as MP4 or MOV.",
         )
     report("unpacking")
     empty_folder(scratch / "unpacked")

@@ -20,7 +20,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Poses
 
 from ..ingest.dataset import Dataset, DatasetImage
-from .provided.provided_poses import Provided, ShotList
+from .provided.provided_poses import ALWAYS, Provided, ShotList
 
 DEFAULT_FIELD_OF_VIEW: Final = 40
 DIRECTIONS: Final = {
@@ -48,7 +48,8 @@ def canonical_poses(dataset: Dataset, settings: Poses) -> Provided:
         parameters = [focal * max(width, height), width / 2, height / 2]
         camera = pycolmap.Camera(model="SIMPLE_PINHOLE", width=width, height=height, params=parameters)
         shots.add(photo.name, camera, _pose(side, distance))
-    return Provided(None, "", shots.model(), z_up=True, axes=_AXES, metres_per_unit=1.0 if millimetres else None)
+    metres_per_unit = 1.0 if millimetres else None
+    return Provided(None, "", shots.model(), ALWAYS, _AXES, metres_per_unit=metres_per_unit)
 
 
 def _views(dataset: Dataset) -> dict[str, DatasetImage]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
-from ..geometry.gps import local_positions
+from ..geometry.local_positions import local_positions
 from .gps_priors import determine_scale, distinct_positions
 from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics
@@ -16,6 +16,10 @@ from .try_strategies import Attempt, try_strategies
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
+
+
+TURNED_SHARE = 0.7
+"""Of the overlapping pairs, that a homography has to explain for photos to count as taken from one place."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,15 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
 def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
     features = max(attempt.features_per_photo for attempt in attempts)
     pairs = max(attempt.verified_pairs for attempt in attempts)
-    if features < POOR_FEATURES:
+    flat = max(attempts, key=lambda attempt: attempt.verified_pairs)
+    suggestion = None
+    if pairs >= count / 2 and flat.flat_pairs >= TURNED_SHARE * flat.verified_pairs:
+        reason = (
+            f"in {flat.flat_pairs} of {flat.verified_pairs} overlapping pairs the camera has only turned on the spot, "
+            "which shows no depth"
+        )
+        suggestion = "Walk around the subject, or past it, and take each photo from another place."
+    elif features < POOR_FEATURES:
         reason = f"they show too little texture ({features} features in a typical photo)"
     elif pairs == 0:
         reason = "no two of them show the same place"
@@ -56,6 +68,7 @@ def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
     return ReconstructionError(
         "PoseEstimationFailed",
         f"None of the {count} photos could be placed: {reason}.",
+        suggestion=suggestion,
         details={
             "photos": count,
             "featuresPerPhoto": features,

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from reconstruction_api.documents.registration import GpsAgreement
 
-from ..geometry.gps import fit_without_outliers
+from ..geometry.gps import MIN_PHOTOS, fit_to_all
+from ..geometry.local_positions import distances
 from .gps_priors import DEVIATION_METRES, GpsPosition, determine_scale
 
 MEDIAN_DISTANCE: Final = 1.54
@@ -46,8 +47,9 @@ def agreement(positions: NDArray[np.float64], gps_positions: Sequence[GpsPositio
         return None
     known = [index for index, position in enumerate(gps_positions) if position is not None]
     target = np.array([position for position in gps_positions if position is not None])
-    _, residuals, _ = fit_without_outliers(positions[known], target)
-    residual = float(np.median(residuals))
-    extent = float(np.median(np.linalg.norm(target - np.median(target, axis=0), axis=1)))
+    if np.isfinite(target[:, 2]).sum() < MIN_PHOTOS:
+        return None
+    residual = float(np.median(fit_to_all(positions[known], target).residuals))
+    extent = float(np.median(distances(target - np.nanmedian(target, axis=0))))
     limit = max(TOLERANCE * MEDIAN_DISTANCE * DEVIATION_METRES, TOLERATED_SHARE * extent)
     return Agreement(residual, residual > limit)

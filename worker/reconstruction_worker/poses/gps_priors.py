@@ -15,15 +15,17 @@ import pycolmap
 from numpy.typing import NDArray
 
 from ..geometry.gps import MIN_PHOTOS, MIN_SPREAD_METRES
+from ..geometry.local_positions import Local
 
 DEVIATION_METRES: Final = 3.0
 """Of a phone's or camera's GPS under open sky, along each axis. A few positions that are far off are left to the robust
 loss."""
+UNKNOWN_METRES: Final = 1e4
+"""The same of an altitude that is not known."""
 MIN_KNOWN_SHARE: Final = 0.5
 """Of the photos, whose positions must be known before the mapper is given any."""
 
-GpsPosition = NDArray[np.float64] | None
-"""East, north, up in metres, where it is known."""
+GpsPosition = Local
 
 
 def determine_scale(gps_positions: Sequence[GpsPosition]) -> bool:
@@ -31,9 +33,9 @@ def determine_scale(gps_positions: Sequence[GpsPosition]) -> bool:
     known = [position for position in gps_positions if position is not None]
     if len(known) < max(MIN_PHOTOS, MIN_KNOWN_SHARE * len(gps_positions)):
         return False
-    middle = np.median(known, axis=0)
     # Twice the median distance from the middle: one wild position does not make a spread.
-    reach = 2 * float(np.median(np.linalg.norm(np.array(known) - middle, axis=1)))
+    places = np.array(known)[:, :2]
+    reach = 2 * float(np.median(np.linalg.norm(places - np.median(places, axis=0), axis=1)))
     return reach > max(MIN_SPREAD_METRES, 3 * DEVIATION_METRES)
 
 
@@ -43,7 +45,7 @@ def distinct_positions(names: Sequence[str], gps_positions: Sequence[GpsPosition
     seen: set[tuple[float, ...]] = set()
     fresh = {}
     for name, position in zip(names, gps_positions, strict=True):
-        if position is None or (key := tuple(np.round(position, 2).tolist())) in seen:
+        if position is None or (key := tuple(np.round(np.nan_to_num(position), 2).tolist())) in seen:
             continue
         seen.add(key)
         fresh[name] = position
@@ -54,8 +56,9 @@ def position_prior(image: pycolmap.Image, position: NDArray[np.float64]) -> pyco
     """The position in the form that COLMAP takes."""
     prior = pycolmap.PosePrior()
     prior.corr_data_id = image.data_id
-    prior.position = position
-    prior.position_covariance = np.eye(3) * DEVIATION_METRES**2
+    known = np.isfinite(position)
+    prior.position = np.where(known, position, 0.0)
+    prior.position_covariance = np.diag(np.where(known, DEVIATION_METRES, UNKNOWN_METRES) ** 2)
     prior.coordinate_system = pycolmap.PosePriorCoordinateSystem.CARTESIAN
     return prior
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..ingest.companions import any_case
 from ..ingest.dataset import Dataset, DatasetImage
 
 MOST_PARTS: Final = 8
@@ -27,6 +28,9 @@ class PhotoLookup:
             for key in _keys(image.original.name):
                 self._images[key].append(image)
         self._dropped = {key for item in dataset.dropped for key in _keys(item.name)}
+        self._in_any_case: dict[str, list[DatasetImage]] = defaultdict(list)
+        for key, images in self._images.items():
+            self._in_any_case[any_case(key)].extend(images)
 
     def knows(self, path: str) -> bool:
         """Whether `path` may mean a photo that is, or was, in the source."""
@@ -44,6 +48,9 @@ class PhotoLookup:
                 raise self._invalid(f"{label} matches several photos: {names}.")
             if key in self._dropped:
                 return None
+        for key in map(any_case, _keys(path, self._least)):
+            if len(images := self._in_any_case.get(key, [])) == 1:
+                return images[0]
         raise self._invalid(f"{label} names a photo that is not in the source.")
 
     def _invalid(self, problem: str) -> ReconstructionError:

@@ -15,6 +15,7 @@ import pycolmap
 from ..cpus import available_cpus
 from .native import follow
 from .sfm import SEED, Workbench
+from .support import remove_unsupported
 
 MIN_MODEL: Final = 3
 """Photos; two alone prove nothing."""
@@ -42,7 +43,8 @@ class MapperSettings:
 def reconstruct(
     bench: Workbench, settings: MapperSettings, database: Path, start: pycolmap.Reconstruction | None = None
 ) -> list[pycolmap.Reconstruction]:
-    """Models of the scene, those with the most photos first; empty when not even three photos fit together. With
+    """Models of the scene, those with the most photos first; empty when not even three photos fit together. Photos that
+    see too little to be held up by it are in none. With
     `start`, a model from the same features, photos are added to it and no other model is begun."""
     folder = bench.scratch / "models"
     folder.mkdir(exist_ok=True)
@@ -50,6 +52,8 @@ def reconstruct(
         models = _global(bench, database, folder)
     else:
         models = _incremental(bench, settings, database, folder, start)
+    for model in models:
+        remove_unsupported(model)
     models = [model for model in models if model.num_reg_images() >= MIN_MODEL]
     return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
 

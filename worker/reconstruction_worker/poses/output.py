@@ -12,6 +12,8 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from reconstruction_api.base import ApiModel
+
 from ..files import write_atomically, write_json
 from ..geometry.axes import OPENGL_FROM_OPENCV
 from ..geometry.similarity import Similarity
@@ -68,9 +70,11 @@ def write_transforms(
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
     can_hold_out: bool,
+    place: ApiModel | None = None,
 ) -> None:
     """`transforms.json`; `shares` say what each photo was meant for by who provided the poses, and `exposures` what the
-    cameras recorded, both by the photos' names; `can_hold_out` says whether there are photos that could be missed."""
+    cameras recorded, both by the photos' names; `can_hold_out` says whether there are photos that could be missed;
+    `place` is where on Earth the world is, where that is known."""
     pinholes, depths = pictures.pinholes, pictures.depths
     shared = intrinsics(next(iter(pinholes.values()))) if len(pinholes) == 1 else {}
     frames = [
@@ -96,6 +100,7 @@ def write_transforms(
         "upFrom": world.up_from,
         "hasAlpha": world.masks.used,
         "canHoldOut": can_hold_out,
+        **({"georeference": place.model_dump(by_alias=True)} if place is not None else {}),
     }
     write_json(folder / TRANSFORMS, document)
 

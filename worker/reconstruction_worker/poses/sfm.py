@@ -176,6 +176,26 @@ def overlapping_pairs(database: Path) -> int:
     return sum(count >= MIN_INLIERS for count in inliers)
 
 
+def verified_matches(database: Path) -> int:
+    """Pairs of features that agree on the geometry of their two photos, in all overlapping pairs."""
+    with pycolmap.Database.open(database) as db:
+        _, inliers = db.read_two_view_geometry_num_inliers()
+    return sum(count for count in inliers if count >= MIN_INLIERS)
+
+
+def flat_pairs(database: Path) -> int:
+    """Overlapping pairs that a homography explains: the camera has only turned between the two, or all that they show
+    is in one plane."""
+    flat = (
+        pycolmap.TwoViewGeometryConfiguration.PLANAR,
+        pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
+        pycolmap.TwoViewGeometryConfiguration.PLANAR_OR_PANORAMIC,
+    )
+    with pycolmap.Database.open(database) as db:
+        _, geometries = db.read_two_view_geometries()
+    return sum(each.config in flat and len(each.inlier_matches) >= MIN_INLIERS for each in geometries)
+
+
 def has_masks(photos: Sequence[DatasetImage]) -> bool:
     """Whether something tells the object from its background in at least one photo."""
     return any(photo.has_alpha or photo.mask is not None for photo in photos)

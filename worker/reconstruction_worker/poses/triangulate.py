@@ -3,58 +3,122 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pycolmap
-from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
+from .gps_priors import GpsPosition
 from .native import follow
 from .pairs import choose_pairs
-from .posed_model import PosedModel
+from .posed_model import PosedModel, SparsePoints
 from .provided.provided_poses import Provided
-from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs
+from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs, verified_matches
 
 MIN_POINTS: Final = 20
 """Points that any usable set of photos with true poses shows."""
+MIN_SHARE: Final = 0.05
+"""Of the features that photos have in common, whose rays have to meet. True poses come to more than half, those of a
+phone that drifts to less."""
+SAMPLE: Final = 12
+"""Photos of a model with points of its own that are looked at."""
 
 
-def with_points(bench: Workbench, given: Provided, positions: Sequence[NDArray[np.float64] | None]) -> PosedModel:
-    """The model with what its photos see, in their given poses. `bench.photos` are those of its shots, in their order;
-    `positions` in metres where GPS knows them. Raises InvalidPoses when the photos contradict the poses."""
-    model = given.model
-    database = bench.scratch / "provided.db"
-    extract(bench.part(0.0, 0.4), FeatureSettings(), _groups(model), database)
-    match(bench.part(0.4, 0.9), FeatureSettings(), choose_pairs(len(bench.photos), positions).pairs, database)
-    bench.say(0.9, "finding points that several photos show")
-    folder = bench.scratch / "triangulated"
-    folder.mkdir()
-    call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
-    triangulated = PosedModel.from_reconstruction(follow(call, bench.stop_requested))
-    _check_agreement(given, len(triangulated.points.xyz), database)
+def with_points(bench: Workbench, given: Provided, positions: Sequence[GpsPosition]) -> PosedModel:
+    """The given model with what its photos see, in their given poses. `bench.photos` are those of its shots, in their
+    order; `positions` in metres where GPS knows them. Where it is not clear whose pixels the poses are for, those count
+    that see more. A model that brings its points keeps them; then only some of its photos are looked at, to see whether
+    it is of these photos at all. Raises InvalidPoses when the photos contradict the poses."""
+    brings_points = len(given.model.points.xyz) > 0
+    wanted = _sample(given.model) if brings_points else list(range(len(bench.photos)))
+    part = replace(bench, photos=[bench.photos[index] for index in wanted])
+    near = [positions[index] for index in wanted]
+    hypotheses = [given] if given.alternative is None else [given, given.alternative]
+    seen = [
+        _seen(part.part(index / len(hypotheses), (index + 1) / len(hypotheses)), _only(each.model, wanted), index, near)
+        for index, each in enumerate(hypotheses)
+    ]
+    best = max(range(len(seen)), key=lambda index: seen[index].pairs)
+    _check_agreement(hypotheses[best], seen[best], len(wanted))
+    if brings_points:
+        return hypotheses[best].model
+    triangulated = seen[best].model
     return replace(
-        model,
+        hypotheses[best].model,
         points=triangulated.points,
         mean_reprojection_error=triangulated.mean_reprojection_error,
         median_reprojection_error=triangulated.median_reprojection_error,
     )
 
 
-def _check_agreement(given: Provided, points: int, database: Path) -> None:
-    """Raises InvalidPoses when photos overlap in plenty and yet nothing can be seen where the poses say."""
-    overlapping = overlapping_pairs(database)
-    if points < MIN_POINTS and overlapping >= len(given.model.shots) / 2:
+@dataclass(frozen=True)
+class _Seen:
+    """What photos show from where poses put their cameras."""
+
+    model: PosedModel
+    overlapping: int
+    """Pairs of photos that show the same place."""
+    matches: int
+    """Pairs of features in them that show the same point."""
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of features whose rays meet in a triangulated point."""
+        lengths = self.model.points.track_lengths
+        return int((lengths * (lengths - 1) // 2).sum())
+
+
+def _seen(bench: Workbench, model: PosedModel, number: int, positions: Sequence[GpsPosition]) -> _Seen:
+    database = bench.scratch / f"provided-{number}.db"
+    extract(bench.part(0.0, 0.4), FeatureSettings(), _groups(model), database)
+    match(bench.part(0.4, 0.9), FeatureSettings(), choose_pairs(len(bench.photos), positions).pairs, database)
+    bench.say(0.9, "finding points that several photos show")
+    folder = bench.scratch / f"triangulated-{number}"
+    folder.mkdir()
+    call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
+    triangulated = PosedModel.from_reconstruction(follow(call, bench.stop_requested))
+    return _Seen(triangulated, overlapping_pairs(database), verified_matches(database))
+
+
+def _sample(model: PosedModel) -> list[int]:
+    """Indices of some shots that show the same points: those around the one that shows the most."""
+    shots, points = model.points.observations.T
+    if len(model.shots) <= SAMPLE:
+        return list(range(len(model.shots)))
+    first = int(np.bincount(shots, minlength=len(model.shots)).argmax())
+    shown = np.isin(points, points[shots == first])
+    shared = np.bincount(shots[shown], minlength=len(model.shots))
+    return sorted(np.argsort(-shared, kind="stable")[:SAMPLE].tolist())
+
+
+def _only(model: PosedModel, indices: Sequence[int]) -> PosedModel:
+    """The cameras and shots of some shots."""
+    shots = tuple(model.shots[index] for index in indices)
+    cameras = {shot.camera_id: model.cameras[shot.camera_id] for shot in shots}
+    return PosedModel(cameras, shots, SparsePoints.none())
+
+
+def _check_agreement(given: Provided, seen: _Seen, photos: int) -> None:
+    """Raises InvalidPoses when photos overlap in plenty and yet hardly anything can be seen where the poses say."""
+    points = len(seen.model.points.xyz)
+    too_few = points < MIN_POINTS or seen.pairs < MIN_SHARE * seen.matches
+    if too_few and seen.overlapping >= photos / 2:
         raise ReconstructionError(
             "InvalidPoses",
-            f"{given.file}: the poses contradict the photos: {overlapping} pairs of photos show the same place, but "
-            f"only {points} of the points they share can be seen from where they put the cameras. Matrices must be "
-            f"{given.axes}.",
-            details={"file": given.file, "overlappingPairs": overlapping, "points": points},
+            f"{given.file}: the poses contradict the photos: {seen.overlapping} pairs of photos overlap, with "
+            f"{seen.matches} common features, but only {points} points can be seen from where it puts the cameras. "
+            f"Matrices must be {given.axes}, and the photos those that the poses were made for.",
+            details={
+                "file": given.file,
+                "overlappingPairs": seen.overlapping,
+                "matches": seen.matches,
+                "points": points,
+            },
         )
 
 

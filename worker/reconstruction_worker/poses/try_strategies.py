@@ -16,7 +16,7 @@ from .gps_agreement import Agreement, agreement
 from .gps_priors import GpsPosition, distinct_positions, write_priors
 from .mapping import reconstruct
 from .pairs import PairChoice, Pairing, all_pairs, choose_pairs
-from .sfm import Workbench, camera_groups, extract, match, overlapping_pairs
+from .sfm import Workbench, camera_groups, extract, flat_pairs, match, overlapping_pairs
 from .strategies import Strategy
 
 ENOUGH: Final = 0.9
@@ -38,6 +38,8 @@ class Attempt:
     features_per_photo: int = 0
     """Median."""
     verified_pairs: int = 0
+    flat_pairs: int = 0
+    """Of the verified pairs, those that a homography explains."""
     gps: Agreement | None = None
     """With the photos' GPS, where that can tell."""
     model: pycolmap.Reconstruction | None = None
@@ -139,7 +141,7 @@ def _try(
     with pycolmap.Database.open(database) as db:
         counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]
     attempt.features_per_photo = int(np.median(counts)) if counts else 0
-    attempt.verified_pairs = overlapping_pairs(database)
+    attempt.verified_pairs, attempt.flat_pairs = overlapping_pairs(database), flat_pairs(database)
     attempt.seconds = time.monotonic() - began
     return attempt
 

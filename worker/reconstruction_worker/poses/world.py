@@ -21,14 +21,14 @@ def settle(
     model: PosedModel,
     silhouettes: list[Silhouette | None],
     gps_positions: Sequence[NDArray[np.float64] | None],
-    keep_orientation: bool,
+    z_up_within_degrees: float,
     metres: float | None = None,
 ) -> World:
     """Turn upright, find the region of interest, normalise. `silhouettes` and `gps_positions` (east, north, up in
-    metres) are in the order of the shots; with `keep_orientation` the model's z axis already points up. `metres` is the
-    length of a unit of the model, where it is known without GPS."""
+    metres) are in the order of the shots; the model's z axis is kept as up where the cameras' own up is not more than
+    `z_up_within_degrees` from it. `metres` is the length of a unit of the model, where it is known without GPS."""
     kind = scene_kind(silhouettes)
-    upright, by_gps, up_from = _upright(model, kind, gps_positions, keep_orientation)
+    upright, by_gps, up_from = _upright(model, kind, gps_positions, z_up_within_degrees)
     metres = metres if by_gps is None else by_gps
     turned = model.transformed(upright)
     region = find_region(turned, kind, silhouettes)
@@ -44,15 +44,16 @@ def settle(
 
 
 def _upright(
-    model: PosedModel, kind: SceneKind, gps_positions: Sequence[NDArray[np.float64] | None], keep_orientation: bool
+    model: PosedModel, kind: SceneKind, gps_positions: Sequence[NDArray[np.float64] | None], z_up_within_degrees: float
 ) -> tuple[Similarity, float | None, str]:
     """Rotation to z up; metres for a unit of the model, where GPS determines it; and what determined the direction."""
     poses = model.poses
-    gps = align_to_gps(poses[:, :3, 3], gps_positions)
+    up = up_from_cameras(poses, trusted_points(model), kind is SceneKind.BOUNDED)
+    gps = align_to_gps(poses[:, :3, 3], gps_positions, up)
     metres = gps.metres_from_model.scale if gps is not None else None
-    if keep_orientation:
+    if np.degrees(np.arccos(np.clip(up[2], -1, 1))) < z_up_within_degrees:
         return Similarity(), metres, "provided"
     if gps is not None and gps.orients:
-        return Similarity(rotation=gps.metres_from_model.rotation), metres, "gps"
-    up = up_from_cameras(poses, trusted_points(model), kind is SceneKind.BOUNDED)
+        told_by = "cameras" if gps.level_from_cameras else "gps"
+        return Similarity(rotation=gps.metres_from_model.rotation), metres, told_by
     return Similarity(rotation=rotation_to_world(up, poses)), metres, "cameras"

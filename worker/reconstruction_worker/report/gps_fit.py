@@ -7,8 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..geometry.gps import GeoAlignment, align_to_gps, local_positions
+from ..geometry.gps import GeoAlignment, align_to_gps
+from ..geometry.local_positions import Gps, local_positions
 from .findings import Findings
+
+UP = np.array([0.0, 0.0, 1.0])
+"""Of the world that the poses are in."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +28,9 @@ def gps_fit(findings: Findings) -> GpsFit:
     """Compare the cameras with the GPS positions of `dataset.json`."""
     gps = {Path(photo["name"]).stem: photo.get("gps") for photo in findings.photos()}
     known = [gps.get(Path(name).stem) for name in findings.registered()]
-    gps_positions = [
-        (float(position[0]), float(position[1]), float(position[2])) if position else None for position in known
+    gps_positions: list[Gps | None] = [
+        (float(at[0]), float(at[1]), None if at[2] is None else float(at[2])) if at else None for at in known
     ]
     positions = [np.asarray(frame["transform_matrix"])[:3, 3] for frame in findings.transforms.get("frames", [])]
     located = sum(position is not None for position in gps_positions)
-    return GpsFit(located, align_to_gps(np.array(positions), local_positions(gps_positions)) if located else None)
+    return GpsFit(located, align_to_gps(np.array(positions), local_positions(gps_positions), UP) if located else None)

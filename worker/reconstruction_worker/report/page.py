@@ -39,6 +39,7 @@ def report_page(
         eyebrow="Reconstruction report",
         verdict=_verdict(quality),
         solid=True,
+        splats="splats" in scene,
         tiles=_tiles(findings, quality),
         facts=_facts(findings),
         quality_views=[_view(view) for view in quality.views],

@@ -39,6 +39,7 @@ def poses_page(
         eyebrow="Camera poses",
         verdict=_verdict(findings),
         solid=False,
+        splats=False,
         tiles=_tiles(findings, fit),
         facts=_facts(findings, fit),
         weakest=_weakest(findings, seen),

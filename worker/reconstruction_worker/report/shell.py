@@ -28,7 +28,7 @@ from .inline_pictures import jpeg_url
 from .numbers import versions
 from .photo_notes import left_out, noted
 
-SCRIPTS = ("math.js", "scene.js", "viewer.js", "page.js")
+SCRIPTS = ("math.js", "scene.js", "splats.js", "viewer.js", "page.js")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Contents:
     """`kind` (pass, warn or fail) and `text`."""
     solid: bool
     """The viewer shows a surface, which can be looked at in several ways; otherwise points."""
+    splats: bool
+    """The viewer has Gaussians to show beside the surface."""
     tiles: list[Document]
     facts: list[tuple[str, object]]
     """Names and values; those without a value are left out."""

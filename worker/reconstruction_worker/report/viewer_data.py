@@ -13,10 +13,12 @@ from scipy.spatial import KDTree
 
 from ..exporters.ply import coloured
 from ..exporters.textured_model import Model
+from ..geometry.gaussians import Gaussians
 from ..geometry.mesh import vertex_normals
 from ..geometry.scene import Scene
 from ..geometry.surface import decimated
 from .inline_pictures import jpeg_url, thumbnail_sheet
+from .viewer_splats import splats_document
 
 MAX_FACES = 250_000
 """A larger mesh is simplified for the page and shown with colours at its vertices."""
@@ -25,9 +27,15 @@ STEPS = 65535
 """Positions and texture coordinates are integers from 0 to this."""
 
 
-def viewer_document(model: Model, scene: Scene, held_out: list[str]) -> dict[str, Any]:
-    """Everything the viewer needs. `model` is in world units, z up; matrices are camera-to-world, row by row."""
-    return {"mesh": _mesh(model), **_views(scene, held_out)}
+def viewer_document(
+    model: Model, scene: Scene, held_out: list[str], gaussians: Gaussians | None = None
+) -> dict[str, Any]:
+    """Everything the viewer needs. `model` and `gaussians`, if there are any, are in world units, z up; matrices are
+    camera-to-world, row by row."""
+    document = {"mesh": _mesh(model), **_views(scene, held_out)}
+    if gaussians is not None:
+        document["splats"] = splats_document(gaussians, [view.camera for view in scene.views])
+    return document
 
 
 def points_document(points: NDArray[Any], scene: Scene) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reconstruction_api.metric_names import Metric
 from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
 from ..ingest.bounds import check_allowed, check_count, check_depth
-from ..ingest.checks import note_oddities, same_pictures
+from ..ingest.checks import check_contrast, note_oddities, same_pictures
 from ..ingest.dataset import FILE as DATASET_FILE
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
@@ -29,6 +29,7 @@ from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..ingest.prepare import Prepared, prepare
 from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
+from ..ingest.wide_pixels import tones_of
 from ..stage import StageContext, StageOutput, Stopped
 
 DOCUMENT = Dataset
@@ -117,9 +118,13 @@ def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> D
     prepared: list[Prepared] = []
     first_of: dict[str, str] = {}
     threads = min(MAX_THREADS, os.cpu_count() or 1)
+    settings, tones = context.spec.images, tones_of(arrangement.photos, limits)
     with ThreadPoolExecutor(threads) as pool:
         jobs = [
-            (photo, pool.submit(prepare, photo, stem, arrangement, context.spec.images, limits, context.workspace))
+            (
+                photo,
+                pool.submit(prepare, photo, stem, arrangement, settings, limits, context.workspace, tones),
+            )
             for photo, stem in zip(arrangement.photos, _stems(arrangement.photos), strict=True)
         ]
         try:
@@ -140,6 +145,7 @@ def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> D
         image = next(image for image in images if image.name == copy)
         _remove(context, image)
         images.remove(image)
+    check_contrast([looks[image.name] for image in images], describe(context.spec.source))
     note_oddities(images, looks)
     return Dataset(images=images, dropped=sorted(dropped, key=lambda item: item.name))
 
@@ -233,8 +239,15 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
         parts.append(f"{fixed} turned, scaled or converted")
     if depths := sum(image.depth is not None for image in dataset.images):
         parts.append(f"{depths} with a depth map")
-    if orphans := arrangement.depth_maps_of_no_photo():
-        parts.append(f"{orphans} depth map{'s have' if orphans > 1 else ' has'} the name of no photo")
+    for orphans, what in (
+        (arrangement.masks_of_no_photo(), "mask"),
+        (arrangement.depth_maps_of_no_photo(), "depth map"),
+    ):
+        if orphans:
+            parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
+    if arrangement.poses is None and arrangement.unread_poses:
+        name, tool = next(iter(arrangement.unread_poses.items()))
+        parts.append(f"camera poses of {tool} are not read ({name})")
     if dropped := dataset.dropped:
         named = ", ".join(f"{item.name}: {item.code}" for item in dropped[:NAMED_IN_SUMMARY])
         more = ", ..." if len(dropped) > NAMED_IN_SUMMARY else ""

@@ -6,11 +6,12 @@ from reconstruction_api.job import Device
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..engines.trained import trained
+from ..engines.base import Makes
+from ..engines.trained import trained, trained_makes
 from ..engines.training.split import read_split
 from ..files import write_document
 from ..geometry.coloured_mesh import ColouredMesh
-from ..geometry.extract import CPU_BUDGET, GPU_BUDGET, Budget, extract_mesh, finished_mesh
+from ..geometry.extract import CPU_BUDGET, GAUSSIANS_BUDGET, GPU_BUDGET, Budget, extract_mesh, finished_mesh
 from ..geometry.mesh_document import FILE, MeshDocument
 from ..geometry.ply_file import write_ply
 from ..geometry.scene import load_scene
@@ -49,6 +50,8 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _budget(context: StageContext) -> Budget:
+    if trained_makes(context) is Makes.GAUSSIANS:
+        return GAUSSIANS_BUDGET
     import torch  # what the field is made of: loaded by now
 
     wanted = context.spec.training.device

@@ -15,10 +15,11 @@ from reconstruction_api.job import PoseMethod
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
+from ..disk_space import is_full
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
-from ..geometry.gps import local_positions
+from ..geometry.local_positions import local_positions
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
@@ -26,11 +27,14 @@ from ..poses.canonical import canonical_poses
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
+from ..poses.georeference import FILE as GEOREFERENCE_FILE
+from ..poses.georeference import georeference
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
+from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
 from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
@@ -53,12 +57,24 @@ def run(context: StageContext) -> StageOutput:
     dataset = read_dataset(context.workspace)
     if context.spec.poses.method is PoseMethod.NONE:
         return _without_poses(context, len(dataset.images))
-    photos = dataset.images
     provided = _provided(context, dataset)
+    unnamed = len(dataset.images)
+    if provided is not None:
+        dataset = dataset.with_given_poses()
+    photos = dataset.images
+    unnamed -= len(photos)
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    except Stopped:
+        raise
+    except Exception as error:
+        if is_full(scratch):  # before what fills it is removed
+            raise ReconstructionError(
+                "DiskFull", f"Stage {context.name} could not write the photos' features: no space left."
+            ) from error
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
@@ -80,6 +96,8 @@ def run(context: StageContext) -> StageOutput:
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    if unnamed and provided is not None:
+        notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics)
@@ -112,7 +130,7 @@ def _posed(
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.best.strategy.name
-    if provided.format is None or len(provided.model.points.xyz):
+    if provided.format is None:
         # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
@@ -141,11 +159,11 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
             raise ReconstructionError(
                 "InvalidPoses",
                 "spec.poses.method is Provided, but there are no camera poses beside the photos.",
-                suggestion="Add transforms.json, a COLMAP model (sparse/0), transforms_train.json or poses_bounds.npy, "
+                suggestion="Add transforms.json, a COLMAP model (sparse/0) or another of the files in docs/poses.md, "
                 "or set spec.poses.method to Auto.",
             )
         return None
-    return read_provided(folder, dataset)
+    return read_provided(folder, dataset.with_given_poses())
 
 
 def _gps_positions(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
@@ -170,7 +188,8 @@ def _world(
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
-    return settle(model, silhouettes, gps_positions, provided is not None and provided.z_up, metres)
+    z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
+    return settle(model, silhouettes, gps_positions, z_up_within, metres)
 
 
 def _write(
@@ -196,4 +215,7 @@ def _write(
     write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out)
+    place = georeference(world, [by_name[shot.name].gps for shot in world.model.shots])
+    if place is not None:
+        write_document(context.folder / GEOREFERENCE_FILE, place)
+    write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out, place)

@@ -12,6 +12,7 @@ from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
+from ..engines.trained import trained_gaussians
 from ..exporters.textured_model import load_model
 from ..files import write_document
 from ..geometry.scene import load_scene
@@ -41,7 +42,7 @@ def run(context: StageContext) -> StageOutput:
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
-    viewer = viewer_document(model, scene, findings.held_out())
+    viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")

@@ -85,9 +85,9 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
             return Blocked("WorkspaceInUse", f"The volume claim {claim.name} is being deleted; a new one follows.")
         if claim.deleting:
             text = f"The volume claim {claim.name} of an earlier job of this name is being deleted; a new one follows."
-            return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
+            return _waits_for_name(text, observed.refusal, run.job_name, now)
         text = f"The volume claim {claim.name} exists and is not this job's; it must be deleted first."
-        return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
+        return _waits_for_name(text, observed.refusal, run.job_name, now)
     busy = [
         child.name
         for child in observed.child_jobs
@@ -114,7 +114,7 @@ def unseen_pods(
     observed: Observed, situation: Situation, created: tuple[EnsureClaim | CreateJob, ...]
 ) -> tuple[ExpectAbsent, ...]:
     """Pods that no watch has shown yet may work in the workspace that a child Job is created for: of an attempt that
-    was not seen to end well, or of an earlier job whose claim was taken over."""
+    was not seen to complete, or of an earlier job whose claim was taken over."""
     status = observed.job.status
     named = {run.job_name for run in status.runs}
     begun = any(not run.completed and (run.attempt > 1 or run.job_name in named) for run in situation.runs)
@@ -130,6 +130,14 @@ def _lacks_workspace(observed: Observed, situation: Situation) -> bool:
     queued = any(child.suspended for child in observed.child_jobs if run is not None and child.name == run.job_name)
     waits_for_node = isinstance(outcome, Waiting) and not outcome.scheduled and not queued
     return waits_for_node and observed.claim is None and situation.failure is None and situation.hold is None
+
+
+def _waits_for_name(text: str, refusal: Refusal | None, seed: str, now: datetime) -> Blocked:
+    """The workspace's claim is asked for again and again; not at once where even that was refused, as by a quota."""
+    refused = _refused(refusal, seed, now)
+    if refused is not None and refused.asks is None:
+        return Blocked("WorkspaceInUse", text, refused.until)
+    return Blocked("WorkspaceInUse", text, now + _CLAIM_POLL, asks="claim")
 
 
 def _refused(refusal: Refusal | None, seed: str, now: datetime) -> Blocked | None:

@@ -8,6 +8,8 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.plan import JobPlan, fresh_plan
 from reconstruction_api.stages import ResourceClass
 
+LABEL_LENGTH = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -20,7 +22,7 @@ class Need:
 
     def label(self) -> str:
         """The digest as a label value (at most 63 characters)."""
-        return self.digest[:16]
+        return self.digest[:LABEL_LENGTH]
 
 
 def needs_of(spec: ReconstructionJobSpec) -> tuple[Need, ...]:

@@ -1,4 +1,4 @@
-"""A source on a volume claim that is in use on another node: other pods read from it, or the job that made it goes on.
+"""A source on a claim that is in use on another node: other pods read from it, or the job that made it still runs.
 
 Whether a pod may share the claim shows only when it is to start, so it is tried. One that may not goes again, with its
 child Job: it would hold a node, and the job its turn, for as long as the others take. The job waits without either.

@@ -44,15 +44,14 @@ def idleness(observed: Observed, situation: Situation, obstacle: Blocked | None,
         return None
     if isinstance(situation.outcome, Absent) and (obstacle is None or obstacle.reason == BACKOFF):
         return None
-    pods = pods_of(run, observed)
-    child = next((each for each in observed.child_jobs if each.name == run.job_name), None)
-    moments = [admitted, _last_placed(observed, now), child.created if child else None]
-    moments += [pod.created for pod in pods[-1:]]
+    pods = [pod for pod in observed.pods if not pod.finished]
+    children = [child for child in observed.child_jobs if not child.finished]
+    moments = [admitted, _last_placed(observed, now), *(each.created for each in (*children, *pods))]
     since = max(moment for moment in moments if moment is not None)
-    waiting = pods[-1].uid if pods and isinstance(situation.outcome, Waiting) else ""
-    scale_up = observed.scale_ups.get(waiting)
-    begun = max(since, scale_up.at) if scale_up is not None else since
-    return Idleness(since, begun + timedelta(seconds=observed.policy.admission_timeout_seconds), waiting)
+    scale_ups = [observed.scale_ups[pod.uid].at for pod in pods if pod.uid in observed.scale_ups]
+    until = max([since, *scale_ups]) + timedelta(seconds=observed.policy.admission_timeout_seconds)
+    own = pods_of(run, observed)[-1:] if isinstance(situation.outcome, Waiting) else []
+    return Idleness(since, until, own[0].uid if own else "")
 
 
 def yield_turn(situation: Situation, idle: Idleness | None, observed: Observed, now: datetime) -> Situation:

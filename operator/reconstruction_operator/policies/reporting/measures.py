@@ -115,19 +115,20 @@ def _finished(before: ReconstructionJobStatus, after: ReconstructionJobStatus) -
         return None
     if after.completion_time is None:  # not accepted, which may pass
         return None
-    return _outcome(new), new.reason
+    return outcome(new.status, new.reason), new.reason
 
 
-def _outcome(succeeded: Condition) -> str:
-    if succeeded.status == "True":
+def outcome(status: str, reason: str) -> str:
+    """How a job has ended, by its condition Succeeded."""
+    if status == "True":
         return "Succeeded"
-    return "Cancelled" if succeeded.reason == "Cancelled" else "Failed"
+    return "Cancelled" if reason == "Cancelled" else "Failed"
 
 
 def _state(status: ReconstructionJobStatus) -> str:
     succeeded, suspended = (_condition(status, kind) for kind in (ConditionType.SUCCEEDED, ConditionType.SUSPENDED))
     if succeeded is not None and succeeded.status != "Unknown":
-        return _outcome(succeeded)
+        return outcome(succeeded.status, succeeded.reason)
     if suspended is not None and suspended.status == "True":
         return "Suspended"
     running = next((stage.name for stage in status.stages if stage.state == StageState.RUNNING), None)

@@ -22,6 +22,28 @@ from . import reference
 COUNT, DEGREE = 200, 3
 
 
+@pytest.fixture(params=["numba", "gsplat"])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """gsplat's kernels need CUDA; its functions in torch take their place."""
+    if request.param == "gsplat":
+        from gsplat.cuda._torch_impl import _spherical_harmonics
+
+        from reconstruction_worker.engines.gaussians import gsplat_rasteriser
+        from tests.worker.engines import slow_rasteriser
+
+        monkeypatch.setattr(gsplat_rasteriser.rendering, "rasterization", slow_rasteriser.rasterization)
+        monkeypatch.setattr(gsplat_rasteriser, "spherical_harmonics", _spherical_harmonics)
+    return request.param
+
+
+def rasteriser(kind: str, *, antialiased: bool) -> Rasteriser:
+    if kind == "numba":
+        return NumbaRasteriser(antialiased=antialiased)
+    from reconstruction_worker.engines.gaussians.gsplat_rasteriser import GsplatRasteriser
+
+    return GsplatRasteriser(torch.device("cpu"), antialiased=antialiased)
+
+
 def some_gaussians() -> Parameters:
     random = np.random.default_rng(0)
     values = {
@@ -48,7 +70,7 @@ def a_target(shot: Shot) -> Target:
     alpha = (random.uniform(size=(shot.height, shot.width)) > 0.3).astype(np.float32)
     colours = random.uniform(size=(3, shot.height, shot.width)) * alpha
     planes, alphas = (torch.from_numpy((255 * value).astype(np.uint8)) for value in (colours, alpha))
-    return Target(planes, alphas, np.float32([0.2, 0.9, 0.4]), np.float32([1.2, 0.9, 1.05]))
+    return Target(planes, alphas, np.array([0.2, 0.9, 0.4], np.float32), np.array([1.2, 0.9, 1.05], np.float32))
 
 
 @dataclass(frozen=True)
@@ -57,35 +79,44 @@ class Outcome:
     slopes: Slopes
 
 
-def compared(rasteriser: Rasteriser, gaussians: Parameters) -> Outcome:
+def compared(used: Rasteriser, gaussians: Parameters) -> Outcome:
     shot = a_shot()
     slopes = Slopes({name: torch.zeros_like(gaussians[name]) for name in NAMES}, torch.zeros(COUNT, 3))
-    return Outcome(rasteriser.compare(gaussians, shot, a_target(shot), DEGREE, slopes), slopes)
+    return Outcome(used.compare(gaussians, shot, a_target(shot), DEGREE, slopes), slopes)
 
 
 @pytest.mark.parametrize("antialiased", [False, True])
-def test_the_picture_is_the_references(antialiased: bool) -> None:
+def test_the_picture_is_the_references(kind: str, antialiased: bool) -> None:
     gaussians, shot = some_gaussians(), a_shot()
-    shown = NumbaRasteriser(antialiased=antialiased).show(gaussians, shot, DEGREE)
+    shown = rasteriser(kind, antialiased=antialiased).show(gaussians, shot, DEGREE)
     picture, rest = reference.drawn(doubled(gaussians), shot, DEGREE, antialiased=antialiased)
     assert np.abs(shown.colours - picture.detach().numpy()).max() < 1e-3
     assert np.abs(shown.alphas - 1 + rest.detach().numpy()).max() < 1e-3
 
 
 @pytest.mark.parametrize("antialiased", [False, True])
-def test_loss_and_slopes_are_the_references(antialiased: bool) -> None:
+def test_loss_and_slopes_are_the_references(kind: str, antialiased: bool) -> None:
     gaussians, shot = some_gaussians(), a_shot()
-    outcome = compared(NumbaRasteriser(antialiased=antialiased), gaussians)
+    outcome = compared(rasteriser(kind, antialiased=antialiased), gaussians)
     exact, target = doubled(gaussians), a_target(shot)
     gains = torch.from_numpy(target.gains).double().requires_grad_()
     photo, alpha = target.planes.permute(1, 2, 0).double() / 255, target.alpha.double() / 255
     picture, rest = reference.drawn(exact, shot, DEGREE, antialiased=antialiased)
     loss = reference.loss(picture, rest, photo, alpha, torch.from_numpy(target.background).double(), gains)
     loss.backward()
-    assert outcome.comparison.loss == pytest.approx(float(loss), rel=1e-4)
+    assert outcome.comparison.loss == pytest.approx(float(loss.detach()), rel=1e-4)
     for name in NAMES:
         assert far_off(outcome.slopes.by[name], exact[name].grad) < 3e-3, name
+    assert gains.grad is not None
     assert outcome.comparison.by_gains == pytest.approx(gains.grad.numpy(), rel=1e-3)
+
+
+def test_both_say_alike_what_each_gaussian_shows(kind: str) -> None:
+    gaussians = some_gaussians()
+    shown = compared(rasteriser(kind, antialiased=False), gaussians).slopes.shown
+    mine = compared(NumbaRasteriser(antialiased=False), gaussians).slopes.shown
+    assert far_off(shown[:, 0], mine[:, 0]) < 3e-3
+    assert far_off(shown[:, 2], mine[:, 2]) < 3e-3
 
 
 def test_any_number_of_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,13 +21,16 @@ gives."""
 
 @threaded(vectorised=True)
 def slopes_of_pairs(
-    begin, end, flat, starts, order, lasts, across, colours, rests, by_colours, by_rests, errors, sums
+    begin, end, flat, starts, order, lasts, across, width, height, colours, rests, by_colours, by_rests, errors, sums
 ):  # pragma: no cover - compiled
     """Fill `sums` [pairs, SUMS]. `by_colours` and `by_rests` are the loss's slopes, like `colours` and `rests` of
     `draw`; `errors` [T, TILE_PIXELS] is what is wrong with each pixel."""
     state = np.empty(8 * TILE_PIXELS, np.float32)  # rest, slope of all behind, slopes by r, g, b, x, y, error
     for tile in range(begin, end):
-        state[:TILE_PIXELS] = F(1)
+        columns = width - (tile % across) * TILE
+        rows = height - (tile // across) * TILE
+        for i in range(TILE_PIXELS):  # nothing is shown outside of the picture
+            state[i] = F(1) if i % TILE < columns and i // TILE < rows else F(0)
         place_pixels(state, 5 * TILE_PIXELS, 6 * TILE_PIXELS, tile, across)
         for i in range(TILE_PIXELS):
             behind = rests[tile, i] * by_rests[tile, i]

@@ -50,7 +50,9 @@ class GsplatRasteriser:
                 slopes.by[name].copy_(slope)
         self._note_shown(gaussians, shot, difference.detach().abs().sum(0), seen, slopes.shown)
         by_gains = np.zeros(3) if gains.grad is None else gains.grad.double().cpu().numpy()
-        return Comparison(float(loss), float(difference.detach().square().mean()), seen.nonzero()[:, 0], by_gains)
+        return Comparison(
+            float(loss.detach()), float(difference.detach().square().mean()), seen.nonzero()[:, 0], by_gains
+        )
 
     def _note_shown(self, gaussians: Parameters, shot: Shot, errors: Tensor, seen: Tensor, shown: Tensor) -> None:
         """How much of the pixels' errors, and of their light, each Gaussian shows: the slopes by a colour of its own

@@ -92,7 +92,7 @@ class NumbaRasteriser:
         loss, error = self._against(target, shot, drawn, room)
         sums = self._room_for_sums
         slopes_of_pairs(
-            shot.tiles, flat.flat, flat.starts, flat.order, drawn.lasts, shot.across,
+            shot.tiles, flat.flat, flat.starts, flat.order, drawn.lasts, shot.across, shot.width, shot.height,
             drawn.colours, drawn.rests, room.by_colours, room.by_rests, room.errors, sums,
         )  # fmt: skip
         shape = (gaussians[name].numpy() for name in (MEANS, SCALES, ROTATIONS, OPACITIES))

@@ -48,6 +48,7 @@ class RayTrainer:
         self.device = device
         self.step = 0
         self.rate_factor = 1.0
+        self.slower_later = 1.0
         self.parts = parts
         self.bytes_per_rendered_ray = bytes_per_rendered_ray
         self.optimizers = _optimizers(model.module, schedule.first_rate, device)

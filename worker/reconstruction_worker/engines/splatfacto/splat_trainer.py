@@ -30,7 +30,7 @@ FEWEST = 1000
 SIMILARITY_SHARE = 0.2
 """Share of structural similarity in the loss (Kerbl et al. 2023); the rest is the absolute difference."""
 KEPT_SHARE = 0.75
-"""Share of the Gaussians to go on with when memory runs out."""
+"""Share of the Gaussians to continue with when memory runs out."""
 
 
 @dataclass
@@ -61,6 +61,7 @@ class SplatTrainer:
         self.pictures = self._within_reach([torch.tensor(picture) for picture in pictures])
         self.step = 0
         self.rate_factor = 1.0
+        self.slower_later = 1.0
         self.random = torch.Generator().manual_seed(seed)
         self.optimizers = self._new_optimizers()
         module.train()
@@ -136,7 +137,7 @@ class SplatTrainer:
             self.random.set_state(drawn)
 
     def _fewer(self, error: BaseException) -> int:
-        """How many Gaussians to go on with when there is no memory for those there are."""
+        """How many Gaussians to continue with when there is no memory for those there are."""
         count = len(self.module.means)
         if count // 2 < FEWEST:
             what = f"A training step with {count} Gaussians does not fit into memory"

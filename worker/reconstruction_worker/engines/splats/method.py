@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from .photos import Photos
 from .schedule import LAST_OF_MEANS, rate_of_means
 from .seed_sources import Shots, between_points, from_depth_maps, inside_hull, sparse
 from .seeds import Seeds, seeded
-from .settings import derive_settings
+from .settings import FEW_PHOTOS, derive_settings
+from .stereo_seeds import from_stereo
 from .trainer import SplatsTrainer
 
 SEED_SHARE = 0.6
@@ -68,7 +70,7 @@ class SplatsMethod:
         return SplatsField(gaussians, exposures, NumbaRasteriser(antialiased=checkpoint["settings"]["antialiased"]))
 
     def gaussians(self, checkpoint: dict[str, Any]) -> Gaussians:
-        return as_gaussians(checkpoint["model"])
+        return replace(as_gaussians(checkpoint["model"]), antialiased=checkpoint["settings"]["antialiased"])
 
 
 def _rasteriser(settings: Settings, device: torch.device) -> Rasteriser:
@@ -88,6 +90,10 @@ def _seeds(setup: Setup, exposures: Exposures) -> Seeds:
     seeds = sparse(shots).at_most(count, random)
     if any(photo.depth is not None for photo in setup.photos):
         more = from_depth_maps(shots, count, random)
+    elif len(setup.photos) <= FEW_PHOTOS:
+        more = from_stereo(shots, count, random)
+        if not setup.scene.bounded:
+            more = Seeds.together([more, between_points(shots, count, random).away_from(more)])
     elif not setup.scene.bounded:
         more = between_points(shots, count, random)
     else:

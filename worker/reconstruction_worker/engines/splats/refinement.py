@@ -33,6 +33,10 @@ GROWTH, LEAST_GROWTH = 0.3, 100
 APART, SHORTER, NARROWER, FAINTER = 0.75, 0.55, 0.85, 0.7
 """How a split leaves two of one: moved by so many standard deviations to both sides, by so much shorter along that
 axis, smaller along the others, and less opaque."""
+LEAST_LIGHT = 0.01
+"""Pixels' worth of light a photo that a Gaussian must give to stay."""
+SEEN_OFTEN = 0.5
+"""Share of the photos that some Gaussian must have been seen by for that to be judged."""
 OPACITY_RANGE = 0.02, 0.98
 """Of what is split."""
 
@@ -43,15 +47,27 @@ class Refinement:
 
     extent: float
 
-    def refine(self, cloud: Cloud, random: np.random.Generator, *, growing: bool) -> None:
-        """Flatten, then split what shows most error; `growing`: into new Gaussians too, not only into dead ones."""
+    def refine(self, cloud: Cloud, random: np.random.Generator, most: int) -> None:
+        """Flatten, then split what shows most error: dead ones become second halves, and new ones up to `most` in
+        all."""
         with one_thread():
             _shape(cloud)
             dead = self._dead(cloud)
-            chosen = _chosen(cloud, dead, random, growing=growing)
+            chosen = _chosen(cloud, dead, random, most)
             if chosen is not None:
                 _split(cloud, *chosen)
         cloud.forget_shown()
+
+    def finish(self, cloud: Cloud, photos: int) -> None:
+        """Remove what is dead, and what none of the photos shows, of which so many were looked at since the last
+        refinement: floaters, and what is hidden inside of things."""
+        gone = np.zeros(cloud.count, np.bool_)
+        gone[self._dead(cloud)] = True
+        shown = cloud.shown.cpu().numpy()
+        if shown[:, 1].max() >= SEEN_OFTEN * photos:
+            gone |= shown[:, 2] < LEAST_LIGHT * np.maximum(shown[:, 1], 1)
+        if not gone.all():
+            cloud.keep(torch.from_numpy(np.flatnonzero(~gone)).to(cloud.device))
 
     def _dead(self, cloud: Cloud) -> NDArray[np.int64]:
         opacities = cloud.parameters[OPACITIES][:, 0].sigmoid()
@@ -80,14 +96,14 @@ def _shape(cloud: Cloud) -> None:
 
 
 def _chosen(
-    cloud: Cloud, dead: NDArray[np.int64], random: np.random.Generator, *, growing: bool
+    cloud: Cloud, dead: NDArray[np.int64], random: np.random.Generator, most: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """Gaussians to split, and the places for their second halves; None where there are none."""
     count = cloud.count
     shown = cloud.shown.cpu().numpy().astype(np.float64)
     errors = shown[:, 0] / np.maximum(shown[:, 1], 1)
     errors[dead] = 0
-    more = min(cloud.most - count, int(GROWTH * count) + LEAST_GROWTH) if growing else 0
+    more = max(0, min(most - count, int(GROWTH * count) + LEAST_GROWTH))
     wanted = min(len(dead) + more, int((errors > 0).sum()))
     if wanted == 0:
         return None

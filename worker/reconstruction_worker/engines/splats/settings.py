@@ -50,10 +50,15 @@ def most_gaussians(scene: Scene, training: Training, device: torch.device) -> in
     than memory has room for."""
     pixels = [photo.camera.width * photo.camera.height for photo in scene.photos]
     told_apart = min(PER_PIXEL_OF_ALL * sum(pixels), PER_PIXEL_OF_ONE * sum(pixels) / len(pixels))
-    in_time = max(FEWEST_IN_TIME, PER_STEP[device.type] * training.planned_steps(on_gpu=device.type == "cuda"))
+    in_time = gaussians_in_time(training.planned_steps(on_gpu=device.type == "cuda"), device)
     in_memory = MEMORY_SHARE * free_bytes(device) / BYTES_PER_GAUSSIAN
     half = 2 if training.chosen_preset is TrainingPreset.DEVELOPMENT else 1
     return max(FEWEST, int(min(told_apart, in_time / half, in_memory)))
+
+
+def gaussians_in_time(steps: int, device: torch.device) -> int:
+    """How many a training of so many steps puts to use."""
+    return max(FEWEST_IN_TIME, PER_STEP[device.type] * steps)
 
 
 def _degree(scene: Scene, training: Training, device: torch.device) -> int:

@@ -32,6 +32,10 @@ from .schedule import (
     rates,
     refined_every,
 )
+from .settings import gaussians_in_time
+
+SLOWER_LATER = 2.5
+"""The first steps look at small photos and few Gaussians; measured on several scenes: 2 to 3."""
 
 
 class SplatsTrainer:
@@ -60,6 +64,7 @@ class SplatsTrainer:
         self.step = 0
         self.compared = 0
         """Photos that were compared."""
+        self.slower_later = SLOWER_LATER
         self.rate_factor = 1.0
         self._degree = degree_of(cloud.parameters)
         self._refinement = Refinement(extent)
@@ -85,7 +90,10 @@ class SplatsTrainer:
         self.step += 1
         share = self.share
         if self.step % refined_every(self.schedule.steps) == 0 and share < REFINED_UNTIL:
-            self._refinement.refine(self.cloud, self._random, growing=share < GROWTH_UNTIL)
+            most = min(self.cloud.most, gaussians_in_time(self.schedule.steps, self.device))
+            self._refinement.refine(self.cloud, self._random, most if share < GROWTH_UNTIL else 0)
+        if self.step == self.schedule.steps:
+            self._refinement.finish(self.cloud, len(self.photos))
         means = np.mean([[one.loss, one.mean_square_error] for one in found], axis=0)
         return Losses(*torch.from_numpy(means))
 

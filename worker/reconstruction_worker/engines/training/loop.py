@@ -137,7 +137,7 @@ class TrainingLoop:
     def _plan(self) -> None:
         if self.planned:
             return
-        steps = self.plan.steps(self.trainer.step, self.spent, self.total)
+        steps = self.plan.steps(self.trainer.step, self.spent, self.total, self.trainer.slower_later)
         if steps is not None:
             self.trainer.schedule = replace(self.trainer.schedule, steps=steps)
             self.planned = True

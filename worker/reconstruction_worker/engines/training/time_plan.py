@@ -19,9 +19,10 @@ class TimePlan:
     budget: float | None
     _begun: tuple[int, float] | None = field(default=None, repr=False)
 
-    def steps(self, step: int, spent: float, wanted: int) -> int | None:
+    def steps(self, step: int, spent: float, wanted: int, slower: float = 1.0) -> int | None:
         """How many steps to do in all, of those `wanted`, after `step` steps that took `spent` seconds; None while that
-        can't be determined. To be asked after each step until it answers."""
+        can't be determined. `slower` is how many times as long the later ones take on average. To be asked after each
+        step until it answers."""
         if self.budget is None:
             return wanted
         if self._begun is None:
@@ -31,6 +32,6 @@ class TimePlan:
         first, since = self._begun
         if step < first + MEASURED:
             return None
-        seconds_a_step = max(spent - since, 1e-6) / (step - first)
+        seconds_a_step = slower * max(spent - since, 1e-6) / (step - first)
         left = max(0.0, self.budget * (1 - RESERVE) - spent)
         return min(wanted, max(step + 1, step + int(left / seconds_a_step)))

@@ -33,6 +33,8 @@ class Trainer(Protocol):
     schedule: Schedule
     step: int
     """Steps done."""
+    slower_later: float
+    """How many times as long a step takes on average as one at the beginning."""
     rate_factor: float
     """What the scheduled learning rate is multiplied with: 1 until training diverged."""
 

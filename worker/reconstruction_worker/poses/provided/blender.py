@@ -12,15 +12,16 @@ import numpy as np
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import BLENDER_SPLITS, PoseFormat
 from ..lookup import PhotoLookup
-from .provided_poses import Provided, Share, ShotList
+from .provided_poses import ALWAYS, Provided, Share, ShotList
 from .transforms import AXES, add_frames, parse
+from .turned import PixelFrames
 from .validity import check_parallax
 
 TRAIN, VALIDATION, TEST = BLENDER_SPLITS
 _FEWEST: Final = 2
 
 
-def read_blender(folder: Path, dataset: Dataset) -> Provided:
+def read_blender(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
     """All splits whose photos are in the source; those of the test split, or without one of the validation split, are
     what the result is judged on, and nothing but the training split is trained on. Raises InvalidPoses."""
     shots = ShotList()
@@ -32,10 +33,10 @@ def read_blender(folder: Path, dataset: Dataset) -> Provided:
         lookup = PhotoLookup(dataset, split, folders_matter=True)
         if split != TRAIN and not _any_photo(document, lookup):
             continue  # downloads often leave out the photos of a split, and keep its poses
-        members[split] = list(add_frames(document, split, lookup, shots).values())
+        members[split] = list(add_frames(document, split, lookup, shots, frames).values())
     model = shots.model()
     check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), TRAIN, AXES)
-    return Provided(PoseFormat.BLENDER, TRAIN, model, z_up=True, axes=AXES, shares=_shares(members))
+    return Provided(PoseFormat.BLENDER, TRAIN, model, z_up_within_degrees=ALWAYS, axes=AXES, shares=_shares(members))
 
 
 def _any_photo(document: dict[str, Any], lookup: PhotoLookup) -> bool:

@@ -19,7 +19,8 @@ from ..colmap_cameras import project
 from ..lookup import PhotoLookup
 from ..posed_model import PosedModel, Shot, SparsePoints
 from .colmap_files import CameraEntry, ImageEntry, PointTable, read_cameras, read_images, read_points
-from .provided_poses import Provided, ShotList
+from .provided_poses import NEVER, Provided, ShotList
+from .turned import PixelFrames, Turn
 from .validity import LARGEST_COORDINATE, check_centre, check_focal, check_parallax, check_rays, check_size, invalid
 
 AXES: Final = "world-to-camera with x right, y down, z forward"
@@ -28,7 +29,7 @@ TOLERATED_ERROR: Final = 0.01
 _FEWEST_OBSERVATIONS: Final = 20
 
 
-def read_colmap(folder: Path, dataset: Dataset) -> Provided:
+def read_colmap(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
     """Poses, cameras and points. Raises InvalidPoses naming file and entry."""
     suffix = next(suffix for suffix in COLMAP_SUFFIXES if (folder / f"images{suffix}").is_file())
     file = f"images{suffix}"
@@ -43,15 +44,17 @@ def read_colmap(folder: Path, dataset: Dataset) -> Provided:
             raise invalid(file, f"{image.where} names {photo.original.name}, which an earlier image has posed already.")
         if image.camera_id not in cameras:
             raise invalid(file, f"{image.where} has camera {image.camera_id}, which cameras{suffix} does not hold.")
-        camera = _camera(cameras[image.camera_id], photo, f"cameras{suffix}")
-        shots.add(photo.name, camera, _pose(image, file))
-        posed[photo.name] = (image, cameras[image.camera_id])
+        entry = cameras[image.camera_id]
+        camera, turn = _camera(entry, photo, f"cameras{suffix}", frames)
+        pose = _pose(image, file)
+        shots.add(photo.name, camera, turn.pose(pose) if turn else pose)
+        posed[photo.name] = (image, entry, turn)
     model = shots.model()
     check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), file, AXES)
     if (folder / f"points3D{suffix}").is_file():
         entries = [posed[shot.name] for shot in model.shots]
         model = _with_points(model, entries, read_points(folder / f"points3D{suffix}"), file)
-    return Provided(PoseFormat.COLMAP, file, model, z_up=False, axes=AXES)
+    return Provided(PoseFormat.COLMAP, file, model, z_up_within_degrees=NEVER, axes=AXES)
 
 
 def _pose(image: ImageEntry, file: str) -> NDArray[np.float64]:
@@ -70,31 +73,36 @@ def _pose(image: ImageEntry, file: str) -> NDArray[np.float64]:
     return result
 
 
-def _camera(entry: CameraEntry, photo: DatasetImage, file: str) -> pycolmap.Camera:
+def _camera(
+    entry: CameraEntry, photo: DatasetImage, file: str, frames: PixelFrames
+) -> tuple[pycolmap.Camera, Turn | None]:
     """The camera for the photo as it is stored."""
     check_size(entry.width, entry.height, photo, file, entry.where)
     camera = pycolmap.Camera(model=entry.model, width=entry.width, height=entry.height, params=list(entry.params))
     check_focal(camera.mean_focal_length(), "the focal length", entry.width, entry.height, file, entry.where)
     centre = camera.principal_point_x, camera.principal_point_y
     check_centre(*centre, entry.width, entry.height, file, entry.where)
-    camera.rescale(photo.width, photo.height)
+    turn = frames.turn(photo, entry.width, entry.height, file, entry.where)
+    stored = turn.before(photo.width, photo.height) if turn else (photo.width, photo.height)
+    camera.rescale(*stored)
     check_rays(camera, file, entry.where)
-    return camera
+    return (turn.camera(camera) if turn else camera), turn
 
 
 def _with_points(
-    model: PosedModel, entries: Sequence[tuple[ImageEntry, CameraEntry]], points: PointTable, file: str
+    model: PosedModel, entries: Sequence[tuple[ImageEntry, CameraEntry, Turn | None]], points: PointTable, file: str
 ) -> PosedModel:
     """The model with the points that its shots see. Raises InvalidPoses when they are not where the features are."""
     seen: list[NDArray[np.int64]] = []
     errors: list[NDArray[np.float64]] = []
-    for index, (shot, (image, entry)) in enumerate(zip(model.shots, entries, strict=True)):
+    for index, (shot, (image, entry, turn)) in enumerate(zip(model.shots, entries, strict=True)):
         rows = np.searchsorted(points.ids, image.point_ids)
         known = (image.point_ids >= 0) & (rows < len(points.ids))
         known[known] = points.ids[rows[known]] == image.point_ids[known]
         rows = rows[known]
         seen.append(np.stack([np.full(len(rows), index), rows], axis=1))
-        errors.append(_errors(model, shot, points.xyz[rows], image.pixels[known], entry))
+        pixels = image.pixels[known] / [entry.width, entry.height]
+        errors.append(_errors(model, shot, points.xyz[rows], pixels, turn))
     observations, error = np.concatenate(seen), np.concatenate(errors)
     if len(observations) < _FEWEST_OBSERVATIONS:
         return model
@@ -117,10 +125,12 @@ def _with_points(
 
 
 def _errors(
-    model: PosedModel, shot: Shot, xyz: NDArray[np.float64], pixels: NDArray[np.float64], entry: CameraEntry
+    model: PosedModel, shot: Shot, xyz: NDArray[np.float64], shares: NDArray[np.float64], turn: Turn | None
 ) -> NDArray[np.float64]:
-    """Distances [N] in pixels of the stored photo; NaN for what is behind the camera."""
+    """Distances [N] in pixels of the stored photo; NaN for what is behind the camera. `shares` [N, 2] are positions in
+    the file, as shares of its width and height."""
     camera, pose = model.cameras[shot.camera_id], shot.world_from_camera
     expected = project(camera, (xyz - pose[:3, 3]) @ pose[:3, :3])
-    scale = np.array([camera.width / entry.width, camera.height / entry.height])
-    return np.linalg.norm(expected - pixels * scale, axis=1)
+    stored = turn.before(camera.width, camera.height) if turn else (camera.width, camera.height)
+    pixels = shares * stored
+    return np.linalg.norm(expected - (turn.pixels(pixels, stored) if turn else pixels), axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from ...ingest.text_files import open_text
 from .validity import invalid, shown
 
 NO_POINT: Final = -1
@@ -116,10 +117,10 @@ def _known_model(model: str, count: int | None, path: Path, where: str) -> int:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers from 1."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 yield number, line.strip()
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise invalid(path.name, "it is not text.") from error
 
 

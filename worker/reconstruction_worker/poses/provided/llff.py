@@ -16,14 +16,15 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
-from .provided_poses import Provided, ShotList
+from .provided_poses import NEVER, Provided, ShotList
+from .turned import PixelFrames, Turn
 from .validity import check_focal, check_parallax, check_size, invalid, rigid
 
 COLUMNS: Final = 17
 AXES: Final = "camera-to-world with the columns down, right, backward, position"
 
 
-def read_llff(folder: Path, dataset: Dataset) -> Provided:
+def read_llff(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
     """Poses and focal lengths; the principal point is the middle. Raises InvalidPoses naming the row."""
     table = _table(folder / LLFF)
     shots = ShotList()
@@ -37,10 +38,11 @@ def read_llff(folder: Path, dataset: Dataset) -> Provided:
         # OpenCV's right, down, forward from LLFF's down, right, backward.
         axes = np.stack([matrix[:, 1], matrix[:, 0], -matrix[:, 2], matrix[:, 3]], axis=1)
         pose = rigid(np.vstack([axes, [0, 0, 0, 1]]), LLFF, where, "the matrix")
-        shots.add(photo.name, _camera(matrix[:, 4], photo, where), pose)
+        camera, turn = _camera(matrix[:, 4], photo, where, frames)
+        shots.add(photo.name, camera, turn.pose(pose) if turn else pose)
     model = shots.model()
     check_parallax(np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), LLFF, AXES)
-    return Provided(PoseFormat.LLFF, LLFF, model, z_up=False, axes=AXES)
+    return Provided(PoseFormat.LLFF, LLFF, model, z_up_within_degrees=NEVER, axes=AXES)
 
 
 def _table(path: Path) -> NDArray[np.float64]:
@@ -69,10 +71,15 @@ def _photos(rows: int, dataset: Dataset) -> list[DatasetImage | None]:
     raise invalid(LLFF, f"it has {rows} rows, but the source has {len(everything)} photos; each photo needs its row.")
 
 
-def _camera(size: NDArray[np.float64], photo: DatasetImage, where: str) -> pycolmap.Camera:
+def _camera(
+    size: NDArray[np.float64], photo: DatasetImage, where: str, frames: PixelFrames
+) -> tuple[pycolmap.Camera, Turn | None]:
     height, width, focal = (float(value) for value in size)
     check_size(width, height, photo, LLFF, where)
     check_focal(focal, "the focal length", width, height, LLFF, where)
-    scale_x, scale_y = photo.width / width, photo.height / height
-    params = [focal * scale_x, focal * scale_y, photo.width / 2, photo.height / 2]
-    return pycolmap.Camera(model="PINHOLE", width=photo.width, height=photo.height, params=params)
+    turn = frames.turn(photo, width, height, LLFF, where)
+    stored = turn.before(photo.width, photo.height) if turn else (photo.width, photo.height)
+    scale_x, scale_y = stored[0] / width, stored[1] / height
+    params = [focal * scale_x, focal * scale_y, stored[0] / 2, stored[1] / 2]
+    camera = pycolmap.Camera(model="PINHOLE", width=stored[0], height=stored[1], params=params)
+    return (turn.camera(camera) if turn else camera), turn

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import pycolmap
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from ...ingest.pose_files import PoseFormat
 from ..posed_model import PosedModel, Shot, SparsePoints
+
+ALWAYS: Final = 360.0
+NEVER: Final = 0.0
 
 
 class Share(StrEnum):
@@ -31,14 +35,17 @@ class Provided:
     file: str
     """Name of the file that messages about the poses as a whole name."""
     model: PosedModel
-    z_up: bool
-    """Whether the format says that z points up; otherwise up is determined from how the cameras were held."""
+    z_up_within_degrees: float
+    """z is up where this is not farther off from how the cameras were held; otherwise these tell. `ALWAYS` where the
+    format leaves no doubt, `NEVER` where its world is any."""
     axes: str
     """What the format wants of its matrices, for messages."""
     shares: Mapping[str, Share] = field(default_factory=dict)
     """By the photos' names; empty where nobody divided them."""
     metres_per_unit: float | None = None
     """Where who provided the poses says so."""
+    alternative: Provided | None = None
+    """The same poses, for photos that were turned upright before; None where it is clear whose pixels they are for."""
 
 
 class ShotList:

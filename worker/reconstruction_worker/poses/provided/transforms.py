@@ -1,5 +1,6 @@
 """`transforms.json` as nerfstudio and instant-ngp write it: intrinsics for all photos or in each frame, and
-camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up.
+camera-to-world matrices with OpenGL axes (x right, y up, z backward) in a world with z up. That z is up is a custom:
+what `ns-process-data` writes is COLMAP's own world with other names for its axes. So the cameras count too.
 
 Fields that only concern their own training (`aabb_scale`, `scale`, `offset`, `applied_transform`, `sharpness` ...) are
 ignored: the scene is normalised again.
@@ -20,8 +21,10 @@ from numpy.typing import NDArray
 from ...geometry.axes import OPENCV_FROM_OPENGL
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import TRANSFORMS, PoseFormat
+from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .provided_poses import Provided, Share, ShotList
+from .turned import PixelFrames, Turn
 from .validity import (
     as_number,
     check_centre,
@@ -35,6 +38,10 @@ from .validity import (
 )
 
 AXES: Final = "camera-to-world with x right, y up, z backward"
+CLAIMED_DEGREES: Final = 25.0
+"""How far the cameras' up may be from z before z is not believed to be up."""
+COLMAP_DEGREES: Final = 3.0
+"""The same where `applied_transform` says that the poses are from `ns-process-data`."""
 MODELS: Final = {
     "SIMPLE_PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
     "PINHOLE": ("k1", "k2", "p1", "p2", "k3"),
@@ -48,23 +55,24 @@ without a fisheye lens all heed the coefficients that are there."""
 _SPLITS: Final = {"train_filenames": Share.TRAIN, "val_filenames": Share.EVAL, "test_filenames": Share.EVAL}
 
 
-def read_transforms(folder: Path, dataset: Dataset) -> Provided:
+def read_transforms(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
     """The photos that have a frame, with its pose and intrinsics. Raises InvalidPoses naming the frame."""
     document = parse(folder / TRANSFORMS)
     shots = ShotList()
-    by_frame = add_frames(document, TRANSFORMS, PhotoLookup(dataset, TRANSFORMS), shots)
+    by_frame = add_frames(document, TRANSFORMS, PhotoLookup(dataset, TRANSFORMS), shots, frames)
     model = shots.model()
     check_parallax(
         np.array([shot.world_from_camera[:3, 3] for shot in model.shots]), len(dataset.images), TRANSFORMS, AXES
     )
     shares = _shares(document, by_frame)
-    return Provided(PoseFormat.TRANSFORMS, TRANSFORMS, model, z_up=True, axes=AXES, shares=shares)
+    within = COLMAP_DEGREES if "applied_transform" in document else CLAIMED_DEGREES
+    return Provided(PoseFormat.TRANSFORMS, TRANSFORMS, model, z_up_within_degrees=within, axes=AXES, shares=shares)
 
 
 def parse(path: Path) -> dict[str, Any]:
     """The document. Raises InvalidPoses."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, numbers of thousands of digits, or too deep
         reason = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
         raise invalid(path.name, f"it is not valid JSON{reason}.") from error
@@ -73,7 +81,9 @@ def parse(path: Path) -> dict[str, Any]:
     return document
 
 
-def add_frames(document: dict[str, Any], file: str, lookup: PhotoLookup, shots: ShotList) -> dict[str, str]:
+def add_frames(
+    document: dict[str, Any], file: str, lookup: PhotoLookup, shots: ShotList, frames: PixelFrames
+) -> dict[str, str]:
     """Enter all frames of a document into `shots`; the photos' names by `file_path`. Frames of photos that ingest left
     out are skipped. Raises InvalidPoses."""
     result: dict[str, str] = {}
@@ -86,7 +96,8 @@ def add_frames(document: dict[str, Any], file: str, lookup: PhotoLookup, shots: 
         if photo.name in shots:
             raise invalid(file, f"{where} names {photo.original.name}, which an earlier frame has posed already.")
         pose = _pose(frame.get("transform_matrix"), file, where)
-        shots.add(photo.name, _camera({**shared, **frame}, photo, file, where), pose)
+        camera, turn = _camera({**shared, **frame}, photo, file, where, frames)
+        shots.add(photo.name, camera, turn.pose(pose) if turn else pose)
         result[frame["file_path"]] = photo.name
     return result
 
@@ -127,8 +138,10 @@ def _pose(value: Any, file: str, where: str) -> NDArray[np.float64]:
     return rigid(matrix, file, where, "'transform_matrix'") @ OPENCV_FROM_OPENGL
 
 
-def _camera(fields: dict[str, Any], photo: DatasetImage, file: str, where: str) -> pycolmap.Camera:
-    """The frame's camera for the photo as it is stored (ingest may have made it smaller)."""
+def _camera(
+    fields: dict[str, Any], photo: DatasetImage, file: str, where: str, frames: PixelFrames
+) -> tuple[pycolmap.Camera, Turn | None]:
+    """The frame's camera for the photo as it is stored (ingest may have made it smaller and turned it)."""
 
     def number(key: str, default: float | None = None) -> float:
         return as_number(fields.get(key, default), file, f"{where}: '{key}'")
@@ -137,23 +150,24 @@ def _camera(fields: dict[str, Any], photo: DatasetImage, file: str, where: str) 
     name = str(fields.get("camera_model", "OPENCV_FISHEYE" if fisheye else "OPENCV")).upper()
     if name not in MODELS:
         raise invalid(file, f"{where}: camera_model {shown(name)} is not one of {', '.join(sorted(MODELS))}.")
-    turned = "turned upright" in photo.notes
-    size = (photo.original.height, photo.original.width) if turned else (photo.original.width, photo.original.height)
+    size = frames.size(photo)
     width, height = number("w", float(size[0])), number("h", float(size[1]))
     check_size(width, height, photo, file, where)
+    turn = frames.turn(photo, width, height, file, where)
+    stored = turn.before(photo.width, photo.height) if turn else (photo.width, photo.height)
     focal_x, focal_y = _focal_lengths(fields, width, height, file, where)
     centre_x, centre_y = number("cx", width / 2), number("cy", height / 2)
     check_centre(centre_x, centre_y, width, height, file, where)
-    scale_x, scale_y = photo.width / width, photo.height / height
+    scale_x, scale_y = stored[0] / width, stored[1] / height
     pinhole = [focal_x * scale_x, focal_y * scale_y, centre_x * scale_x, centre_y * scale_y]
     distortion = [number(key, 0.0) for key in MODELS[name]]
-    camera = _with_distortion(name, pinhole, distortion, photo)
+    camera = _with_distortion(name, pinhole, distortion, stored)
     check_rays(camera, file, where)
-    return camera
+    return (turn.camera(camera) if turn else camera), turn
 
 
 def _with_distortion(
-    name: str, pinhole: list[float], distortion: Sequence[float], photo: DatasetImage
+    name: str, pinhole: list[float], distortion: Sequence[float], size: tuple[int, int]
 ) -> pycolmap.Camera:
     """COLMAP's camera with the fewest parameters that holds these (its OPENCV has no k3, its FULL_OPENCV has)."""
     model, params = "PINHOLE", pinhole
@@ -164,7 +178,7 @@ def _with_distortion(
         model, params = "OPENCV", [*pinhole, k1, k2, p1, p2]
         if k3:
             model, params = "FULL_OPENCV", [*params, k3, 0.0, 0.0, 0.0]
-    return pycolmap.Camera(model=model, width=photo.width, height=photo.height, params=params)
+    return pycolmap.Camera(model=model, width=size[0], height=size[1], params=params)
 
 
 def _focal_lengths(fields: dict[str, Any], width: float, height: float, file: str, where: str) -> tuple[float, float]:

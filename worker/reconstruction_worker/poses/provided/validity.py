@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import DatasetImage
+from ...ingest.decode import TURNED
 from ..colmap_cameras import rays
 
 ROTATION_TOLERANCE: Final = 0.01
@@ -72,10 +73,13 @@ def rigid(matrix: NDArray[np.float64], file: str, where: str, field: str) -> NDA
 
 
 def check_size(width: float, height: float, photo: DatasetImage, file: str, where: str) -> None:
-    """Raises InvalidPoses when intrinsics for `width` x `height` pixels can't be those of a photo, at any scale."""
-    turned = "turned upright" in photo.notes
-    size = (photo.original.height, photo.original.width) if turned else (photo.original.width, photo.original.height)
-    if width <= 0 or height <= 0 or abs(width * photo.height / (height * photo.width) - 1) > ASPECT_TOLERANCE:
+    """Raises InvalidPoses when intrinsics for `width` x `height` pixels can't be those of a photo, at any scale: not as
+    it is in its file, and not turned upright."""
+    turned = photo.orientation != 1 or TURNED in photo.notes
+    stored = (photo.original.width, photo.original.height)
+    sizes = [(photo.width, photo.height), *([stored] if photo.orientation != 1 else [])]
+    if width <= 0 or height <= 0 or all(abs(width * h / (height * w) - 1) > ASPECT_TOLERANCE for w, h in sizes):
+        size = stored[::-1] if turned and photo.orientation not in (2, 3, 4) else stored
         raise invalid(
             file,
             f"{where} is for {width:g} x {height:g} pixels, but {photo.original.name} has {size[0]} x {size[1]}"

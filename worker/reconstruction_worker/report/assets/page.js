@@ -18,6 +18,13 @@ function decode(url) {
   return image.decode().then(() => image);
 }
 
+/** Splats for the viewer: all that the device draws in time, on a phone no more than are seen most. */
+async function loadSplats(viewer, { data, count, coarse, levels }) {
+  const phone = matchMedia("(pointer: coarse)").matches;
+  const unpacked = unpackSplats(await unzipped(bytes(data)), phone ? coarse : count);
+  viewer.splats = new Splats(viewer.gl, unpacked, levels, () => viewer.redraw());
+}
+
 /** The photos as buttons, drawn from the sheet of thumbnails. */
 function gallery(data, sheet, choose) {
   const width = sheet.naturalWidth / data.sheet.columns, height = sheet.naturalHeight / data.sheet.rows;
@@ -55,6 +62,7 @@ function controls(viewer, data, buttons) {
     if (!button) return;
     const { mode, toggle, action } = button.dataset;
     if (mode) {
+      viewer.chosen = true;
       viewer.mode = MODES[mode];
       bar.querySelectorAll("[data-mode]").forEach((other) => press(other, other === button));
     }
@@ -69,6 +77,20 @@ function controls(viewer, data, buttons) {
     caption.querySelector("span").textContent = index === null ? "" : data.cameras[index].name;
     buttons.forEach((button, other) => press(button, other === index));
   };
+}
+
+/** The mesh is shown until the splats are there, and stays where this browser can't show them. */
+async function showSplats(viewer, splats) {
+  const button = find("[data-mode=splats]");
+  try {
+    await loadSplats(viewer, splats);
+  } catch (error) {
+    document.documentElement.dataset.splats = "unavailable";
+    return;
+  }
+  button.hidden = false;
+  if (!viewer.chosen) button.click();
+  document.documentElement.dataset.splats = String(viewer.splats.levels.at(-1).count); // that may be drawn
 }
 
 async function start() {
@@ -96,6 +118,7 @@ async function start() {
   canvas.addEventListener("webglcontextlost", () => { canvas.hidden = true; find("#still").hidden = false; });
   controls(viewer, data, buttons);
   if (!viewer.surface.solid) find("[data-toggle=cameras]").click(); // points say little without them
+  if (data.splats) await showSplats(viewer, data.splats);
   requestAnimationFrame(() => { document.documentElement.dataset.viewer = "ready"; });
 }
 

@@ -1,6 +1,6 @@
 // The interactive view: orbit, pan, zoom, flights to cameras. Draws only when something has changed.
 
-const MODES = { texture: 0, clay: 1, wire: 2, points: 3 };
+const MODES = { texture: 0, clay: 1, wire: 2, points: 3, splats: 5 };
 const TAN_Y = Math.tan((15 * Math.PI) / 180);
 const STEEPEST = (89 * Math.PI) / 180;
 const FLIGHT_MS = 700;
@@ -16,6 +16,7 @@ class Viewer {
     this.centre = blend(low, high, 0.5);
     this.radius = norm(subtract(high, low)) / 2;
     this.surface = new Surface(gl, data.mesh, images.texture);
+    this.splats = null;
     this.cameras = new Cameras(gl, data.cameras, data.sheet, images.sheet, 0.16 * this.radius);
     this.mode = this.surface.solid ? MODES.texture : MODES.points;
     this.showCameras = false;
@@ -134,7 +135,12 @@ class Viewer {
     const spacing = this.radius / Math.sqrt(Math.max(this.surface.mesh.vertexCount, 1));
     const size = this.surface.solid ? 1.6 : 0.4; // of a surface the points shall cover it, others shall not hide each other
     const pixels = (size * spacing * canvas.height) / (2 * pose.tanY);
-    this.surface.draw(this.clip, pose, this.mode, pixels, [0.13, 0.36, 0.72]);
+    if (this.mode === MODES.splats) {
+      gl.colorMask(false, false, false, false); // the mesh hides the cameras behind it
+      this.surface.draw(this.clip, pose, MODES.texture, pixels, [0, 0, 0]);
+      gl.colorMask(true, true, true, true);
+      if (!this.splats.draw(pose, canvas.width, canvas.height)) this.redraw();
+    } else this.surface.draw(this.clip, pose, this.mode, pixels, [0.13, 0.36, 0.72]);
     const colours = { used: [0.14, 0.34, 0.84, 1], heldOut: [0.9, 0.55, 0.1, 1] };
     if (this.at !== null) this.cameras.draw(this.clip, colours, this.photoOpacity, this.at);
     else if (this.showCameras) this.cameras.draw(this.clip, colours, 0.92, null);
