@@ -6,7 +6,7 @@ VENV := .venv/bin/python
 export PYTHONPATH := $(CURDIR)/crds:$(CURDIR)/operator:$(CURDIR)/worker:$(CURDIR)/cli:$(CURDIR)/tools
 # Hundreds of processes are started by the tests: bytecode that none keeps is made again by each.
 unexport PYTHONDONTWRITEBYTECODE
-GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs
+GENERATORS := reconstruction_api.crd reconstruction_api.reference chartdocs code_versions
 LINTS := lint-types lint-style lint-imports lint-generated
 COMPILE := PATH="$$PATH:$(CURDIR)/.cache/uv/bin" uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-find-links
 
@@ -16,8 +16,9 @@ WORKER_TESTS := tests/worker
 E2E_TESTS := tests/e2e
 PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 ARGS ?=
+STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds lock clean bench-operator bench-peers bench-worker chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -98,8 +99,11 @@ lint-imports:
 lint-generated:
 	@for generator in $(GENERATORS); do $(VENV) -m $$generator --check || exit 1; done
 
-crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation
+crds: setup ## Write what is generated: CustomResourceDefinitions, reference, the chart's documentation, code versions
 	@for generator in $(GENERATORS); do $(VENV) -m $$generator || exit 1; done
+
+same-results: setup ## The changed code of a stage, or of all, writes the same files as before: STAGE=mesh
+	@$(VENV) -m code_versions --same-results $(STAGE)
 
 lock: setup ## Resolve the dependencies of pyproject.toml again
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt

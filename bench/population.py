@@ -11,6 +11,7 @@ import base64
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,13 +19,15 @@ from typing import Any
 import aiohttp
 
 from devcluster.cluster import Cluster
-from harness.workbench import JobUnderTest
+from harness.workbench import JobUnderTest, Workbench
 from reconstruction_api.names import GROUP
 from reconstruction_api.short_id import short_id
 from reconstruction_operator.manifests.child_names import profile_revision_name
 
 Document = dict[str, Any]
 _WRITERS = 4
+_VOLUMES, _KNOWN_SECONDS = b"/registry/persistentvolumes/", 5.0
+"""Volumes come first: a claim whose volume is not known yet would count as lost, for good."""
 _JOBS_A_TRANSACTION = 12
 """With their eight objects each they stay below etcd's 128 operations and 1.5 MB."""
 
@@ -52,10 +55,7 @@ class Remains:
             ("persistentvolumeclaims", each | _kind("v1", "PersistentVolumeClaim"))
             for each in await job.children("/api/v1/.../persistentvolumeclaims")
         ]
-        volumes = [
-            ("persistentvolumes", await job.work.kube.get(f"/api/v1/persistentvolumes/{each['spec']['volumeName']}"))
-            for _, each in claims
-        ]
+        volumes = [("persistentvolumes", await _volume(job.work, each["spec"]["volumeName"])) for _, each in claims]
         revisions = [
             ("controllerrevisions", each | _kind("apps/v1", "ControllerRevision"))
             for each in await job.children("/apis/apps/v1/.../controllerrevisions")
@@ -87,7 +87,7 @@ class Template:
 
     def copy_as(self, name: str) -> list[tuple[bytes, bytes]]:
         """The pairs of another job that ended in the same way, with what follows from its uid."""
-        changes = [(uid, str(uuid.uuid4())) for uid in self.uids]
+        changes = [(uid, str(uuid.uuid5(uuid.UUID(uid), name))) for uid in self.uids]
         before, uid = changes[0]
         changes.append((short_id(before), short_id(uid)))
         if self.kept is not None:
@@ -105,14 +105,19 @@ class Template:
 async def fill(cluster: Cluster, remains: Remains, count: int) -> float:
     """Write `count` copies; the seconds it took."""
     template, started = remains.template(), time.monotonic()
-    names = (f"old-{number:05}" for number in range(count))
     async with aiohttp.ClientSession() as session:
+        for volumes in (True, False):
+            names = (f"old-{number:05}" for number in range(count))
 
-        async def writer() -> None:
-            while some := list(islice(names, _JOBS_A_TRANSACTION)):
-                await _put(session, cluster, [pair for name in some for pair in template.copy_as(name)])
+            async def writer(volumes: bool = volumes, names: Iterator[str] = names) -> None:
+                while some := list(islice(names, _JOBS_A_TRANSACTION)):
+                    pairs = [pair for name in some for pair in template.copy_as(name)]
+                    if wanted := [pair for pair in pairs if pair[0].startswith(_VOLUMES) == volumes]:
+                        await _put(session, cluster, wanted)
 
-        await asyncio.gather(*(writer() for _ in range(_WRITERS)))
+            await asyncio.gather(*(writer() for _ in range(_WRITERS)))
+            if volumes:
+                await asyncio.sleep(_KNOWN_SECONDS)
     return time.monotonic() - started
 
 
@@ -121,6 +126,12 @@ async def _put(session: aiohttp.ClientSession, cluster: Cluster, pairs: list[tup
     puts = [{"requestPut": {"key": _text(key), "value": _text(value)}} for key, value in pairs]
     async with session.post(f"{cluster.etcd_url}/v3/kv/txn", json={"success": puts}, raise_for_status=True) as answer:
         assert (await answer.json())["succeeded"], "etcd has taken the objects"
+
+
+async def _volume(work: Workbench, name: str) -> Document:
+    """It stays, whatever becomes of its claim: the copies' claims come later."""
+    found = await work.kube.get(f"/api/v1/persistentvolumes/{name}")
+    return found | {"spec": found["spec"] | {"persistentVolumeReclaimPolicy": "Retain"}}
 
 
 def _text(data: bytes) -> str:

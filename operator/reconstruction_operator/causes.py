@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .model import ChildJob, Claim, Pod
 
 if TYPE_CHECKING:
-    from .store import StoredJob
+    from .stored_job import StoredJob
 
 Document = dict[str, Any]
 

@@ -18,7 +18,8 @@ from reconstruction_api.worker import ProgressUpdate
 from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
 from .policies.control.accept import describe
 from .slots import Order
-from .store import Store, StoredJob, unpacked
+from .store import Store
+from .stored_job import StoredJob, unpacked
 from .upstream_job import cycle_of, upstream_chain, upstream_job_of
 
 _RECENT = 256

@@ -5,55 +5,30 @@ Rebuilt from the API server at every start; nothing in it matters beyond the lif
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 
-from reconstruction_api.names import LABEL_JOB, PROFILE_KIND
+from reconstruction_api.names import LABEL_JOB
 from reconstruction_api.text import one_line
 
 from . import parse
 from .manifests.child_names import claim_name
-from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileReference, ProfileView, Refusal, ScaleUp, StatusRefusal
+from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
 from .policies.control.rest import Remains, Rest, rest
 from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
+from .stored_job import StoredJob, builds_on, is_packed, packed, pinned_profile, profile_reference, unpacked
 
 Document = dict[str, Any]
 K = TypeVar("K")
 V = TypeVar("V")
 
 _LONGEST_MESSAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class StoredJob:
-    """A ReconstructionJob; spec and status stay JSON, that of an ended job compressed, until a decision needs them."""
-
-    key: JobKey
-    uid: str
-    generation: int
-    resource_version: str
-    deleting: bool
-    created: str
-    spec: str
-    status: bytes
-    profile_name: str
-    pinned: tuple[str, str] | None
-    """Namespace and name of the profile in its status."""
-    reference: ProfileReference | None = None
-    """Where that profile's content is kept, if not in the status."""
-    builds_on: str = ""
-    """Name of the job whose results it starts from."""
-    foreign: bool = False
-    """Another installation acts on it, or none does; it is known for the jobs that build on it."""
-    holder: str = ""
-    """The other installation that acts on it although this one would; empty once the job has ended."""
 
 
 class ParsedChild(NamedTuple, Generic[V]):
@@ -118,11 +93,11 @@ class Store:
             deleting="deletionTimestamp" in metadata,
             created=metadata.get("creationTimestamp", ""),
             spec=orjson.dumps(spec).decode(),  # a copy: orjson's own buffer is kilobytes too large
-            status=_packed(status),
+            status=packed(status),
             profile_name=spec.get("profileName") or "default",
-            pinned=_pinned(status, key.namespace),
-            reference=_reference(status),
-            builds_on=_builds_on(spec),
+            pinned=pinned_profile(status, key.namespace),
+            reference=profile_reference(status),
+            builds_on=builds_on(spec),
             foreign=not self._ownership.owns(key.namespace, spec, status),
             holder=self._contender(key, spec, status),
         )
@@ -136,9 +111,9 @@ class Store:
         known = self.jobs.get(key)
         if known is not None and known.uid == uid and self._versions.is_newer(uid, _version(document)):
             version = document["metadata"]["resourceVersion"]
-            pinned, reference = _pinned(status, key.namespace), _reference(status)
+            pinned, reference = pinned_profile(status, key.namespace), profile_reference(status)
             self.jobs[key] = replace(
-                known, resource_version=version, status=_packed(status), pinned=pinned, reference=reference
+                known, resource_version=version, status=packed(status), pinned=pinned, reference=reference
             )
             self._record_slot(key, status)
 
@@ -328,7 +303,7 @@ class Store:
     def rest(self, key: JobKey, now: datetime) -> Rest | None:
         """None where the job needs a decision, or is not there, or is not this installation's to look at."""
         job = self.jobs.get(key)
-        if job is None or job.foreign or job.deleting or not _is_packed(job.status):
+        if job is None or job.foreign or job.deleting or not is_packed(job.status):
             return None
         remains = Remains(
             job.uid, job.generation, self.child_jobs(key, job.uid), self.pods(key, job.uid), self.claim(key)
@@ -421,37 +396,3 @@ def _keep(known: dict[K, V], name: K, view: V, key: JobKey) -> JobKey | None:
         return None
     known[name] = view
     return key
-
-
-def _builds_on(spec: Document) -> str:
-    return ((spec.get("source") or {}).get("jobRef") or {}).get("name") or ""
-
-
-def _pinned(status: Document, namespace: str) -> tuple[str, str] | None:
-    snapshot: Any = status.get("profile") or status.get("profileRevision")
-    if not isinstance(snapshot, dict) or not snapshot:
-        return None
-    return namespace if snapshot.get("kind") == PROFILE_KIND else "", str(snapshot.get("name", ""))
-
-
-def _reference(status: Document) -> ProfileReference | None:
-    kept: Any = status.get("profileRevision")
-    if status.get("profile") or not isinstance(kept, dict):
-        return None
-    return ProfileReference(str(kept.get("digest", "")), str(kept.get("revision", "")))
-
-
-def _packed(status: Document) -> bytes:
-    """A fifth of its size once the job has ended: of ten thousand jobs it would otherwise be a third of all memory. A
-    job that has not ended is looked at too often for that."""
-    text = orjson.dumps(status)
-    return zlib.compress(text, level=1) if status.get("completionTime") else bytes(memoryview(text))
-
-
-def unpacked(status: bytes) -> bytes:
-    """The status as JSON."""
-    return zlib.decompress(status) if _is_packed(status) else status
-
-
-def _is_packed(status: bytes) -> bool:
-    return not status.startswith(b"{")

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("operator", "cli", "worker", "tools/demo", "tools/harness")
 API = "crds/reconstruction_api"
 
-FILE_NAME = re.compile(r"[\w.-]*[\w-]\.(json|jsonl|npz|npy|ply|png|jpg|html|zip|glb|obj|mtl|stl|ckpt)")
+FILE_NAME = re.compile(r"[\w.-]*[\w-]\.(json|jsonl|npz|npy|ply|png|jpg|html|zip|glb|obj|mtl|stl|ckpt|csv|xml)")
 CAMEL_CASE = re.compile(r"[A-Z][a-z]+([A-Z][A-Za-z]+)+")
 
 OF_KUBERNETES = {

@@ -62,6 +62,11 @@ BUNDLER_LIST: Final = "bundler-list.txt"
 _LIST_NAMES: Final = ("list.txt", "images.txt", "image_list.txt", "bundle.list.txt")
 
 
+def kept_as(tool: Tool) -> str:
+    """The name under which a tool's file is kept."""
+    return next(signature.kept_as for signature in SIGNATURES if signature.tool is tool)
+
+
 def signature_of(file: SourceFile) -> Signature | None:
     """Of a file with poses that are read; None for any other."""
     name = PurePosixPath(file.name).name.lower()

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
-from ...ingest.pose_tools import BUNDLER_LIST
+from ...ingest.pose_tools import BUNDLER_LIST, Tool, kept_as
 from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .frames import Frame, from_frames, inverse, numbers
@@ -25,7 +25,9 @@ FILE: Final = "bundle.out"
 def read_bundler(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """The placed cameras; those with focal length 0 are not. Raises InvalidPoses naming the camera."""
     try:
-        lines = [line for line in read_text(folder / "bundler.out").splitlines() if line and not line.startswith("#")]
+        lines = [
+            line for line in read_text(folder / kept_as(Tool.BUNDLER)).splitlines() if line and not line.startswith("#")
+        ]
     except UnicodeDecodeError as error:
         raise invalid(FILE, "it is not text.") from error
     count = int(numbers(lines[0] if lines else "", 2, FILE, "the first line")[0])

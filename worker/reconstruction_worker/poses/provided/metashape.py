@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from .frames import Frame, from_frames, numbers, opengl
 from .provided_poses import NEVER, Provided
 from .turned import PixelFrames
@@ -23,7 +24,7 @@ _COEFFICIENTS: Final = ("k1", "k2", "k3", "p1", "p2")
 
 def read_metashape(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """Poses and intrinsics of the first chunk's aligned cameras. Raises InvalidPoses naming the camera."""
-    data = (folder / "metashape.xml").read_bytes()
+    data = (folder / kept_as(Tool.METASHAPE)).read_bytes()
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise invalid(FILE, "it declares entities, which are not read.")
     try:

@@ -15,6 +15,7 @@ from scipy.linalg import rq
 from ...ingest.dataset import Dataset
 from ...ingest.natural_order import natural_order
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from .frames import Frame, from_frames, inverse, opengl
 from .provided_poses import NEVER, Provided
 from .turned import PixelFrames
@@ -26,7 +27,7 @@ _MOST_BYTES: Final = 64 * 2**20
 
 def read_neus(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """One camera for each photo. Raises InvalidPoses naming the matrix."""
-    matrices = _matrices(folder / "neus.npz")
+    matrices = _matrices(folder / kept_as(Tool.NEUS))
     kept = {image.original.name: image for image in dataset.images}
     everything = sorted({*kept, *(item.name for item in dataset.dropped)}, key=natural_order)
     names = next(

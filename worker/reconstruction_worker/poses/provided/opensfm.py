@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from ...ingest.text_files import read_text
 from .frames import Frame, from_frames, inverse, numbers, opengl
 from .provided_poses import Provided
@@ -28,7 +29,7 @@ _FISHEYE: Final = ("fisheye", "fisheye_opencv")
 def read_opensfm(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """The shots of the reconstruction that has the most of them. Raises InvalidPoses naming the shot."""
     try:
-        parts = json.loads(read_text(folder / "opensfm.json"))
+        parts = json.loads(read_text(folder / kept_as(Tool.OPENSFM)))
         part = max(parts, key=lambda each: len(each["shots"]))
         shots, cameras = dict(part["shots"]), dict(part["cameras"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .frames import Frame, from_frames, numbers
@@ -30,7 +31,7 @@ def read_reality_capture(folder: Path, dataset: Dataset, pixel_frames: PixelFram
     """Poses and intrinsics of each row. Raises InvalidPoses naming the row."""
     file = "the CSV of RealityCapture"
     try:
-        lines = read_text(folder / "reality-capture.csv").splitlines()
+        lines = read_text(folder / kept_as(Tool.REALITY_CAPTURE)).splitlines()
     except UnicodeDecodeError as error:
         raise invalid(file, "it is not text.") from error
     rows = list(csv.DictReader([lines[0].lstrip("#").replace("z,", "alt,", 1) if lines else "", *lines[1:]]))

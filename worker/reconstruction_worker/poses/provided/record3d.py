@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from .frames import Frame, from_frames, numbers
 from .provided_poses import ALWAYS, Provided
 from .transforms import parse
@@ -25,7 +26,7 @@ _Z_FROM_Y_UP: Final = np.array([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 
 
 def read_record3d(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """Poses, the focal length and metres. Raises InvalidPoses naming the pose."""
-    document = parse(folder / "record3d.json")
+    document = parse(folder / kept_as(Tool.RECORD3D))
     poses = document.get("poses")
     if not isinstance(poses, list) or not poses:
         raise invalid(FILE, "'poses' must be a list with seven numbers for each photo.")

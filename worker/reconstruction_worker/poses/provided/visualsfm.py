@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import PoseFormat
+from ...ingest.pose_tools import Tool, kept_as
 from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .frames import Frame, from_frames, numbers, opengl
@@ -26,7 +27,7 @@ FILE: Final = "the .nvm file"
 def read_visualsfm(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """The photos of the first model. Raises InvalidPoses naming the line."""
     try:
-        lines = [line.strip() for line in read_text(folder / "visualsfm.nvm").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(folder / kept_as(Tool.VISUALSFM)).splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise invalid(FILE, "it is not text.") from error
     count = int(numbers(lines[1] if len(lines) > 1 else "", 1, FILE, "the number of photos")[0])
