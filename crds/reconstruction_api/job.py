@@ -232,8 +232,8 @@ class Export(ApiModel):
     (KHR_draco_mesh_compression). No corner moves by more than 1/65,000 of the longest side; the texture stays."""
     max_splats: int | None = Field(default=None, ge=1000, le=MAX_SPLATS)
     """At most this many Gaussians, in formats that hold them: of those that an engine has made, the ones that the
-    photos show most of. When unset, all of them. Of an engine that makes none, Gaussians are laid on the textured mesh:
-    so many, 250,000 when unset."""
+    photos show least of are left out or merged with their neighbours. When unset, all of them. Of an engine that makes
+    none, Gaussians are laid on the textured mesh: so many, 250,000 when unset."""
 
 
 class QualityAction(StrEnum):

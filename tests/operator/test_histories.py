@@ -15,7 +15,7 @@ from .api_server.history import history, play, shortest, told
 from .api_server.promises import BrokenPromiseError
 
 LENGTH = 150
-STEPS = int(os.environ.get("RECONSTRUCTION_HISTORY_STEPS", "21000"))
+STEPS = int(os.environ.get("RECONSTRUCTION_HISTORY_STEPS", "20100"))
 FIRST = int(os.environ.get("RECONSTRUCTION_HISTORY_SEED", "0"))
 PARTS = 7
 """Of the seeds, so that several processes can share them."""

@@ -37,7 +37,7 @@ def play(seed: int, steps: Sequence[Step]) -> None:
 
 
 async def _play(seed: int, steps: Sequence[Step]) -> None:
-    world = World(seed)
+    world = World(seed, queued=seed % 5 == 4)
     world.network.trouble = _TROUBLE[seed % len(_TROUBLE)]
     await world.begin()
     keys = list(JOBS)

@@ -81,8 +81,7 @@ class MemoryKube(Kube):
             return await answer
         sent = None if body is None else orjson.dumps(body)
         if network.happens() and network.random.random() < 0.3:
-            error = ApiError(503, "ServiceUnavailable", "etcdserver: leader changed")
-            loop.call_soon(_fail, answer, error if network.random.random() < 0.5 else _broken())
+            loop.call_soon(_fail, answer, _no_answer(network.random.random()))
             return await answer
         lost, back = network.happens() and network.random.random() < 0.5, network.late(40.0)
         way = network.late(_LONGEST_WAY_SECONDS)
@@ -208,6 +207,17 @@ def _line(kind: str, document: Any) -> bytes:
 def _briefly(document: Document) -> Document:
     """As PartialObjectMetadata."""
     return {"kind": "PartialObjectMetadata", "metadata": document["metadata"]}
+
+
+def _no_answer(number: float) -> Exception:
+    """Why a request has no effect; one of several reasons, by a number from 0 to 1."""
+    if number < 0.5:
+        return _broken()
+    if number < 0.75:
+        return ApiError(503, "ServiceUnavailable", "etcdserver: leader changed")
+    busy = ApiError(429, "TooManyRequests", "the server has received too many requests")
+    busy.retry_after = 1.0
+    return busy
 
 
 def _broken() -> aiohttp.ClientError:

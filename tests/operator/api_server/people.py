@@ -10,7 +10,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_operator.model import JobKey
 
 from ..samples import PROFILE_SPEC, SPEC
-from .objects import Place
+from .objects import Place, controller
 from .promises import Promises
 from .server import ApiServer
 
@@ -24,6 +24,10 @@ class People:
         self._server = server
         self._objects = server.objects
         self._promises = promises
+        self.profile = PROFILE_SPEC
+        """As it is when nobody has changed it."""
+        self.orphaned: set[str] = set()
+        """uids of jobs whose objects nobody will remove."""
         self.sources = keys
         """The source of each job that there may be."""
 
@@ -37,6 +41,20 @@ class People:
         place = Place(JOB_PLURAL, *key)
         if number % 2 == 0 and self._objects.get(place) is not None:
             self._server.deletion.delete(place, propagation="Foreground" if number % 3 == 0 else "Background")
+
+    def orphan(self, key: JobKey, number: int) -> None:
+        """`kubectl delete recon --cascade=orphan`: what the job has stays, and belongs to nobody."""
+        place = Place(JOB_PLURAL, *key)
+        found = self._objects.get(place)
+        if number % 3 or found is None or found["metadata"].get("finalizers"):
+            return
+        uid = found["metadata"]["uid"]
+        self.orphaned.add(uid)
+        for kind in ("jobs", "persistentvolumeclaims", "controllerrevisions"):
+            for each in self._objects.places(kind):
+                if controller(self._objects.get(each) or {"metadata": {}}) == uid:
+                    self._objects.mark(each, ownerReferences=None)
+        self._server.deletion.delete(place)
 
     def edit(self, key: JobKey, **fields: Any) -> None:
         place = Place(JOB_PLURAL, *key)
@@ -109,7 +127,7 @@ class People:
 
     def change_profile(self, key: JobKey, number: int) -> None:
         """Of all jobs."""
-        engines = PROFILE_SPEC if number % 3 else PROFILE_SPEC | {"engines": [{"name": "other", "image": "x"}]}
+        engines = self.profile if number % 3 else self.profile | {"engines": [{"name": "other", "image": "x"}]}
         self.set_profile(None if number % 5 == 0 else engines)
 
     def set_profile(self, spec: dict[str, Any] | None) -> None:

@@ -91,10 +91,12 @@ class Promises:
             self._break(f"{name} was created although the job is held")
 
     def _has_ended(self, child: Document) -> bool:
-        """Or is about to: its worker has completed, and the Job controller makes no other pod."""
+        """Or is about to: the Job controller makes no other pod, because one has completed or the Job is going."""
         pods = self._server.pods_of(child)
-        ended = bool(pods) and all(phase(pod) in ENDED for pod in pods)
-        return is_finished(child) or (ended and any(phase(pod) == "Succeeded" for pod in pods))
+        if is_finished(child) or "Succeeded" in (child.get("status") or {}).get("ends", []):
+            return True
+        done = any(phase(pod) == "Succeeded" for pod in pods) or "deletionTimestamp" in child["metadata"]
+        return done and all(phase(pod) in ENDED for pod in pods)
 
     def _check_status(self, before: Document, after: Document) -> None:
         name, uid = after["metadata"]["name"], after["metadata"]["uid"]

@@ -7,8 +7,10 @@ import contextvars
 from collections.abc import Coroutine
 from typing import Any
 
+from reconstruction_api.worker import ProgressUpdate
 from reconstruction_operator.application import Application
 from reconstruction_operator.connections import Connections
+from reconstruction_operator.model import JobKey
 from reconstruction_operator.settings import Settings
 
 from .following import Following
@@ -75,6 +77,11 @@ class Replica:
                 each.cancel()
             await self._time.idle()
         assert not [each for each in self._tasks if not each.done()], "a task outlives its process"
+
+    def tell(self, key: JobKey, update: ProgressUpdate) -> None:
+        """As a worker does at the other port, which only the replica that leads heeds."""
+        if self.running and self.application is not None and self.application._leading:
+            self.application._receive(key, update)
 
     def stop(self) -> None:
         """SIGTERM."""

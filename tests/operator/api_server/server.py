@@ -13,8 +13,6 @@ from .deletion import TRACKED, USED, Deletion, GarbageCollector
 from .objects import Document, Objects, Place, Time, controller, matches
 
 _CUSTOM = (JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL)
-_UNKNOWN = ("workloads",)
-"""Kinds that this cluster does not have."""
 
 
 class ApiServer:
@@ -33,8 +31,6 @@ class ApiServer:
         if path == paths.API:
             return {"resources": [{"name": each} for each in _CUSTOM]}
         place, subresource = place_of(path)
-        if place.kind in _UNKNOWN:
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
         if method == "GET":
             return self._get(place) if place.name else self._list(place, query)
         if method == "POST" and body is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from reconstruction_api.stages import graph_of, stages_of
+from reconstruction_api.worker import Progress, ProgressUpdate
 from reconstruction_operator.model import JobKey
 
 from ..samples import failure
 from .people import People
+from .workloads import order_of
 from .world import World
 
 Happens = Callable[[World, JobKey, int], Awaitable[None] | None]
@@ -53,6 +56,20 @@ def succeed(world: World, _: JobKey, number: int) -> None:
         world.nodes.succeed(found)
 
 
+def report_progress(world: World, _: JobKey, number: int) -> None:
+    """A worker's live update reaches whoever leads."""
+    if found := pod(world, number, "Running"):
+        order = order_of(found)
+        stages = stages_of(order.resource_class, graph_of(order.spec))
+        progress = Progress(stage=stages[number % len(stages)].name, percent=number % 100)
+        update = ProgressUpdate(
+            namespace=order.namespace, name=order.name, uid=order.uid, attempt=order.attempt,
+            resource_class=order.resource_class, sequence=world.server.objects.version, progress=progress,
+        )  # fmt: skip
+        for replica in world.replicas:
+            replica.tell(JobKey(order.namespace, order.name), update)
+
+
 def fail(world: World, _: JobKey, number: int) -> None:
     """For now, for good, without a word, or for want of memory."""
     ends = [
@@ -80,6 +97,12 @@ def lose_node(world: World, _: JobKey, number: int) -> None:
 
 def node_comes_back(world: World, _: JobKey, number: int) -> None:
     world.nodes.come_back()
+
+
+def take_back(world: World, _: JobKey, number: int) -> None:
+    """Kueue gives the quota to a more urgent Job."""
+    if places := world.server.objects.places("jobs"):
+        world.kueue.suspend(places[number % len(places)], True)
 
 
 def break_watch(world: World, _: JobKey, number: int) -> None:
@@ -144,10 +167,30 @@ _PEOPLE = [
     People.change_exports, People.change_mesh, People.change_images, People.pause, People.set_soft_deadline,
     People.redo, People.delete_child_job, People.delete_pod, People.refuse,
 ]  # fmt: skip
-_PEOPLE_RARELY = [People.delete, People.retain, People.delete_claim, People.change_profile, People.refuse_status]
+_PEOPLE_RARELY = [
+    People.delete,
+    People.orphan,
+    People.retain,
+    People.delete_claim,
+    People.change_profile,
+    People.refuse_status,
+]
 
 _USUAL = [move, move, move_all, wait_a_moment, wait, start_pod, succeed, restart_those_that_ended]
-_SOMETIMES = [fail, preempt, evict, node_comes_back, break_watch, silence_watch, compact, trouble, reconnect, kill]
+_SOMETIMES = [
+    report_progress,
+    fail,
+    preempt,
+    evict,
+    take_back,
+    node_comes_back,
+    break_watch,
+    silence_watch,
+    compact,
+    trouble,
+    reconnect,
+    kill,
+]
 _RARE = [lose_node, cut_off, stop, wait_long]
 
 BY_NAME: dict[str, Happens] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reconstruction_api.names import ENV_JOB
+from reconstruction_api.names import ENV_JOB, LABEL_QUEUE
 from reconstruction_api.stages import ResourceClass, graph_of, pause_stage, stage_digests, stages_of
 from reconstruction_api.worker import Failure, PodReport, StageResult, WorkerJob
 from reconstruction_operator.parse import LABEL_CHILD_JOB
@@ -13,7 +13,7 @@ from reconstruction_operator.times import format_time
 
 from ..samples import artifact
 from .deletion import TRACKED, USED
-from .objects import Document, Place, controller
+from .objects import Document, Place, controller, labels
 from .server import ApiServer
 
 Move = Callable[[], Any]
@@ -35,34 +35,56 @@ class JobController:
             pods = self._server.pods_of(job)
             going = "deletionTimestamp" in job["metadata"]
             found += [self._count(pod) for pod in pods if _is_tracked(pod) and (going or phase(pod) in ENDED)]
-            if not going and not is_finished(job) and all(phase(pod) in ENDED for pod in pods):
-                found.append(lambda place=place: self._bring_forward(place))
+            if not going and not is_finished(job):
+                found += self._begin_or_end(place, job, pods)
         uids = self._objects.uids()
         orphans = [pod for pod in self._objects.all("pods") if controller(pod) not in uids and _is_tracked(pod)]
         return [*found, *(self._count(pod) for pod in orphans)]
 
+    def _begin_or_end(self, place: Place, job: Document, pods: list[Document]) -> list[Move]:
+        working = [pod for pod in pods if phase(pod) not in ENDED]
+        if is_suspended(job):
+            staying = [pod for pod in working if "deletionTimestamp" not in pod["metadata"]]
+            return [lambda pod=pod: self._server.deletion.delete(place_of_pod(pod)) for pod in staying]
+        waits = working or any(_is_tracked(pod) for pod in pods)
+        return [] if waits else [lambda: self._bring_forward(place)]
+
     def _count(self, pod: Document) -> Move:
-        return lambda: self._server.deletion.release(place_of_pod(pod), TRACKED)
+        """A pod that has ended is counted before its object may go. One that was deleted has failed, unless its Job was
+        suspended."""
+
+        def count() -> None:
+            found = self._objects.get(place_of_pod(pod))
+            job = self._job_of(pod)
+            if found is None or not _is_tracked(found):
+                return
+            if job is not None and "deletionTimestamp" not in job["metadata"]:
+                status = dict(job.get("status") or {})
+                end = "Ignored" if is_suspended(job) and phase(found) == "Failed" else _end(found)
+                place = Place("jobs", job["metadata"]["namespace"], job["metadata"]["name"])
+                self._objects.change(place, status=status | {"ends": [*status.get("ends", []), end]})
+            self._server.deletion.release(place_of_pod(pod), TRACKED)
+
+        return count
+
+    def _job_of(self, pod: Document) -> Document | None:
+        jobs = self._objects.all("jobs", pod["metadata"]["namespace"])
+        return next((each for each in jobs if each["metadata"]["uid"] == controller(pod)), None)
 
     def _bring_forward(self, place: Place) -> None:
-        """All pods that it has made have ended, or there is none."""
+        """All pods that it has made have ended and are counted, or there is none."""
         job = self._objects.get(place)
-        if job is None or "deletionTimestamp" in job["metadata"] or is_finished(job):
+        if job is None or "deletionTimestamp" in job["metadata"] or is_finished(job) or is_suspended(job):
+            return
+        if any(phase(pod) not in ENDED or _is_tracked(pod) for pod in self._server.pods_of(job)):
             return
         status = dict(job.get("status") or {})
-        pods = [pod for pod in self._server.pods_of(job) if pod["metadata"]["uid"] not in status.get("counted", [])]
-        if any(phase(pod) not in ENDED for pod in pods):
-            return
-        counted = [*status.get("counted", []), *(pod["metadata"]["uid"] for pod in pods)]
-        status |= {"counted": counted}
-        ends = [*status.get("ends", []), *(_end(pod) for pod in pods)]
-        status |= {"ends": ends}
+        ends = status.get("ends", [])
         if "Succeeded" in ends:
-            status |= self._condition("Complete", "CompletionsReached")
+            self._objects.change(place, status=status | self._condition("Complete", "CompletionsReached"))
         elif "Failed" in ends:
-            status |= self._condition("Failed", "BackoffLimitExceeded")
-        self._objects.change(place, status=status)
-        if "conditions" not in status and not job["spec"].get("suspend"):
+            self._objects.change(place, status=status | self._condition("Failed", "BackoffLimitExceeded"))
+        else:
             self._make_pod(job)
 
     def _condition(self, kind: str, reason: str) -> Document:
@@ -96,6 +118,10 @@ def is_finished(job: Document) -> bool:
     return bool((job.get("status") or {}).get("conditions"))
 
 
+def is_suspended(job: Document) -> bool:
+    return bool(job["spec"].get("suspend"))
+
+
 def place_of_pod(pod: Document) -> Place:
     return Place("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
 
@@ -108,6 +134,30 @@ def _end(pod: Document) -> str:
     """Of a pod that was disrupted it is as if it had never been."""
     disrupted = any(each["type"] == "DisruptionTarget" for each in pod["status"].get("conditions", []))
     return "Ignored" if phase(pod) == "Failed" and disrupted else phase(pod)
+
+
+class Kueue:
+    """Lets Jobs of its queue start, one day."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._objects = server.objects
+
+    def moves(self) -> list[Move]:
+        waiting = [each for each in self._objects.places("jobs") if self._is_suspended(each, True)]
+        return [lambda place=place: self.suspend(place, False) for place in waiting]
+
+    def suspend(self, place: Place, suspended: bool) -> None:
+        """Admit a Job, or take its quota back for a more urgent one."""
+        job = self._objects.get(place)
+        if job is not None and self._is_suspended(place, not suspended):
+            self._objects.change(place, spec=job["spec"] | {"suspend": suspended})
+
+    def _is_suspended(self, place: Place, suspended: bool) -> bool:
+        """Of a Job that is in a queue and goes on."""
+        job = self._objects.get(place)
+        if job is None or LABEL_QUEUE not in labels(job) or is_finished(job) or "deletionTimestamp" in job["metadata"]:
+            return False
+        return is_suspended(job) is suspended
 
 
 class Nodes:

@@ -19,7 +19,7 @@ from .people import People
 from .promises import BrokenPromiseError, Promises
 from .replica import Replica, keep_tasks
 from .server import ApiServer
-from .workloads import JobController, Nodes
+from .workloads import JobController, Kueue, Nodes
 
 PHOTOS = {"persistentVolumeClaim": {"claimName": "photos"}}
 JOBS: dict[JobKey, dict[str, Any]] = {
@@ -39,9 +39,9 @@ _MOST_MINUTES = 240
 
 
 class World:
-    """To be made and used within one virtual loop."""
+    """To be made and used within one virtual loop. `queued`: Kueue admits the child Jobs."""
 
-    def __init__(self, seed: int, replicas: int = 2) -> None:
+    def __init__(self, seed: int, replicas: int = 2, *, queued: bool = False) -> None:
         self.random = random.Random(seed)
         for module in (informer, namespaces):
             module._random.seed(seed)
@@ -50,6 +50,7 @@ class World:
         self.server = ApiServer(self.time)
         self.controller = JobController(self.server)
         self.nodes = Nodes(self.server)
+        self.kueue = Kueue(self.server)
         self.promises = Promises(self.server, self.nodes, SLOTS)
         self.network = Network(self.server, random.Random(seed + 1))
         self.network.requested.append(self.promises.requested)
@@ -57,7 +58,9 @@ class World:
         self.network.answered.append(self.chronicle.requested)
         self.server.objects.changed.append(self.chronicle.changed)
         self.people = People(self.server, self.promises, JOBS)
-        self.people.set_profile(PROFILE_SPEC)
+        if queued:
+            self.people.profile = PROFILE_SPEC | {"queueNames": ["gpus"]}
+        self.people.set_profile(self.people.profile)
         self.replicas = [
             Replica(f"replica-{number}", self.network, self.time, **_SETTINGS) for number in range(replicas)
         ]
@@ -81,7 +84,7 @@ class World:
     def moves(self) -> list[Any]:
         """What the controllers and nodes will do sooner or later."""
         collecting = [lambda move=move: self.server.garbage.do(move) for move in self.server.garbage.moves()]
-        return [*self.controller.moves(), *self.nodes.moves(), *collecting]
+        return [*self.controller.moves(), *self.nodes.moves(), *self.kueue.moves(), *collecting]
 
     async def hold_still(self) -> None:
         """Nothing disturbs any more: every job ends, and nothing is left of those that are gone or cancelled.
@@ -92,7 +95,7 @@ class World:
         self.network.cut.clear()
         self.server.rejected.clear()
         self.nodes.come_back()
-        self.people.set_profile(PROFILE_SPEC)
+        self.people.set_profile(self.people.profile)
         for key in JOBS:
             self.people.edit(
                 key, suspend=False, activeDeadlineSeconds=None, cancellation=None, pauseAfter=None, endAfter=None,
@@ -170,11 +173,13 @@ class World:
         uids = {each["metadata"]["uid"] for each in self.jobs()}
         for kind in ("jobs", "pods", "persistentvolumeclaims", "controllerrevisions"):
             for each in objects.all(kind):
-                if each["metadata"]["labels"]["reconstruction.dev/job-uid"] not in uids:
+                if each["metadata"]["labels"]["reconstruction.dev/job-uid"] not in uids | self.people.orphaned:
                     raise BrokenPromiseError(f"{each['metadata']['name']} was left of a job that is gone")
 
     async def _check_rest(self) -> None:
         """Whoever has nothing to do writes nothing."""
+        if any(self._waits_in_vain(job) for job in self.jobs()):
+            await self.time.advance(400.0)  # after five minutes it is told that this does not pass by itself
         before = [each.version for each in self.server.objects.changes if each.place.kind != "leases"]
         await self.time.advance(60.0)
         after = [each.version for each in self.server.objects.changes if each.place.kind != "leases"]

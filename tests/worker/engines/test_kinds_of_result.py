@@ -173,7 +173,7 @@ def test_every_engine_s_result_is_exported_as_gaussians(
         assert np.abs(trimesh.proximity.signed_distance(ball(), points[::200])).mean() < 0.03
 
 
-def test_of_gaussians_that_are_too_many_those_stay_that_photos_show_most_of(
+def test_of_gaussians_that_are_too_many_what_photos_show_least_of_goes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Crowded(MadeOfGaussians):
@@ -199,7 +199,7 @@ def test_of_gaussians_that_are_too_many_those_stay_that_photos_show_most_of(
     after_training(tmp_path, spec, monkeypatch)
     points = corners_of(tmp_path / "artifacts" / "splats.ply")
     assert len(points) == 2000
-    assert (np.linalg.norm(points, axis=1) > 0.5).mean() > 0.98  # the rest is seen between them
+    assert (np.linalg.norm(points, axis=1) > 0.5).mean() > 0.95
     exports = json.loads((tmp_path / "export" / "exports.json").read_text())["exports"]
     assert [entry["vertices"] for entry in exports] == [2000, 6000]
 

@@ -19,8 +19,8 @@ from ..exporters.surface_gaussians import COUNT, surface_gaussians
 from ..exporters.textured_model import Model, load_model
 from ..files import sha256_of, write_document
 from ..geometry.contribution import contributions
-from ..geometry.gaussian_sets import chosen
 from ..geometry.gaussians import Gaussians
+from ..geometry.merging import reduced
 from ..geometry.scene import Scene, load_scene
 from ..stage import StageContext, StageOutput
 
@@ -51,14 +51,14 @@ class _Gaussians:
         self.context, self.scene, self.model = context, scene, model
 
     def at_most(self, count: int | None) -> Gaussians:
-        """All that the engine has made, or those that add most to the photos' views. Of an engine that makes none, as
-        many are laid on the surface."""
+        """All that the engine has made, or as many that show nearly the same. Of an engine that makes none, as many are
+        laid on the surface."""
         if self.trained is None:
             return surface_gaussians(self.model, count or COUNT)
         scaled = self.trained.scaled(self.scene.metres_per_unit or 1.0)
         if count is None or count >= len(scaled):
             return scaled
-        return chosen(scaled, np.sort(np.argsort(-self.contributions, kind="stable")[:count]))
+        return reduced(scaled, self.contributions, count)
 
     @cached_property
     def trained(self) -> Gaussians | None:
