@@ -1,4 +1,5 @@
-"""Imports every module of the worker, so that Python keeps the bytecode of all that they import.
+"""Imports every module of the worker, so that Python keeps the bytecode of all that they import, and numba the machine
+code of the loops for Gaussians.
 
 Pods see the environment read-only and would compile it again at each start. What no pod imports (three quarters of the
 environment) is left alone: `uv pip sync --compile-bytecode` takes three times as long.
@@ -20,6 +21,7 @@ def main() -> None:
     for module in pkgutil.walk_packages(worker.__path__, "reconstruction_worker."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    importlib.import_module("reconstruction_worker.engines.splats.compile_kernels").compile_kernels()
 
 
 if __name__ == "__main__":

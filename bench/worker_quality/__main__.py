@@ -1,4 +1,5 @@
-"""`python -m bench.worker_quality [--scenes object demo drone lund] [--seconds 100] [--repeats 1] [--quick]`.
+"""`python -m bench.worker_quality [--scenes object demo drone lund] [--engines splats] [--seconds 100] [--repeats 1]
+[--quick]`.
 
 Each scene is measured by itself and replaces its rows in the results, so that scenes can be measured one by one.
 """
@@ -18,12 +19,13 @@ from ..machine import machine
 from . import peer, picture, report, rows
 from .bars import bars
 from .ours import Reconstruction, Worker
-from .rows import OURS, OURS_QUARTER, PEER, Row
+from .rows import OURS, OURS_QUARTER, PEER, SPLATS, Row
 from .scenes import SCENES, WORK, Scene
 
 RESULTS = Path(__file__).parents[1] / "results" / "worker.json"
 QUICK_SECONDS = 8.0
 SEED = 42
+ENGINES = ("nerfacto", "splats")
 
 
 class Measurement:
@@ -35,7 +37,15 @@ class Measurement:
         self.worker = Worker(scene, photos, self.folder, threads)
         self.machine = machine()
 
-    def rows(self, seconds: float, repeats: int) -> list[Row]:
+    def rows(self, seconds: float, repeats: int, engines: Sequence[str]) -> list[Row]:
+        """What the named of `ENGINES` do in the time, and what nerfstudio does in that of nerfacto."""
+        runs = self._rays(seconds, repeats) if "nerfacto" in engines else {}
+        if "splats" in engines:
+            runs[SPLATS] = [self._splats(max(10, round(seconds / 4)), SEED + repeat) for repeat in range(repeats)]
+        registration = self.worker.registration()
+        return [self._with_poses(rows.of_runs(found), registration) for found in runs.values()]
+
+    def _rays(self, seconds: float, repeats: int) -> dict[str, list[Row]]:
         pace = self.worker.seconds_a_step()
         steps = max(1, round(seconds / pace))
         say(f"  {pace:.3f} s a step: {steps} steps for {seconds:g} s")
@@ -46,11 +56,16 @@ class Measurement:
             row, ours = self._ours(OURS, steps, seed)
             runs[OURS].append(row)
             runs[PEER].append(self._peer(ours, row, seed))
-        registration = self.worker.registration()
-        return [self._with_poses(rows.of_runs(found), registration) for found in runs.values()]
+        return runs
 
     def _ours(self, method: str, steps: int, seed: int) -> tuple[Row, Reconstruction]:
         ours = self.worker.reconstruct(steps, seed)
+        return self._row(method, ours), ours
+
+    def _splats(self, budget_seconds: int, seed: int) -> Row:
+        return self._row(SPLATS, self.worker.reconstruct_splats(budget_seconds, seed))
+
+    def _row(self, method: str, ours: Reconstruction) -> Row:
         quality, registration = ours.document("evaluate/quality.json"), ours.document("poses/registration.json")
         row = Row(
             scene=self.scene.name,
@@ -62,13 +77,13 @@ class Measurement:
             registered=registration["registered"],
             images=registration["total"],
             cpu_seconds=ours.training.cpu_seconds_after_mark,
-            steps=steps,
+            steps=round(ours.history[-1]["step"]),
             held_out=len(quality["views"]),
             whole_seconds=ours.whole_seconds,
             machine=self.machine,
         )
         say(f"  {said(row)}")
-        return row, ours
+        return row
 
     def _peer(self, ours: Reconstruction, row: Row, seed: int) -> Row:
         result, usage = peer.reconstruct(ours, self.folder / "nerfstudio", self.threads, seed)
@@ -126,7 +141,7 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def measure(names: Sequence[str], seconds: float | None, repeats: int, out: Path) -> list[Row]:
+def measure(names: Sequence[str], engines: Sequence[str], seconds: float | None, repeats: int, out: Path) -> list[Row]:
     """Results are written after each scene: the whole takes long and may be interrupted."""
     threads = available_cpus()
     results = rows.read(out)
@@ -136,7 +151,8 @@ def measure(names: Sequence[str], seconds: float | None, repeats: int, out: Path
             say(f"{scene.name}: left out, its photos are not on this machine (RECONSTRUCTION_DATASETS)")
             continue
         say(f"{scene.name}: {scene.title}, {threads} threads")
-        results = rows.merged(results, Measurement(scene, photos, threads).rows(seconds or scene.seconds, repeats))
+        found = Measurement(scene, photos, threads).rows(seconds or scene.seconds, repeats, engines)
+        results = rows.merged(results, found)
         rows.write(out, results)
     return results
 
@@ -145,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = [scene.name for scene in SCENES]
     parser = argparse.ArgumentParser(prog="bench.worker_quality", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", nargs="+", choices=known, default=known, help="(default: all)")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="(default: both)")
     parser.add_argument("--seconds", type=float, help="of training (default: the scene's)")
     parser.add_argument("--repeats", type=int, default=1, help="with other seeds; medians are kept (default: 1)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s of training, to see that all works")
@@ -152,7 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.quick and given.out == RESULTS:
         given.out = WORK / "quick.json"
-    results = measure(given.scenes, QUICK_SECONDS if given.quick else given.seconds, given.repeats, given.out)
+    results = measure(
+        given.scenes, given.engines, QUICK_SECONDS if given.quick else given.seconds, given.repeats, given.out
+    )
     picture.draw(results, renders(), given.out.with_suffix(".jpg"))
     if given.out == RESULTS:
         report.write(results)

@@ -56,7 +56,7 @@ class Worker:
     def seconds_a_step(self) -> float:
         """Of training on this machine, from a short one; about what it would be were nothing else running."""
         mark = self._workspace("train") / "train" / "history.jsonl"
-        usage = self._recon("train", "calibration", steps=CALIBRATION_STEPS, seed=0, mark=mark)
+        usage = self._recon("train", "calibration", length={"steps": CALIBRATION_STEPS}, seed=0, mark=mark)
         lines = _history(self._workspace("train"))
         measured = (lines[-1]["seconds"] - lines[0]["seconds"]) / (lines[-1]["step"] - lines[0]["step"])
         return min(measured, usage.cpu_seconds_after_mark / CALIBRATION_STEPS / (BUSY_SHARE * self.threads))
@@ -65,15 +65,29 @@ class Worker:
         """Train for so many steps and compare with the held-out photos."""
         workspace = self._workspace("train")
         mark = workspace / "train" / "history.jsonl"
-        training = self._recon("train", "train", steps=steps, seed=seed, mark=mark)
-        return Reconstruction(workspace, training, self._recon("evaluate", "evaluate", steps=steps, seed=seed))
+        training = self._recon("train", "train", length={"steps": steps}, seed=seed, mark=mark)
+        return Reconstruction(
+            workspace, training, self._recon("evaluate", "evaluate", length={"steps": steps}, seed=seed)
+        )
+
+    def reconstruct_splats(self, budget_seconds: int, seed: int) -> Reconstruction:
+        """The same with the engine splats, for as many steps as it finds to fit."""
+        workspace = self._workspace("splats")
+        budget = {"timeBudgetSeconds": budget_seconds}
+        mark = workspace / "train" / "history.jsonl"
+        training = self._recon(
+            "train", "splats", run_name="splats", seed=seed, engine="splats", mark=mark, length=budget
+        )
+        evaluation = self._recon("evaluate", "splats", run_name="splats", seed=seed, engine="splats", length=budget)
+        return Reconstruction(workspace, training, evaluation)
 
     def registration(self) -> dict[str, Any]:
         """`poses/registration.json` of the photos in the size that the scene names for it."""
         side = self.scene.poses_max_side
         if side is None:
-            return json.loads((self._workspace("train") / "poses" / "registration.json").read_text())
-        self._recon("poses", "poses", steps=1, seed=0, run_name="poses", max_side=side)
+            files = (self._workspace(name) / "poses" / "registration.json" for name in ("train", "splats"))
+            return json.loads(next(file for file in files if file.exists()).read_text())
+        self._recon("poses", "poses", length={"steps": 1}, seed=0, run_name="poses", max_side=side)
         return json.loads((self._workspace("poses") / "poses" / "registration.json").read_text())
 
     def _workspace(self, run_name: str) -> Path:
@@ -84,12 +98,14 @@ class Worker:
         until: str,
         log: str,
         *,
-        steps: int,
         seed: int,
+        engine: str = "nerfacto",
         run_name: str = "train",
         max_side: int | None = None,
         mark: Path | None = None,
+        length: dict[str, int],
     ) -> Usage:
+        """`length` are the fields of `spec.training` that say how long it is to take."""
         job = {
             "apiVersion": "reconstruction.dev/v1alpha1",
             "kind": "ReconstructionJob",
@@ -97,7 +113,8 @@ class Worker:
             "spec": {
                 "source": {"uri": str(self.photos)},
                 "images": {"maxSidePixels": max_side or self.scene.max_side},
-                "training": {"steps": steps, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
+                "engine": engine,
+                "training": {**length, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
                 "quality": {"onFailure": "Warn"},
             },
         }

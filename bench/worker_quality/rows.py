@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 OURS, OURS_QUARTER, PEER = "recon", "recon, a quarter of the time", "nerfstudio"
-METHODS = (OURS, OURS_QUARTER, PEER)
+SPLATS = "recon with splats, a quarter of the time"
+METHODS = (OURS, OURS_QUARTER, SPLATS, PEER)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 
 from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, PROFILE_PLURAL
 from reconstruction_api.worker import ProgressUpdate
@@ -33,8 +32,6 @@ from .forward import Forwarder
 from .inquiry import Inquiries
 from .kube import ApiError, load_configuration
 from .leader import Lease, LeaseSettings
-from .listener import Limits as ServerLimits
-from .listener import Listener
 from .live_updates import LiveUpdates
 from .metrics import Metrics
 from .model import JobKey
@@ -42,6 +39,7 @@ from .notifier import Notifier
 from .observe import observe, order_of
 from .policies.reporting.counted_engine import counted_engine
 from .policies.reporting.measures import Measures, measures, outcome
+from .ports import Ports
 from .queue import JobQueue
 from .receivers import Receivers
 from .resync import resync
@@ -64,7 +62,6 @@ _SILENT_SECONDS = 300.0
 """Watches reconnect by themselves long before; if they have not, a new process is the remedy."""
 _UPDATES = (20, 0.1)
 """Live updates of one pod: so many at once, then one each so many seconds. Ours sends one a second."""
-_PROBES = ServerLimits(connections=128, connections_of_one_client=32)
 _KINDS = {JOB_PLURAL, PROFILE_PLURAL, CLUSTER_PROFILE_PLURAL}
 
 
@@ -127,7 +124,7 @@ class Application:
         self.metrics.jobs_of_others.set_function(lambda: sum(bool(job.holder) for job in self._store.jobs.values()))
         self.metrics.default_profile_refused.set_function(lambda: bool(self._note()))
         connections.count_calls(self.metrics.count_call)
-        self._listeners: list[Listener] = []
+        self._ports = Ports(settings, self.metrics)
 
     async def run(self) -> int:
         """Until a signal arrives or the Lease is lost; the exit status."""
@@ -136,8 +133,7 @@ class Application:
             await self._serve()
             return await self.work(self._handle_signals)
         finally:
-            for listener in self._listeners:
-                await listener.close()
+            await self._ports.close()
             await self._connections.close()
 
     def stop(self) -> None:
@@ -351,8 +347,7 @@ class Application:
         return True
 
     async def _serve(self) -> None:
-        """The probes' port and the workers': what happens at one of them takes no connection from the other."""
-        settings, reviews = self._settings, self._connections.reviews
+        reviews = self._connections.reviews
         keys = SigningKeys(reviews, self._clock.monotonic)
         reviewer = TokenReviewer(reviews, self._clock.monotonic, self._is_worker, keys=keys)
         sink = http.ProgressSink(
@@ -362,19 +357,8 @@ class Application:
             receive=self._receive,
             updates=Buckets(self._clock.monotonic, *_UPDATES),
         )
-        workers = ServerLimits(settings.progress_connections, settings.progress_connections_per_client)
-        probing = probes.application(probes.Health(self._liveness, self._readiness, self._note), self.metrics)
-        taking = http.application(self.metrics, reviewer, sink, Forwarder(keys))
-        await self._listen("http", probing, _PROBES, settings.http_port)
-        await self._listen("progress", taking, workers, settings.workers_port)
-
-    async def _listen(self, name: str, app: web.Application, limits: ServerLimits, port: int) -> None:
-        closed = self.metrics.connections_closed
-        listener = Listener(app, limits, lambda reason: closed.labels(port=name, reason=reason).inc())
-        self._listeners.append(listener)
-        self.metrics.open_connections.labels(port=name).set_function(lambda: len(listener))
-        port = await listener.start(self._settings.http_host, port)
-        _log.info("serving", extra={"what": name, "port": port})
+        health = probes.Health(self._liveness, self._readiness, self._note)
+        await self._ports.open(health, reviewer, sink, Forwarder(keys))
 
     def _liveness(self) -> str:
         quiet = self._watching.quiet_seconds() if self._leading else 0.0

@@ -94,6 +94,7 @@ class Slots:
         self._lanes: dict[Lane, list[Order]] = {}
         self._served: dict[Lane, int] = {}
         self._grants = 0
+        self._closed = False
         self._nodeless: dict[JobKey, Lane] = {}
         self._nodeless_in: Counter[Scope] = Counter()
         self._overdue: dict[JobKey, None] = {}
@@ -122,6 +123,17 @@ class Slots:
     def forget_profile(self, profile: tuple[str, str]) -> None:
         if self._profiles.pop(profile, None) is not None:
             self._hand_out()
+
+    def close(self) -> None:
+        """Nobody gets a slot that is limited while not all jobs are known: one that has ended may hold one until its
+        pod has stopped."""
+        self._closed = True
+
+    def open(self) -> None:
+        """All jobs are known."""
+        self._closed = False
+        self._hand_out()
+        self._ask_back()
 
     def record(self, key: JobKey, lane: Lane | None) -> None:
         """What the job's status says: the slot it holds, or that it holds none."""
@@ -198,7 +210,7 @@ class Slots:
 
     def _ask_back(self) -> None:
         """Ask as many overdue jobs for their slots as others wait for, and look at those that had not been asked."""
-        if not (self._overdue or self._asked):
+        if self._closed or not (self._overdue or self._asked):
             return
         on_their_way = [key for key in self._asked if key not in self._overdue]
         wanted = {lane: len(line) for lane, line in self._lanes.items()}
@@ -295,5 +307,5 @@ class Slots:
         return [
             (scope, limit)
             for scope, limit in zip(lane.scopes(), limits, strict=True)
-            if limit is not None and self._running[scope] >= limit
+            if limit is not None and (self._closed or self._running[scope] >= limit)
         ]

@@ -82,6 +82,7 @@ class Watching:
 
         Children and profiles are known before the first job is: only then a missing child means that there is none.
         """
+        self._store.slots.close()
         await self._begin_early()
         async with asyncio.TaskGroup() as tasks:
             following = [tasks.create_task(self.namespaces.run()), tasks.create_task(self._catch_up())]
@@ -144,6 +145,7 @@ class Watching:
         """Look at everything that no decision could be made about until now."""
         await self.ready.wait()
         self._early.clear()
+        self._store.slots.open()
         self._look_at(EVERYWHERE)
 
     async def _serve(self, namespace: str) -> None:

@@ -14,7 +14,7 @@ from reconstruction_operator.model import JobKey
 from .api_server import virtual_time
 from .api_server.objects import Document, Place
 from .api_server.workloads import phase
-from .api_server.world import World
+from .api_server.world import PHOTOS, World
 
 STATUE = JobKey("museum", "statue")
 
@@ -137,6 +137,29 @@ def test_a_claim_whose_name_is_taken_is_not_asked_for_without_a_pause_where_a_qu
         before = objects.version
         await world.time.advance(60)
         assert objects.version < before + 100 and phase(only(world, "pods")) == "Running" and pod
+
+    played(story)
+
+
+def test_a_new_leader_gives_no_slot_away_that_a_cancelled_job_still_holds() -> None:
+    """It has ended, so it does not come first at the start; its pod is still stopping."""
+
+    async def story(world: World) -> None:
+        await with_a_pod(world)
+        bowl = JobKey("lab", "bowl")
+        world.people.sources = world.people.sources | {bowl: PHOTOS}
+        world.people.create(JobKey("lab", "statue"))
+        world.people.edit(STATUE, cancellation="Requested")
+        await world.time.advance(1)
+        world.people.edit(STATUE, cancellation="Confirmed")
+        await world.time.advance(1)
+        job = world.job(STATUE)
+        assert job is not None and {"completionTime", "admissionTime"} <= job["status"].keys()
+        await world.replicas[0].kill()
+        world.people.create(bowl)
+        world.replicas[0].run()
+        await world.time.advance(30)
+        world.promises.check()
 
     played(story)
 

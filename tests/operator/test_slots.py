@@ -105,6 +105,27 @@ def test_the_first_that_waits_is_woken_when_a_job_ends_and_nobody_overtakes_it()
     assert hall.running == {second}
 
 
+def test_while_not_all_jobs_are_known_those_that_hold_a_slot_keep_it_and_nobody_gets_one() -> None:
+    hall = Hall(Limits(everywhere=2))
+    hall.slots.close()
+    first, second = JobKey("n", "first"), JobKey("n", "second")
+    hall.slots.record(first, Lane("n", DEFAULT))
+    new = hall.arrive("new")
+    assert hall.running == set() and hall.woken == []
+    assert hall.slots.turn(first, Lane("n", DEFAULT)).granted
+    hall.slots.record(second, Lane("n", DEFAULT))  # it has ended, and its pod is stopping
+    hall.slots.open()
+    assert hall.woken == [] and not hall.slots.turn(new, hall.lanes[new]).granted
+    hall.slots.record(second, None)
+    assert hall.look_at_woken() == [new] and hall.running == {new}
+
+
+def test_where_nothing_is_limited_nobody_waits_for_all_jobs_to_be_known() -> None:
+    hall = Hall()
+    hall.slots.close()
+    assert hall.arrive("new") in hall.running
+
+
 def test_the_urgent_come_before_the_old_within_a_namespace() -> None:
     hall = Hall(Limits(in_namespace=1))
     first = hall.arrive("a")

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         recorded = Ledger.read(options.root)
     except ValueError as error:
         if options.same_results != []:
-            return _fail(f"{FILE}: {error}. Write it anew: make same-results")
+            return _fail(f"{FILE}: {error}. Write it again: make same-results")
         recorded = Ledger()
     if unknown := sorted(set(options.same_results or ()) - now.versions.keys()):
         return _fail(f"no such stage: {', '.join(unknown)}. Stages: {', '.join(now.versions)}.")

@@ -16,7 +16,7 @@ from typing import Final
 FILE: Final = Path("tools/code_versions/code-versions.txt")
 HEADER: Final = """\
 # Of which code of each stage somebody has said whether it changes the stage's files: `make same-results`, or a raised
-# code_version. Written by `python -m code_versions`; after a merge write it anew instead of merging by hand.
+# code_version. Written by `python -m code_versions`; after a merge write it again instead of merging by hand.
 """
 _STAGE_LINE: Final = re.compile(r"stage (?P<stage>[\w-]+) (?P<version>\d+)")
 _MODULE_LINE: Final = re.compile(r"(?P<module>[\w.]+) (?P<digest>[0-9a-f]+) (?P<stages>[\w-]+( [\w-]+)*)")

@@ -28,7 +28,7 @@ ALIKE: Final = 0.1
 COLOUR_WEIGHT: Final = 2.0
 """Of a difference of colours from 0 to 1, beside a distance in sizes."""
 AT_ONCE: Final = 6
-"""At most every so many are merged before neighbours are looked for anew."""
+"""At most every so many are merged before neighbours are looked for again."""
 MOST_OPAQUE: Final = 0.99
 
 

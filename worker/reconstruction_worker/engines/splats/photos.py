@@ -48,6 +48,10 @@ class Photos:
     def __len__(self) -> int:
         return len(self._whole)
 
+    @property
+    def have_small_ones(self) -> bool:
+        return bool(self._small)
+
     def at(self, index: int, *, small: bool) -> Photo:
         """One of them; small where it is asked for and there are small ones."""
         return (self._small if small and self._small else self._whole)[index]

@@ -17,9 +17,9 @@ FEW_PHOTOS = 10
 SMALLER = 0.5
 SMALL_FROM = 256 * 256
 """Pixels that photos must have for training to begin with them in half their size."""
-PER_PIXEL_OF_ALL, PER_PIXEL_OF_ONE = 1 / 10, 0.5
+PER_PIXEL_OF_ALL, PER_PIXEL_OF_ONE = 1 / 10, 2.0
 """Gaussians for each pixel of all photos together, and for each of a photo: more would learn the photos by heart."""
-PER_STEP = {"cpu": 25, "cuda": 200}
+PER_STEP = {"cpu": 15, "cuda": 200}
 FEWEST_IN_TIME = 20_000
 """Gaussians for each step of training, and for the shortest."""
 FEWEST = 1000

@@ -34,8 +34,9 @@ from .schedule import (
 )
 from .settings import gaussians_in_time
 
-SLOWER_LATER = 2.5
-"""The first steps look at small photos and few Gaussians; measured on several scenes: 2 to 3."""
+SLOWER_LATER, SLOWER_WITH_MORE = 2.5, 1.3
+"""How many times as long a step takes on average as the first ones, which look at small photos and few Gaussians; and
+where photos are small anyway."""
 
 
 class SplatsTrainer:
@@ -64,7 +65,7 @@ class SplatsTrainer:
         self.step = 0
         self.compared = 0
         """Photos that were compared."""
-        self.slower_later = SLOWER_LATER
+        self.slower_later = SLOWER_LATER if photos.have_small_ones else SLOWER_WITH_MORE
         self.rate_factor = 1.0
         self._degree = degree_of(cloud.parameters)
         self._refinement = Refinement(extent)

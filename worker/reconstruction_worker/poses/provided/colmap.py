@@ -41,7 +41,7 @@ def read_colmap(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided
         if photo is None:
             continue
         if photo.name in shots:
-            raise invalid(file, f"{image.where} names {photo.original.name}, which an earlier image has posed already.")
+            raise invalid(file, f"{image.where} names {photo.original.name}, which has a pose already.")
         if image.camera_id not in cameras:
             raise invalid(file, f"{image.where} has camera {image.camera_id}, which cameras{suffix} does not hold.")
         entry = cameras[image.camera_id]

@@ -94,7 +94,7 @@ def add_frames(
         if photo is None:
             continue
         if photo.name in shots:
-            raise invalid(file, f"{where} names {photo.original.name}, which an earlier frame has posed already.")
+            raise invalid(file, f"{where} names {photo.original.name}, which has a pose already.")
         pose = _pose(frame.get("transform_matrix"), file, where)
         camera, turn = _camera({**shared, **frame}, photo, file, where, frames)
         shots.add(photo.name, camera, turn.pose(pose) if turn else pose)

@@ -1,0 +1,32 @@
+"""Compiles the loops for Gaussians before anybody waits for them: numba keeps the machine code beside their files, or
+in NUMBA_CACHE_DIR, for later processes on the same kind of processor."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ...geometry.rendering import Camera
+from ..gaussians.numba_rasteriser import NumbaRasteriser
+from ..gaussians.parameters import degree_of
+from ..gaussians.rasteriser import Target
+from ..gaussians.shot import Shot
+from .cloud import Cloud
+from .schedule import rates
+from .seeds import Seeds, seeded
+
+SIDE = 32
+"""Pixels of the picture that is drawn for it."""
+
+
+def compile_kernels() -> None:
+    """Draw two Gaussians, compare them with a photo, and move them."""
+    seeds = Seeds(np.array([[0.0, 0.0, -2.0], [0.1, 0.0, -2.0]]), np.zeros((2, 3)))
+    cloud = Cloud(seeded(seeds, 1.0), 0, 2, torch.device("cpu"))
+    shot = Shot.of(Camera(np.eye(4), SIDE, SIDE, SIDE / 2, SIDE / 2, SIDE, SIDE))
+    planes, alpha = torch.zeros(3, SIDE, SIDE, dtype=torch.uint8), torch.zeros(SIDE, SIDE, dtype=torch.uint8)
+    target = Target(planes, alpha, np.zeros(3, np.float32), np.ones(3, np.float32))
+    rasteriser = NumbaRasteriser(antialiased=True)
+    rasteriser.show(cloud.parameters, shot, degree_of(cloud.parameters))
+    found = rasteriser.compare(cloud.parameters, shot, target, 0, cloud.slopes)
+    cloud.step(found.seen, rates(0.0, 1.0, 1.0, 0))
