@@ -18,13 +18,14 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
 # Two more than the processors, up to a point: of the first four, two have a cluster each, and mostly wait.
 TEST_PROCESSES ?= $(shell n=$$(nproc); echo $$((n < 4 ? n + 2 : 6)))
 BENCH ?=
+GPU_CHECK ?=
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +74,9 @@ bench-peers: setup ## Jobs started a second beside JobSet and dask-kubernetes (c
 
 bench-worker: setup ## Quality, time and memory of reconstructions on a CPU beside nerfstudio's, as JSON (BENCH="--quick")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.worker_quality $(BENCH)
+
+gpu-check: ## Whether this machine's GPU does what the engines need (PYTHON with PyTorch; GPU_CHECK="--engines nerfacto")
+	$(if $(wildcard $(VENV)),$(VENV),$(PYTHON)) -m reconstruction_worker.gpu_check $(GPU_CHECK)
 
 chaos: setup ## Half an hour of everything that goes wrong in a cluster (RECONSTRUCTION_CHAOS_SECONDS)
 	RECONSTRUCTION_CHAOS_SECONDS=$${RECONSTRUCTION_CHAOS_SECONDS:-1800} $(VENV) -m pytest -s tests/cluster/test_operator_chaos.py

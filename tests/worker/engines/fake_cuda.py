@@ -74,7 +74,7 @@ class Usage:
     """Bytes."""
     peak: int = 0
     product_types: set[torch.dtype] = field(default_factory=set)
-    """Of the operands of the networks' matrix products."""
+    """Of the operands of the networks' layers."""
     _ignoring: bool = False
     _storages: dict[int, int] = field(default_factory=dict)
 
@@ -107,7 +107,7 @@ class Usage:
         self.calls[name] += 1
         if waits:
             self.synchronisations[name] += 1
-        if name in ("addmm", "mm"):
+        if name == "addmm":
             self.product_types |= {tensor.dtype for tensor in tensors}
 
     def hold(self, tensor: torch.Tensor) -> None:

@@ -95,7 +95,7 @@ def test_a_pod_that_was_given_a_gpu_never_trains_on_the_cpu(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("wanted", "spec", "words"),
     [
-        (Device.CUDA, NERFACTO, "Spec.training.device is CUDA"),
+        (Device.CUDA, NERFACTO, "spec.training.device is CUDA"),
         (Device.AUTO, SPLATFACTO, "The engine splatfacto needs a GPU"),
     ],
 )

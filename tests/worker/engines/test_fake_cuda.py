@@ -63,8 +63,8 @@ def test_memory_is_estimated_within_a_factor_of_two(engine: str, preset: str, tm
 def test_without_warp_the_estimates_are_those_of_nerfstudios_encoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("nerfacto.settings", "rays.hash_encoding"):
-        monkeypatch.setattr(f"reconstruction_worker.engines.{module}.is_compiled_for_gpu", lambda: False)
+    for module in ("nerfacto.settings", "nerfacto.nerfacto_model", "rays.hash_encoding", "training.visual_hull"):
+        monkeypatch.setattr(f"reconstruction_worker.engines.{module}.gpu_kernels_are_available", lambda: False)
     test_memory_is_estimated_within_a_factor_of_two("nerfacto", "Production", tmp_path)
     test_what_is_promised_to_be_enough_memory_is_enough("nerfacto", tmp_path)
 
@@ -128,6 +128,28 @@ def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: P
         assert {rays.origins.device.type, rays.cameras.device.type, colours.device.type} == {"cuda"}
     with fake_training("splatfacto", tmp_path, free=free, settings={"mostGaussians": 1000}) as training:
         assert {picture.device.type for picture in training.trainer.pictures} == {place}  # type: ignore[attr-defined]
+
+
+CALLS_OF_FORMER_STEP = 774
+"""Of nerfacto with nerfstudio's own implementations, backward pass left out."""
+
+
+def test_a_step_of_nerfacto_waits_for_nothing_and_has_few_operations(tmp_path: Path) -> None:
+    with fake_training("nerfacto", tmp_path) as training:
+        training.step()
+        step = training.step()
+        assert not step.synchronisations
+        assert sum(step.calls.values()) <= 0.4 * CALLS_OF_FORMER_STEP, step.calls.most_common()
+
+
+def test_a_step_of_splatfacto_has_few_operations_outside_of_gsplat(tmp_path: Path) -> None:
+    """Photos are shown at a quarter of their size there, which takes one more."""
+    write_ball(tmp_path, views=6, size=256)
+    with fake_training("splatfacto", tmp_path) as training:
+        training.step()
+        step = training.step()
+        assert not step.synchronisations
+        assert sum(step.calls.values()) - step.calls["gsplat"] <= 60, step.calls.most_common()
 
 
 def loaded(training: Any) -> Any:

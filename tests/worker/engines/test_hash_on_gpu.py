@@ -8,8 +8,10 @@ import pytest
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
 
-from reconstruction_worker.engines.rays import hash_encoding, hash_on_gpu
-from reconstruction_worker.engines.rays.hash_on_gpu import ARCHITECTURES, compile_ahead, hash_encode
+from reconstruction_worker.engines.gpu_kernels import launching
+from reconstruction_worker.engines.gpu_kernels.launching import ARCHITECTURES, MODULES, compile_ahead, compiled_for
+from reconstruction_worker.engines.rays import hash_encoding
+from reconstruction_worker.engines.rays.hash_on_gpu import hash_encode
 
 from .fake_cuda import fake_cuda
 
@@ -70,11 +72,14 @@ def test_the_operators_fit_torchs_rules() -> None:
     )
 
 
-def test_the_kernels_are_compiled_for_every_architecture(tmp_path: Path) -> None:
+def test_the_kernels_are_compiled_for_every_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compile_ahead(ARCHITECTURES, tmp_path)
-    found = {file.name.split(".sm")[-1]: file.read_bytes() for file in tmp_path.glob("*.cubin")}
-    assert set(found) == {f"{architecture}.cubin" for architecture in ARCHITECTURES}
-    assert all(b"encode" in code and b"scatter" in code for code in found.values())
+    monkeypatch.setattr(launching, "COMPILED", tmp_path)
+    for name, kernels in zip(MODULES, ((b"encode", b"scatter"), (b"narrow", b"redistribute")), strict=True):
+        for architecture in ARCHITECTURES:
+            file = compiled_for(name, architecture)
+            assert file is not None and all(kernel in file.read_bytes() for kernel in kernels)
+        assert compiled_for(name, 70) is None
 
 
 @pytest.mark.parametrize(
@@ -85,14 +90,6 @@ def test_an_image_names_its_architectures_as_torch_does(
     arguments: list[str], compiled: list[int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[int]] = []
-    monkeypatch.setattr(hash_on_gpu, "compile_ahead", lambda wanted: asked.append(list(wanted)))
-    hash_on_gpu.main(arguments)
+    monkeypatch.setattr(launching, "compile_ahead", lambda wanted: asked.append(list(wanted)))
+    launching.main(arguments)
     assert asked == ([] if compiled is None else [compiled])
-
-
-def test_what_was_compiled_ahead_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the name under which it was stored."""
-    compile_ahead([80], tmp_path)
-    monkeypatch.setattr(hash_on_gpu, "COMPILED", tmp_path)
-    assert hash_on_gpu.compiled_for(80) is not None
-    assert hash_on_gpu.compiled_for(90) is None

@@ -13,6 +13,10 @@ from nerfstudio.model_components.losses import distortion_loss
 from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 from torch import Tensor
 
+from ..gpu_kernels import gpu_kernels_are_available
+from ..rays.denser_samples import DenserSamples
+from ..rays.direction_polynomial import DirectionPolynomial
+from ..rays.even_samples import EvenSamples
 from ..rays.exposure import ExposureResponse
 from ..rays.hash_encoding import accelerate
 from ..rays.ray_model import RayColours
@@ -112,7 +116,19 @@ def build_model(settings: dict[str, Any], bounds: Bounds, device: torch.device) 
     with without_metrics():
         module = config.setup(scene_box=SceneBox(aabb=_cube(bounds)), num_train_data=1)
     accelerate(module, device)
+    if device.type == "cuda":
+        _spare_operations(module, device)
     return Nerfacto(module.to(device), _depth_weight(settings), settings.get("depthTolerance", 0.0))
+
+
+def _spare_operations(module: NerfactoModel, device: torch.device) -> None:
+    """On a GPU a small step takes as long as it takes to start its operations, and to wait for it."""
+    setattr(module.field, passes.POLYNOMIAL, DirectionPolynomial(module.field.direction_encoding, device))
+    sampler: Any = module.proposal_sampler.initial_sampler
+    sampler.generate_ray_samples = EvenSamples(sampler, module.config.num_proposal_samples_per_ray[0], device)
+    if gpu_kernels_are_available():
+        denser: Any = module.proposal_sampler.pdf_sampler
+        denser.generate_ray_samples = DenserSamples(denser)
 
 
 def _depth_weight(settings: dict[str, Any]) -> DepthWeight:

@@ -10,7 +10,7 @@ import torch
 
 from reconstruction_api.job import Training, TrainingPreset
 
-from ..rays.hash_encoding import is_compiled_for_gpu
+from ..gpu_kernels import gpu_kernels_are_available
 from ..rays.keypoints import CLEAR_SHARE
 from ..rays.rays import spread_of_samples
 from ..training.posed_photos import Scene
@@ -118,7 +118,7 @@ compiled one needs next to nothing."""
 def rendering_bytes_per_ray(settings: dict[str, Any]) -> int:
     """About how much GPU memory a ray takes while it is rendered: the larger of what the first proposals and what the
     field's samples take, one after the other."""
-    feature = 0 if is_compiled_for_gpu() else PASSING_PER_FEATURE
+    feature = 0 if gpu_kernels_are_available() else PASSING_PER_FEATURE
     proposal = settings["proposalSamples"][0] * (225 + feature * PROPOSAL_LEVELS)
     sample = settings["samples"] * (300 + 8 * settings["hiddenWidth"] + feature * settings["levels"])
     return max(proposal, sample)
@@ -130,7 +130,7 @@ def _bytes_per_ray(base: dict[str, Any], device: torch.device) -> int:
     proposals, samples, width = sum(base["proposalSamples"]), base["samples"], base["hiddenWidth"]
     if device.type == "cpu":
         return (samples + proposals) * width * 4 * 12
-    feature = 0 if is_compiled_for_gpu() else KEPT_PER_FEATURE
+    feature = 0 if gpu_kernels_are_available() else KEPT_PER_FEATURE
     grids = feature * (samples * base["levels"] + proposals * PROPOSAL_LEVELS)
     return samples * (220 + 9 * width // 2) + 96 * proposals + 4 * samples**2 + grids
 

@@ -10,12 +10,13 @@ takes about ten times as long on the CPU, and starts 155 kernels on a GPU.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from ..gpu_kernels import gpu_kernels_are_available
 
 if TYPE_CHECKING:
     from nerfstudio.field_components.encodings import HashEncoding
@@ -94,11 +95,6 @@ class _AcceleratedOnGpu:
         return hash_encode(points, self.encoding.hash_table, self.scales).view(*in_tensor.shape[:-1], -1)
 
 
-def is_compiled_for_gpu() -> bool:
-    """Whether Warp is installed, without which nerfstudio's implementation is used on a GPU."""
-    return find_spec("warp") is not None
-
-
 def accelerate(model: nn.Module, device: torch.device) -> int:
     """Let the torch hash encodings inside `model` use compiled ones; returns how many do: none on a GPU where Warp is
     not installed.
@@ -107,7 +103,7 @@ def accelerate(model: nn.Module, device: torch.device) -> int:
     """
     from nerfstudio.field_components.encodings import HashEncoding
 
-    if device.type == "cuda" and not is_compiled_for_gpu():
+    if device.type == "cuda" and not gpu_kernels_are_available():
         return 0
     encodings = [
         module

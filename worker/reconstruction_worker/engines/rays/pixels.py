@@ -73,9 +73,10 @@ class PhotoPixels:
         if self._on_device:
             pixels = self._sent(pixels)
         views = torch.bucketize(pixels, self.starts, right=True) - 1
-        rows = (pixels - self.starts[views]).div(self.widths[views], rounding_mode="floor")
-        columns = pixels - self.starts[views] - rows * self.widths[views]
-        colours = self._sent(self.colours[pixels]).float() / 255
+        within, widths = pixels - self.starts[views], self.widths[views]
+        rows = within.div(widths, rounding_mode="floor")
+        columns = within - rows * widths
+        colours = self._sent(self.colours[pixels]) / 255
         views = self._sent(views)
         origins, directions = self.rig.rays(views, self._sent(columns), self._sent(rows))
         near, far = self.bounds.interval(origins, directions)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...geometry.rendering import Field
 from ..training.checkpoint_store import random_state, restore_random_state
@@ -130,23 +131,32 @@ class RayTrainer:
     def _accumulate_gradients(self) -> Losses:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
-        total = error = torch.zeros((), device=self.device)
+        totals: list[Tensor] = []
+        errors: list[Tensor] = []
         for part in range(self.parts):
             count = self.schedule.rays_per_step // self.parts
             count += part < self.schedule.rays_per_step % self.parts
             rays, colours = self.pixels.sample(count)
             with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
                 losses = self.model.losses(rays, colours)
-            self.scaler.scale(losses.total / self.parts).backward()
-            total = total + losses.total.detach() / self.parts
-            error = error + losses.mean_square_error.detach() / self.parts
-        return Losses(total, error)
+            self.scaler.scale(self._part(losses.total)).backward()
+            totals.append(self._part(losses.total.detach()))
+            errors.append(self._part(losses.mean_square_error.detach()))
+        return Losses(_sum(totals), _sum(errors))
+
+    def _part(self, loss: Tensor) -> Tensor:
+        """What a part of a step adds to the loss of all of it."""
+        return loss if self.parts == 1 else loss / self.parts
 
     def _divide_further(self, error: BaseException) -> None:
         if self.schedule.rays_per_step // (2 * self.parts) < SMALLEST_PART:
             what = f"A training step does not fit into memory, even in {self.parts} parts"
             raise exhausted(self.device, what, parts=self.parts) from error
         self.parts *= 2
+
+
+def _sum(values: Sequence[Tensor]) -> Tensor:
+    return functools.reduce(torch.add, values)
 
 
 def _optimizers(module: nn.Module, rate: float, device: torch.device) -> list[torch.optim.Optimizer]:

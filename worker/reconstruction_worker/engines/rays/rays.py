@@ -51,7 +51,7 @@ class CameraRig:
         half a pixel from its corner, as in COLMAP and nerfstudio."""
         pixels = torch.stack((columns, rows), -1).to(self.focal.dtype) + 0.5
         plane = (pixels - self.centre[views]) / self.focal[views]
-        local = torch.stack((plane[:, 0], -plane[:, 1], -torch.ones_like(plane[:, 0])), -1)
+        local = torch.stack((plane[:, 0], -plane[:, 1], torch.full_like(plane[:, 0], -1)), -1)
         directions = (self.rotations[views] @ local[:, :, None])[:, :, 0]
         return self.positions[views], directions / directions.norm(dim=-1, keepdim=True)
 

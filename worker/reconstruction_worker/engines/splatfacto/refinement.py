@@ -39,13 +39,13 @@ class Refinement(DefaultStrategy):
         if state["grad2d"] is None:
             for name in ("grad2d", "count", *(["radii"] if "radii" in state else [])):
                 state[name] = torch.zeros(count, device=radii.device)
-        seen = (radii.amin(-1) > 0).float()
-        slope = torch.hypot(slopes[:, 0] * (width / 2), slopes[:, 1] * (height / 2))
-        state["grad2d"] += slope * seen
+        seen = radii.amin(-1).sign()  # 0 for what is not seen, which has no radius either
+        slope = torch.hypot(slopes[:, 0], slopes[:, 1] * (height / width))
+        sums: Any = state["grad2d"]
+        sums.addcmul_(slope, seen, value=width / 2)
         state["count"] += seen
         if "radii" in state:
-            size = radii.amax(-1) * seen / max(width, height)
-            torch.maximum(state["radii"], size, out=state["radii"])
+            torch.maximum(state["radii"], radii.amax(-1) / max(width, height), out=state["radii"])
 
     @torch.no_grad()
     def _grow_gs(self, params: Any, optimizers: Any, state: dict[str, Any], step: int) -> tuple[int, int]:

@@ -23,9 +23,12 @@ def ssim(a: Tensor, b: Tensor, window: Tensor) -> Tensor:
     """Mean SSIM (Wang et al. 2004) of two pictures [H, W, 3] in 0..1, where the whole window lies in them. Both sides
     are at least `WINDOW` pixels."""
     a, b = a.permute(2, 0, 1), b.permute(2, 0, 1)
-    maps = torch.cat((a, b, a * a, b * b, a * b))[:, None]  # [15, 1, H, W]
+    pair = torch.cat((a, b))
+    maps = torch.cat((pair, pair * pair, a * b))[:, None]  # [15, 1, H, W]
     means = functional.conv2d(functional.conv2d(maps, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    mean_a, mean_b, square_a, square_b, product = means.view(5, 3, *means.shape[2:])
-    squares, both = mean_a * mean_a + mean_b * mean_b, mean_a * mean_b
-    likeness = (2 * both + C1) * (2 * (product - both) + C2)
-    return (likeness / ((squares + C1) * (square_a + square_b - squares + C2))).mean()
+    means = means.view(5, 3, *means.shape[2:])  # of a, b, a squared, b squared, and their product
+    squares, both = (means[:2] * means[:2]).sum(0), means[0] * means[1]
+    spread = means[2:4].sum(0) - squares
+    # Both factors of the numerator are halved here, which is made good at the end: two operations less.
+    likeness = (both + C1 / 2) * (means[4] - both + C2 / 2)
+    return 4 * (likeness / ((squares + C1) * (spread + C2))).mean()

@@ -180,17 +180,16 @@ class SplatTrainer:
         """Of one photo: nerfstudio's, over a random background where the photo has a mask."""
         shrunk = 2 ** max(self.module.config.num_downscales - self.step // self.module.config.resolution_schedule, 0)
         seen = rasterised(self.module, self.views, index, shrunk)
-        photo = self.pictures[index].to(self.device, non_blocking=True).float() / 255
+        photo = self.pictures[index].to(self.device, non_blocking=True) / 255
         if shrunk > 1:
             photo = functional.avg_pool2d(photo.permute(2, 0, 1)[None], shrunk)[0].permute(1, 2, 0)
         background = torch.rand(3, device=self.device)
-        rgb = (seen.rgb + (1 - seen.alpha) * background).clamp(0, 1)
+        rgb = torch.addcmul(seen.rgb + background, seen.alpha, background, value=-1).clamp(0, 1)
         truth = torch.lerp(background, photo[..., :3], photo[..., 3:]) if photo.shape[2] == 4 else photo
-        difference = rgb - truth
-        total = (1 - SIMILARITY_SHARE) * difference.abs().mean()
+        total = (1 - SIMILARITY_SHARE) * functional.l1_loss(rgb, truth)
         if min(rgb.shape[:2]) >= WINDOW:
-            total = total + SIMILARITY_SHARE * (1 - ssim(rgb, truth, self.window))
-        return Losses(total, difference.detach().square().mean())
+            total = torch.add(total, ssim(rgb, truth, self.window), alpha=-SIMILARITY_SHARE) + SIMILARITY_SHARE
+        return Losses(total, functional.mse_loss(rgb.detach(), truth))
 
     def _new_optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

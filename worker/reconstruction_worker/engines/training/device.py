@@ -56,13 +56,13 @@ def _why(wanted: Device, spec: EngineSpec, promised: bool) -> str:
     """Why the CPU will not do."""
     if wanted is Device.CUDA:
         return "spec.training.device is CUDA"
-    return f"the engine {spec.name} needs a GPU" if spec.needs_gpu else "this pod was given a GPU"
+    return f"The engine {spec.name} needs a GPU" if spec.needs_gpu else "This pod was given a GPU"
 
 
 def _unusable(why: str, found: Graphics) -> ReconstructionError:
     return ReconstructionError(
         "GPUUnavailable",
-        f"{why[0].upper()}{why[1:]}, but PyTorch can't use one: {found.obstacle}",
+        f"{why}, but PyTorch can't use one: {found.obstacle}",
         suggestion="Use nodes whose driver and GPU fit the worker's image (docs/gpu.md), or an image made for them; "
         "spec.training.device: CPU trains without.",
         details={name: value for name, value in found.versions.items() if value is not None},

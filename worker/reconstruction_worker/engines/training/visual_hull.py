@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...geometry.rendering import Camera
+from ..gpu_kernels import gpu_kernels_are_available
 
 RESOLUTION = 128
 """Cells along each side of the box."""
@@ -38,6 +39,7 @@ class VisualHull:
     def __init__(self, occupied: Tensor, box: Tensor):
         self.occupied = occupied
         self.box = box
+        self._corner_and_cells: Tensor | None = None
 
     def to(self, device: torch.device) -> VisualHull:
         return VisualHull(self.occupied.to(device), self.box.to(device))
@@ -58,7 +60,13 @@ class VisualHull:
         is occupied; empty (`far == near`) where there is none. Rays are [N, 3]."""
         if origins.device.type == "cpu":
             return self._narrow_compiled(origins, directions, near, far)
-        return self._narrow_by_torch(origins, directions, near, far)
+        if not gpu_kernels_are_available():
+            return self._narrow_by_torch(origins, directions, near, far)
+        from ..gpu_kernels.sampling import narrow_intervals  # as long
+
+        interval = torch.cat((near, far), dim=1)
+        narrowed = narrow_intervals(origins, directions, interval, self.occupied, self._grid(), STEPS)
+        return narrowed[:, :1], narrowed[:, 1:]
 
     def _narrow_compiled(self, origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
         from .hull_kernels import narrow  # numba takes a second to import
@@ -79,6 +87,12 @@ class VisualHull:
         last = STEPS - 1 - hit.flip(1).to(torch.uint8).argmax(1, keepdim=True)
         found = hit.any(1, keepdim=True)
         return torch.where(found, near + step * first, near), torch.where(found, near + step * (last + 1), near)
+
+    def _grid(self) -> Tensor:
+        """[2, 3]: the lowest corner and the cells a unit, as the kernel takes them."""
+        if self._corner_and_cells is None:
+            self._corner_and_cells = torch.stack((self._low(), self._cells_a_unit()))
+        return self._corner_and_cells
 
     def _low(self) -> Tensor:
         return self.box[0]

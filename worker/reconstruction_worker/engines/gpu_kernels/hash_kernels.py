@@ -1,6 +1,6 @@
 """The kernels of the hash encoding for GPUs, in NVIDIA Warp; imported on first use, for the import takes a second.
 
-They do what `hash_kernels` does on the CPU, and can run there too, in one thread: so they are tested. Arrays are
+They do what `rays.hash_kernels` does on the CPU, and can run there too, in one thread: so they are tested. Arrays are
 float32: `points` [N] of 3 in [0, 1], `table` and its gradient [L * T] of 2 with T a power of two, `scales` [L] (cells
 a side), `features` and their gradient [N, L] of 2. A thread is one point at one level; neighbouring threads are points
 of the same level, so that what they read of its table is near.

@@ -1,0 +1,58 @@
+"""Checks this machine's GPU and prints the table: `python -m reconstruction_worker.gpu_check`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from .findings import Check, Outcome, carried_out, table
+
+ENGINES: Final = {"nerfacto": 600, "splatfacto": 600, "splats": 600}
+"""Those that are checked, and in how many steps."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 when nothing has failed; what is not installed is skipped with a note."""
+    parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu rehearses without a GPU")
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), help="engines to train")
+    parser.add_argument("--steps", type=int, help="steps of each training")
+    options = parser.parse_args(arguments)
+    try:
+        checks = _checks(options.device, options.engines, options.steps)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{error.name} is not installed: the check needs PyTorch and numpy\n")
+        return 2
+    findings = []
+    for what, check in checks:
+        sys.stderr.write(f"{what} ...\n")
+        findings += carried_out(what, check)
+        if what == "device" and any(each.outcome is Outcome.FAILED for each in findings):
+            break
+    sys.stdout.write(table(findings) + "\n")
+    return 1 if any(each.outcome is Outcome.FAILED for each in findings) else 0
+
+
+def _checks(kind: str, engines: Sequence[str], steps: int | None) -> list[tuple[str, Check]]:
+    import torch
+
+    from .device_check import check_device
+    from .engine_check import check_engine
+    from .hash_check import check_hash_grids
+
+    device = torch.device(kind)
+    size = (256, 1 << 8) if kind == "cpu" else ()
+    checks: list[tuple[str, Check]] = [
+        ("device", lambda: check_device(device)),
+        ("hash grid", lambda: check_hash_grids(device, *size)),
+    ]
+    for name in engines:
+        count = steps or ENGINES[name]
+        checks.append((name, lambda name=name, count=count: check_engine(name, device, count)))
+    return checks
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
