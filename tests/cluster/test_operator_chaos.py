@@ -282,7 +282,7 @@ async def test_every_job_ends_as_it_should_and_nothing_is_ever_done_twice(own_cl
             await chaos.restore_tenant()
             await _settles([tenant, *cases])
             print(f"{dict(chaos.done)}; {sum(witness.created.values())} child Jobs, {len(kubelet.seen)} pods")
-            assert witness.broken == []
+            assert witness.broken == [], "\n".join(witness.broken)
             for case in (tenant, *cases[:-1]):
                 await _delivered_what_was_asked(case)
         finally:

@@ -40,8 +40,13 @@ class Witness:
 
     def check(self) -> None:
         """A Job may be about to notice that its pod has ended while the next one's begins; pods may not overlap."""
-        active = Counter(_parent(pod) for pod in self.pods.values() if _is_active(pod))
-        self.broken.extend(f"{parent} has two active pods" for parent, number in active.items() if number > 1)
+        active: dict[str, list[Document]] = {}
+        for pod in self.pods.values():
+            if _is_active(pod):
+                active.setdefault(_parent(pod), []).append(pod)
+        for parent, pods in active.items():
+            if len(pods) > 1:
+                self.broken.append(f"{parent} has {len(pods)} active pods: {'; '.join(map(_described, pods))}")
 
 
 class Watch(Informer):
@@ -83,3 +88,14 @@ def _parent(document: Document) -> str:
 
 def _is_active(pod: Document) -> bool:
     return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def _described(pod: Document) -> str:
+    metadata, status = pod["metadata"], pod.get("status", {})
+    states = {each["name"]: next(iter(each["state"]), "") for each in status.get("containerStatuses", [])}
+    conditions = {each["type"]: each["status"] for each in status.get("conditions", [])}
+    times = [metadata.get(each, "") for each in ("creationTimestamp", "deletionTimestamp")]
+    node = pod["spec"].get("nodeName", "")
+    return (
+        f"{metadata['name']} {metadata['resourceVersion']} {times} {node} {status.get('phase')} {states} {conditions}"
+    )

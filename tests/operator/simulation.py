@@ -559,11 +559,14 @@ class Cluster:
         return self.raw_status.get("cancellation", {}).get("state") == "Confirmed"
 
     def check_cleared(self) -> None:
-        """A cancelled job leaves nothing behind."""
-        for _ in range(5):
-            self.reconcile()
+        """A cancelled job leaves nothing behind, at the latest once the pods of a lost node are given up."""
+        for _ in range(8):
+            plan = self.reconcile()
+            if self.deleted:
+                return
             self.orphans_stop()
             self.controllers()
+            self.now = max(self.now, plan.next_check or self.now)
         left = [pod.name for pod in self.pods.values() if not pod.finished]
         left += [job.name for job in self.child_jobs.values() if not job.finished]
         if left or self.claim is not None:

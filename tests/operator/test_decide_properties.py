@@ -83,6 +83,14 @@ def preempt(cluster: Cluster, _: int) -> None:
         cluster.end(pod, 5, disrupted=True)
 
 
+def preempt_beside_others(cluster: Cluster, _: int) -> None:
+    """The worker had ended; another container of its pod ran on until the pod was preempted."""
+    pod = cluster.active_pod()
+    if pod is not None and pod.phase == "Running":
+        cluster.succeed(pod)
+        cluster.pods[pod.name] = replace(cluster.pods[pod.name], phase="Failed", disrupted=True)
+
+
 def lose_pod(cluster: Cluster, number: int) -> None:
     """The pod's object vanishes, and with it whatever it had to say."""
     if cluster.pods:
@@ -252,7 +260,8 @@ STEPS: dict[str, Callable[[Cluster, int], None]] = {
     each.__name__: each
     for each in (
         reconcile, reconcile_and_die, controllers, start, report_progress, succeed, fail_for_now, fail_for_good,
-        run_out_of_memory, stop_resumably, preempt, lose_pod, delete_child_job, orphans_stop, suspend, change_exports,
+        run_out_of_memory, stop_resumably, preempt, preempt_beside_others, lose_pod,
+        delete_child_job, orphans_stop, suspend, change_exports,
         change_mesh, change_images, set_deadline, change_profile, refuse, explain, crowd, scale_up, wait,
         admit, take_back, source_in_use,
         ask_to_cancel, confirm_cancel, withdraw_cancel, pause, set_soft_deadline, redo,

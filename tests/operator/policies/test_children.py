@@ -97,6 +97,16 @@ def test_the_next_class_starts_in_the_decision_that_sees_the_last_one_done() -> 
     assert started_classes(decide(done, NOW)) == ["reconstruct"]
 
 
+def test_a_pod_that_was_disrupted_after_its_worker_had_ended_is_replaced_so_its_job_goes_first() -> None:
+    """Another container of the pod ran on; the Job controller knows only that the pod has to be made again."""
+    seen = started(PREPARE)
+    pod = replace(ended(current(seen), 0, report_of(PREPARE)), phase="Failed", disrupted=True)
+    after, plan = settled(with_pod(seen, pod))
+    assert after.job.status.runs[0].completed and started_classes(plan) == []
+    assert [each.name for each in actions(plan, DeleteJob)] == [seen.child_jobs[-1].name]
+    assert started_classes(decide(replace(after, child_jobs=()), NOW)) == ["reconstruct"]
+
+
 def test_changed_exports_run_only_the_delivery_again() -> None:
     plan = decide(changed(finished(), exports=[{"format": "OBJ"}]), NOW)
     assert started_classes(plan) == ["deliver"]

@@ -37,8 +37,13 @@ def ball(count: int, radius: float = 0.6, opacity: float = 0.9, coefficients: in
 
 
 def together(*parts: Gaussians) -> Gaussians:
-    names = ("means", "scales", "rotations", "opacities", "harmonics")
-    return Gaussians(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    return Gaussians(
+        means=np.concatenate([part.means for part in parts]),
+        scales=np.concatenate([part.scales for part in parts]),
+        rotations=np.concatenate([part.rotations for part in parts]),
+        opacities=np.concatenate([part.opacities for part in parts]),
+        harmonics=np.concatenate([part.harmonics for part in parts]),
+    )
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
@@ -106,6 +111,6 @@ def test_a_merged_gaussian_has_the_moments_of_both() -> None:
     )
     others = [replace(pair, means=pair.means * 30 + np.float32(away)) for away in (9, 20, 31)]
     merged = reduced(together(pair, *others), np.array([1, 1, 5, 5, 5, 5, 5, 5], np.float32), 7)
-    new = chosen(merged, [int(np.linalg.norm(merged.means, axis=1).argmin())])
+    new = chosen(merged, np.linalg.norm(merged.means, axis=1).argmin(keepdims=True))
     assert np.allclose(new.means, [[0.15, 0, 0]], atol=1e-6)
     assert np.allclose(covariance(new)[0], np.diag([0.01 + 0.15**2, 0.01, 0.01]), atol=1e-6)

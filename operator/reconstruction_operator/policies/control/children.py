@@ -228,10 +228,12 @@ def _is_current(name: str, situation: Situation) -> bool:
 
 
 def _ends_by_itself(child: ChildJob, observed: Observed, situation: Situation) -> bool:
-    """A Job whose class is complete and whose pods have all ended: the Job controller is about to notice."""
+    """A Job whose class is complete and whose pods have all ended: the Job controller is about to notice. It replaces a
+    pod that was disrupted while a container beside the worker still ran, although there is nothing left to do."""
     complete = any(run.completed and run.job_name == child.name for run in situation.runs)
     pods = [pod for pod in observed.pods if pod.job_name == child.name]
-    return complete and bool(pods) and all(pod.finished for pod in pods)
+    ends = any(pod.phase == "Succeeded" or not pod.disrupted for pod in pods)
+    return complete and ends and all(pod.finished for pod in pods)
 
 
 def _label(situation: Situation, digest: str) -> str:
