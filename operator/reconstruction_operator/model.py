@@ -320,5 +320,5 @@ class Observed:
     """Pods that use the workspace of the job that spec.source.jobRef names: its own, and those that copy from it."""
     scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
     """Nodes that are being made, by the uid of the pod."""
-    strangers: tuple[Pod, ...] = ()
-    """Pods of earlier jobs of the same name that have not ended."""
+    strangers: tuple[str, ...] = ()
+    """Child Jobs and pods of earlier jobs of the same name that have not ended."""

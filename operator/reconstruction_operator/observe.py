@@ -51,7 +51,7 @@ def observe(
         cycle=cycle_of(key, chain),
         child_jobs=store.child_jobs(key, stored.uid),
         pods=store.pods(key, stored.uid),
-        strangers=store.pods_of_others(key, stored.uid),
+        strangers=store.left_by_others(key, stored.uid),
         claim=store.claim(key),
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),

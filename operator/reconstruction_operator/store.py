@@ -229,9 +229,10 @@ class Store:
     def pods(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
         return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid == uid)
 
-    def pods_of_others(self, key: JobKey, uid: str) -> tuple[Pod, ...]:
-        """Of earlier jobs of the same name; those that have not ended."""
-        return tuple(pod for pod in self._pods.get(key, {}).values() if pod.parent_uid != uid and not pod.finished)
+    def left_by_others(self, key: JobKey, uid: str) -> tuple[str, ...]:
+        """Names of child Jobs and pods of earlier jobs of the same name that have not ended."""
+        there = [*self._child_jobs.get(key, {}).values(), *self._pods.get(key, {}).values()]
+        return tuple(each.name for each in there if each.parent_uid != uid and not each.finished)
 
     def has_pod(self, namespace: str, name: str, uid: str) -> bool:
         """Whether there is such a pod of a job."""

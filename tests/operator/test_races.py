@@ -77,6 +77,17 @@ def test_a_pod_that_no_watch_has_shown_keeps_the_workspace_to_itself() -> None:
     played(story)
 
 
+def test_a_child_job_of_an_earlier_job_of_the_same_name_keeps_its_workspace_although_it_has_no_pod_yet() -> None:
+    async def story(world: World) -> None:
+        world.people.orphan(STATUE, 0)
+        world.people.create(STATUE)
+        await world.time.advance(5)
+        assert len(world.server.objects.all("jobs")) == 1, "the earlier one may start at any time"
+        world.people.clean_up()
+
+    played(story)
+
+
 @pytest.mark.parametrize("seen_at_once", [True, False])
 def test_the_report_of_a_pod_whose_child_job_was_deleted_counts(seen_at_once: bool) -> None:
     async def story(world: World) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from reconstruction_api.lifecycle import PauseStage
-from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL
+from reconstruction_api.names import CLUSTER_PROFILE_PLURAL, JOB_PLURAL, LABEL_JOB_UID
 from reconstruction_api.stages import StageName
 from reconstruction_operator.model import JobKey
 
 from ..samples import PROFILE_SPEC, SPEC
-from .objects import Place, controller
+from .objects import Place, controller, labels
 from .promises import Promises
 from .server import ApiServer
 
@@ -55,6 +55,13 @@ class People:
                 if controller(self._objects.get(each) or {"metadata": {}}) == uid:
                     self._objects.mark(each, ownerReferences=None)
         self._server.deletion.delete(place)
+
+    def clean_up(self) -> None:
+        """What deleted jobs have left behind and what still runs is deleted: it would keep the workspace for ever."""
+        for place in self._objects.places("jobs"):
+            found = self._objects.get(place)
+            if found is not None and labels(found)[LABEL_JOB_UID] in self.orphaned:
+                self._server.deletion.delete(place)
 
     def edit(self, key: JobKey, **fields: Any) -> None:
         place = Place(JOB_PLURAL, *key)

@@ -95,6 +95,7 @@ class World:
         self.network.cut.clear()
         self.server.rejected.clear()
         self.nodes.come_back()
+        self.people.clean_up()
         self.people.set_profile(self.people.profile)
         for key in JOBS:
             self.people.edit(
