@@ -1,10 +1,10 @@
 """Which modules a stage's files depend on: the worker's module of the stage, and all that it imports.
 
 Read from the sources, nothing is imported: imports anywhere in a module count, in functions too, except those for type
-checkers only. What is found by name at run time is named here: exporters and storage by their folders, engines by their
-entry points where a module works with them and does not only read what they declare. Of the API count the modules that
-say what is written (documents, formats, texts); the spec's models do not: what a change of theirs means is guarded by
-digests, baselines and the golden defaults.
+checkers only. What is found by name at run time is named here: exporters, kernels and storage by their folders, engines
+by their entry points where a module works with them and does not only read what they declare. Of the API count the
+modules that say what is written (documents, formats, texts); the spec's models do not: what a change of theirs means is
+guarded by digests, baselines and the golden defaults.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _FOLDERS: Final = {WORKER: "worker", API: "crds"}
 _OF_API: Final = (f"{API}.documents", f"{API}.formats", f"{API}.text", f"{API}.readable")
 _ENTRY_POINTS: Final = "reconstruction.engines"
 _FOUND_AT_RUN_TIME: Final = {
+    f"{WORKER}.engines.gpu_kernels.launching": f"{WORKER}.engines.gpu_kernels",
     f"{WORKER}.exporters.registry": f"{WORKER}.exporters",
     f"{WORKER}.ingest.remote": f"{WORKER}.ingest.storage",
 }

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..stage_files import TRANSFORMS
+
 RADIUS = 0.6
 DISTANCE = 3.0
 
@@ -39,7 +41,7 @@ def write_ball(workspace: Path, *, views: int = 10, size: int = 40, alpha: bool 
         },
         "hasAlpha": alpha,
     }
-    (workspace / "poses" / "transforms.json").write_text(json.dumps(document))
+    (workspace / "poses" / TRANSFORMS).write_text(json.dumps(document))
 
 
 def look_at_origin(azimuth: float, elevation: float) -> NDArray[np.float64]:
