@@ -251,6 +251,8 @@ class Actor:
         except ApiError as error:
             if not (error.not_found or error.conflict):
                 raise
+            if isinstance(action, DeleteSelf):  # otherwise it would be asked for again at once
+                raise Outdated("the job is gone, or has changed") from error
         _log.info("deleted", extra=_about(job) | {"object": path})
 
 

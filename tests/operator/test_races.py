@@ -175,6 +175,23 @@ def test_a_new_leader_gives_no_slot_away_that_a_cancelled_job_still_holds() -> N
     played(story)
 
 
+def test_a_job_that_is_gone_is_not_deleted_over_and_over_until_a_watch_says_so() -> None:
+    async def story(world: World) -> None:
+        deletions: list[str] = []
+        world.network.requested.append(lambda method, path, _: deletions.append(path) if method == "DELETE" else None)
+        world.people.edit(STATUE, retention={"jobSeconds": 0, "workspaceSeconds": 0})
+        watch = next(each for each in world.network.streams if each.place.kind == JOB_PLURAL)
+        world.server.objects.changed.append(lambda change: watch.falls_silent() if change.after is None else None)
+        for _ in range(60):
+            await world.time.advance(1)
+            for move in world.moves():
+                move()
+        assert world.job(STATUE) is None
+        assert sum(path.endswith("/reconstructionjobs/statue") for path in deletions) < 20
+
+    played(story)
+
+
 def test_time_passes_only_when_everybody_waits() -> None:
     async def story() -> list[Any]:
         time, happened = virtual_time.of_the_running_loop(), list[Any]()
