@@ -98,7 +98,7 @@ def test_bad_yaml(recon: Recon, tmp_path: Path, extra: str, code: str, words: st
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ("  engine: splatfacto\n", "the engine splatfacto needs a GPU"),
+        ("  engine: splatfacto\n", "The engine splatfacto needs a GPU"),
         ("  engine: splatfacto\n  training: {device: CPU}\n", "works on a GPU only"),
         ("  training: {device: CUDA}\n", "spec.training.device is CUDA"),
     ],

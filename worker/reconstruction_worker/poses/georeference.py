@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from reconstruction_api.base import ApiModel
+from reconstruction_api.documents.base import Document
 
 from ..geometry.gps import align_to_gps
 from ..geometry.local_positions import Gps, local_positions, origin_of
@@ -26,7 +27,7 @@ class GeoOrigin(ApiModel):
     altitude: float
 
 
-class Georeference(ApiModel):
+class Georeference(Document):
     """How the world of transforms.json leads to the ground."""
 
     origin: GeoOrigin

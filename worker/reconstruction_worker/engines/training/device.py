@@ -30,7 +30,7 @@ def _device(wanted: Device, spec: EngineSpec, found: Graphics | None, *, promise
     if found.obstacle is not None:
         if wanted is Device.AUTO and not spec.needs_gpu and not promised:
             return torch.device("cpu")
-        raise _unusable(_why(wanted, spec, promised), found)
+        raise _unusable(_why(wanted, spec, promised), found, spec)
     if found.free_bytes < spec.min_vram_bytes:
         raise ReconstructionError(
             "GPUUnavailable",
@@ -59,12 +59,13 @@ def _why(wanted: Device, spec: EngineSpec, promised: bool) -> str:
     return f"The engine {spec.name} needs a GPU" if spec.needs_gpu else "This pod was given a GPU"
 
 
-def _unusable(why: str, found: Graphics) -> ReconstructionError:
+def _unusable(why: str, found: Graphics, spec: EngineSpec) -> ReconstructionError:
+    without = "choose an engine that needs none" if spec.needs_gpu else "set spec.training.device to CPU"
     return ReconstructionError(
         "GPUUnavailable",
         f"{why}, but PyTorch can't use one: {found.obstacle}",
-        suggestion="Use nodes whose driver and GPU fit the worker's image (docs/gpu.md), or an image made for them; "
-        "spec.training.device: CPU trains without.",
+        suggestion="Use nodes whose driver and GPU fit the worker's image (docs/gpu.md), or an image made for them; to "
+        f"train without a GPU, {without}.",
         details={name: value for name, value in found.versions.items() if value is not None},
     )
 
