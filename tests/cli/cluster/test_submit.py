@@ -70,7 +70,7 @@ def test_a_field_of_another_tool_is_taken_over_only_when_told_so(recon: Recon, m
 
 
 def test_a_dry_run_keeps_nothing(recon: Recon, museum: Museum, file: Path) -> None:
-    assert "nothing was kept" in recon("submit", file, "--dry-run").out
+    assert "nothing was stored" in recon("submit", file, "--dry-run").out
     assert museum.send("GET", "")["items"] == []
 
 

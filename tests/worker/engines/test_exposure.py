@@ -82,5 +82,5 @@ def test_keypoints_are_the_pixels_that_show_the_points_at_their_distances(tmp_pa
 def test_tracks_of_another_model_are_refused(tmp_path: Path) -> None:
     with_tracks(tmp_path)
     np.savez(tmp_path / "poses" / "observations.npz", points=np.zeros((1, 3)), frame=[0], point=[1])
-    with pytest.raises(Exception, match=r"observations\.npz is of another model"):
+    with pytest.raises(Exception, match=r"observations\.npz belongs to another model"):
         read_scene(tmp_path)

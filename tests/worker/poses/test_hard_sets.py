@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter
 from demo_photos.cameras import View, look_at
 from demo_photos.render import TexturedMesh, photograph
 from reconstruction_worker.geometry.similarity import fit_similarity
+from reconstruction_worker.memory import most_held
 from reconstruction_worker.stages import poses
 
 from .scenes import ball_photos, bumpy_ball, poses_context, write_ingest
@@ -55,11 +56,12 @@ def test_a_turntable_with_hardly_any_features(tmp_path: Path) -> None:
     views = ring(np.arange(0, 360, 22.5).tolist(), (15.0,))
     scene = faint_ball(contrast=0.2, blur=5)
     photos = {f"{index:02d}.png": photograph(scene, view, samples=2) for index, view in enumerate(views)}
+    before = most_held()  # by other tests of this process
     registration, error = placed(tmp_path, photos, views)
     assert registration["strategies"][0]["registered"] < 0.8 * len(views)
     assert registration["registered"] >= 0.8 * len(views)
     assert error <= 0.01
-    assert registration["peakMemoryBytes"] < 2 * 2**30
+    assert registration["peakMemoryBytes"] - before < 2 * 2**30
 
 
 def test_seven_photos_far_apart(tmp_path: Path) -> None:

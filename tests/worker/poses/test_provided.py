@@ -172,7 +172,7 @@ MISTAKES: list[tuple[Callable[[Document], None], str]] = [
     (_frame(w=600, h=600), "is for 600 x 600 pixels, but images/b.jpg has 800 x 600"),
     (_frame(camera_model="EQUIRECTANGULAR"), "camera_model EQUIRECTANGULAR"),
     (_frame(file_path="images/z.jpg"), "not in the source"),
-    (_frame(file_path="images/a.jpg"), "an earlier frame"),
+    (_frame(file_path="images/a.jpg"), "which has a pose already"),
 ]
 
 
