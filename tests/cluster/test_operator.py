@@ -112,6 +112,7 @@ async def a_job_builds_on_the_poses_of_another_as_soon_as_it_has_them(case: Case
     await base.create(pauseAfter="Ingest")
     await case.until("Admitted", "False", "DependencyNotReady")
     assert case.classes() == []
+    await base.until("Suspended", "True", "Paused")
     await base.change(pauseAfter=None)
     await case.until("Succeeded")
     assert base.classes() == ["prepare", "prepare", "reconstruct"], "it still trains"
