@@ -170,10 +170,13 @@ class Actor:
             return
         label = LABEL_JOB if expected.kind == "pods" else LABEL_CHILD_JOB
         selector = f"{label}={expected.name}"
-        pods = [pod async for pod in self._kube.list(paths.pods(job.key.namespace), selector)]
-        news = [pod for pod in pods if self._store.observe_pod(pod) is not None]
+        news = [each async for each in self._kube.list(paths.pods(job.key.namespace), selector)]
+        news = [each for each in news if self._store.observe_pod(each) is not None]
+        if expected.kind == "pods":  # one whose creation was not answered may make its pod at any time
+            jobs = [each async for each in self._kube.list(paths.child_jobs(job.key.namespace), selector)]
+            news += [each for each in jobs if self._store.observe_child_job(each) is not None]
         if news:
-            raise Outdated(f"pods of {expected.name} are there")
+            raise Outdated(f"pods or child Jobs of {expected.name} are there")
 
     async def _adopt(self, job: JobView, action: AdoptClaim) -> None:
         """Its watch shows the result. Another controller that was faster stays: the API server allows one only."""

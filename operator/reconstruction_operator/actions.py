@@ -120,8 +120,8 @@ class ExpectAbsent:
 
     kind: Literal["claim", "report", "pods", "scale-up"]
     name: str
-    """Of the volume claim; of the child Job whose pod would have the report; of the job whose pods may be at work; uid
-    of the pod without a node."""
+    """Of the volume claim; of the child Job whose pod would have the report; of the job whose pods or child Jobs may be
+    at work; uid of the pod without a node."""
 
 
 Action = AdoptClaim | DeleteJob | DeletePod | DeleteClaim | DeleteSelf | EnsureClaim | CreateJob | Notify | Emit

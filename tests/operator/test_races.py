@@ -192,6 +192,31 @@ def test_a_job_that_is_gone_is_not_deleted_over_and_over_until_a_watch_says_so()
     played(story)
 
 
+def test_a_child_job_whose_creation_was_not_answered_is_found_before_the_next_one_is_made() -> None:
+    """The spec changes meanwhile, so the next one has another name."""
+
+    async def story(world: World) -> None:
+        bowl = JobKey("lab", "bowl")
+        world.people.sources = world.people.sources | {bowl: PHOTOS}
+        for stream in world.network.streams:
+            if stream.place.kind == "jobs":
+                stream.falls_silent()
+
+        def loses(method: str, path: str) -> bool:
+            if method != "POST" or not path.endswith("/lab/jobs"):
+                return False
+            world.network.loses = lambda _method, _path: False
+            world.people.edit(bowl, images={"maxSidePixels": 900})
+            return True
+
+        world.network.loses = loses
+        world.people.create(bowl)
+        await world.time.advance(40)
+        world.promises.check()
+
+    played(story)
+
+
 def test_time_passes_only_when_everybody_waits() -> None:
     async def story() -> list[Any]:
         time, happened = virtual_time.of_the_running_loop(), list[Any]()

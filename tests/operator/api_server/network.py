@@ -32,6 +32,8 @@ class Network:
     def __init__(self, server: ApiServer, random_numbers: random.Random) -> None:
         self.server = server
         self.trouble = 0.0
+        self.loses: Callable[[str, str], bool] = lambda _method, _path: False
+        """Whether the answer to a request is lost, for a test that wants just that."""
         self.cut: set[str] = set()
         """Replicas that reach the API server no more, for the time being."""
         self.random = random_numbers
@@ -99,7 +101,7 @@ class MemoryKube(Kube):
                 said = error
             for each in network.answered:
                 each(self._replica, method, path, said)
-            if lost:
+            if lost or not self._reaches() or network.loses(method, path):
                 return _fail(answer, _broken())
             if back:
                 loop.call_later(back, _settle, answer, said)
