@@ -282,6 +282,8 @@ class Cluster:
     def remove_job(self, name: str, uid: str) -> None:
         job = self.child_jobs.get(name)
         if job is not None and job.uid == uid:
+            if job.suspended and not any(pod.job_name == name for pod in self.pods.values()):
+                self.removed_by_people.add(name)  # as if it had never been, whoever removed it
             self.child_jobs[name] = replace(job, deleting=True)
 
     def remove_pod(self, name: str, uid: str, grace_seconds: int) -> None:
