@@ -16,7 +16,7 @@ from .limits import Limits
 from .listing import SourceFile, access_to
 from .natural_order import natural_order
 from .pose_files import PoseFiles, PoseFormat, find_pose_files
-from .pose_names import NamedPhotos, names_in, resolve
+from .pose_names import FileIndex, NamedPhotos, names_in, resolve
 from .pose_tools import recognised
 from .shots import second_files
 
@@ -113,8 +113,9 @@ def _with_most_photos(
 ) -> tuple[PoseFiles | None, NamedPhotos]:
     """Of several sets of poses the one that names the most photos of the source, and of equal ones the first."""
     best: tuple[PoseFiles | None, NamedPhotos] = (candidates[0] if candidates else None), NamedPhotos()
+    by_photo, by_file = FileIndex(photos), FileIndex(files if candidates else [])
     for poses in candidates:
-        named = resolve(poses, names_in(poses), photos, files)
+        named = resolve(poses, names_in(poses), by_photo, by_file)
         if len(named.photos) > len(best[1].photos):
             best = poses, named
     return best

@@ -51,22 +51,19 @@ def names_in(poses: PoseFiles) -> list[NamedPhoto]:
         return []
 
 
-def resolve(poses: PoseFiles, names: Sequence[NamedPhoto], photos: Sequence[SourceFile],
-            files: Sequence[SourceFile]) -> NamedPhotos:  # fmt: skip
+def resolve(poses: PoseFiles, names: Sequence[NamedPhoto], photos: FileIndex, files: FileIndex) -> NamedPhotos:
     """The files of the source that names mean: `photos` for the photos, any of `files` for masks and depth maps."""
     folder = poses.folder
-    candidates = _Index(photos)
-    others = _Index(files)
     found: dict[str, NamedPhoto] = {}
     for name in names:
-        if photo := candidates.find(name.path, folder):
+        if photo := photos.find(name.path, folder):
             found.setdefault(photo.name, name)
-    masks = {photo: file for photo, name in found.items() if name.mask and (file := others.find(name.mask, folder))}
-    depths = {photo: file for photo, name in found.items() if name.depth and (file := others.find(name.depth, folder))}
+    masks = {photo: file for photo, name in found.items() if name.mask and (file := files.find(name.mask, folder))}
+    depths = {photo: file for photo, name in found.items() if name.depth and (file := files.find(name.depth, folder))}
     return NamedPhotos(frozenset(found), masks, depths, poses.main.name)
 
 
-class _Index:
+class FileIndex:
     """Files by their paths, with and without a suffix, and by the ends of them that only one file has."""
 
     def __init__(self, files: Sequence[SourceFile]):

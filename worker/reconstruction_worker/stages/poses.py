@@ -58,11 +58,10 @@ def run(context: StageContext) -> StageOutput:
     if context.spec.poses.method is PoseMethod.NONE:
         return _without_poses(context, len(dataset.images))
     provided = _provided(context, dataset)
-    unnamed = len(dataset.images)
+    everything = len(dataset.images)
     if provided is not None:
         dataset = dataset.with_given_poses()
     photos = dataset.images
-    unnamed -= len(photos)
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
@@ -96,7 +95,7 @@ def run(context: StageContext) -> StageOutput:
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
     notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
-    if unnamed and provided is not None:
+    if provided is not None and (unnamed := everything - len(photos)):
         notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
