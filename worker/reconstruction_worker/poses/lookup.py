@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_api.errors import ReconstructionError
 
@@ -55,6 +55,19 @@ class PhotoLookup:
 
     def _invalid(self, problem: str) -> ReconstructionError:
         return ReconstructionError("InvalidPoses", f"{self._file}: {problem}", details={"file": self._file})
+
+
+def photos_by_row(
+    dataset: Dataset, rows: int, order: Callable[[str], Any] | None = None
+) -> list[DatasetImage | None] | None:
+    """For each row of a table without names its photo, by name in `order`; None for one that ingest left out. Only the
+    number can tell whether who made the table counted those; without any that fits, None."""
+    kept = {image.original.name: image for image in dataset.images}
+    everything = sorted({*kept, *(item.name for item in dataset.dropped)}, key=order)
+    for names in (everything, sorted(kept, key=order)):
+        if len(names) == rows:
+            return [kept.get(name) for name in names]
+    return None
 
 
 def _keys(path: str, least: int = 1) -> Iterator[str]:

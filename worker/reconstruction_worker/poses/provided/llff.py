@@ -16,6 +16,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ...ingest.dataset import Dataset, DatasetImage
 from ...ingest.pose_files import LLFF, PoseFormat
+from ..lookup import photos_by_row
 from .provided_poses import NEVER, Provided, ShotList
 from .turned import PixelFrames, Turn
 from .validity import check_focal, check_parallax, check_size, invalid, rigid
@@ -63,11 +64,10 @@ def _table(path: Path) -> NDArray[np.float64]:
 def _photos(rows: int, dataset: Dataset) -> list[DatasetImage | None]:
     """For each row its photo; None for one that ingest left out. Rows have no names: only the number can tell whether
     somebody counted photos that were left out."""
-    kept = {image.original.name: image for image in dataset.images}
-    everything = sorted({*kept, *(item.name for item in dataset.dropped)})
-    for names in (everything, sorted(kept)):
-        if len(names) == rows:
-            return [kept.get(name) for name in names]
+    found = photos_by_row(dataset, rows)
+    if found is not None:
+        return found
+    everything = {image.original.name for image in dataset.images} | {item.name for item in dataset.dropped}
     raise invalid(LLFF, f"it has {rows} rows, but the source has {len(everything)} photos; each photo needs its row.")
 
 

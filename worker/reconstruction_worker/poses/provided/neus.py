@@ -16,6 +16,7 @@ from ...ingest.dataset import Dataset
 from ...ingest.natural_order import natural_order
 from ...ingest.pose_files import PoseFormat
 from ...ingest.pose_tools import Tool, kept_as
+from ..lookup import photos_by_row
 from .frames import Frame, from_frames, inverse, opengl
 from .provided_poses import NEVER, Provided
 from .turned import PixelFrames
@@ -28,22 +29,19 @@ _MOST_BYTES: Final = 64 * 2**20
 def read_neus(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """One camera for each photo. Raises InvalidPoses naming the matrix."""
     matrices = _matrices(folder / kept_as(Tool.NEUS))
-    kept = {image.original.name: image for image in dataset.images}
-    everything = sorted({*kept, *(item.name for item in dataset.dropped)}, key=natural_order)
-    names = next(
-        (names for names in (everything, sorted(kept, key=natural_order)) if len(names) == len(matrices)), None
-    )
-    if names is None:
-        raise invalid(FILE, f"it has {len(matrices)} cameras for {len(everything)} photos.")
+    photos = photos_by_row(dataset, len(matrices), natural_order)
+    if photos is None:
+        count = len({image.original.name for image in dataset.images} | {item.name for item in dataset.dropped})
+        raise invalid(FILE, f"it has {len(matrices)} cameras for {count} photos.")
     frames: list[Frame] = []
-    for index, (name, matrix) in enumerate(zip(names, matrices, strict=True)):
-        if name not in kept:
+    for index, (photo, matrix) in enumerate(zip(photos, matrices, strict=True)):
+        if photo is None:
             continue
         camera, pose = _decomposed(matrix, index)
-        width, height = pixel_frames.size(kept[name])
+        width, height = pixel_frames.size(photo)
         intrinsics = {"fl_x": camera[0, 0], "fl_y": camera[1, 1], "cx": camera[0, 2] + 0.5, "cy": camera[1, 2] + 0.5}
         frames.append(
-            {"file_path": name, "transform_matrix": opengl(pose), "w": width, "h": height}
+            {"file_path": photo.original.name, "transform_matrix": opengl(pose), "w": width, "h": height}
             | {key: float(value) for key, value in intrinsics.items()}
         )
     return from_frames(PoseFormat.NEUS, FILE, frames, dataset, pixel_frames, NEVER)
