@@ -51,17 +51,19 @@ def local_positions(gps: Sequence[Gps | None]) -> list[Local]:
     origin = origin_of(gps)
     if origin is None:
         return [None] * len(gps)
-    result: list[Local] = []
-    for position, altitude in zip(gps, _altitudes(gps), strict=True):
-        if position is None:
-            result.append(None)
-            continue
-        place = np.array([[position[0], position[1], origin.altitude if altitude is None else altitude]])
-        local = pycolmap.GPSTransform().ellipsoid_to_enu(place, origin.latitude, origin.longitude, origin.altitude)[0]
-        if altitude is None:
-            local[2] = np.nan
-        result.append(local)
-    return result
+    altitudes = [altitude for position, altitude in zip(gps, _altitudes(gps), strict=True) if position is not None]
+    unknown = np.array([altitude is None for altitude in altitudes])
+    places = np.array(
+        [
+            (position[0], position[1], origin.altitude if altitude is None else altitude)
+            for position, altitude in zip((each for each in gps if each is not None), altitudes, strict=True)
+        ]
+    )
+    found = pycolmap.GPSTransform().ellipsoid_to_enu(places, origin.latitude, origin.longitude, origin.altitude)
+    known = np.array(found)
+    known[unknown, 2] = np.nan
+    local = iter(known)
+    return [None if position is None else next(local) for position in gps]
 
 
 def distances(offsets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -127,9 +127,7 @@ def _decoded_wide(path: Path, name: str, kind: Kind, values: Values, tones: Tone
     if orientation != 1:
         colour = upright(colour, orientation)
         notes.append(TURNED)
-    if profile and (converted := _to_srgb(colour, profile)) is not None:
-        colour = converted
-        notes.append("colours converted to sRGB")
+    colour, _ = _in_srgb(colour, profile, notes)
     return Decoded(colour, width, height, orientation, camera, False, False, notes)
 
 
@@ -146,12 +144,10 @@ def _normalised(image: Image.Image, name: str, orientation: int, size: tuple[int
     colour = upright(colour, _orientation(image))
     if orientation != 1:
         notes.append(TURNED)
-    if profile and (converted := _to_srgb(colour, profile)) is not None:
-        colour, plain = converted, False
-        notes.append("colours converted to sRGB")
+    colour, converted = _in_srgb(colour, profile, notes)
     colour.info = {}  # nothing of the file's metadata is written again
     lossy = image.format in ("JPEG", "MPO")
-    return Decoded(colour, width, height, orientation, camera, lossy, plain, notes)
+    return Decoded(colour, width, height, orientation, camera, lossy, plain and not converted, notes)
 
 
 def same_aspect(first: tuple[int, int], second: tuple[int, int]) -> bool:
@@ -196,6 +192,15 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # damaged EXIF
         return 1
     return value if value in range(1, 9) else 1
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> tuple[Image.Image, bool]:
+    """The image in sRGB, and whether that changed it, which is noted."""
+    converted = _to_srgb(image, profile) if profile else None
+    if converted is None:
+        return image, False
+    notes.append("colours converted to sRGB")
+    return converted, True
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
