@@ -21,6 +21,7 @@ class MaskPolicy(StrEnum):
     AUTO = "Auto"
     ALPHA = "Alpha"
     FOLDER = "Folder"
+    BACKGROUND = "Background"
     NONE = "None"
 
 
@@ -39,7 +40,9 @@ class Images(ApiModel):
     """So many frames of a video become photos: evenly spread over it, and of neighbours the sharpest."""
     masks: MaskPolicy = MaskPolicy.AUTO
     """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
-    beside the photos (white is the object), `None` nothing, `Auto` whichever is there."""
+    beside the photos (white is the object), `Background` makes masks of photos whose background is of one colour, such
+    as black cloth or white paper, `None` nothing. `Auto` uses whichever is there, else `Background` where the borders
+    of most photos are of one colour."""
     depth: DepthPolicy = DepthPolicy.AUTO
     """Depth maps in a folder `depth` beside the photos, which the training is held to: `Auto` uses those that are there
     and fit, `Required` fails with DepthInvalid where a photo has none that does, `None` uses none. A map is a PNG or
@@ -189,10 +192,23 @@ class Training(ApiModel):
 class Mesh(ApiModel):
     """The surface made from the trained field."""
 
+    rules: ClassVar = (
+        Rule(
+            "minPieceShare must lie between 0 and 1",
+            cel="!has(self.minPieceShare) || (double(self.minPieceShare) >= 0.0 && double(self.minPieceShare) <= 1.0)",
+            holds=lambda mesh: mesh.min_piece_share is None or 0 <= float(mesh.min_piece_share) <= 1,
+            field="minPieceShare",
+        ),
+    )
+
     target_faces: int = Field(default=100_000, ge=100, le=5_000_000)
     """The mesh is simplified to at most this many triangles."""
     texture_size: int = Field(default=2048, ge=64, le=8192)
     """Side of the square texture in pixels."""
+    min_piece_share: DecimalString | None = None
+    """Separate pieces of the surface with less than this share of the largest one's area are left out: `0` keeps all,
+    `1` the largest alone. Unset, the photos decide: pieces stay that most photos which look at them see, however small,
+    and specks and what photos see past goes."""
 
 
 class Compression(StrEnum):

@@ -123,6 +123,15 @@ def _charts(history: list[HistoryLine]) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
+def _confirmed(findings: Findings) -> str | None:
+    mesh = findings.mesh
+    if mesh is None or mesh.confirmed_share is None:
+        return None
+    without = len(mesh.without_photo_depth)
+    rest = f"; {without} of {mesh.views} photos have none of their own" if without else ""
+    return f"{mesh.confirmed_share:.0%}{rest}"
+
+
 def _facts(findings: Findings) -> list[tuple[str, object]]:
     engine = engine_used(findings)
     scale = findings.transforms.get("metresPerUnit")
@@ -137,5 +146,6 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Steps", f"{engine.steps:,}" if engine.steps else None),
         ("Device", engine.device),
         ("Size", size),
+        ("Depth confirmed by other photos", _confirmed(findings)),
         ("Up and scale from", findings.transforms.get("upFrom")),
     ]

@@ -65,6 +65,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
             empty_folder(context.folder / name)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         dataset = _store(context, arrangement, limits)
+        masked = _mask_backgrounds(context, dataset)
         _keep_poses(context, arrangement)
     except Stopped:
         raise  # what was fetched stays for the next attempt
@@ -79,7 +80,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     check_allowed(context, dataset, limits)
     write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
     return StageOutput(
-        _summary(dataset, arrangement),
+        _summary(dataset, arrangement, masked),
         {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
     )
 
@@ -104,6 +105,18 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
+
+
+def _mask_backgrounds(context: StageContext, dataset: Dataset) -> int:
+    """How many photos got a mask for their plain background."""
+    from ..ingest.background_masks import mask_backgrounds  # OpenCV takes a moment to import
+
+    def advance(message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report_progress(95, message)
+
+    return mask_backgrounds(dataset.images, context.spec.images.masks, context.workspace, advance)
 
 
 def _note_frames(dataset: Dataset, sampled: Sequence[Sampled]) -> None:
@@ -231,12 +244,14 @@ def _missing(context: StageContext, code: str, name: str, policy: str, what: str
     )
 
 
-def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
+def _summary(dataset: Dataset, arrangement: Arrangement, masked: int) -> str:
     parts = [f"{len(dataset.images)} photos"]
     if used := [video for video in dataset.videos if video.taken]:
         parts.append(f"taken from {len(used)} video{'s' if len(used) > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
+    if masked:
+        parts.append(f"{masked} masked by their plain background")
     if depths := sum(image.depth is not None for image in dataset.images):
         parts.append(f"{depths} with a depth map")
     for orphans, what in (

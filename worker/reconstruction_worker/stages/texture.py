@@ -12,7 +12,6 @@ from ..engines.trained import trained_field
 from ..files import write_document
 from ..geometry.atlas import texels, unwrap
 from ..geometry.bake import bake
-from ..geometry.field_depth import spread
 from ..geometry.ply_file import read_ply
 from ..geometry.scene import Scene, load_scene
 from ..geometry.stand_ins import RenderedView, with_stand_ins
@@ -21,8 +20,6 @@ from ..stage import StageContext, StageOutput
 from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
 
 DOCUMENT = TextureDocument
-MAX_VIEWS = 200
-"""Photos that are projected; of more, those that cover the scene best."""
 
 
 def run(context: StageContext) -> StageOutput:
@@ -34,7 +31,7 @@ def run(context: StageContext) -> StageOutput:
     context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
     scene = _photographed(context)
-    views = spread(tuple(view for view in scene.views if view.usable), MAX_VIEWS)
+    views = [view for view in scene.views if view.usable]
     baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
     context.advance(95, "writing the texture")
     np.savez(
