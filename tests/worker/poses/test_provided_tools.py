@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
+from reconstruction_worker.ingest.limits import Limits
 from reconstruction_worker.ingest.listing import list_folder
 from reconstruction_worker.ingest.pose_files import PoseFormat, find_pose_files
 from reconstruction_worker.poses.provided import Provided, read_provided
@@ -317,3 +318,12 @@ def test_poses_that_are_not_read_are_told(tmp_path: Path, name: str, content: st
     write_photos(tmp_path / "capture", 3)
     (tmp_path / "capture" / name).write_text(content)
     assert f"are not read ({name})" in Ingested(tmp_path, tmp_path / "capture").output.message
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS.keys() - {PoseFormat.RECORD3D, PoseFormat.REALITY_CAPTURE_SIDECARS}))
+def test_the_limit_of_a_photo_is_not_that_of_poses(tool: PoseFormat, tmp_path: Path) -> None:
+    """A profile may allow 20 MB a photo; points and features make a file of poses larger."""
+    TOOLS[tool](tmp_path)
+    limits = Limits(file_bytes=10)
+    poses = find_pose_files([file for file in list_folder(tmp_path) if file.size <= limits.allowed_bytes(file.name)])
+    assert [found.format for found in poses] == [tool]
