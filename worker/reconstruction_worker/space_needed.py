@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stage_table import BY_NAME
 from reconstruction_api.stages import StageName
 
 _FEATURE_BYTES: Final = 8192 * (128 + 24)
@@ -34,7 +35,7 @@ def bytes_needed(stage: StageName, workspace: Path, spec: ReconstructionJobSpec)
 def _photos(workspace: Path) -> list[int]:
     """Pixels of each photo that ingest has kept; none where its document can't be read, which its own check tells."""
     try:
-        images = json.loads((workspace / StageName.INGEST / "dataset.json").read_bytes())["images"]
+        images = json.loads((workspace / StageName.INGEST / BY_NAME[StageName.INGEST].document).read_bytes())["images"]
         return [int(image["width"]) * int(image["height"]) for image in images]
     except (OSError, ValueError, KeyError, TypeError):
         return []
