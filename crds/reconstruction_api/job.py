@@ -60,6 +60,14 @@ class PoseMethod(StrEnum):
     NONE = "None"
 
 
+class PhotoSide(StrEnum):
+    TOP = "Top"
+    RIGHT = "Right"
+    BOTTOM = "Bottom"
+    LEFT = "Left"
+    TOWARDS_CAMERA = "TowardsCamera"
+
+
 class Poses(ApiModel):
     """Where camera poses come from."""
 
@@ -89,6 +97,10 @@ class Poses(ApiModel):
     """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
     camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)
     """Distance of the cameras of `CanonicalViews` from the object's middle: gives the result its scale in metres."""
+    up: PhotoSide | None = None
+    """Which way up is in the photos, where they can't tell: `Left` where what stands upright lies on its back in them,
+    its top at their left side; `TowardsCamera` where all are taken from above. Unset, GPS, provided poses and level
+    cameras tell."""
     min_registered_percent: int = Field(default=60, ge=1, le=100)
     """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 

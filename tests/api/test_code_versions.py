@@ -131,7 +131,6 @@ def test_the_message_says_what_to_do(checkout: Checkout) -> None:
         ("SURFACE), size)", "SURFACE), size)  # a comment"),
         ("compress_level=4", "compress_level=(\n    4\n)"),
         ('"""All photos that can be used', '"""Other words.'),
-        ('"""Photos that are projected', '"""Other words'),
     ],
 )
 def test_comments_docstrings_and_layout_are_no_code(checkout: Checkout, old: str, new: str) -> None:

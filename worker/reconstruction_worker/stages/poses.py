@@ -191,7 +191,7 @@ def _world(
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
     z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
-    return settle(model, silhouettes, gps_positions, z_up_within, metres)
+    return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up)
 
 
 def _write(
