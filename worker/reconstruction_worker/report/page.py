@@ -13,6 +13,7 @@ from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
 from ..engines.training.history import HistoryLine
+from ..geometry.texture_document import HeldOut
 from .chart import Chart, line_chart
 from .decimals import number
 from .findings import Document, Findings
@@ -58,18 +59,24 @@ def _verdict(quality: QualityDocument) -> Document | None:
 
 def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
     bar, mesh, texture = quality.thresholds, findings.mesh, findings.texture
+    shown = texture.held_out if texture else None
     placed, photos = len(findings.registered()), len(findings.photos())
     closed = "closed surface" if mesh and mesh.watertight else "open surface"
     psnr, ssim = number(quality.psnr, 2), number(quality.ssim, 3)
     return tiles(
         tile("PSNR, held-out views", psnr, "dB", f"passes at {bar.min_psnr:g} dB" if bar else None),
         tile("SSIM, held-out views", ssim, "", f"passes at {bar.min_ssim:g}" if bar else None),
+        tile("PSNR of the mesh", number(shown.psnr if shown else None, 2), "dB", _coverage(shown)),
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
         tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture.photo_share if texture else None)),
         tile("Time", running_time(findings)),
     )
+
+
+def _coverage(shown: HeldOut | None) -> str | None:
+    return None if shown is None else f"on {shown.coverage:.0%} of the held-out views"
 
 
 def _share(value: float | None) -> str | None:
