@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cpus import threads
 from .agreement import agreed
 from .band_sweep import Band, sweep_band
 from .field_depth import OPAQUE, DepthMap, trust, within_budget
@@ -53,6 +55,8 @@ CONVINCING = 0.1
 
 OPAQUE_PHOTO = 128
 """Alpha from which a pixel of a photo shows the object."""
+MOST_AT_ONCE = 8
+"""Photos that are compared at the same time, one by each processor; each takes some 100 MB."""
 NO_MASK = "it has no mask, and the background would be matched"
 
 
@@ -84,16 +88,26 @@ def photo_depth(
     near = [
         neighbours(number, cameras, landmarks.positions, landmarks.seen, CONFIRMING) for number in range(len(views))
     ]
-    left_out: dict[str, str] = {}
-    maps: list[DepthMap] = []
-    for number, view in enumerate(views):
+
+    def searched(number: int) -> tuple[DepthMap, str]:
         others = [pyramids[other] for other in near[number][:NEIGHBOURS]]
         shown = landmarks.positions[landmarks.seen[number]]
-        found, why = _searched(pyramids[number], others, shown, landmarks.sparse(number), field[view.name])
-        if why:
-            left_out[view.name] = why if view.usable else NO_MASK
-        maps.append(found)
-        done(number + 1)
+        return _searched(pyramids[number], others, shown, landmarks.sparse(number), field[views[number].name])
+
+    left_out: dict[str, str] = {}
+    maps: list[DepthMap] = []
+    with ThreadPoolExecutor(min(threads(), MOST_AT_ONCE)) as pool:
+        jobs = [pool.submit(searched, number) for number in range(len(views))]
+        try:
+            for view, job in zip(views, jobs, strict=True):
+                found, why = job.result()
+                if why:
+                    left_out[view.name] = why if view.usable else NO_MASK
+                maps.append(found)
+                done(len(maps))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     agreement = agreed(maps, among=[set(near[k]) for k in range(len(maps))])
     confirmed, shown_pixels, result = 0, 0, []
     for view, pyramid, one in zip(views, pyramids, agreement.maps, strict=True):
