@@ -17,7 +17,7 @@ from reconstruction_worker.geometry.rendering import Camera
 
 
 def moved(mesh: Mesh, by: float) -> Mesh:
-    return Mesh(mesh.vertices + [by, 0, 0], mesh.faces)
+    return Mesh(mesh.vertices + np.array([by, 0, 0]), mesh.faces)
 
 
 def test_a_surface_is_as_near_as_it_was_moved() -> None:
