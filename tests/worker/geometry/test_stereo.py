@@ -133,7 +133,7 @@ def test_near_and_far_in_one_photo_are_both_found(survey: Survey) -> None:
         np.concatenate([known.seen, np.ones((len(views), len(far)), np.bool_)], axis=1),
         known.accurate,
     )
-    found = photo_depth(views, windows, field, wide, pixels=2_000_000)
+    found = photo_depth(views, windows, field, wide, pixels=100_000)
     assert found.left_out == {}
     assert found.confirmed > 0.5
 

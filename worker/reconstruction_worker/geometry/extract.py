@@ -26,7 +26,7 @@ from .sparse import SparsePoints
 from .surface import decimated, observed, simplified, smoothed, subdivided, without_pinches
 from .tsdf import TRUNCATION_VOXELS
 
-MIN_RESOLUTION, MAX_RESOLUTION = 64, 640
+MIN_RESOLUTION, MAX_RESOLUTION = 64, 512
 VOXELS_PER_FOOTPRINT = 0.95
 PATCH_SHARE = 0.08
 """Unseen patches amid the seen surface stay up to an area of the square of this share of the box's diagonal."""
@@ -39,7 +39,7 @@ COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
 REACH_SHARE = 1 / 256
 """Share of the surface's longest side that a step of the photos' comparison has at least: voxels may be finer than what
 a field's depth is wrong by."""
-MOST_COMPARED = 300_000
+MOST_COMPARED = 150_000
 """Triangles up to which a surface is compared with the photos, unless more are wanted."""
 EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
