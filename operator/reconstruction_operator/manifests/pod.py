@@ -29,12 +29,13 @@ from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ClusterProfileSpec, SecretEntry
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun, StageState
-from reconstruction_api.worker import WorkerJob
+from reconstruction_api.worker import Publishing, WorkerJob
 
 from ..model import JobView
-from .allowances import network_access, source_limits
+from .allowances import network_access, publishing, source_limits
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
+from .destination import destination_mounts, destination_volumes
 from .placement import Placement, needs_device, placement
 
 CONTAINER = "worker"
@@ -66,7 +67,8 @@ def pod_spec(
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
         "volumes": [
             *_volumes(job, profile, source, progress_url),
-            *credential_volumes(spec.source, run.resource_class),
+            *destination_volumes(spec, run.resource_class),
+            *credential_volumes(spec, run.resource_class),
         ],
     }
     if placed.node_selector:
@@ -117,7 +119,11 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": [*_mounts(profile, source, progress_url), *credential_mounts(spec.source, run.resource_class)],
+        "volumeMounts": [
+            *_mounts(profile, source, progress_url),
+            *destination_mounts(spec, run.resource_class),
+            *credential_mounts(spec, run.resource_class),
+        ],
     }
 
 
@@ -141,6 +147,7 @@ def _environment(
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
+        publishing=publishing(profile) if spec.destination is not None else Publishing(),
     )
     defaults = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba"}
     entries = {name: _literal(name, value) for name, value in {**defaults, **profile.environment}.items()}
