@@ -6,12 +6,10 @@ import contextlib
 import errno
 import hashlib
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import Final
 
 import click
@@ -27,6 +25,7 @@ from ..published_files import is_published, read_published
 from .artifacts import delivered
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
+from .interruption import one_interruption
 from .jobs import Job, get_job
 from .transfer import Unreadable, read_file
 
@@ -50,7 +49,7 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
         on_volume = [artifact for artifact in missing if artifact not in published]
         if on_volume:
             _check_claim(cluster, job)
-        with _one_interruption(), _local_disk(folder), _staging(folder) as staging:
+        with one_interruption(), _local_disk(folder), _staging(folder) as staging:
             _fetch_published(published, staging)
             if on_volume:
                 _fetch(cluster, job, on_volume, staging, seconds)
@@ -209,21 +208,3 @@ def _local_disk(folder: Path) -> Iterator[None]:
                 "DiskFull", f"There is no space left for {folder}.", suggestion="Make space, or choose another --to."
             ) from None
         raise click.UsageError(f"{folder} can't be written: {error.strerror}.") from None
-
-
-@contextlib.contextmanager
-def _one_interruption() -> Iterator[None]:
-    """The first signal ends the process with tidying up; others in the meantime are not heard."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
