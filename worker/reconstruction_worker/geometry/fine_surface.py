@@ -85,7 +85,8 @@ def _parts(maps: list[DepthMap], blocks: _Blocks, bounded: bool, near: float) ->
         if (size < 1).any():
             continue
         cells = wanted.repeat(BLOCK, 0).repeat(BLOCK, 1).repeat(BLOCK, 2)[: size[0], : size[1], : size[2]]
-        piece = Grid(grid.origin + start * grid.voxel, grid.voxel, tuple(int(n) + 1 for n in size))
+        x, y, z = (int(n) + 1 for n in size)
+        piece = Grid(grid.origin + start * grid.voxel, grid.voxel, (x, y, z))
         yield _part(maps, piece, start, grid, cells, bounded, near)
 
 

@@ -86,7 +86,8 @@ def object_mask(picture: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 def _filled(thing: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Without holes: background hangs together with the border."""
-    count, labels = cv2.connectedComponents(1 - thing, connectivity=4)
+    count, found = cv2.connectedComponents(1 - thing, connectivity=4)
+    labels = np.asarray(found, np.int32)
     outside = np.zeros(count, np.bool_)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         outside[edge] = True
@@ -95,7 +96,8 @@ def _filled(thing: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _main_parts(thing: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(thing, connectivity=8)
+    count, found, stats, _ = cv2.connectedComponentsWithStats(thing, connectivity=8)
+    labels = np.asarray(found, np.int32)
     if count < 2:
         return np.zeros_like(thing)
     areas = stats[:, cv2.CC_STAT_AREA].copy()

@@ -78,6 +78,9 @@ def run(context: StageContext) -> StageOutput:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
+    write_document(  # what there is to look at where that is not enough
+        context.folder / REGISTRATION_FILE, registration.document(model, None, strategy, attempts, None, None)
+    )
     registration.require(context.spec.poses.min_registered_percent)
     gps_positions = _gps_positions(model, photos)
     context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
