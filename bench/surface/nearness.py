@@ -33,7 +33,8 @@ def nearness(mesh: Mesh, truth: Mesh) -> Nearness:
     middles = mesh.vertices[mesh.faces].mean(axis=1)
     ours, our_normals = _samples(with_faces(mesh, ((middles > low) & (middles < high)).all(axis=1)), 0)
     theirs, their_normals = _samples(truth, 1)
-    away, nearest = KDTree(theirs).query(ours)
+    away, index = KDTree(theirs).query(ours)
+    nearest = np.asarray(index)
     missed, _ = KDTree(ours).query(theirs)
     close = away < 0.02 * extent
     cosine = np.abs((our_normals[close] * their_normals[nearest[close]]).sum(axis=1)).clip(0, 1)
@@ -45,8 +46,8 @@ def nearness(mesh: Mesh, truth: Mesh) -> Nearness:
 def _samples(mesh: Mesh, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Points on the surface, and its normals there. [N, 3] each"""
     whole = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-    points, faces = trimesh.sample.sample_surface(whole, SAMPLES, seed=seed)
-    return np.asarray(points), face_normals(mesh)[faces]
+    found = trimesh.sample.sample_surface(whole, SAMPLES, seed=seed)
+    return np.asarray(found[0]), face_normals(mesh)[np.asarray(found[1])]
 
 
 def _f(away: NDArray[np.float64], missed: NDArray[np.float64], tolerance: float) -> float:
