@@ -1,4 +1,4 @@
-"""The surface that connects points of a landscape, on a grid: it is looked up a hundred million times, and to search for
+"""The surface that connects points of a landscape, on a grid: it is looked up a hundred million times, and a search for
 the triangle each time takes minutes."""
 
 from __future__ import annotations
