@@ -60,8 +60,8 @@ class Report(ApiModel):
 
     audience: Audience | None = None
     """Who may see it; `Team` when unset. `Public` leaves out the photos, where they were taken, and names: of photos,
-    and of the job on the page. Page, preview, quality.json and manifest have numbers in their place. Exports with a place
-    on Earth (PointCloud, Orthophoto, DSM, Tiles) keep theirs."""
+    and of the job on the page. Page, preview, quality.json and manifest have numbers in their place. Exports with a
+    place on Earth (PointCloud, Orthophoto, DSM, Tiles) keep theirs."""
 
 
 class Export(ApiModel):

@@ -25,7 +25,7 @@ from .textured_model import Model
 DEFAULT = Style(stem="tileset")
 COARSER: Final = 5
 """How many times fewer triangles each level has than the one below it."""
-COARSEST: Final = 4000
+COARSEST: Final = 5000
 """Triangles below which there is no coarser level."""
 MAX_LEVELS: Final = 4
 
