@@ -27,6 +27,7 @@ _ON_CLUSTER: Final = (
     "cancel",
     "artifacts",
     "download",
+    "doctor",
 )
 _MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
     name: f".cluster.commands.{name}" for name in _ON_CLUSTER

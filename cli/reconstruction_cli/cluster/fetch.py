@@ -6,12 +6,10 @@ import contextlib
 import errno
 import hashlib
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import Final
 
 import click
@@ -26,6 +24,7 @@ from reconstruction_api.worker import Artifact
 from .artifacts import delivered
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
+from .interruption import one_interruption
 from .jobs import Job, get_job
 from .transfer import Unreadable, read_file
 
@@ -46,7 +45,7 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     missing = [artifact for artifact in artifacts if not _is_there(folder / artifact.name, artifact)]
     if missing:
         _check_claim(cluster, job)
-        with _one_interruption(), _local_disk(folder), _staging(folder) as staging:
+        with one_interruption(), _local_disk(folder), _staging(folder) as staging:
             _fetch(cluster, job, missing, staging, seconds)
             for artifact in missing:
                 (folder / artifact.name).parent.mkdir(parents=True, exist_ok=True)
@@ -173,21 +172,3 @@ def _local_disk(folder: Path) -> Iterator[None]:
                 "DiskFull", f"There is no space left for {folder}.", suggestion="Make space, or choose another --to."
             ) from None
         raise click.UsageError(f"{folder} can't be written: {error.strerror}.") from None
-
-
-@contextlib.contextmanager
-def _one_interruption() -> Iterator[None]:
-    """The first signal ends the process with tidying up; others in the meantime are not heard."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

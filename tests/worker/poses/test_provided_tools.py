@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
+from reconstruction_worker.ingest.limits import Limits
 from reconstruction_worker.ingest.listing import list_folder
 from reconstruction_worker.ingest.pose_files import PoseFormat, find_pose_files
 from reconstruction_worker.poses.provided import Provided, read_provided
@@ -119,6 +120,46 @@ def bundler(folder: Path) -> list[str]:
     return NAMES
 
 
+def meshroom(folder: Path, version: tuple[int, int, int] = (1, 2, 6)) -> list[str]:
+    """Numbers are text, as Meshroom's are; the sensor is 24 mm wide."""
+    offset = (0, 0) if version >= (1, 2, 1) else (WIDTH / 2, HEIGHT / 2)
+    camera: dict[str, object] = {
+        "intrinsicId": "7", "width": str(WIDTH), "height": str(HEIGHT), "principalPoint": list(map(str, offset)),
+        "distortionParams": [str(K1), "0", "0"],
+    }  # fmt: skip
+    if version >= (1, 2, 2):
+        camera |= {"focalLength": str(FOCAL * 24 / WIDTH), "sensorWidth": "24", "pixelRatio": "1"}
+    else:
+        camera["pxFocalLength"] = [str(FOCAL)] * 2 if version >= (1, 2, 0) else str(FOCAL)
+    camera |= {"type": "pinhole", "distortionType": "radialk3"} if version >= (1, 2, 6) else {"type": "radial3"}
+    views, poses = [], []
+    for index, (name, pose) in enumerate(zip([*NAMES, "not-placed.jpg"], [*cameras(), None], strict=True)):
+        views.append({"viewId": str(index), "poseId": str(index), "intrinsicId": "7", "path": f"/data/{name}"})
+        if pose is not None:
+            by_column = pose[:3, :3].T.ravel(order="F")
+            transform = {"rotation": list(map(str, by_column)), "center": list(map(str, pose[:3, 3]))}
+            poses.append({"poseId": str(index), "pose": {"transform": transform, "locked": "0"}})
+    document = {"version": list(map(str, version)), "views": views, "intrinsics": [camera], "poses": poses}
+    (folder / "cameras.sfm").write_text(json.dumps(document))
+    return NAMES
+
+
+def sidecars(folder: Path, as_attributes: bool = False) -> list[str]:
+    for name, pose in zip(NAMES, cameras(), strict=True):
+        rotation, position = " ".join(map(str, pose[:3, :3].T.ravel())), " ".join(map(str, pose[:3, 3]))
+        fields = {"Rotation": rotation, "Position": position, "DistortionCoeficients": f"{K1} 0 0 0 0 0"}
+        attributes = "".join(f' xcr:{key}="{value}"' for key, value in fields.items()) if as_attributes else ""
+        elements = "" if as_attributes else "".join(f"<xcr:{key}>{each}</xcr:{key}>" for key, each in fields.items())
+        (folder / name).with_suffix(".xmp").write_text(
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description xcr:Version="3" xcr:PosePrior="locked" xcr:Coordinates="absolute" '
+            f'xcr:DistortionModel="brown3" xcr:FocalLength35mm="{FOCAL * 36 / WIDTH}" xcr:PrincipalPointU="0" '
+            f'xcr:PrincipalPointV="0" xmlns:xcr="http://www.capturingreality.com/ns/xcr/1.1#"{attributes}>'
+            f"{elements}</rdf:Description></rdf:RDF></x:xmpmeta>"
+        )
+    return NAMES
+
+
 def visualsfm(folder: Path) -> list[str]:
     lines = ["NVM_V3 ", "", str(COUNT)]
     for name, pose in zip(NAMES, cameras(), strict=True):
@@ -141,7 +182,8 @@ def neus(folder: Path) -> list[str]:
 
 TOOLS: dict[PoseFormat, Callable[[Path], list[str]]] = {
     PoseFormat.RECORD3D: record3d, PoseFormat.REALITY_CAPTURE: reality_capture, PoseFormat.METASHAPE: metashape,
-    PoseFormat.OPENSFM: opensfm, PoseFormat.BUNDLER: bundler, PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus,
+    PoseFormat.OPENSFM: opensfm, PoseFormat.BUNDLER: bundler, PoseFormat.MESHROOM: meshroom,
+    PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus, PoseFormat.REALITY_CAPTURE_SIDECARS: sidecars,
 }  # fmt: skip
 
 
@@ -161,14 +203,79 @@ def test_cameras_come_back(tool: PoseFormat, tmp_path: Path) -> None:
     folder.mkdir()
     provided = read(folder, TOOLS[tool](folder))
     assert provided.format is tool
+    check_cameras(provided, None if tool in (PoseFormat.RECORD3D, PoseFormat.NEUS) else K1)
+
+
+def check_cameras(provided: Provided, k1: float | None) -> None:
     assert len(provided.model.shots) == COUNT
     for shot, expected in zip(provided.model.shots, cameras(), strict=True):
         assert shot.world_from_camera == pytest.approx(expected, abs=1e-6)
         camera = provided.model.cameras[shot.camera_id]
         assert camera.mean_focal_length() == pytest.approx(FOCAL)
         assert (camera.principal_point_x, camera.principal_point_y) == pytest.approx((WIDTH / 2, HEIGHT / 2))
-        if tool not in (PoseFormat.RECORD3D, PoseFormat.NEUS):
-            assert camera.params[4] == pytest.approx(K1)
+        if k1 is not None:
+            assert camera.params[4] == pytest.approx(k1)
+
+
+@pytest.mark.parametrize("version", [(1, 0, 0), (1, 2, 0), (1, 2, 1), (1, 2, 3), (1, 2, 14)])
+def test_every_version_of_meshroom(version: tuple[int, int, int], tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    check_cameras(read(folder, meshroom(folder, version)), K1)
+
+
+@pytest.mark.parametrize(("version", "ratio"), [((1, 2, 3), "0.5"), ((1, 2, 5), "2")])
+def test_the_pixel_ratio_of_meshroom_changed_its_meaning(
+    version: tuple[int, int, int], ratio: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = meshroom(folder, version)
+    file = folder / "cameras.sfm"
+    file.write_text(file.read_text().replace('"pixelRatio": "1"', f'"pixelRatio": "{ratio}"'))
+    camera = next(iter(read(folder, names).model.cameras.values()))
+    assert (camera.focal_length_x, camera.focal_length_y) == pytest.approx((FOCAL, 2 * FOCAL))
+
+
+def test_views_that_meshroom_has_not_placed_are_no_poses(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    meshroom(folder)
+    document = json.loads((folder / "cameras.sfm").read_text())
+    del document["poses"]
+    (folder / "cameraInit.sfm").write_text(json.dumps(document))
+    assert [poses.main.name for poses in find_pose_files(list_folder(folder))] == ["cameras.sfm"]
+
+
+def test_a_lens_of_meshroom_that_is_not_read_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = meshroom(folder)
+    file = folder / "cameras.sfm"
+    file.write_text(file.read_text().replace("pinhole", "equidistant"))
+    with pytest.raises(ReconstructionError, match="equidistant are not read"):
+        read(folder, names)
+
+
+def test_newer_sidecars_keep_everything_in_attributes(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    check_cameras(read(folder, sidecars(folder, as_attributes=True)), K1)
+
+
+def test_sidecars_that_only_calibrate_are_no_poses(tmp_path: Path) -> None:
+    (tmp_path / "p0.xmp").write_text('<x:xmpmeta xcr:FocalLength35mm="24"/>')
+    assert find_pose_files(list_folder(tmp_path)) == []
+
+
+def test_sidecars_belong_to_the_photo_of_their_folder(tmp_path: Path) -> None:
+    """Two cameras that both count from 0."""
+    names = []
+    for camera in ("left 100%", "right"):
+        (tmp_path / "capture" / camera).mkdir(parents=True)
+        names += [f"{camera}/{name}" for name in sidecars(tmp_path / "capture" / camera)]
+    provided = read(tmp_path / "capture", names)
+    assert len(provided.model.shots) == 2 * COUNT
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -203,7 +310,7 @@ def test_declared_entities_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("scene.sfm", '{"version": ["1", "2"], "views": []}'), ("p0.xmp", "<x xcr:Version='3'/>")]
+    ("name", "content"), [("scene.abc", "Ogawa\xff"), ("scene.psx", "<document version='1.2.0'/>")]
 )
 def test_poses_that_are_not_read_are_told(tmp_path: Path, name: str, content: str) -> None:
     from tests.worker.ingest.photos import Ingested, write_photos
@@ -211,3 +318,12 @@ def test_poses_that_are_not_read_are_told(tmp_path: Path, name: str, content: st
     write_photos(tmp_path / "capture", 3)
     (tmp_path / "capture" / name).write_text(content)
     assert f"are not read ({name})" in Ingested(tmp_path, tmp_path / "capture").output.message
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS.keys() - {PoseFormat.RECORD3D, PoseFormat.REALITY_CAPTURE_SIDECARS}))
+def test_the_limit_of_a_photo_is_not_that_of_poses(tool: PoseFormat, tmp_path: Path) -> None:
+    """A profile may allow 20 MB a photo; points and features make a file of poses larger."""
+    TOOLS[tool](tmp_path)
+    limits = Limits(file_bytes=10)
+    poses = find_pose_files([file for file in list_folder(tmp_path) if file.size <= limits.allowed_bytes(file.name)])
+    assert [found.format for found in poses] == [tool]

@@ -13,6 +13,7 @@ from .refine_intrinsics import refine_intrinsics
 from .sfm import Workbench, has_masks
 from .strategies import ladder
 from .try_strategies import Attempt, try_strategies
+from .two_view import tells_intrinsics
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
@@ -44,8 +45,10 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
         if best.strategy.mapper.use_positions
         else None
     )
-    model = PosedModel.from_reconstruction(refine_intrinsics(best.model, held))
-    return Estimate(model, attempts, best)
+    placed = best.model
+    if tells_intrinsics(placed.num_reg_images()):
+        placed = refine_intrinsics(placed, held)
+    return Estimate(PosedModel.from_reconstruction(placed), attempts, best)
 
 
 def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:

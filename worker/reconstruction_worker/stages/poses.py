@@ -40,6 +40,7 @@ from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
 from ..poses.try_strategies import Attempt
+from ..poses.two_view import caution
 from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
@@ -86,6 +87,8 @@ def run(context: StageContext) -> StageOutput:
     _write(context, world, photos, provided.shares if provided else {}, depth)
     gps = agreement(model.poses[:, :3, 3], gps_positions)
     document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
+    if provided is None and (note := caution(photos)):
+        document = document.model_copy(update={"caution": note})
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
     metrics: dict[str, str | int] = {
@@ -94,7 +97,7 @@ def run(context: StageContext) -> StageOutput:
     }
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
-    notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name)]
     if provided is not None and (unnamed := everything - len(photos)):
         notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
     if depth is not None and depth.problem:
