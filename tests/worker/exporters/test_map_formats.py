@@ -87,7 +87,7 @@ def test_gdal_finds_orthophoto_and_heights_on_the_map(place: Place, tmp_path: Pa
         (found,) = heights.sample([tip[:2]])
         size = heights.res[0]
         box = np.array(heights.bounds)
-        assert found[0] == pytest.approx(tip[2], abs=0.5 * np.linalg.norm(place.metres_from_model[:3, 0]))
+        assert found[0] == pytest.approx(tip[2], abs=0.5 * float(np.linalg.norm(place.metres_from_model[:3, 0])))
         dsm.check(model, tmp_path)
     corners = by_proj(place, model.vertices.astype(float), f"EPSG:{place.epsg}")
     low, high = corners.min(axis=0), corners.max(axis=0)

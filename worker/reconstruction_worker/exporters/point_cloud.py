@@ -7,11 +7,11 @@ PLY is written here and checked by trimesh.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import laspy
-import laszip
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ def check(model: Model, folder: Path, style: Style = DEFAULT) -> Content:
         with laspy.open(folder / name, laz_backend=laspy.LazBackend.Laszip) as reader:
             stored, header = reader.read(), reader.header
         places = np.asarray(stored.xyz)
-        colours = np.stack([stored.red, stored.green, stored.blue], axis=1) >> 8
+        colours = np.stack([np.asarray(stored[name]) for name in ("red", "green", "blue")], axis=1) >> 8
     wanted = _places(model, points)
     count = len(points.positions)
     require(name, len(places) == count, f"it holds {len(places)} points instead of {count}")
@@ -62,6 +62,7 @@ def check(model: Model, folder: Path, style: Style = DEFAULT) -> Content:
     ply = f"{style.stem}.ply"
     with reading(ply):
         cloud = trimesh.load(folder / ply, process=False)
+        assert isinstance(cloud, trimesh.PointCloud)
         content = Content(len(cloud.vertices), 0, np.asarray(cloud.bounds), None)
     bounds = np.stack([points.positions.min(axis=0), points.positions.max(axis=0)])
     compare(ply, content, Content(count, 0, bounds, None))
@@ -108,5 +109,5 @@ def _write_ply(model: Model, points: Points, path: Path) -> None:
 
 
 EXPORTER = Exporter(
-    write, check, up="z", checked_by=f"LASzip {laszip.get_version()[0]}, trimesh {trimesh.__version__}", styled=True
+    write, check, up="z", checked_by=f"LASzip {version('laszip')}, trimesh {trimesh.__version__}", styled=True
 )

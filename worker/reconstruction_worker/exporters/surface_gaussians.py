@@ -29,7 +29,7 @@ def surface_gaussians(model: Model, count: int = COUNT) -> Gaussians:
     """About `count` Gaussians on the model, never more. Colours are the same from all sides."""
     found = surface_points(model, count)
     distance = np.sqrt(_area(model) / max(len(found.positions), 1))
-    colours = found.colours / np.float32(255)
+    colours = found.colours.astype(np.float32) / np.float32(255)
     scales = np.array([SPREAD, SPREAD, THICKNESS], np.float32) * np.float32(distance)
     return Gaussians(
         means=found.positions,

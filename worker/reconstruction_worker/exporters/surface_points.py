@@ -38,4 +38,4 @@ def surface_points(model: Model, count: int) -> Points:
         found = texels(atlas, side)
     averaged = cv2.INTER_AREA if side < model.texture.shape[0] else cv2.INTER_LINEAR
     picture = cv2.resize(model.texture, (side, side), interpolation=averaged)
-    return Points(found.points, found.normals, picture.reshape(-1, 3)[found.index])
+    return Points(found.points, found.normals, picture.reshape(-1, 3)[found.index].astype(np.uint8))
