@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .destination import Destination
 from .engines import NEED_POSES
 from .exports import EXPORT_RULES, MAX_EXPORTS, Audience, Export, Report
 from .formats import ExportFormat
@@ -435,6 +436,11 @@ class ReconstructionJobSpec(ApiModel):
     """Files to deliver, each entry with a name of its own."""
     report: Report | None = None
     """What the report shows; when unset, everything."""
+    bundle: bool = False
+    """Also deliver `bundle.zip`: all files of the results in one archive."""
+    destination: Destination | None = None
+    """Where the results are published besides the job's volume. May be set, or changed, after the job has ended: then
+    nothing else runs again."""
     quality: Quality = Field(default_factory=Quality)
     """The bar for held-out views."""
     suspend: bool = False
