@@ -24,7 +24,7 @@ from reconstruction_worker.records import read_record
 from .deadlines import SYSTEM, Clock, Deadlines
 from .display import display_for
 from .failure import print_failure
-from .jobs import LocalFolders, check_engine, check_hardware, local_source, parse_folders, read_job
+from .jobs import LocalFolders, check_engine, check_hardware, local_delivery, local_source, parse_folders, read_job
 from .results import deliver
 
 
@@ -66,6 +66,7 @@ def run_locally(
         verify=verify,
         may_work=deadlines.may_work,
         package=package,
+        delivery=local_delivery(job, folders),
     )
     console = Console()
     with (

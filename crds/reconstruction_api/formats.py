@@ -61,6 +61,8 @@ class ExportFormat(StrEnum):
 
 REPORT_PAGE: Final = "report.html"
 """The report, among the artifacts."""
+BUNDLE: Final = "bundle.zip"
+"""All files of the results in one."""
 PREVIEW: Final = "preview.png"
 """Pictures of the result, among the artifacts."""
 
@@ -74,10 +76,13 @@ def described_formats() -> str:
 MEDIA_TYPES: Final = {PurePosixPath(each.file).suffix: each.media_type for each in ExportFormat} | {
     ".gltf": "model/gltf+json",
     ".html": "text/html",
+    ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
     ".json": "application/json",
     ".mtl": "model/mtl",
     ".png": "image/png",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
     ".zip": "application/zip",
 }
 """Of every file that a job may deliver, by its suffix."""

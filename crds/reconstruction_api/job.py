@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .destination import Destination
 from .engines import NEED_POSES
 from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
@@ -15,6 +16,7 @@ from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
+from .turntable import Turntable
 
 
 class MaskPolicy(StrEnum):
@@ -426,6 +428,12 @@ class ReconstructionJobSpec(ApiModel):
             field="endAfter",
         ),
         Rule(
+            "turntable shows a model, which endAfter Poses leaves out",
+            cel="!has(self.endAfter) || !has(self.turntable)",
+            holds=lambda spec: spec.end_after is None or spec.turntable is None,
+            field="turntable",
+        ),
+        Rule(
             "exports may name SplatPLY or SPLAT, which is its earlier name; name one of them",
             cel=" || ".join(f"!self.exports.exists(each, each.format == '{each}')" for each in _NAMED_TWICE),
             holds=lambda spec: not {each.format for each in spec.exports}.issuperset(_NAMED_TWICE),
@@ -469,6 +477,14 @@ class ReconstructionJobSpec(ApiModel):
         default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=12
     )
     """Files to deliver; each format once."""
+    turntable: Turntable | None = None
+    """Pictures of the result from all sides: frames, an animation, a contact sheet, films. May be set, or changed,
+    after the job has ended: then only they are made."""
+    bundle: bool = False
+    """Also deliver `bundle.zip`: all files of the results in one archive."""
+    destination: Destination | None = None
+    """Where the results are published besides the job's volume. May be set, or changed, after the job has ended: then
+    nothing else runs again."""
     quality: Quality = Field(default_factory=Quality)
     """The bar for held-out views."""
     suspend: bool = False

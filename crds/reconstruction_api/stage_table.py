@@ -32,7 +32,10 @@ class StageName(StrEnum):
     MESH = "mesh"
     TEXTURE = "texture"
     EXPORT = "export"
+    RENDER = "render"
     REPORT = "report"
+    BUNDLE = "bundle"
+    PUBLISH = "publish"
 
     @property
     def in_spec(self) -> str:
@@ -71,6 +74,9 @@ class Stage:
     resumes: bool = False
     """Whether it continues from what an interrupted run of the same settings left; others start with an empty
     folder."""
+    wanted_by: str = ""
+    """Field of the spec without which jobs do not run it; every job does where this is empty. Stages that need it do
+    without where it does not run."""
     saves_on_stop: bool = False
     """Whether it has something to save when it is asked to stop; others end at once."""
 
@@ -204,15 +210,50 @@ STAGES: Final[tuple[Stage, ...]] = (
         can_pause_after=True,
     ),
     Stage(
+        name=StageName.RENDER,
+        title="Turntable",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.TEXTURE,),
+        fields=("turntable",),
+        weight=5,
+        redo="render the turntable again",
+        document="turntable.json",
+        resumes=True,
+        wanted_by="turntable",
+    ),
+    Stage(
         name=StageName.REPORT,
         title="Report",
         resource_class=ResourceClass.DELIVER,
-        needs=(StageName.EVALUATE, StageName.EXPORT),
+        needs=(StageName.EVALUATE, StageName.EXPORT, StageName.RENDER),
         fields=(),
         weight=2,
         code_version=5,
         redo="write the report again",
         document="manifest.json",
+    ),
+    Stage(
+        name=StageName.BUNDLE,
+        title="Bundle",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.REPORT,),
+        fields=("bundle",),
+        weight=1,
+        redo="pack the bundle again",
+        document="bundle.json",
+        wanted_by="bundle",
+    ),
+    Stage(
+        name=StageName.PUBLISH,
+        title="Published",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.REPORT, StageName.BUNDLE),
+        fields=("destination",),
+        weight=2,
+        redo="publish again",
+        document="published.json",
+        resumes=True,
+        wanted_by="destination",
     ),
 )
 """In running order. A name that enters here needs nothing else but a module in the worker's `stages`

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from pydantic.alias_generators import to_snake
+
 from .baseline import explicit
 from .defaults import completed
 from .job import ReconstructionJobSpec
@@ -30,6 +32,7 @@ __all__ = [
     "graph_of",
     "overall_percent",
     "pause_stage",
+    "publishes",
     "reads_source",
     "reused_stages",
     "stage_digest",
@@ -57,12 +60,21 @@ def graph_of(spec: ReconstructionJobSpec, stages: Iterable[Stage] | None = None)
     """
     stages = STAGES if stages is None else tuple(stages)
     last = end_stage(spec)
+    wanted = tuple(stage for stage in stages if not stage.wanted_by or _is_wanted(stage, spec))
     if last is None:
         reused = reused_stages(spec)
         first = ResourceClass.PREPARE
-        return tuple(replace(stage, resource_class=first) if stage.name in reused else stage for stage in stages)
-    report = next(stage for stage in stages if stage.name == StageName.REPORT)
-    return (*ending_with(last, stages), replace(report, needs=(last,)))
+        graph = tuple(replace(stage, resource_class=first) if stage.name in reused else stage for stage in wanted)
+    else:
+        report = next(stage for stage in stages if stage.name == StageName.REPORT)
+        asked_for = tuple(stage for stage in wanted if stage.wanted_by)
+        graph = (*ending_with(last, stages), replace(report, needs=(last,)), *asked_for)
+    there = {stage.name for stage in graph}
+    return tuple(replace(stage, needs=tuple(need for need in stage.needs if need in there)) for stage in graph)
+
+
+def _is_wanted(stage: Stage, spec: ReconstructionJobSpec) -> bool:
+    return getattr(spec, to_snake(stage.wanted_by)) not in (None, False)
 
 
 def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
@@ -73,6 +85,11 @@ def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
 def reads_source(resource_class: ResourceClass) -> bool:
     """Whether pods of a class need what `spec.source` names."""
     return resource_class is ResourceClass.PREPARE
+
+
+def publishes(resource_class: ResourceClass) -> bool:
+    """Whether pods of a class need what `spec.destination` names."""
+    return resource_class is ResourceClass.DELIVER
 
 
 def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
@@ -114,8 +131,8 @@ def stage_digest(name: str, settings: dict[str, Any], needs: list[str]) -> str:
 
 
 def class_digest(resource_class: ResourceClass, digests: dict[StageName, str], graph: Iterable[Stage] = STAGES) -> str:
-    """Digest of everything that the child Job of a class depends on."""
-    return digest([digests[stage.name] for stage in stages_of(resource_class, graph)])
+    """Digest of everything that the child Job of a class depends on; stages without a digest do not run."""
+    return digest([digests[stage.name] for stage in stages_of(resource_class, graph) if stage.name in digests])
 
 
 def overall_percent(

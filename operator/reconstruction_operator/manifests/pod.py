@@ -30,12 +30,13 @@ from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun, StageState
-from reconstruction_api.worker import WorkerJob
+from reconstruction_api.worker import Publishing, WorkerJob
 
 from ..model import JobView
-from .allowances import network_access, source_limits
+from .allowances import network_access, publishing, source_limits
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
+from .destination import destination_mounts, destination_volumes
 from .placement import Placement, needs_device, placement
 
 CONTAINER = "worker"
@@ -67,7 +68,8 @@ def pod_spec(
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
         "volumes": [
             *_volumes(job, profile, source, progress_url),
-            *credential_volumes(spec.source, run.resource_class),
+            *destination_volumes(spec, run.resource_class),
+            *credential_volumes(spec, run.resource_class),
         ],
     }
     if placed.node_selector:
@@ -118,7 +120,11 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": [*_mounts(profile, source, progress_url), *credential_mounts(spec.source, run.resource_class)],
+        "volumeMounts": [
+            *_mounts(profile, source, progress_url),
+            *destination_mounts(spec, run.resource_class),
+            *credential_mounts(spec, run.resource_class),
+        ],
     }
 
 
@@ -142,6 +148,7 @@ def _environment(
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
+        publishing=publishing(profile) if spec.destination is not None else Publishing(),
     )
     entries = environment(profile)
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
