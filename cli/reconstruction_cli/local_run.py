@@ -115,10 +115,14 @@ def _print_end(console: Console, outcome: Outcome, workspace: Path, out: Path, h
             soft_wrap=True,
         )
         console.print("To continue, clear the field and run the same command again.", highlight=False)
-    elif any(result.name is StageName.REPORT for result in outcome.stages):
-        _print_results(console, outcome, deliver(workspace, out), out)
+    elif _has(outcome, StageName.REPORT):
+        _print_results(console, outcome, deliver(workspace, out, bundled=_has(outcome, StageName.BUNDLE)), out)
     else:
         console.print(Text(f"Results so far are in {workspace}"), soft_wrap=True)
+
+
+def _has(outcome: Outcome, stage: StageName) -> bool:
+    return any(result.name is stage for result in outcome.stages)
 
 
 def _print_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
@@ -127,6 +131,9 @@ def _print_results(console: Console, outcome: Outcome, files: list[Path], out: P
         ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
         console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
+    for result in outcome.stages:
+        if result.name is StageName.PUBLISH:
+            console.print(Text(f"Published: {result.message}"), soft_wrap=True)
     for file in files:
         console.print(
             Text(f"  {one_line(str(file.relative_to(out)))}  {byte_size(file.stat().st_size)}"), soft_wrap=True

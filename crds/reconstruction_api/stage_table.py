@@ -258,6 +258,8 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 """In running order. A name that enters here needs nothing else but a module in the worker's `stages`
 (docs/extending.md)."""
+USUAL_STAGES: Final = tuple(stage for stage in STAGES if not stage.wanted_by)
+"""Those that a job runs which asks for nothing more."""
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
 WITHOUT_EFFECT: Final = {

@@ -16,7 +16,7 @@ from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.plan import WorkerPlan, WorkerStage
-from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
+from reconstruction_api.stages import USUAL_STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
 from .child_events import StageRequest
@@ -80,7 +80,7 @@ class Run:
 
     spec: ReconstructionJobSpec
     workspace: Path
-    stages: Sequence[Stage] = STAGES
+    stages: Sequence[Stage] = USUAL_STAGES
     source: Path | None = None
     """Where the photos are on this machine, or the workspace of the job that spec.source.jobRef names; None when ingest
     has to fetch them."""

@@ -21,6 +21,7 @@ from reconstruction_api.names import WORKSPACE_PATH
 from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
+from ..published_files import is_published, read_published
 from .artifacts import delivered
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
@@ -44,9 +45,14 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     folder = to if to is not None else Path("out") / job.name
     missing = [artifact for artifact in artifacts if not _is_there(folder / artifact.name, artifact)]
     if missing:
-        _check_claim(cluster, job)
+        published = [artifact for artifact in missing if is_published(artifact.uri)]
+        on_volume = [artifact for artifact in missing if artifact not in published]
+        if on_volume:
+            _check_claim(cluster, job)
         with one_interruption(), _local_disk(folder), _staging(folder) as staging:
-            _fetch(cluster, job, missing, staging, seconds)
+            _fetch_published(published, staging)
+            if on_volume:
+                _fetch(cluster, job, on_volume, staging, seconds)
             for artifact in missing:
                 (folder / artifact.name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / artifact.name).replace(folder / artifact.name)
@@ -87,16 +93,35 @@ def _check_claim(cluster: Cluster, job: Job) -> None:
     raise _store_error(f"The job's volume claim '{claim}' is gone, and its files with it.", "Run the job again.")
 
 
-def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
+def _progress() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
+    """From the destination itself, with the credentials of whoever calls."""
+    with _progress() as progress:
+        for artifact in artifacts:
+            task = progress.add_task(artifact.name, total=artifact.size_bytes)
+
+            def read(offset: int, uri: str = artifact.uri) -> Iterator[bytes]:
+                try:
+                    yield from read_published(uri, offset)
+                except ConnectionError as error:
+                    raise Disconnected(str(error)) from None
+
+            receive(artifact, read, staging / artifact.name, lambda count, task=task: progress.advance(task, count))
+
+
+def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
     with (
         download_pod(cluster, job, seconds, lambda text: click.echo(text, err=True)) as pod,
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        _progress() as progress,
     ):
         for artifact in artifacts:
             task = progress.add_task(artifact.name, total=artifact.size_bytes)
-            path = f"{WORKSPACE_PATH}/artifacts/{artifact.name}"
+            path = _path_in_pod(artifact, job)
 
             def read(offset: int, path: str = path) -> Iterator[bytes]:
                 return read_file(cluster, pod, CONTAINER, path, offset)
@@ -105,6 +130,17 @@ def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: P
                 receive(artifact, read, staging / artifact.name, lambda count, task=task: progress.advance(task, count))
             except Unreadable as error:
                 raise _unreadable(artifact, str(error)) from None
+
+
+def _path_in_pod(artifact: Artifact, job: Job) -> str:
+    """Raises ArtifactStoreError for a file on another volume than the job's own."""
+    path = artifact.uri.removeprefix(f"pvc://{job.status.workspace_claim}/")
+    if path == artifact.uri or not _is_harmless(path):
+        raise _store_error(
+            f"{artifact.name} is published at {artifact.uri}, and not on the job's own volume.",
+            "Mount that claim in a pod of yours to read it.",
+        )
+    return f"{WORKSPACE_PATH}/{path}"
 
 
 def receive(

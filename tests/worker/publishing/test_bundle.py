@@ -46,7 +46,8 @@ def test_the_manifest_beside_it_lists_the_archive_too(tmp_path: Path):
 
 def test_the_same_results_give_the_same_archive(tmp_path: Path):
     one, other = bundling(results(tmp_path / "one")), bundling(results(tmp_path / "other"))
-    bundle.run(one), bundle.run(other)
+    bundle.run(one)
+    bundle.run(other)
     assert sha256_of(one.folder / "bundle.zip") == sha256_of(other.folder / "bundle.zip")
 
 

@@ -17,7 +17,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.stage import StageContext, Stopped
-from reconstruction_worker.stages import render, report
+from reconstruction_worker.stages import render, report, train
 from reconstruction_worker.turntable.films import ENV_FFMPEG
 from tests.worker.report.workspaces import context_of, finished
 
@@ -170,3 +170,13 @@ def test_a_film_without_ffmpeg_is_refused_with_a_way_out(workspace: Path, monkey
 def test_splats_of_an_engine_without_any_are_refused(workspace: Path) -> None:
     with pytest.raises(ReconstructionError, match="the engine nerfacto makes no Gaussians"):
         run(workspace, renderer="Splats")
+
+
+@pytest.mark.parametrize("turntable", [{"outputs": ["MP4"]}, {"renderer": "Splats"}])
+def test_what_can_not_be_rendered_is_refused_before_training(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, turntable: dict[str, Any]
+) -> None:
+    monkeypatch.delenv(ENV_FFMPEG, raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ReconstructionError, match="spec.turntable"):
+        train.run(context_of(StageName.TRAIN, workspace, spec_of(**turntable)))

@@ -166,8 +166,10 @@ def _open_s3(container: str, place: Place, access: Access) -> tuple[Endpoint, An
         config["server_side_encryption"] = "aws:kms" if kms else "AES256"
         if encryption.key_name is not None:
             config["sse_kms_key_id"] = encryption.key_name
-    options = {"client_options": _client_options(access, where), "retry_config": _RETRIES}
-    client = S3Store(container, **config, **options, **({"credential_provider": provider} if provider else {}))
+    options: dict[str, Any] = {"client_options": _client_options(access, where), "retry_config": _RETRIES}
+    if provider is not None:
+        options["credential_provider"] = provider
+    client = S3Store(container, **config, **options)
     return where, client, "skip_signature" in config
 
 
@@ -219,7 +221,8 @@ def _open_google(container: str, place: Place, access: Access) -> tuple[Endpoint
     options: dict[str, Any] = {"client_options": _client_options(access, where), "retry_config": _RETRIES}
     if token == "anon":
         return where, GCSStore(container, **config, skip_signature=True, **options), True
-    return where, GCSStore(container, **config, credential_provider=_GoogleToken(token), **options), False
+    options["credential_provider"] = _GoogleToken(token)
+    return where, GCSStore(container, **config, **options), False
 
 
 class _GoogleToken:
