@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
@@ -58,6 +57,6 @@ def show_mesh(model: Model) -> Show:
 def on_background(picture: Picture, colour: str) -> Picture:
     """The picture on a colour such as `#f0f0f0`, opaque. RGBA"""
     plain = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float32)
-    alpha: NDArray[np.float32] = picture[..., 3:].astype(np.float32) / 255
+    alpha = picture[..., 3:].astype(np.float32) / np.float32(255)
     mixed = picture[..., :3] * alpha + plain * (1 - alpha)
     return np.concatenate([mixed + 0.5, np.full_like(mixed[..., :1], 255)], axis=-1).astype(np.uint8)
