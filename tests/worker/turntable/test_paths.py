@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reconstruction_api.turntable import SIZES, Turntable
+from reconstruction_api.turntable import SIZES, Turntable, TurntablePreset
 from reconstruction_worker.geometry.cameras import project
 from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.geometry.scene import Scene, load_scene
@@ -38,7 +38,7 @@ def turns(found: list[Camera]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("preset", SIZES)
-def test_an_object_is_whole_in_every_frame(scene: Scene, preset: str) -> None:
+def test_an_object_is_whole_in_every_frame(scene: Scene, preset: TurntablePreset) -> None:
     for camera in path(scene, preset=preset):
         assert (camera.width, camera.height) == SIZES[preset]
         seen, depth = project(camera, POINTS)
