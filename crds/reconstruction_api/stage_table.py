@@ -6,8 +6,8 @@ Nothing is imported here but the names of metrics, so that the table can be read
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -258,7 +258,18 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 """In running order. A name that enters here needs nothing else but a module in the worker's `stages`
 (docs/extending.md)."""
-USUAL_STAGES: Final = tuple(stage for stage in STAGES if not stage.wanted_by)
+
+
+def without(stage: Stage, left_out: Collection[StageName]) -> Stage:
+    """A stage does without what it would need of stages that do not run."""
+    if not set(left_out).intersection(stage.needs):
+        return stage
+    return replace(stage, needs=tuple(need for need in stage.needs if need not in left_out))
+
+
+USUAL_STAGES: Final = tuple(
+    without(stage, [each.name for each in STAGES if each.wanted_by]) for stage in STAGES if not stage.wanted_by
+)
 """Those that a job runs which asks for nothing more."""
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
