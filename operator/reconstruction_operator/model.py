@@ -294,6 +294,9 @@ class Observed:
     """Names of jobs that build on each other in a cycle, this one among them."""
     child_jobs: tuple[ChildJob, ...] = ()
     pods: tuple[Pod, ...] = ()
+    removal_jobs: tuple[ChildJob, ...] = ()
+    """Those that remove what was published; no other policy looks at them, nor at their pods."""
+    removal_pods: tuple[Pod, ...] = ()
     claim: Claim | None = None
     turn: Turn = field(default_factory=Turn)
     """Whether the job may take part among those that run."""
