@@ -12,7 +12,7 @@ from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics
 from .sfm import Workbench, has_masks
 from .strategies import ladder
-from .try_strategies import Attempt, try_strategies
+from .try_strategies import Attempt, strategies_left_out, try_strategies
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
@@ -35,7 +35,8 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
     photos = bench.photos
     gps_positions = local_positions([photo.gps for photo in photos])
-    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), determine_scale(gps_positions))
+    focals = any(photo.focal_pixels for photo in photos)
+    steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos))
     best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
         raise _failure(attempts, len(photos))
@@ -49,9 +50,11 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
 
 
 def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
-    features = max(attempt.features_per_photo for attempt in attempts)
-    pairs = max(attempt.verified_pairs for attempt in attempts)
-    flat = max(attempts, key=lambda attempt: attempt.verified_pairs)
+    """Says why no photo could be placed, by what SIFT saw: networks find something alike even in noise."""
+    telling = [attempt for attempt in attempts if not attempt.strategy.features.learned]
+    features = max(attempt.features_per_photo for attempt in telling)
+    flat = max(telling, key=lambda attempt: attempt.verified_pairs)
+    pairs = flat.verified_pairs
     suggestion = None
     if pairs >= count / 2 and flat.flat_pairs >= TURNED_SHARE * flat.verified_pairs:
         reason = (
@@ -73,6 +76,7 @@ def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
             "photos": count,
             "featuresPerPhoto": features,
             "overlappingPairs": pairs,
-            "tried": [attempt.strategy.name for attempt in attempts],
+            "tried": [attempt.strategy.name for attempt in attempts if not attempt.left_out],
+            **({"leftOut": missed} if (missed := strategies_left_out(attempts)) else {}),
         },
     )
