@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
@@ -17,10 +14,9 @@ from reconstruction_worker.ingest.listing import list_folder
 from reconstruction_worker.ingest.pose_files import PoseFormat, find_pose_files
 from reconstruction_worker.poses.provided import Provided, read_provided
 
+from .tool_files import K1, TOOLS, Cameras
+
 COUNT, WIDTH, HEIGHT, FOCAL = 5, 640, 480, 500.0
-FLIP = np.diag([1.0, -1, -1, 1])
-"""Between OpenCV's camera axes and OpenGL's."""
-K1 = 0.02
 
 
 def cameras() -> list[np.ndarray]:
@@ -54,95 +50,10 @@ def dataset(names: list[str]) -> Dataset:
 NAMES = [f"IMG_{index}.jpg" for index in range(COUNT)]
 
 
-def y_up(pose: np.ndarray) -> np.ndarray:
-    """In a world whose z, x, y are x, y, z of the other one."""
-    turn = np.eye(4)
-    turn[:3, :3] = np.eye(3)[[1, 2, 0]]
-    return turn @ pose
-
-
-def record3d(folder: Path) -> list[str]:
-    poses = []
-    for pose in cameras():
-        matrix = y_up(pose) @ FLIP
-        poses.append([*Rotation.from_matrix(matrix[:3, :3]).as_quat(), *matrix[:3, 3]])
-    camera = [FOCAL, 0, 0, 0, FOCAL, 0, WIDTH / 2, HEIGHT / 2, 1]
-    (folder / "metadata").write_text(json.dumps({"w": WIDTH, "h": HEIGHT, "K": camera, "fps": 60, "poses": poses}))
-    return [f"rgbd/{index}.jpg" for index in range(COUNT)]
-
-
-def reality_capture(folder: Path) -> list[str]:
-    lines = ["#name,x,y,alt,heading,pitch,roll,f,px,py,k1,k2,k3,k4,t1,t2"]
-    for name, pose in zip(NAMES, cameras(), strict=True):
-        yaw, pitch, roll = Rotation.from_matrix((pose @ FLIP)[:3, :3]).as_euler("ZXY", degrees=True)
-        x, y, z = pose[:3, 3]
-        lines.append(f"{name},{x},{y},{z},{-yaw},{pitch},{roll},{FOCAL * 36 / WIDTH},0,0,{K1},0,0,0,0,0")
-    (folder / "cameras.csv").write_text("\n".join(lines) + "\n")
-    return NAMES
-
-
-def metashape(folder: Path) -> list[str]:
-    rows = "".join(
-        f'<camera id="{index}" sensor_id="0" label="{Path(name).stem}"><transform>'
-        f"{' '.join(map(str, pose.ravel()))}</transform></camera>"
-        for index, (name, pose) in enumerate(zip(NAMES, cameras(), strict=True))
-    )
-    (folder / "doc.xml").write_text(
-        '<?xml version="1.0"?><document version="1.5.0"><chunk label="c">'
-        '<sensors><sensor id="0" label="s" type="frame">'
-        f'<resolution width="{WIDTH}" height="{HEIGHT}"/><calibration type="frame" class="adjusted">'
-        f"<f>{FOCAL}</f><cx>0</cx><cy>0</cy><k1>{K1}</k1></calibration></sensor></sensors>"
-        f'<cameras>{rows}<camera id="9" sensor_id="0" label="not aligned"/></cameras></chunk></document>'
-    )
-    return NAMES
-
-
-def opensfm(folder: Path) -> list[str]:
-    shots = {}
-    for name, pose in zip(NAMES, cameras(), strict=True):
-        world = np.linalg.inv(pose)
-        rotation = Rotation.from_matrix(world[:3, :3]).as_rotvec()
-        shots[name] = {"camera": "c", "rotation": rotation.tolist(), "translation": world[:3, 3].tolist()}
-    camera = {"projection_type": "perspective", "width": WIDTH, "height": HEIGHT, "focal": FOCAL / WIDTH, "k1": K1}
-    (folder / "reconstruction.json").write_text(json.dumps([{"cameras": {"c": camera}, "shots": shots}]))
-    return NAMES
-
-
-def bundler(folder: Path) -> list[str]:
-    lines = ["# Bundle file v0.3", f"{COUNT} 0"]
-    for pose in cameras():
-        world = np.linalg.inv(pose @ FLIP)
-        lines += [f"{FOCAL} {K1} 0", *(" ".join(map(str, row)) for row in world[:3, :3])]
-        lines.append(" ".join(map(str, world[:3, 3])))
-    (folder / "bundle.out").write_text("\n".join(lines) + "\n")
-    (folder / "list.txt").write_text("".join(f"{name} 0 {FOCAL}\n" for name in NAMES))
-    return NAMES
-
-
-def visualsfm(folder: Path) -> list[str]:
-    lines = ["NVM_V3 ", "", str(COUNT)]
-    for name, pose in zip(NAMES, cameras(), strict=True):
-        quaternion = Rotation.from_matrix(pose[:3, :3].T).as_quat(scalar_first=True)
-        lines.append(f"{name}\t{FOCAL} {' '.join(map(str, [*quaternion, *pose[:3, 3]]))} {-K1} 0")
-    (folder / "scene.nvm").write_text("\n".join([*lines, "", "0"]) + "\n")
-    return NAMES
-
-
-def neus(folder: Path) -> list[str]:
-    camera = np.array([[FOCAL, 0, WIDTH / 2 - 0.5], [0, FOCAL, HEIGHT / 2 - 0.5], [0, 0, 1]])
-    matrices = {}
-    for index, pose in enumerate(cameras()):
-        matrix = np.eye(4)
-        matrix[:3] = -2.5 * camera @ np.linalg.inv(pose)[:3]  # a projection has no scale, and no sign
-        matrices |= {f"world_mat_{index}": matrix, f"scale_mat_{index}": np.eye(4)}
-    np.savez(folder / "cameras_sphere.npz", **matrices)
-    return NAMES
-
-
-TOOLS: dict[PoseFormat, Callable[[Path], list[str]]] = {
-    PoseFormat.RECORD3D: record3d, PoseFormat.REALITY_CAPTURE: reality_capture, PoseFormat.METASHAPE: metashape,
-    PoseFormat.OPENSFM: opensfm, PoseFormat.BUNDLER: bundler, PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus,
-}  # fmt: skip
+def write(tool: PoseFormat, folder: Path) -> list[str]:
+    """The known cameras in the tool's files; the photos' names."""
+    folder.mkdir()
+    return TOOLS[tool](folder, Cameras(NAMES, cameras(), WIDTH, HEIGHT, FOCAL))
 
 
 def read(folder: Path, names: list[str]) -> Provided:
@@ -158,8 +69,7 @@ def read(folder: Path, names: list[str]) -> Provided:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_cameras_come_back(tool: PoseFormat, tmp_path: Path) -> None:
     folder = tmp_path / "capture"
-    folder.mkdir()
-    provided = read(folder, TOOLS[tool](folder))
+    provided = read(folder, write(tool, folder))
     assert provided.format is tool
     assert len(provided.model.shots) == COUNT
     for shot, expected in zip(provided.model.shots, cameras(), strict=True):
@@ -167,16 +77,15 @@ def test_cameras_come_back(tool: PoseFormat, tmp_path: Path) -> None:
         camera = provided.model.cameras[shot.camera_id]
         assert camera.mean_focal_length() == pytest.approx(FOCAL)
         assert (camera.principal_point_x, camera.principal_point_y) == pytest.approx((WIDTH / 2, HEIGHT / 2))
-        if tool not in (PoseFormat.RECORD3D, PoseFormat.NEUS):
+        if tool not in (PoseFormat.POLYCAM, PoseFormat.RECORD3D, PoseFormat.NEUS):
             assert camera.params[4] == pytest.approx(K1)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_what_is_cut_off_is_told_and_nothing_else(tool: PoseFormat, tmp_path: Path) -> None:
     folder = tmp_path / "capture"
-    folder.mkdir()
-    names = TOOLS[tool](folder)
-    file = next(path for path in folder.iterdir() if path.name != "list.txt")
+    names = write(tool, folder)
+    file = next(path for path in folder.rglob("*") if path.is_file() and path.name != "list.txt")
     whole = file.read_bytes()
     for index, share in enumerate((0.3, 0.6, 0.9)):
         file.write_bytes(whole[: int(share * len(whole))])
@@ -194,8 +103,7 @@ def test_what_is_cut_off_is_told_and_nothing_else(tool: PoseFormat, tmp_path: Pa
 
 def test_declared_entities_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "capture"
-    folder.mkdir()
-    names = metashape(folder)
+    names = write(PoseFormat.METASHAPE, folder)
     text = (folder / "doc.xml").read_text()
     (folder / "doc.xml").write_text(text.replace("<document", '<!DOCTYPE d [<!ENTITY a "b">]><document', 1))
     with pytest.raises(ReconstructionError, match="entities"):
