@@ -147,6 +147,7 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     at.kubelet.otherwise = runs_on
     children = ChildJobs("prepare")
     async with children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB):
+        await at.settles()  # the control plane looks at every Job, pod and volume, and changes some
         # before the active jobs: for minutes after they were created the control plane makes their volumes and pods
         first, seconds, cpu = await restart(at, children, 1 + finished)
         before = len(children.at)

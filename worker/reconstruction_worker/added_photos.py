@@ -58,6 +58,7 @@ def add_to_copied(context: StageContext, other: str) -> str:
             "images": [*before.images, *stored],
             "dropped": [*before.dropped, *dropped],
             "videos": [*before.videos, *found.videos],
+            "panoramas": [*before.panoramas, *found.panoramas],
         }
     )
     write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")

@@ -43,6 +43,7 @@ from .records import (
 )
 from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
+from .space_needed import bytes_needed
 from .stage import Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
@@ -172,7 +173,8 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
     source = _identity_of_source(run, stage)
     version = _version_made(run, stage)
     key = record_key(stage, run.spec, inputs, source, version, _decisive_libraries(run, stage.name))
-    check_space(run.workspace, stage.name, run.min_free_bytes)
+    needed = bytes_needed(stage.name, run.workspace, run.spec)
+    check_space(run.workspace, f"stage {stage.name}", max(run.min_free_bytes, needed))
     remove_record(run.workspace, stage.name)
     folder = folder_of(run.workspace, stage.name)
     resumed = stage.resumes and folder.is_dir() and started_key(run.workspace, stage.name) == key

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.stages import StageName
 
 LOCK_PATIENCE_SECONDS: Final = 15.0
 """How long to wait for the lock: a run that was just killed takes a moment to let go."""
@@ -57,12 +56,17 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def check_space(workspace: Path, stage: StageName, minimum: int = MIN_FREE_BYTES) -> None:
-    """Raises DiskFull before a stage starts that could not even write its record."""
+def check_space(workspace: Path, what: str, needed: int = MIN_FREE_BYTES) -> None:
+    """Raises DiskFull before something is written that there is no room for; `what` is a stage, or a source."""
     free = shutil.disk_usage(workspace).free
-    if free < minimum:
+    if free < needed:
         raise ReconstructionError(
             "DiskFull",
-            f"The workspace has {free // 2**20} MiB left; stage {stage} needs at least {minimum // 2**20} MiB.",
-            details={"freeBytes": free, "neededBytes": minimum},
+            f"The workspace has {readable(free)} left; {what} needs about {readable(needed)}.",
+            details={"freeBytes": free, "neededBytes": needed},
         )
+
+
+def readable(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size // 2**20} MiB"

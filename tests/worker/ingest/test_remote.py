@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -112,6 +113,24 @@ def test_a_download_stops_at_the_limit(tmp_path: Path, web: str) -> None:
     with pytest.raises(ReconstructionError) as error:
         fetch(f"{web}/photos.zip", tmp_path, Limits(total_bytes=1000), lambda _: None)
     assert error.value.code == "FileTooLarge"
+
+
+def test_an_archive_that_does_not_fit_is_not_fetched(tmp_path: Path, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_not_fetched(f"{web}/photos.zip", "the source", tmp_path, monkeypatch)
+
+
+def test_a_folder_that_does_not_fit_is_not_fetched(
+    tmp_path: Path, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_not_fetched("s3://captures/statue/", "the 3 files of the source", tmp_path, monkeypatch)
+
+
+def check_not_fetched(uri: str, what: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(ReconstructionError, match=f"fetching {what} needs about") as error:
+        fetch(uri, folder, DEFAULT_LIMITS, lambda _: None)
+    assert error.value.code == "DiskFull"
+    assert not [file for file in folder.rglob("*") if file.is_file()]
 
 
 def test_a_folder_in_object_storage_is_read(tmp_path: Path, bucket: Any) -> None:

@@ -108,6 +108,47 @@ def bundler(folder: Path, cameras: Cameras) -> list[str]:
     return cameras.names
 
 
+def meshroom(folder: Path, cameras: Cameras, version: tuple[int, int, int] = (1, 2, 6)) -> list[str]:
+    """Numbers are text, as Meshroom's are; the sensor is 24 mm wide."""
+    offset = (0, 0) if version >= (1, 2, 1) else (cameras.width / 2, cameras.height / 2)
+    camera: dict[str, object] = {
+        "intrinsicId": "7", "width": str(cameras.width), "height": str(cameras.height),
+        "principalPoint": list(map(str, offset)), "distortionParams": [str(K1), "0", "0"],
+    }  # fmt: skip
+    if version >= (1, 2, 2):
+        camera |= {"focalLength": str(cameras.focal * 24 / cameras.width), "sensorWidth": "24", "pixelRatio": "1"}
+    else:
+        camera["pxFocalLength"] = [str(cameras.focal)] * 2 if version >= (1, 2, 0) else str(cameras.focal)
+    camera |= {"type": "pinhole", "distortionType": "radialk3"} if version >= (1, 2, 6) else {"type": "radial3"}
+    views, poses = [], []
+    for index, (name, pose) in enumerate(zip([*cameras.names, "not-placed.jpg"], [*cameras.poses, None], strict=True)):
+        views.append({"viewId": str(index), "poseId": str(index), "intrinsicId": "7", "path": f"/data/{name}"})
+        if pose is not None:
+            by_column = pose[:3, :3].T.ravel(order="F")
+            transform = {"rotation": list(map(str, by_column)), "center": list(map(str, pose[:3, 3]))}
+            poses.append({"poseId": str(index), "pose": {"transform": transform, "locked": "0"}})
+    document = {"version": list(map(str, version)), "views": views, "intrinsics": [camera], "poses": poses}
+    (folder / "cameras.sfm").write_text(json.dumps(document))
+    return cameras.names
+
+
+def sidecars(folder: Path, cameras: Cameras, as_attributes: bool = False) -> list[str]:
+    focal = cameras.focal * 36 / cameras.width
+    for name, pose in zip(cameras.names, cameras.poses, strict=True):
+        rotation, position = " ".join(map(str, pose[:3, :3].T.ravel())), " ".join(map(str, pose[:3, 3]))
+        fields = {"Rotation": rotation, "Position": position, "DistortionCoeficients": f"{K1} 0 0 0 0 0"}
+        attributes = "".join(f' xcr:{key}="{value}"' for key, value in fields.items()) if as_attributes else ""
+        elements = "" if as_attributes else "".join(f"<xcr:{key}>{each}</xcr:{key}>" for key, each in fields.items())
+        (folder / name).with_suffix(".xmp").write_text(
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description xcr:Version="3" xcr:PosePrior="locked" xcr:Coordinates="absolute" '
+            f'xcr:DistortionModel="brown3" xcr:FocalLength35mm="{focal}" xcr:PrincipalPointU="0" '
+            f'xcr:PrincipalPointV="0" xmlns:xcr="http://www.capturingreality.com/ns/xcr/1.1#"{attributes}>'
+            f"{elements}</rdf:Description></rdf:RDF></x:xmpmeta>"
+        )
+    return cameras.names
+
+
 def visualsfm(folder: Path, cameras: Cameras) -> list[str]:
     lines = ["NVM_V3 ", "", str(len(cameras.poses))]
     for name, pose in zip(cameras.names, cameras.poses, strict=True):
@@ -132,6 +173,7 @@ def neus(folder: Path, cameras: Cameras) -> list[str]:
 TOOLS: dict[PoseFormat, Callable[[Path, Cameras], list[str]]] = {
     PoseFormat.POLYCAM: polycam, PoseFormat.RECORD3D: record3d, PoseFormat.REALITY_CAPTURE: reality_capture,
     PoseFormat.METASHAPE: metashape, PoseFormat.OPENSFM: opensfm, PoseFormat.BUNDLER: bundler,
-    PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus,
+    PoseFormat.MESHROOM: meshroom, PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus,
+    PoseFormat.REALITY_CAPTURE_SIDECARS: sidecars,
 }  # fmt: skip
 """Each writes its files into a folder, and says where the photos have to be, in the order of the cameras."""

@@ -36,6 +36,12 @@ _TINY_SIDE: Final = 200
 _FAINT: Final = 2.0
 """Standard deviation of a picture's grey values (0 to 255) below which there is nothing to be seen on it."""
 
+_BLACK, _LIT, _LIT_SHARE = 6.0, 25.0, 0.95
+FISHEYE_NOTE: Final = (
+    "a round picture of a fisheye lens: photos are placed as those of a lens that draws straight lines; give its poses "
+    "with OPENCV_FISHEYE, or undistort it"
+)
+
 
 @dataclass(frozen=True)
 class Appearance:
@@ -122,8 +128,19 @@ def note_oddities(images: list[DatasetImage], looks: dict[str, Appearance]) -> N
             image.notes.append(f"blurred: {share:.0%} of the usual sharpness")
         if min(image.original.width, image.original.height) < _TINY_SIDE:
             image.notes.append(f"tiny: {image.original.width} x {image.original.height} pixels")
+        if _is_round(looks[image.name].grey, image.width / image.height):
+            image.notes.append(FISHEYE_NOTE)
         if _shape(image) != common and count > len(images) / 2:
             image.notes.append(f"another size than most photos ({common[0]} x {common[1]})")
+
+
+def _is_round(grey: NDArray[np.float32], aspect: float) -> bool:
+    """Whether a picture, as [64, 64] of its width over height, is a lit disc as high or wide as itself on black."""
+    steps = (np.arange(grey.shape[0]) + 0.5) / grey.shape[0] * 2 - 1
+    across, down = np.meshgrid(steps * max(1.0, aspect), steps * max(1.0, 1 / aspect))
+    radius = np.hypot(across, down)
+    ring = grey[(radius > 0.85) & (radius < 0.95)]
+    return bool(grey[radius > 1.1].mean() < _BLACK and (ring > _LIT).mean() > _LIT_SHARE)
 
 
 def _pixels(image: DatasetImage) -> int:

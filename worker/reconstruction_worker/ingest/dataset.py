@@ -45,6 +45,24 @@ class Video(ApiModel):
     note: str = ""
 
 
+class PanoramaView(ApiModel):
+    """Where in a photo of 360 degrees a picture was cut from."""
+
+    panorama: str
+    """The photo's path in the source."""
+    yaw_degrees: float
+    """To the right of its middle."""
+
+
+class Panorama(ApiModel):
+    """A photo of 360 degrees in the source, from which `views` pictures were cut."""
+
+    name: str
+    width: int
+    height: int
+    views: int
+
+
 class DatasetImage(ApiModel):
     """A photo that the next stages use. `file`, `mask` and `depth` are relative to the workspace; sizes in pixels."""
 
@@ -66,6 +84,8 @@ class DatasetImage(ApiModel):
     """Whether the poses beside the photos name this one; None where they name none, or there are none."""
     frame: VideoFrame | None = None
     """Where in a video it is from; None for a photo."""
+    view: PanoramaView | None = None
+    """Which part of a photo of 360 degrees it is; None for a photo of its own."""
     exposure: float | None = None
     """Exposure time in seconds times ISO speed over the f-number's square."""
     status: str = "kept"
@@ -85,6 +105,7 @@ class Dataset(ApiModel):
     images: list[DatasetImage] = Field(default_factory=list)
     dropped: list[DroppedImage] = Field(default_factory=list)
     videos: list[Video] = Field(default_factory=list)
+    panoramas: list[Panorama] = Field(default_factory=list)
 
     def with_given_poses(self) -> Dataset:
         """Without the photos that the poses beside them don't name: a project of another tool holds originals, smaller

@@ -31,6 +31,10 @@ POSE_NAMES: Final = frozenset(
 )
 
 
+POSE_SUFFIXES: Final = frozenset({".sfm", ".nvm", ".out", ".json", ".xml", ".csv", ".npz"})
+"""Of files in which tools keep poses under any name; recognised by what is in them."""
+
+
 class Kind(StrEnum):
     JPEG = "JPEG"
     PNG = "PNG"
@@ -125,6 +129,11 @@ def named_like_video(name: str) -> bool:
 def named_like_poses(name: str) -> bool:
     """Whether a file of that name may be part of camera poses beside the photos."""
     return PurePosixPath(name).name in POSE_NAMES
+
+
+def may_hold_poses(name: str) -> bool:
+    """Whether a file of that name may hold poses in any of the formats that are read."""
+    return named_like_poses(name) or _suffix(name) in POSE_SUFFIXES
 
 
 def is_video(path: Path) -> bool:

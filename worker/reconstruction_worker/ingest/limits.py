@@ -9,7 +9,7 @@ from typing import Final
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.worker import SourceLimits
 
-from .formats import named_like_poses, named_like_video
+from .formats import may_hold_poses, named_like_video
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Limits:
 
     def allowed_bytes(self, name: str) -> int:
         """How large the file of that name may be."""
-        if named_like_poses(name):
+        if may_hold_poses(name):
             return self.pose_file_bytes
         return self.video_bytes if named_like_video(name) else self.file_bytes
 

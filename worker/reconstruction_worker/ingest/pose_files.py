@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 from .formats import BLENDER_SPLITS, COLMAP_SUFFIXES, COLMAP_TABLES, LLFF, TRANSFORMS, named_like_poses
 from .listing import SourceFile
-from .pose_tools import BUNDLER_LIST, SIGNATURES, Signature, Tool, names_list, signature_of
+from .pose_tools import BUNDLER_LIST, SIGNATURES, Signature, Tool, is_sidecar, names_list, signature_of
 
 FOLDER: Final = "provided"
 """Below ingest's folder: the files of the poses, under the names that their format gives them."""
@@ -18,6 +20,9 @@ POLYCAM_FOLDERS: Final = ("cameras", "corrected_cameras")
 """What the phone measured, and what the app made of it; where both are there the second counts."""
 POLYCAM_PREFIX: Final = "polycam-"
 """Before the names of Polycam's files, one for each photo, in `FOLDER`."""
+SIDECAR_PREFIX: Final = "sidecar-"
+"""Before the names of RealityCapture's files beside photos, whose paths `sidecar_of` gives back."""
+_LONGEST_NAME: Final = 255
 
 
 class PoseFormat(StrEnum):
@@ -30,9 +35,11 @@ class PoseFormat(StrEnum):
     LLFF = "llff"
     RECORD3D = "record3d"
     REALITY_CAPTURE = "realityCapture"
+    REALITY_CAPTURE_SIDECARS = "realityCaptureSidecars"
     METASHAPE = "metashape"
     OPENSFM = "openSfM"
     BUNDLER = "bundler"
+    MESHROOM = "meshroom"
     VISUALSFM = "visualSFM"
     NEUS = "neuS"
 
@@ -77,7 +84,27 @@ def _of_other_tools(files: Sequence[SourceFile]) -> list[PoseFiles]:
     for signature in SIGNATURES:
         if found := [_kept(file, signature, files) for file, its in known if its is signature]:
             return found
+        if signature.tool is Tool.REALITY_CAPTURE and (sidecars := _sidecars(ordered)):
+            return [sidecars]
     return []
+
+
+def _sidecars(files: Sequence[SourceFile]) -> PoseFiles | None:
+    """All files of RealityCapture that lie beside photos, as one set of poses."""
+    kept = {
+        SIDECAR_PREFIX + file.name.replace("%", "%25").replace("/", "%2F"): file for file in files if is_sidecar(file)
+    }
+    fitting = {name: file for name, file in kept.items() if len(os.fsencode(name)) <= _LONGEST_NAME}
+    return PoseFiles(PoseFormat.REALITY_CAPTURE_SIDECARS, fitting) if fitting else None
+
+
+def _escaped(path: str) -> str:
+    return path.replace("%", "%25").replace("/", "%2F")
+
+
+def sidecar_of(kept: str) -> str:
+    """The path in the source of a file that is kept under this name."""
+    return unquote(kept.removeprefix(SIDECAR_PREFIX))
 
 
 def _kept(file: SourceFile, signature: Signature, files: Sequence[SourceFile]) -> PoseFiles:
@@ -103,6 +130,8 @@ def format_in(names: Sequence[str]) -> PoseFormat | None:
         return PoseFormat.POLYCAM
     if LLFF in names:
         return PoseFormat.LLFF
+    if any(name.startswith(SIDECAR_PREFIX) for name in names):
+        return PoseFormat.REALITY_CAPTURE_SIDECARS
     tool = next((each.tool for each in SIGNATURES if each.kept_as in names), None)
     return PoseFormat[tool.name] if tool is not None else None
 

@@ -47,7 +47,7 @@ def names_in(poses: PoseFiles) -> list[NamedPhoto]:
     """What poses name, in their order; empty for formats without names, and where nothing can be read."""
     try:
         return list(_names(poses))
-    except (OSError, ValueError, TypeError, RecursionError, struct.error, IndexError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error, IndexError):
         return []
 
 
@@ -120,6 +120,11 @@ def _names(poses: PoseFiles) -> Iterator[NamedPhoto]:
             for file in poses.files.values():
                 stem = PurePosixPath(file.name).stem
                 yield NamedPhoto(f"../{photos}/{stem}", depth=f"../depth/{stem}")
+        case PoseFormat.REALITY_CAPTURE_SIDECARS:
+            for file in poses.files.values():
+                yield NamedPhoto(f"/{PurePosixPath(file.name).with_suffix('')}")
+        case PoseFormat.MESHROOM:
+            yield from _placed_views(poses.main.path)
         case PoseFormat.COLMAP:
             if table := poses.files.get("images.bin"):
                 yield from map(NamedPhoto, _binary_images(table.path.read_bytes()))
@@ -134,6 +139,14 @@ def _frames(path: Path) -> Iterator[NamedPhoto]:
     for frame in frames if isinstance(frames, list) else []:
         if isinstance(frame, dict) and _text(frame, "file_path"):
             yield NamedPhoto(_text(frame, "file_path"), _text(frame, "mask_path"), _text(frame, "depth_file_path"))
+
+
+def _placed_views(path: Path) -> Iterator[NamedPhoto]:
+    document = json.loads(read_text(path))
+    placed = {str(pose.get("poseId")) for pose in document["poses"]}
+    for view in document["views"]:
+        if str(view.get("poseId")) in placed and _text(view, "path"):
+            yield NamedPhoto(_text(view, "path"))
 
 
 def _text(frame: Mapping[str, Any], key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Tool(StrEnum):
     METASHAPE = "Metashape"
     OPENSFM = "OpenSfM"
     BUNDLER = "Bundler"
+    MESHROOM = "Meshroom"
     VISUALSFM = "VisualSFM"
     NEUS = "NeuS"
 
@@ -49,15 +51,16 @@ SIGNATURES: Final = (
     _signature(Tool.METASHAPE, "metashape.xml", r".+\.xml", rb".*<document[^>]*>.*<chunk"),
     _signature(Tool.OPENSFM, "opensfm.json", r"reconstruction\.json", rb"\s*\["),
     _signature(Tool.BUNDLER, "bundler.out", r".+\.out", rb"# Bundle file"),
+    _signature(Tool.MESHROOM, "meshroom.sfm", r".+\.(sfm|json)", rb'\s*\{\s*"version":\s*\[\s*"1",.*"'),
     _signature(Tool.VISUALSFM, "visualsfm.nvm", r".+\.nvm", rb"NVM_V3"),
     _signature(Tool.NEUS, "neus.npz", r"cameras(_sphere|_large)?\.npz", rb"PK"),
 )
 _RECOGNISED: Final = (
-    ("Meshroom", re.compile(r".+\.sfm"), re.compile(rb"\s*\{.*\"version\"", re.DOTALL)),
     ("Alembic", re.compile(r".+\.abc"), re.compile(rb"Ogawa")),
-    ("RealityCapture's sidecars", re.compile(r".+\.xmp"), re.compile(rb".*xcr:", re.DOTALL)),
     ("Metashape's project", re.compile(r".+\.psx"), re.compile(rb".*<document", re.DOTALL)),
 )
+_SIDECAR: Final = re.compile(rb"xcr:Rotation[\s>=]")
+_MOST_SIDECAR_BYTES: Final = 2**20
 BUNDLER_LIST: Final = "bundler-list.txt"
 _LIST_NAMES: Final = ("list.txt", "images.txt", "image_list.txt", "bundle.list.txt")
 
@@ -68,12 +71,19 @@ def kept_as(tool: Tool) -> str:
 
 
 def signature_of(file: SourceFile) -> Signature | None:
-    """Of a file with poses that are read; None for any other."""
+    """Of a file with poses that are read; None for any other, such as Meshroom's files before it has placed a photo."""
     name = PurePosixPath(file.name).name.lower()
     for signature in SIGNATURES:
         if signature.name.fullmatch(name) and signature.content.match(_head(file)):
-            return signature
+            return signature if signature.tool is not Tool.MESHROOM or _holds(file, b'"poses"') else None
     return None
+
+
+def is_sidecar(file: SourceFile) -> bool:
+    """Whether a file is RealityCapture's description of the photo beside it, with its pose."""
+    if not file.name.lower().endswith(".xmp") or file.size > _MOST_SIDECAR_BYTES or b"xcr:" not in _head(file):
+        return False
+    return _SIDECAR.search(file.path.read_bytes()) is not None
 
 
 def recognised(file: SourceFile) -> str | None:
@@ -88,6 +98,12 @@ def recognised(file: SourceFile) -> str | None:
 def names_list(files: dict[str, SourceFile]) -> SourceFile | None:
     """The list of photos beside a file of Bundler; `files` of its folder by their plain names."""
     return next((files[name] for name in _LIST_NAMES if name in files), None)
+
+
+def _holds(file: SourceFile, text: bytes) -> bool:
+    """Whether the text is anywhere in the file."""
+    with file.path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(text) >= 0
 
 
 def _head(file: SourceFile) -> bytes:

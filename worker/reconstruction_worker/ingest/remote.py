@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.secrecy import shown_address
 
+from ..workspace import check_space
 from .download import Downloader, RemoteFile
 from .formats import named_like_archive, named_like_video
 from .limits import Limits
@@ -72,8 +73,14 @@ def fetch(
             limit = min(limits.total_bytes, limits.allowed_bytes(file.name) if named_like_video(file.name) else 1 << 62)
             _check_size(file.size or 0, limit)
             downloader = Downloader(system, into, limit, stop_requested)
+            check_space(into, "fetching the source", (file.size or 0) - _bytes_below(into))
             return downloader.fetch(file, lambda done: report(f"fetched {done / 1e6:.0f} MB"))
         return _fetch_folder(system, root, into, limits, report, stop_requested)
+
+
+def _bytes_below(folder: Path) -> int:
+    """What an interrupted call has fetched already."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _scheme(uri: str) -> str:
@@ -119,8 +126,10 @@ def _fetch_folder(
         raise ReconstructionError("FileTooLarge", f"The source holds more than {limits.files} files.")
     large = [file for file in found if (file.size or 0) > limits.allowed_bytes(file.name)]
     wanted = [file for file in found if file not in large]
-    _check_size(sum(file.size or 0 for file in wanted), limits.total_bytes)
+    total = sum(file.size or 0 for file in wanted)
+    _check_size(total, limits.total_bytes)
     downloader = Downloader(system, into, limits.total_bytes, stop_requested)
+    check_space(into, f"fetching the {len(wanted)} files of the source", total - _bytes_below(into))
     files = [SourceFile(file.name, into, file.size or 0) for file in large]
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         jobs = {pool.submit(_fetch_one, system, downloader, file): file for file in wanted}

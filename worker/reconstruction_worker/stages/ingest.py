@@ -25,6 +25,7 @@ from ..ingest.dataset import FILE as DATASET_FILE
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
 from ..ingest.listing import SourceFile, describe
+from ..ingest.panoramas import Cut, cut_all
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..ingest.prepare import Prepared, prepare
 from ..ingest.sampled import Sampled
@@ -77,6 +78,7 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
+        cuts = _cut_panoramas(context, arrangement, limits, scratch / "panoramas")
         dataset = _store(context, arrangement, limits)
         _keep_poses(context, arrangement)
     except Stopped:
@@ -87,6 +89,7 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         raise
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
+    _note_views(dataset, cuts)
     return dataset, arrangement
 
 
@@ -110,6 +113,31 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
+
+
+def _cut_panoramas(context: StageContext, arrangement: Arrangement, limits: Limits, into: Path) -> list[Cut]:
+    """Replace photos of 360 degrees by the pictures that are cut from them; poses beside them are for whole photos."""
+    if arrangement.poses is not None:
+        return []
+    empty_folder(into)
+    cuts = cut_all(
+        arrangement.photos,
+        into,
+        limits,
+        context.spec.images.max_side_pixels,
+        lambda text: context.advance(0, text),
+    )
+    whole = {item.panorama.name for item in cuts}
+    arrangement.photos = [photo for photo in arrangement.photos if photo.name not in whole]
+    arrangement.photos.extend(file for item in cuts for file in item.files)
+    return cuts
+
+
+def _note_views(dataset: Dataset, cuts: Sequence[Cut]) -> None:
+    dataset.panoramas = [item.panorama for item in cuts]
+    views = {name: view for item in cuts for name, view in item.views.items()}
+    for image in dataset.images:
+        image.view = views.get(image.original.name)
 
 
 def _note_frames(dataset: Dataset, sampled: Sequence[Sampled]) -> None:
@@ -241,6 +269,8 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     parts = [f"{len(dataset.images)} photos"]
     if used := [video for video in dataset.videos if video.taken]:
         parts.append(f"taken from {len(used)} video{'s' if len(used) > 1 else ''}")
+    if panoramas := len(dataset.panoramas):
+        parts.append(f"cut from {panoramas} panorama{'s' if panoramas > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
     if depths := sum(image.depth is not None for image in dataset.images):

@@ -50,12 +50,16 @@ def _read(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
             from .record3d import read_record3d as read
         case PoseFormat.REALITY_CAPTURE:
             from .reality_capture import read_reality_capture as read
+        case PoseFormat.REALITY_CAPTURE_SIDECARS:
+            from .reality_capture_sidecars import read_reality_capture_sidecars as read
         case PoseFormat.METASHAPE:
             from .metashape import read_metashape as read
         case PoseFormat.OPENSFM:
             from .opensfm import read_opensfm as read
         case PoseFormat.BUNDLER:
             from .bundler import read_bundler as read
+        case PoseFormat.MESHROOM:
+            from .meshroom import read_meshroom as read
         case PoseFormat.VISUALSFM:
             from .visualsfm import read_visualsfm as read
         case PoseFormat.NEUS:

@@ -1,6 +1,5 @@
 """RealityCapture's and RealityScan's "Internal/External camera parameters" as CSV: position, heading, pitch and roll in
-degrees, focal length of the 35 mm equivalent, principal point as a share of the longer side, distortion of Brown
-(https://dev.epicgames.com/community/learning/knowledge-base/vzwB). z is up.
+degrees, and the lens. z is up.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from ...ingest.text_files import read_text
 from ..lookup import PhotoLookup
 from .frames import Frame, from_frames, numbers
 from .provided_poses import Provided
+from .reality_capture_lens import lens
 from .transforms import CLAIMED_DEGREES
 from .turned import PixelFrames
 from .validity import invalid
 
-_WIDTH_35_MM: Final = 36.0
 _NEEDED: Final = ("x", "y", "alt", "heading", "pitch", "roll", "f")
 
 
@@ -51,17 +50,20 @@ def read_reality_capture(folder: Path, dataset: Dataset, pixel_frames: PixelFram
             key: float(numbers([named.get(key) or "0"], 1, file, f"line {number}: '{key}'")[0])
             for key in ("px", "py", "k1", "k2", "k3", "t1", "t2")
         }
-        width, height = pixel_frames.size(photo)
-        longer = max(width, height)
         turn = Rotation.from_euler("ZXY", [-values["heading"], values["pitch"], values["roll"]], degrees=True)
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = turn.as_matrix(), [values["x"], values["y"], values["alt"]]
         frames.append(
             {
-                "file_path": name, "transform_matrix": matrix.tolist(), "w": width, "h": height,
-                "fl_x": values["f"] * longer / _WIDTH_35_MM, "fl_y": values["f"] * longer / _WIDTH_35_MM,
-                "cx": rest["px"] * longer + width / 2, "cy": rest["py"] * longer + height / 2,
-                "k1": rest["k1"], "k2": rest["k2"], "k3": rest["k3"], "p1": rest["t1"], "p2": rest["t2"],
+                "file_path": name,
+                "transform_matrix": matrix.tolist(),
+                **lens(
+                    pixel_frames.size(photo),
+                    values["f"],
+                    (rest["px"], rest["py"]),
+                    radial=(rest["k1"], rest["k2"], rest["k3"]),
+                    tangential=(rest["t1"], rest["t2"]),
+                ),
             }
-        )  # fmt: skip
+        )
     return from_frames(PoseFormat.REALITY_CAPTURE, file, frames, dataset, pixel_frames, CLAIMED_DEGREES)
