@@ -59,7 +59,7 @@ def run(context: StageContext) -> StageOutput:
     if not context.spec.source.adds_photos:
         return StageOutput(made, record.metrics)
     if context.name is StageName.POSES:
-        from .stages.enlarge_poses import enlarge
+        from .enlarged_poses import enlarge
 
         return enlarge(context, other)
     return StageOutput(f"{made}; {added}", record.metrics | {Metric.IMAGES: _photos(context)})
@@ -86,7 +86,7 @@ def _wanted(context: StageContext, record: StageRecord) -> list[OutputFile]:
     """The files that are taken over: of camera poses that photos are added to, only what the new ones are made from."""
     if context.name is not StageName.POSES or not context.spec.source.adds_photos:
         return record.outputs
-    from .stages.enlarge_poses import NEEDED
+    from .enlarged_poses import NEEDED
 
     return [output for output in record.outputs if output.path in {f"{StageName.POSES}/{name}" for name in NEEDED}]
 

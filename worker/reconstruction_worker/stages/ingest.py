@@ -281,6 +281,10 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     ):
         if orphans:
             parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
+    if arrangement.geo.problem:
+        parts.append(arrangement.geo.problem)
+    elif places := len(arrangement.geo.places):
+        parts.append(f"{places} placed by geo.txt")
     if arrangement.poses is None and arrangement.unread_poses:
         name, tool = next(iter(arrangement.unread_poses.items()))
         parts.append(f"camera poses of {tool} are not read ({name})")

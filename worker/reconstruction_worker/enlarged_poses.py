@@ -13,27 +13,27 @@ from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.documents.registration import RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
 
-from ..added_photos import AddedPhotos, read_added
-from ..files import write_document
-from ..geometry.local_positions import local_positions
-from ..geometry.similarity import Similarity
-from ..ingest.dataset import DatasetImage
-from ..memory import most_held
-from ..poses.add_photos import add_photos
-from ..poses.dataset_photos import read_dataset
-from ..poses.depth_scale import match_depth
-from ..poses.gps_agreement import agreement
-from ..poses.masks import Masks
-from ..poses.output import World
-from ..poses.posed_model import PosedModel
-from ..poses.provided import Share
-from ..poses.region import find_region, scene_kind
-from ..poses.registration import Registration, listed
-from ..poses.saved_model import FILE as MODEL_FILE
-from ..poses.saved_model import read_model, write_model
-from ..stage import StageContext, StageOutput
-from ..stage_files import TRANSFORMS
-from . import poses
+from .added_photos import AddedPhotos, read_added
+from .files import write_document
+from .geometry.local_positions import local_positions
+from .geometry.similarity import Similarity
+from .ingest.dataset import DatasetImage
+from .memory import most_held
+from .poses.add_photos import add_photos
+from .poses.dataset_photos import read_dataset
+from .poses.depth_scale import match_depth
+from .poses.gps_agreement import agreement
+from .poses.masks import Masks
+from .poses.output import World
+from .poses.posed_model import PosedModel
+from .poses.provided import Share
+from .poses.region import find_region, scene_kind
+from .poses.registration import Registration, listed
+from .poses.saved_model import FILE as MODEL_FILE
+from .poses.saved_model import read_model, write_model
+from .stage import StageContext, StageOutput
+from .stage_files import TRANSFORMS
+from .stages import poses
 
 NEEDED: Final = (MODEL_FILE, TRANSFORMS, REGISTRATION_FILE)
 """Files of the other job's stage that the enlarged poses are made from."""
