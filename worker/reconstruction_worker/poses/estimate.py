@@ -10,7 +10,8 @@ from ..geometry.local_positions import local_positions
 from .gps_priors import determine_scale, distinct_positions
 from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics
-from .sfm import Workbench, has_masks
+from .separate_lenses import separate_lenses
+from .sfm import Workbench, camera_groups, has_masks
 from .strategies import ladder
 from .try_strategies import Attempt, strategies_left_out, try_strategies
 
@@ -36,7 +37,9 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     photos = bench.photos
     gps_positions = local_positions([photo.gps for photo in photos])
     focals = any(photo.focal_pixels for photo in photos)
-    steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos))
+    shared = [group.names for group in camera_groups(photos) if group.params == "" and len(group.names) > 1]
+    guessed = frozenset(name for names in shared for name in names)
+    steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos), bool(guessed))
     best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
         raise _failure(attempts, len(photos))
@@ -45,7 +48,7 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
         if best.strategy.mapper.use_positions
         else None
     )
-    model = PosedModel.from_reconstruction(refine_intrinsics(best.model, held))
+    model = PosedModel.from_reconstruction(refine_intrinsics(separate_lenses(best.model, guessed), held))
     return Estimate(model, attempts, best)
 
 

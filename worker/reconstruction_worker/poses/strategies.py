@@ -31,15 +31,20 @@ class Strategy:
     name: str
     features: FeatureSettings
     mapper: MapperSettings
+    own_lenses: bool = False
+    """Each photo has its own lens, whatever size it has."""
     extends: bool = False
     """Adds photos to the largest model that the strategies before have made; left out where there is none."""
     last_resort: bool = False
     """Only worth its time, and the risk that native code takes the process down, when the job would fail anyway."""
 
 
-def ladder(known_focals: bool, masked: bool, known_positions: bool = False, photos: int = 0) -> list[Strategy]:
+def ladder(
+    known_focals: bool, masked: bool, known_positions: bool = False, photos: int = 0, guessed_lenses: bool = False
+) -> list[Strategy]:
     """Strategies in the order in which they are tried: those that only place photos from scratch are quick and come
-    first. With masks, the last resort also looks at the background.
+    first. With `guessed_lenses`, photos of one size may be from several lenses. With masks, the last resort also looks
+    at the background.
 
     A photo that is placed by few points can be wrong, and all that follow inherit its scale. So with `known_positions`
     (GPS) bold strategies hold on to these, and the first of them continues what the cautious ones have made."""
@@ -53,6 +58,8 @@ def ladder(known_focals: bool, masked: bool, known_positions: bool = False, phot
         steps.append(Strategy("extended", plain, bold, extends=True))
     steps.append(Strategy("bold", plain, bold))
     steps.append(Strategy("distorted", plain, replace(bold, distortion=True)))
+    if guessed_lenses:
+        steps.append(Strategy("own lenses", plain, MapperSettings(), own_lenses=True))
     careful = MapperSettings(use_positions=known_positions)
     steps.append(Strategy("learned features", _LEARNED, careful))
     steps.append(Strategy("bold learned features", _LEARNED, bold))

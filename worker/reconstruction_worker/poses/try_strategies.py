@@ -17,6 +17,7 @@ from .gps_agreement import Agreement, agreement
 from .gps_priors import GpsPosition, distinct_positions, write_priors
 from .mapping import reconstruct
 from .match_learned import match_learned
+from .own_lenses import with_own_lenses
 from .pairs import PairChoice, Pairing, choose_pairs
 from .partners import pairs_to_match
 from .sfm import Workbench, camera_groups, extract, flat_pairs, match, overlapping_pairs
@@ -124,6 +125,7 @@ def _to_extend(attempts: Sequence[Attempt], strategy: Strategy, choice: PairChoi
         attempt
         for attempt in attempts
         if attempt.strategy.features == strategy.features
+        and attempt.strategy.own_lenses == strategy.own_lenses
         and attempt.pairing == choice.pairing
         and attempt.model is not None
         and not attempt.contradicts_gps
@@ -148,6 +150,9 @@ def _try(
             extract(bench.part(0.0, 0.35), strategy.features, groups, database)
             pairs = pairs_to_match(bench.part(0.35, 0.4), choice, database)
             match(bench.part(0.4, 0.7), strategy.features, pairs, database)
+    if strategy.own_lenses:
+        common, database = database, database.with_name(f"{database.stem}-own-lenses.db")
+        with_own_lenses(bench, camera_groups(bench.photos), common, database)
     names = [photo.name for photo in bench.photos]
     if strategy.mapper.use_positions:
         write_priors(database, distinct_positions(names, gps_positions))
