@@ -138,6 +138,7 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     work, template = at.work, JobUnderTest(at.work, "ended-well")
     await template.create()  # its spec must not hold its name: the copies' results are for the same settings
     await template.until("Succeeded")
+    await eventually(lambda: _are_complete(template), "the Job controller has seen the ends of the pods")
     remains = await Remains.of(template)
     work.operator.kill()
     filled = await fill(at.cluster, remains, finished)
@@ -147,7 +148,6 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
     at.kubelet.otherwise = runs_on
     children = ChildJobs("prepare")
     async with children.watching(work.kube, paths.child_jobs(work.namespace), LABEL_JOB):
-        await at.settles()  # the control plane looks at every Job, pod and volume, and changes some
         # before the active jobs: for minutes after they were created the control plane makes their volumes and pods
         first, seconds, cpu = await restart(at, children, 1 + finished)
         before = len(children.at)
@@ -160,6 +160,12 @@ async def crowd(at: Bench, finished: int, active: int) -> dict[str, Any]:
             "restart_cpu_seconds": cpu,
             "duplicate_jobs": children.duplicates,
         }
+
+
+async def _are_complete(job: JobUnderTest) -> bool:
+    """Whether all child Jobs say so: the operator needs no more than the pods' reports."""
+    children = await job.children()
+    return all(any(each["type"] == "Complete" for each in child["status"].get("conditions", [])) for child in children)
 
 
 async def restart(at: Bench, children: ChildJobs, jobs: int) -> tuple[float, float, dict[str, float]]:

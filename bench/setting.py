@@ -20,7 +20,6 @@ from reconstruction_operator.kube import load_configuration
 from .measuring import Meter
 
 _A_LONG_TIME = 10_000
-_SETTLING_SECONDS, _SETTLED_CORES = 5.0, 0.3
 
 
 @dataclass
@@ -35,15 +34,6 @@ class Bench:
     def meter(self) -> Meter:
         process = self.work.operator.process
         return Meter(self.cluster, process.pid if process else None)
-
-    async def settles(self, seconds: float = 900) -> None:
-        """Returns once the cluster's own programs have nothing left to do about what was created before."""
-        async with asyncio.timeout(seconds):
-            while True:
-                meter = self.meter()
-                await asyncio.sleep(_SETTLING_SECONDS)
-                if meter.milliseconds_for_each(1)["all"] < 1000 * _SETTLED_CORES * _SETTLING_SECONDS:
-                    return
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -14,6 +15,9 @@ from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.manifests import JobManifest
 from reconstruction_api.source import Source
 from reconstruction_api.validation import parse_job
+
+if TYPE_CHECKING:
+    from reconstruction_worker.stage import Delivery
 
 
 def read_job(path: Path) -> JobManifest:
@@ -62,6 +66,32 @@ def local_source(source: Source, folders: LocalFolders) -> Path | None:
     if "://" in source.uri:
         return None
     return folders.job_file.resolve().parent / Path(source.uri).expanduser()
+
+
+def local_delivery(job: JobManifest, folders: LocalFolders) -> Delivery | None:
+    """Whose results are published, and where a claim or a path of spec.destination is on this machine. Raises
+    DestinationNotFound."""
+    from reconstruction_worker.stage import Delivery
+
+    destination = job.spec.destination
+    if destination is None:
+        return None
+    folder: Path | None = None
+    if (claim := destination.persistent_volume_claim) is not None:
+        if claim.claim_name not in folders.volumes:
+            raise ReconstructionError(
+                "DestinationNotFound",
+                f"spec.destination: claim '{claim.claim_name}' is on a cluster, not on this machine.",
+                suggestion=f"Say which folder stands for it: --volume {claim.claim_name}=DIR",
+            )
+        folder = folders.volumes[claim.claim_name].absolute()
+    elif destination.uri is not None and "://" not in destination.uri:
+        folder = folders.job_file.resolve().parent / Path(destination.uri).expanduser()
+    return Delivery(
+        namespace=job.metadata.namespace or "default",
+        name=job.metadata.name,
+        folder=str(folder) if folder is not None else None,
+    )
 
 
 def _workspace_of(name: str, folders: LocalFolders) -> Path:

@@ -24,7 +24,7 @@ from reconstruction_worker.records import read_record
 from .deadlines import SYSTEM, Clock, Deadlines
 from .display import display_for
 from .failure import print_failure
-from .jobs import LocalFolders, check_engine, check_hardware, local_source, parse_folders, read_job
+from .jobs import LocalFolders, check_engine, check_hardware, local_delivery, local_source, parse_folders, read_job
 from .results import deliver
 
 
@@ -68,6 +68,7 @@ def run_locally(
         verify=verify,
         may_work=deadlines.may_work,
         package=package,
+        delivery=local_delivery(job, folders),
     )
     console = Console()
     with (
@@ -116,10 +117,14 @@ def _print_end(console: Console, outcome: Outcome, workspace: Path, out: Path, h
             soft_wrap=True,
         )
         console.print("To continue, clear the field and run the same command again.", highlight=False)
-    elif any(result.name is StageName.REPORT for result in outcome.stages):
-        _print_results(console, outcome, deliver(workspace, out), out)
+    elif _has(outcome, StageName.REPORT):
+        _print_results(console, outcome, deliver(workspace, out, bundled=_has(outcome, StageName.BUNDLE)), out)
     else:
         console.print(Text(f"Results so far are in {workspace}"), soft_wrap=True)
+
+
+def _has(outcome: Outcome, stage: StageName) -> bool:
+    return any(result.name is stage for result in outcome.stages)
 
 
 def _print_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
@@ -128,6 +133,9 @@ def _print_results(console: Console, outcome: Outcome, files: list[Path], out: P
         ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
         console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
+    for result in outcome.stages:
+        if result.name is StageName.PUBLISH:
+            console.print(Text(f"Published: {result.message}"), soft_wrap=True)
     for file in files:
         console.print(
             Text(f"  {one_line(str(file.relative_to(out)))}  {byte_size(file.stat().st_size)}"), soft_wrap=True

@@ -14,7 +14,7 @@ import click
 
 from reconstruction_api.errors import ReconstructionError
 
-_HERE: Final = ("run", "validate", "new", "explain")
+_HERE: Final = ("run", "validate", "new", "verify", "explain")
 _ON_CLUSTER: Final = (
     "submit",
     "list",
@@ -27,6 +27,7 @@ _ON_CLUSTER: Final = (
     "cancel",
     "artifacts",
     "download",
+    "doctor",
 )
 _MODULES: Final = {name: f".commands.{name}" for name in _HERE} | {
     name: f".cluster.commands.{name}" for name in _ON_CLUSTER

@@ -7,20 +7,29 @@ import os
 import shutil
 from pathlib import Path
 
+from reconstruction_api.stages import StageName
+from reconstruction_worker.artifacts import recorded_files
 from reconstruction_worker.files import write_atomically
+from reconstruction_worker.records import read_record
 
 
-def deliver(workspace: Path, out: Path) -> list[Path]:
+def deliver(workspace: Path, out: Path, *, bundled: bool = False) -> list[Path]:
     """Make the workspace's artifacts appear in `out` (as hard links where possible), and what an earlier run delivered
     and this one does not disappear. Returns the files in `out`."""
-    artifacts = sorted(path for path in (workspace / "artifacts").rglob("*") if path.is_file())
-    names = [path.relative_to(workspace / "artifacts") for path in artifacts]
-    for stale in _delivered_before(workspace) - {name.as_posix() for name in names}:
+    files = _artifacts(workspace, bundled=bundled)
+    for stale in _delivered_before(workspace) - files.keys():
         (out / stale).unlink(missing_ok=True)
-    for path, name in zip(artifacts, names, strict=True):
+    for name, path in files.items():
         _place(path, out / name)
-    write_atomically(_list_path(workspace), json.dumps([name.as_posix() for name in names]))
-    return [out / name for name in names]
+    write_atomically(_list_path(workspace), json.dumps(list(files)))
+    return [out / name for name in files]
+
+
+def _artifacts(workspace: Path, *, bundled: bool) -> dict[str, Path]:
+    """Where each file is, by its name."""
+    names = (StageName.REPORT, StageName.BUNDLE) if bundled else (StageName.REPORT,)
+    records = [record for name in names if (record := read_record(workspace, name)) is not None]
+    return {name: workspace / output.path for name, output in recorded_files(records).items()}
 
 
 def _place(source: Path, target: Path) -> None:

@@ -46,6 +46,9 @@ BASELINE: Final[Mapping[str, Any]] = {
     "quality.warnPSNR": "20",
     "quality.warnSSIM": "0.75",
     "quality.onFailure": "Fail",
+    "bundle": False,
+    "destination.persistentVolumeClaim.path": "",
+    "destination.requesterPays": False,
     "suspend": False,
     "retryPolicy.maxAttempts": 4,
     "retryPolicy.backoffSeconds": 10,
@@ -107,14 +110,14 @@ def with_baseline(document: Document) -> Document:
     return result
 
 
-_OPTIONAL: Final = ("redo",)
+_OPTIONAL: Final = ("redo", "destination")
 
 
 def _set(document: Document, parents: list[str], last: str, value: Any) -> None:
     """Where it is unset, without changing what `document` shares with another."""
     for parent in parents:
         known = document.get(parent)
-        if known is None and parents[0] == "source":
+        if known is None and parents[0] in ("source", "destination"):
             return
         document[parent] = {**known} if isinstance(known, dict) else {}
         document = document[parent]

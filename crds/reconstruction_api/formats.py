@@ -61,6 +61,8 @@ class ExportFormat(StrEnum):
 
 REPORT_PAGE: Final = "report.html"
 """The report, among the artifacts."""
+BUNDLE: Final = "bundle.zip"
+"""All files of the results in one."""
 PREVIEW: Final = "preview.png"
 """Pictures of the result, among the artifacts."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .destination import Destination
 from .engines import NEED_POSES
 from .formats import ExportFormat, described_formats
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
@@ -469,6 +470,11 @@ class ReconstructionJobSpec(ApiModel):
         default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=12
     )
     """Files to deliver; each format once."""
+    bundle: bool = False
+    """Also deliver `bundle.zip`: all files of the results in one archive."""
+    destination: Destination | None = None
+    """Where the results are published besides the job's volume. May be set, or changed, after the job has ended: then
+    nothing else runs again."""
     quality: Quality = Field(default_factory=Quality)
     """The bar for held-out views."""
     suspend: bool = False

@@ -43,4 +43,6 @@ ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the cla
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"
 CREDENTIALS_PATH: Final = "/var/run/secrets/source-credentials"  # a file for each credential of spec.source.secretName
+DESTINATION_PATH: Final = "/destination"  # the claim of spec.destination
+DESTINATION_CREDENTIALS_PATH: Final = "/var/run/secrets/destination-credentials"  # the same of spec.destination
 TERMINATION_LOG: Final = "/dev/termination-log"

@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 
 from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
 from .defaults import DEFAULTS_RULES, JobDefaults
-from .names import CREDENTIALS_PATH, SOURCE_PATH, WORKSPACE_PATH
+from .destination import WhoOverwrites, unknown_placeholders
+from .names import CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WORKSPACE_PATH
 from .network import ENTRY_PATTERN, Allowed
 from .rules import KeyedBy, Rule
 
@@ -142,6 +143,37 @@ class Network(ApiModel):
     network of nothing else allows."""
 
 
+_PREFIX: Final = r"^(s3|gs|az|https|pvc)://[^/?#@\\\s{}][^?#@\\\s]*$"
+
+
+class Destinations(ApiModel):
+    """Where results of jobs may be published."""
+
+    rules: ClassVar = (
+        Rule(
+            "prefixes are addresses such as s3://assets/{namespace}/, with nothing but {namespace}, {name} and {uid} "
+            "in braces",
+            cel="self.prefixes.all(each, !each.replace('{namespace}', '').replace('{name}', '').replace('{uid}', '')"
+            ".matches('[{}]'))",
+            holds=lambda destinations: not any(map(unknown_placeholders, destinations.prefixes)),
+            field="prefixes",
+        ),
+    )
+
+    prefixes: list[Annotated[str, Field(pattern=_PREFIX, max_length=512)]] = Field(
+        default_factory=list[str], max_length=16
+    )
+    """`spec.destination` of a job must lie below one of these: `s3://assets/{namespace}/{name}/`, or
+    `pvc://CLAIM/FOLDER/` for volume claims. `{namespace}`, `{name}` and `{uid}` stand for the job's, so that no job
+    writes where another one's results are. Anywhere when empty."""
+    hosts: list[AllowedAddress] = Field(default_factory=list[AllowedAddress], max_length=64)
+    """Names (`minio.storage.svc`), domains (`.example.org`) and networks of the storage that results may be sent to;
+    any that `network` lets pods connect to when empty."""
+    overwrite: WhoOverwrites = WhoOverwrites.NAME
+    """Whose `latest.json` a job may replace. `Job`: its own. `Name`: also that of an earlier job of the same namespace
+    and name. `Anyone`: that of any job. A newer one is never replaced by an older one."""
+
+
 def _within(default: int | None, most: int | None) -> bool:
     return default is None or most is None or default <= most
 
@@ -214,6 +246,8 @@ class ProfileSpec(ApiModel):
     """Time a pod has to write its checkpoint when asked to stop."""
     network: Network = Field(default_factory=Network)
     """What the pods may connect to."""
+    destinations: Destinations = Field(default_factory=Destinations)
+    """Where results may be published."""
     limits: Limits = Field(default_factory=Limits)
     """The most that jobs may use."""
     defaults: JobDefaults | None = None
@@ -241,9 +275,10 @@ class HostPath(ApiModel):
 
     rules: ClassVar = (
         Rule(
-            f"mountPath must not hide {WORKSPACE_PATH} or {SOURCE_PATH}, where the job's own volumes are",
-            cel=f"!(self.mountPath in ['{WORKSPACE_PATH}', '{SOURCE_PATH}'])",
-            holds=lambda folder: folder.mount_path not in (WORKSPACE_PATH, SOURCE_PATH),
+            f"mountPath must not hide {WORKSPACE_PATH}, {SOURCE_PATH} or {DESTINATION_PATH}, where the job's own "
+            "volumes are",
+            cel=f"!(self.mountPath in ['{WORKSPACE_PATH}', '{SOURCE_PATH}', '{DESTINATION_PATH}'])",
+            holds=lambda folder: folder.mount_path not in (WORKSPACE_PATH, SOURCE_PATH, DESTINATION_PATH),
             field="mountPath",
         ),
         Rule(

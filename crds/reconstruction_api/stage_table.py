@@ -33,6 +33,8 @@ class StageName(StrEnum):
     TEXTURE = "texture"
     EXPORT = "export"
     REPORT = "report"
+    BUNDLE = "bundle"
+    PUBLISH = "publish"
 
     @property
     def in_spec(self) -> str:
@@ -71,6 +73,9 @@ class Stage:
     resumes: bool = False
     """Whether it continues from what an interrupted run of the same settings left; others start with an empty
     folder."""
+    wanted_by: str = ""
+    """Field of the spec without which jobs do not run it; every job does where this is empty. Stages that need it do
+    without where it does not run."""
     saves_on_stop: bool = False
     """Whether it has something to save when it is asked to stop; others end at once."""
 
@@ -214,9 +219,34 @@ STAGES: Final[tuple[Stage, ...]] = (
         redo="write the report again",
         document="manifest.json",
     ),
+    Stage(
+        name=StageName.BUNDLE,
+        title="Bundle",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.REPORT,),
+        fields=("bundle",),
+        weight=1,
+        redo="pack the bundle again",
+        document="bundle.json",
+        wanted_by="bundle",
+    ),
+    Stage(
+        name=StageName.PUBLISH,
+        title="Published",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.REPORT, StageName.BUNDLE),
+        fields=("destination",),
+        weight=2,
+        redo="publish again",
+        document="published.json",
+        resumes=True,
+        wanted_by="destination",
+    ),
 )
 """In running order. A name that enters here needs nothing else but a module in the worker's `stages`
 (docs/extending.md)."""
+USUAL_STAGES: Final = tuple(stage for stage in STAGES if not stage.wanted_by)
+"""Those that a job runs which asks for nothing more."""
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 
 WITHOUT_EFFECT: Final = {

@@ -12,15 +12,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from pydantic.alias_generators import to_snake
+
 from .baseline import explicit
 from .defaults import completed
 from .job import ReconstructionJobSpec
 from .source import Reuse
-from .stage_table import BY_NAME, STAGES, ResourceClass, Stage, StageName, ending_with, stages_of
+from .stage_table import BY_NAME, STAGES, USUAL_STAGES, ResourceClass, Stage, StageName, ending_with, stages_of
 
 __all__ = [
     "BY_NAME",
     "STAGES",
+    "USUAL_STAGES",
     "ResourceClass",
     "Stage",
     "StageName",
@@ -30,6 +33,7 @@ __all__ = [
     "graph_of",
     "overall_percent",
     "pause_stage",
+    "publishes",
     "reads_source",
     "reused_stages",
     "stage_digest",
@@ -57,12 +61,28 @@ def graph_of(spec: ReconstructionJobSpec, stages: Iterable[Stage] | None = None)
     """
     stages = STAGES if stages is None else tuple(stages)
     last = end_stage(spec)
+    wanted = tuple(stage for stage in stages if not stage.wanted_by or _is_wanted(stage, spec))
     if last is None:
         reused = reused_stages(spec)
         first = ResourceClass.PREPARE
-        return tuple(replace(stage, resource_class=first) if stage.name in reused else stage for stage in stages)
-    report = next(stage for stage in stages if stage.name == StageName.REPORT)
-    return (*ending_with(last, stages), replace(report, needs=(last,)))
+        graph = tuple(replace(stage, resource_class=first) if stage.name in reused else stage for stage in wanted)
+    else:
+        report = next(stage for stage in stages if stage.name == StageName.REPORT)
+        asked_for = tuple(stage for stage in wanted if stage.wanted_by)
+        graph = (*ending_with(last, stages), replace(report, needs=(last,)), *asked_for)
+    left_out = {stage.name for stage in stages if stage not in wanted}
+    return tuple(_without(stage, left_out) for stage in graph)
+
+
+def _without(stage: Stage, left_out: set[StageName]) -> Stage:
+    """A stage does without what it would need of stages that do not run."""
+    if left_out.isdisjoint(stage.needs):
+        return stage
+    return replace(stage, needs=tuple(need for need in stage.needs if need not in left_out))
+
+
+def _is_wanted(stage: Stage, spec: ReconstructionJobSpec) -> bool:
+    return getattr(spec, to_snake(stage.wanted_by)) not in (None, False)
 
 
 def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
@@ -73,6 +93,11 @@ def reused_stages(spec: ReconstructionJobSpec) -> tuple[StageName, ...]:
 def reads_source(resource_class: ResourceClass) -> bool:
     """Whether pods of a class need what `spec.source` names."""
     return resource_class is ResourceClass.PREPARE
+
+
+def publishes(resource_class: ResourceClass) -> bool:
+    """Whether pods of a class need what `spec.destination` names."""
+    return resource_class is ResourceClass.DELIVER
 
 
 def pause_stage(spec: ReconstructionJobSpec) -> StageName | None:
@@ -114,8 +139,8 @@ def stage_digest(name: str, settings: dict[str, Any], needs: list[str]) -> str:
 
 
 def class_digest(resource_class: ResourceClass, digests: dict[StageName, str], graph: Iterable[Stage] = STAGES) -> str:
-    """Digest of everything that the child Job of a class depends on."""
-    return digest([digests[stage.name] for stage in stages_of(resource_class, graph)])
+    """Digest of everything that the child Job of a class depends on; stages without a digest do not run."""
+    return digest([digests[stage.name] for stage in stages_of(resource_class, graph) if stage.name in digests])
 
 
 def overall_percent(

@@ -14,6 +14,7 @@ from pydantic import Field
 from . import lenient, reported, untrusted
 from . import metric_limits as metrics
 from .base import ApiModel, Count
+from .destination import WhoOverwrites
 from .errors import ReconstructionError
 from .job import ReconstructionJobSpec
 from .stages import ResourceClass, StageName
@@ -49,6 +50,15 @@ class NetworkAccess(ApiModel):
     """Whether the profile names a service account, whose own identity in the cloud may be used."""
 
 
+class Publishing(ApiModel):
+    """What the profile says of results that are published."""
+
+    overwrite: WhoOverwrites = WhoOverwrites.NAME
+    """Whose `latest.json` the job may replace."""
+    hosts: list[str] = Field(default_factory=list[str])
+    """Hosts that results may be sent to; any when empty."""
+
+
 class WorkerJob(ApiModel):
     """What a worker is asked to do; travels as JSON in the pod's environment."""
 
@@ -70,6 +80,8 @@ class WorkerJob(ApiModel):
     """Licences of engines that may be used; any when None."""
     network: NetworkAccess = Field(default_factory=NetworkAccess)
     """What the pod may connect to."""
+    publishing: Publishing = Field(default_factory=Publishing)
+    """Where results may go, and what they may replace."""
 
 
 class Failure(ApiModel):

@@ -56,6 +56,7 @@ def observe(
         turn=store.slots.turn(key, store.lane(key)),
         explanations=store.explanations(key),
         source_users=_source_users(store, key, chain[0]) if chain else (),
+        destination_rival=store.published_prefixes.rival(key),
         scale_ups=store.scale_ups(key),
         refusal=store.refusal(key),
         status_refusal=store.status_refusal(key),

@@ -20,9 +20,19 @@ from .manifests.child_names import claim_name
 from .model import ChildJob, Claim, JobKey, JobView, Pod, ProfileView, Refusal, ScaleUp, StatusRefusal
 from .ownership import Ownership
 from .policies.control.rest import Remains, Rest, rest
+from .published_prefixes import PublishedPrefixes
 from .resource_versions import Versions
 from .slots import Lane, Limits, Slots
-from .stored_job import StoredJob, builds_on, is_packed, packed, pinned_profile, profile_reference, unpacked
+from .stored_job import (
+    StoredJob,
+    builds_on,
+    destination_of,
+    is_packed,
+    packed,
+    pinned_profile,
+    profile_reference,
+    unpacked,
+)
 
 Document = dict[str, Any]
 K = TypeVar("K")
@@ -71,6 +81,7 @@ class Store:
         self._pod_keys: dict[str, JobKey] = {}
         self._claims: dict[JobKey, Claim] = {}
         self._dependents: dict[JobKey, set[JobKey]] = {}
+        self.published_prefixes = PublishedPrefixes()
         self._explanations: dict[JobKey, dict[str, str]] = {}
         self._scale_ups: dict[JobKey, dict[str, ScaleUp]] = {}
         self._refusals: dict[JobKey, Refusal] = {}
@@ -98,6 +109,7 @@ class Store:
             pinned=pinned_profile(status, key.namespace),
             reference=profile_reference(status),
             builds_on=builds_on(spec),
+            destination=destination_of(spec, key, metadata["uid"]),
             foreign=not self._ownership.owns(key.namespace, spec, status),
             holder=self._contender(key, spec, status),
         )
@@ -316,10 +328,12 @@ class Store:
         return tuple(sorted(self._dependents.get(key, ())))
 
     def _link(self, job: StoredJob) -> None:
+        self.published_prefixes.add(job.key, job.created, job.destination)
         if job.builds_on:
             self._dependents.setdefault(JobKey(job.key.namespace, job.builds_on), set()).add(job.key)
 
     def _unlink(self, job: StoredJob) -> None:
+        self.published_prefixes.remove(job.key)
         target = JobKey(job.key.namespace, job.builds_on)
         dependents = self._dependents.get(target, set())
         dependents.discard(job.key)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
+from reconstruction_api.destination import Destination, expanded, location
 from reconstruction_api.names import PROFILE_KIND
 
 from .model import JobKey, ProfileReference
@@ -36,6 +38,8 @@ class StoredJob:
     """Name of the job whose results it starts from."""
     foreign: bool = False
     """Another installation acts on it, or none does; it is known for the jobs that build on it."""
+    destination: str = ""
+    """Prefix of its destination; empty where it has none."""
     holder: str = ""
     """The other installation that acts on it although this one would; empty once the job has ended."""
 
@@ -43,6 +47,17 @@ class StoredJob:
 def builds_on(spec: Document) -> str:
     """As in `StoredJob.builds_on`, and so are the following."""
     return ((spec.get("source") or {}).get("jobRef") or {}).get("name") or ""
+
+
+def destination_of(spec: Document, key: JobKey, uid: str) -> str:
+    found: Any = spec.get("destination")
+    if not isinstance(found, dict):
+        return ""
+    try:
+        destination = Destination.model_validate(found, extra="ignore")
+    except ValidationError:
+        return ""
+    return expanded(location(destination), namespace=key.namespace, name=key.name, uid=uid)
 
 
 def pinned_profile(status: Document, namespace: str) -> tuple[str, str] | None:

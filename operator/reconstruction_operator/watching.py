@@ -225,11 +225,16 @@ class Watching:
             self._queue.add(key, cause)
 
     def _observe_job(self, document: Document) -> None:
-        cause = cause_of_job(self._store.jobs.get(key_of(document)), document)
-        self._enqueue(self._store.observe_job(document), cause)
+        key = key_of(document)
+        before, beside = self._store.jobs.get(key), self._store.published_prefixes.after(key)
+        self._enqueue(self._store.observe_job(document), cause_of_job(before, document))
+        if before is not None and self._store.jobs[key].destination != before.destination:
+            self._enqueue(list(beside), Cause.STARTING)
 
     def _forget_job(self, document: Document) -> None:
+        beside = self._store.published_prefixes.after(key_of(document))
         self._enqueue(self._store.forget_job(document), Cause.CHANGED)
+        self._enqueue(list(beside), Cause.STARTING)
 
     def _handlers(self) -> dict[str, Handlers]:
         profiles = Handlers(self._observe_profile, self._forget_profile)

@@ -25,6 +25,7 @@ CAMEL_CASE = re.compile(r"[A-Z][a-z]+([A-Z][A-Za-z]+)+")
 
 OF_KUBERNETES = {
     "BearerToken",
+    "ContainerCannotRun",
     "DisruptionTarget",
     "ErrImageNeverPull",
     "ErrImagePull",
@@ -34,6 +35,7 @@ OF_KUBERNETES = {
     "PodScheduled",
     "ReadWriteOnce",
     "RuntimeDefault",
+    "StartError",
 }
 """Its own words, which it will not change."""
 OF_OTHERS = {"reconstruction-operator"}

@@ -24,7 +24,8 @@ from reconstruction_api.stages import (
     stages_of,
 )
 
-ALL = set(StageName)
+ASKED_FOR = {StageName.BUNDLE, StageName.PUBLISH}
+ALL = set(StageName) - ASKED_FOR
 FROM_TRAIN = ALL - {StageName.INGEST, StageName.POSES}
 FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EXPORT, StageName.REPORT}
 
@@ -36,7 +37,7 @@ def spec(**changes: Any) -> ReconstructionJobSpec:
 def changed(**changes: Any) -> set[StageName]:
     """Stages that must run again after a change of the default spec."""
     before, after = stage_digests(spec()), stage_digests(spec(**changes))
-    return {name for name in StageName if before[name] != after[name]}
+    return {name for name in StageName if before.get(name) != after.get(name)}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,8 @@ def changed(**changes: Any) -> set[StageName]:
         ({"mesh": {"textureSize": 512}}, FROM_MESH - {StageName.MESH}),
         ({"exports": [{"format": "PLY"}]}, {StageName.EXPORT, StageName.REPORT}),
         ({"quality": {"minPSNR": "30"}}, {StageName.EVALUATE, StageName.REPORT}),
+        ({"destination": {"uri": "s3://assets/statue/"}}, {StageName.PUBLISH}),
+        ({"bundle": True}, {StageName.BUNDLE}),
     ],
 )
 def test_a_change_runs_only_what_depends_on_it(change: dict[str, Any], again: set[StageName]):
@@ -97,7 +100,17 @@ def test_every_stage_comes_after_what_it_needs():
     for stage in STAGES:
         assert set(stage.needs) <= seen
         seen.add(stage.name)
-    assert seen == ALL
+    assert seen == ALL | ASKED_FOR
+
+
+def test_a_bundle_is_published_where_there_is_one():
+    wanted = {"bundle": True, "destination": {"uri": "s3://assets/statue/"}}
+    needs = [
+        {stage.name: stage.needs for stage in graph_of(spec(**each))} for each in (wanted, {**wanted, "bundle": False})
+    ]
+    assert [each[StageName.PUBLISH] for each in needs] == [(StageName.REPORT, StageName.BUNDLE), (StageName.REPORT,)]
+    ending = graph_of(spec(endAfter="Poses", **wanted))
+    assert [stage.name for stage in ending] == ["ingest", "poses", "report", "bundle", "publish"]
 
 
 def test_classes_run_one_after_the_other_without_returning():
@@ -134,7 +147,7 @@ def test_what_is_reused_is_copied_by_the_pod_that_prepares(reuse: str, stages: l
     assert list(reused_stages(chained)) == stages
     graph, prepare = graph_of(chained), ResourceClass.PREPARE
     assert [stage.name for stage in stages_of(prepare, graph)] == ["ingest", "poses", "train"][: max(2, len(stages))]
-    assert [stage.name for stage in graph] == [stage.name for stage in STAGES]
+    assert [stage.name for stage in graph] == [stage.name for stage in STAGES if stage.name in ALL]
     assert [c for c in ResourceClass if reads_source(c)] == [prepare]
     assert reused_stages(spec()) == ()
 

@@ -300,7 +300,7 @@ def test_profiles_of_either_kind_are_read(kind: str, model: type[Any]):
         (
             "ClusterReconstructionProfile",
             "  hostPaths: [{path: /a, mountPath: /source}]",
-            "spec.hostPaths[0].mountPath: mountPath must not hide /workspace or /source",
+            "spec.hostPaths[0].mountPath: mountPath must not hide /workspace, /source or /destination",
         ),
         (
             "ClusterReconstructionProfile",

@@ -17,7 +17,7 @@ from tests.worker.test_reuse import INGEST
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.readable import byte_size as size
 from reconstruction_api.readable import duration
-from reconstruction_api.stages import STAGES, StageName
+from reconstruction_api.stages import USUAL_STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_cli.display import LiveDisplay, PlainDisplay
 from reconstruction_cli.local_run import run_locally
@@ -184,7 +184,7 @@ def rendered(display: LiveDisplay) -> str:
 
 def test_the_live_table_shows_every_stage_and_the_numbers_of_the_running_one() -> None:
     stop = StopRequest()
-    display = LiveDisplay(Console(file=io.StringIO()), "statue (nerfacto)", STAGES, stop)
+    display = LiveDisplay(Console(file=io.StringIO()), "statue (nerfacto)", USUAL_STAGES, stop)
     display.stage_ended(
         StageResult(name=StageName.INGEST, digest="d", seconds=61, message="40 photos", skipped=True), {}
     )
@@ -194,7 +194,7 @@ def test_the_live_table_shows_every_stage_and_the_numbers_of_the_running_one() -
     )
     display.stage_progressed(progress)
     text = rendered(display)
-    assert all(stage.name in text for stage in STAGES)
+    assert all(stage.name in text for stage in USUAL_STAGES)
     assert "already done" in text
     assert "1 min 1 s" in text
     assert "step 500 of 1000 · loss 0.0123 · PSNR 24.6 dB · 1 min 15 s left" in text

@@ -136,8 +136,9 @@ def _with_a_stage(table: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """`render`, after the training, which the report shows."""
     render: Any = NewName("render")
     new = Stage(render, ResourceClass.RECONSTRUCT, (StageName.TRAIN,), ("mesh.targetFaces",), 20)
-    last = replace(table[-1], needs=(*table[-1].needs, render))
-    return (*table[:3], new, *table[3:-1], last)
+    report = next(each for each in table if each.name == StageName.REPORT)
+    shown = replace(report, needs=(*report.needs, render))
+    return (*table[:3], new, *(shown if each is report else each for each in table[3:]))
 
 
 def _with_a_stage_in_between(table: tuple[Stage, ...]) -> tuple[Stage, ...]:

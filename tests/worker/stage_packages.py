@@ -11,7 +11,7 @@ import pytest
 from reconstruction_api.formats import ExportFormat
 from reconstruction_api.job import Export, ReconstructionJobSpec
 from reconstruction_api.source import Source
-from reconstruction_api.stages import BY_NAME, StageName
+from reconstruction_api.stages import BY_NAME, USUAL_STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
 from reconstruction_worker.executor import Outcome, Run, execute
 from reconstruction_worker.process import StopRequest
@@ -95,7 +95,7 @@ class Bench:
         **options: object,
     ) -> Outcome:
         """Run the named stages, or all."""
-        stages = [BY_NAME[StageName(name)] for name in names] if names else list(BY_NAME.values())
+        stages = [BY_NAME[StageName(name)] for name in names] if names else list(USUAL_STAGES)
         run = Run(
             spec=spec or a_spec(),
             workspace=self.workspace,

@@ -12,7 +12,7 @@ import pytest
 
 from reconstruction_api.engines import ENGINES
 from reconstruction_api.plan import WorkerPlan, WorkerStage, fresh_plan
-from reconstruction_api.stages import STAGES, StageName
+from reconstruction_api.stages import USUAL_STAGES, StageName
 from reconstruction_worker import engine_libraries, libraries
 from reconstruction_worker.libraries import read_libraries
 from reconstruction_worker.records import StageRecord, read_record, write_record
@@ -21,7 +21,7 @@ from .stage_packages import Bench, a_spec
 from .test_reuse import Pair, base_in, make
 
 TRAINED = ("ingest", "poses", "train")
-ALL = [stage.name.value for stage in STAGES]
+ALL = [stage.name.value for stage in USUAL_STAGES]
 FIRST = Path(__file__).parents[1] / "replay" / "first" / "workspaces" / "finished.json"
 
 

@@ -69,6 +69,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
                 accepted_versions=request.accepted_versions,
                 guard=guard,
                 credentials=Path(request.credentials) if request.credentials is not None else None,
+                delivery=request.delivery,
             )
             module = importlib.import_module(request.module)
             output = module.run(context)

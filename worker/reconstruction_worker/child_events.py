@@ -16,7 +16,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import NetworkAccess, Progress, SourceLimits
 
-from .stage import StageOutput
+from .stage import Delivery, StageOutput
 
 
 class StageRequest(ApiModel):
@@ -33,7 +33,9 @@ class StageRequest(ApiModel):
     limits: SourceLimits = Field(default_factory=SourceLimits)
     accepted_versions: tuple[int, ...] = ()
     credentials: str | None = None
-    """Folder with the credentials of the source's Secret; only for the stage that fetches."""
+    """Folder with the credentials of a Secret; only for the stages that fetch and publish."""
+    delivery: Delivery | None = None
+    """Only for the stage that publishes."""
     network: NetworkAccess | None = None
     """What a worker pod's profile lets the stage connect to; None where nothing guards it, in a local run."""
 

@@ -1,7 +1,8 @@
-"""Credentials for the photos, from the Secret of spec.source.secretName.
+"""Credentials for storage, from the Secret of spec.source.secretName or of spec.destination.secretName.
 
 The pod has a file for each entry that is a credential, and no other entry (`CREDENTIALS_PATH`). The process of the
-stage that fetches reads them, for as long as it fetches: no other stage's process has them in its environment.
+stage that fetches, or publishes, reads them, for as long as it does: no other stage's process has them in its
+environment.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconstruction_api.destination import CREDENTIALS as DESTINATION_CREDENTIALS
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.source import CREDENTIALS
 
@@ -28,17 +31,33 @@ _NOTHING_ELSE: Final = {
 """Without these, libraries look for credentials where nobody has put any."""
 
 
-def read_credentials(folder: Path, secret_name: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """What a Secret is for."""
+
+    part: str
+    """Of the spec: it names the Secret."""
+    keys: frozenset[str]
+    """Entries that mean something."""
+    denied: str
+    """Code of the catalogue for a Secret that is of no use."""
+
+
+FOR_SOURCE: Final = SecretUse("spec.source", CREDENTIALS, "SourceAccessDenied")
+FOR_DESTINATION: Final = SecretUse("spec.destination", DESTINATION_CREDENTIALS, "DestinationAccessDenied")
+
+
+def read_credentials(folder: Path, secret_name: str, use: SecretUse = FOR_SOURCE) -> dict[str, str]:
     """The Secret's credentials, exactly as they are but for one line break at the end, which `echo` and editors leave.
     An empty entry is none. `secret_name` is for messages, which hold no values.
 
-    Raises SourceAccessDenied for what can't be a credential, and when there is none.
+    Raises SourceAccessDenied or DestinationAccessDenied for what can't be a credential, and when there is none.
     """
-    found = {key: value for key in sorted(CREDENTIALS) if (value := _read(folder / key, key, secret_name))}
+    secret = _Secret(folder, secret_name, use)
+    found = {key: value for key in sorted(use.keys) if (value := secret.read(key))}
     if not found:
-        raise _unusable(
-            secret_name, f"has none of the entries that sources understand: {', '.join(sorted(CREDENTIALS))}"
-        )
+        noun = use.part.rpartition(".")[2]
+        raise secret.unusable(f"has none of the entries that {noun}s understand: {', '.join(sorted(use.keys))}")
     return found
 
 
@@ -70,29 +89,36 @@ def _change(environment: MutableMapping[str, str], old: Mapping[str, str], new: 
     environment.update({name: value for name, value in new.items() if old.get(name) != value})
 
 
-def _read(path: Path, key: str, secret_name: str) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LONGEST_BYTES + 1)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise _unusable(secret_name, f"has an entry {key} that can't be read ({type(error).__name__})") from None
-    if len(content) > LONGEST_BYTES:
-        raise _unusable(secret_name, f"has an entry {key} of more than {LONGEST_BYTES >> 10} KiB")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:  # which quotes the content
-        raise _unusable(secret_name, f"has an entry {key} that is not text in UTF-8") from None
-    if "\0" in text:
-        raise _unusable(secret_name, f"has an entry {key} that holds a zero byte")
-    return text.removesuffix("\n").removesuffix("\r")
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    folder: Path
+    name: str
+    use: SecretUse
 
+    def read(self, key: str) -> str:
+        """Empty where there is none."""
+        try:
+            with (self.folder / key).open("rb") as file:
+                content = file.read(LONGEST_BYTES + 1)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise self.unusable(f"has an entry {key} that can't be read ({type(error).__name__})") from None
+        if len(content) > LONGEST_BYTES:
+            raise self.unusable(f"has an entry {key} of more than {LONGEST_BYTES >> 10} KiB")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:  # which quotes the content
+            raise self.unusable(f"has an entry {key} that is not text in UTF-8") from None
+        if "\0" in text:
+            raise self.unusable(f"has an entry {key} that holds a zero byte")
+        return text.removesuffix("\n").removesuffix("\r")
 
-def _unusable(secret_name: str, what: str) -> ReconstructionError:
-    return ReconstructionError(
-        "SourceAccessDenied",
-        f"spec.source.secretName: Secret {secret_name!r} {what}.",
-        suggestion="Correct the Secret, then retry the job.",
-        details={"field": "spec.source.secretName"},
-    )
+    def unusable(self, what: str) -> ReconstructionError:
+        field = f"{self.use.part}.secretName"
+        return ReconstructionError(
+            self.use.denied,
+            f"{field}: Secret {self.name!r} {what}.",
+            suggestion="Correct the Secret, then retry the job.",
+            details={"field": field},
+        )

@@ -16,7 +16,7 @@ from reconstruction_api.errors import CATALOGUE, ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.plan import WorkerPlan, WorkerStage
-from reconstruction_api.stages import STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
+from reconstruction_api.stages import USUAL_STAGES, Stage, StageName, pause_stage, reused_stages, stage_digests
 from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLimits, StageResult
 
 from .child_events import StageRequest
@@ -44,7 +44,7 @@ from .records import (
 from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
 from .space_needed import bytes_needed
-from .stage import Stopped, folder_of
+from .stage import Delivery, Stopped, folder_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
@@ -55,6 +55,9 @@ SAVING_GRACE_SECONDS: Final = 3600.0
 save yet ends at once."""
 GRACE_SECONDS: Final = 3.0
 """How long any other stage may: its work is lost either way."""
+
+_CONNECTED: Final = (StageName.INGEST, StageName.PUBLISH)
+"""Stages that connect to storage."""
 
 
 class Observer(Protocol):
@@ -77,7 +80,7 @@ class Run:
 
     spec: ReconstructionJobSpec
     workspace: Path
-    stages: Sequence[Stage] = STAGES
+    stages: Sequence[Stage] = USUAL_STAGES
     source: Path | None = None
     """Where the photos are on this machine, or the workspace of the job that spec.source.jobRef names; None when ingest
     has to fetch them."""
@@ -102,6 +105,10 @@ class Run:
     min_free_bytes: int = MIN_FREE_BYTES
     credentials: Path | None = None
     """Folder with the credentials of the source's Secret; None where the environment has them."""
+    delivery: Delivery | None = None
+    """Whose results are published; None where none are."""
+    destination_credentials: Path | None = None
+    """Folder with the credentials of the destination's Secret; None where the environment has them."""
     lock_patience_seconds: float = 15.0
 
 
@@ -310,8 +317,9 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),
-        network=run.network if stage.name is StageName.INGEST else None,
-        credentials=str(run.credentials) if run.credentials is not None and stage.name is StageName.INGEST else None,
+        network=run.network if stage.name in _CONNECTED else None,
+        credentials=_credentials(run, stage.name),
+        delivery=run.delivery if stage.name is StageName.PUBLISH else None,
     )
     try:
         return run_in_child(
@@ -327,6 +335,13 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
             # What led to a final failure must not be continued: the next run starts the stage afresh.
             clear_started(run.workspace, stage.name)
         raise
+
+
+def _credentials(run: Run, stage: StageName) -> str | None:
+    """Each stage's process sees the Secret that it needs, and no other."""
+    folders = {StageName.INGEST: run.credentials, StageName.PUBLISH: run.destination_credentials}
+    folder = folders.get(stage)
+    return str(folder) if folder is not None else None
 
 
 def _digests_of_inputs(workspace: Path, stage: Stage) -> dict[str, str]:

@@ -14,10 +14,13 @@ from typing import Final, NoReturn
 from pydantic import ValidationError
 
 from reconstruction_api.defaults import completed
+from reconstruction_api.destination import Destination
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     CREDENTIALS_PATH,
+    DESTINATION_CREDENTIALS_PATH,
+    DESTINATION_PATH,
     ENV_JOB,
     ENV_PLAN,
     ENV_PROGRESS_URL,
@@ -43,6 +46,7 @@ from .json_log import JsonLog, LogObserver
 from .observers import Observers
 from .process import StopRequest
 from .progress_client import ProgressClient
+from .stage import Delivery
 
 _LOG_TAIL_LINES: Final = 30
 
@@ -87,6 +91,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=Path(CREDENTIALS_PATH),
         help="folder with the entries of the source's Secret",
     )
+    parser.add_argument(
+        "--destination", type=Path, default=Path(DESTINATION_PATH), help="where the destination's claim is mounted"
+    )
+    parser.add_argument(
+        "--destination-credentials",
+        type=Path,
+        default=Path(DESTINATION_CREDENTIALS_PATH),
+        help="folder with the entries of the destination's Secret",
+    )
     parser.add_argument("--termination-log", type=Path, default=Path(TERMINATION_LOG), help="file of the final report")
     parser.add_argument("--stages", default=STAGE_PACKAGE, help="package with the stages' modules")
     return parser.parse_args(arguments)
@@ -112,6 +125,8 @@ def _work(
         source=_source(job.spec.source, options.source),
         package=options.stages,
         credentials=options.credentials if job.spec.source.secret_name is not None else None,
+        delivery=_delivery(job, options.destination),
+        destination_credentials=options.destination_credentials if _has_secret(spec.destination) else None,
     )
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:
@@ -120,8 +135,12 @@ def _work(
             observers.append(stack.enter_context(client))
         outcome = execute(run, Observers(observers), stop)
     _log_tail(outcome, options.workspace, log)
-    finished = any(result.name is StageName.REPORT for result in outcome.stages)
-    artifacts = delivered(options.workspace, environment.get(ENV_WORKSPACE_CLAIM, "")) if finished else []
+    claim, done = environment.get(ENV_WORKSPACE_CLAIM, ""), {result.name for result in outcome.stages}
+    artifacts = (
+        delivered(options.workspace, claim, bundled=StageName.BUNDLE in done, published=StageName.PUBLISH in done)
+        if StageName.REPORT in done
+        else []
+    )
     report = PodReport(
         stages=outcome.stages,
         metrics=outcome.metrics,
@@ -146,6 +165,24 @@ def _source(source: Source, mounted: Path) -> Path | None:
         return mounted
     claim = source.persistent_volume_claim
     return below_claim(mounted, claim) if claim is not None else None
+
+
+def _delivery(job: WorkerJob, mounted: Path) -> Delivery | None:
+    destination = job.spec.destination
+    if destination is None:
+        return None
+    on_claim = destination.persistent_volume_claim is not None
+    return Delivery(
+        namespace=job.namespace,
+        name=job.name,
+        uid=job.uid,
+        publishing=job.publishing,
+        folder=str(mounted) if on_claim else None,
+    )
+
+
+def _has_secret(destination: Destination | None) -> bool:
+    return destination is not None and destination.secret_name is not None
 
 
 def _job(environment: Mapping[str, str]) -> WorkerJob:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO, cast
 from urllib.parse import quote, quote_plus, unquote
 
+from reconstruction_api.destination import CREDENTIALS
 from reconstruction_api.secrecy import scrubbed, shown_address
-from reconstruction_api.source import CREDENTIALS
 
 from .credentials import LONGEST_BYTES
 

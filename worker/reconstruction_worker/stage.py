@@ -14,11 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import Field
+
+from reconstruction_api.base import ApiModel
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_api.worker import Progress, SourceLimits
+from reconstruction_api.worker import Progress, Publishing, SourceLimits
 
 from .network.guard import Guard
+
+
+class Delivery(ApiModel):
+    """Whose results are published, and what is said of that beside the spec."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    """Empty where the job is run without a cluster."""
+    publishing: Publishing = Field(default_factory=Publishing)
+    folder: str | None = None
+    """Where the destination's claim is mounted, or the folder is that a local run has in its place."""
 
 
 class Report(Protocol):
@@ -57,7 +72,10 @@ class StageContext:
     guard: Guard | None = None
     """In a worker pod, what every connection goes through; None in a local run, and in stages that need no network."""
     credentials: Path | None = None
-    """Folder with the credentials of spec.source.secretName; None where the environment has them, as in local runs."""
+    """Folder with the credentials of spec.source.secretName, or of spec.destination.secretName for the stage that
+    publishes; None where the environment has them, as in local runs."""
+    delivery: Delivery | None = None
+    """For the stage that publishes."""
 
     @property
     def folder(self) -> Path:

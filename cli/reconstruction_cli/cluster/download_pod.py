@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -16,17 +15,15 @@ from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ProfileSpec
 
 from .connection import Cluster, Document
-from .follow import Feed
 from .jobs import Job
 from .kept_profile import with_profile
+from .pod_phases import ENDED, STARTED, Gone, NotInTime, pods_path, remove, remove_ended, wait_for
 
 CONTAINER: Final = "files"
 LABEL_DOWNLOAD: Final = f"{GROUP}/download"
 """Not the label of the workers' pods: the operator must not take this pod for one."""
 
 _LONGEST_SECONDS: Final = 24 * 3600
-_USUAL_REASONS: Final = ("ContainerCreating", "PodInitializing")
-_PULL_REASONS: Final = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 
 _WAIT_FOR_READERS: Final = """
 import os, time
@@ -47,15 +44,14 @@ def download_pod(cluster: Cluster, job: Job, seconds: float, report: Callable[[s
     Raises ArtifactsNotReady when the job has no workspace, ProfileNotFound, ImagePullFailed, ArtifactStoreError when
     the pod does not start within `seconds`, and what `Cluster` raises.
     """
-    pods = f"/api/v1/namespaces/{cluster.namespace}/pods"
-    _remove_ended(cluster, pods, job)
+    remove_ended(cluster, f"{LABEL_DOWNLOAD}={job.name}")
     name = f"{job.name}-get-{secrets.token_hex(3)}"
     try:
-        pod = cluster.call("POST", pods, body=manifest(with_profile(cluster, job), name)).body
-        _wait_until_running(cluster, pods, pod, seconds, report)
+        pod = cluster.call("POST", pods_path(cluster), body=manifest(with_profile(cluster, job), name)).body
+        _wait_until_running(cluster, pod, seconds, report)
         yield name
     finally:
-        _remove(cluster, f"{pods}/{name}")
+        remove(cluster, name)
 
 
 def manifest(job: Job, name: str) -> Document:
@@ -119,40 +115,17 @@ def _near_workers(job_name: str) -> dict[str, Any]:
     return {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
 
 
-def _wait_until_running(
-    cluster: Cluster, pods: str, pod: Document, seconds: float, report: Callable[[str], None]
-) -> None:
-    uid, deadline = pod["metadata"]["uid"], time.monotonic() + seconds
-    feed = Feed(cluster)
-    feed.add("Pod", pods, {"fieldSelector": f"metadata.name={pod['metadata']['name']}"}, known={uid: pod})
-    obstacle = "it is not scheduled"
-    while time.monotonic() < deadline:
-        change = feed.next(min(1.0, seconds))
-        if change is None:
-            continue
-        status = change.document.get("status", {})
-        if change.deleted or status.get("phase") in ("Succeeded", "Failed"):
-            raise _not_started(f"it ended at once ({status.get('reason') or 'deleted'})")
-        if status.get("phase") == "Running":
-            return
-        if (found := _obstacle(status)) and found != obstacle:
-            obstacle = found
-            report(f"waiting for the download pod: {obstacle}")
-    raise _not_started(f"not within {seconds:.0f} s, as {obstacle}")
-
-
-def _obstacle(status: dict[str, Any]) -> str:
-    """What a pod waits for. Raises ImagePullFailed."""
-    for container in status.get("containerStatuses") or []:
-        waiting = container["state"].get("waiting") or {}
-        if waiting.get("reason") in _PULL_REASONS:
-            raise ReconstructionError("ImagePullFailed", f"{waiting['reason']}: {waiting.get('message', '')}")
-        if waiting and waiting.get("reason") not in _USUAL_REASONS:
-            return f"{waiting.get('reason', '')} {waiting.get('message', '')}".strip()
-    for condition in status.get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{condition.get('reason', '')} {condition.get('message', '')}".strip()
-    return ""
+def _wait_until_running(cluster: Cluster, pod: Document, seconds: float, report: Callable[[str], None]) -> None:
+    try:
+        pod = wait_for(
+            cluster, pod, STARTED, seconds, lambda obstacle: report(f"waiting for the download pod: {obstacle}")
+        )
+    except NotInTime as late:
+        raise _not_started(f"not within {seconds:.0f} s, as {late}") from None
+    except Gone:
+        raise _not_started("it ended at once (deleted)") from None
+    if pod["status"]["phase"] in ENDED:
+        raise _not_started(f"it ended at once ({pod['status'].get('reason') or pod['status']['phase']})")
 
 
 def _not_started(why: str) -> ReconstructionError:
@@ -161,18 +134,3 @@ def _not_started(why: str) -> ReconstructionError:
         f"The pod that reads the job's files did not start: {why}.",
         suggestion="Try again; `kubectl get events` shows more about the pod.",
     )
-
-
-def _remove_ended(cluster: Cluster, pods: str, job: Job) -> None:
-    """What a download that was killed has left behind."""
-    selector = {"labelSelector": f"{LABEL_DOWNLOAD}={job.name}"}
-    for page in cluster.pages(pods, selector):
-        for pod in page["items"]:
-            if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-                _remove(cluster, f"{pods}/{pod['metadata']['name']}")
-
-
-def _remove(cluster: Cluster, path: str) -> None:
-    """At once; what can't be removed ends by itself."""
-    with contextlib.suppress(ReconstructionError):
-        cluster.call("DELETE", path, query={"gracePeriodSeconds": "0"})

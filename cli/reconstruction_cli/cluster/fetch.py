@@ -6,12 +6,10 @@ import contextlib
 import errno
 import hashlib
 import os
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from types import FrameType
 from typing import Final
 
 import click
@@ -23,9 +21,11 @@ from reconstruction_api.names import WORKSPACE_PATH
 from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
+from ..published_files import is_published, read_published
 from .artifacts import delivered
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
+from .interruption import one_interruption
 from .jobs import Job, get_job
 from .transfer import Unreadable, read_file
 
@@ -45,9 +45,14 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     folder = to if to is not None else Path("out") / job.name
     missing = [artifact for artifact in artifacts if not _is_there(folder / artifact.name, artifact)]
     if missing:
-        _check_claim(cluster, job)
-        with _one_interruption(), _local_disk(folder), _staging(folder) as staging:
-            _fetch(cluster, job, missing, staging, seconds)
+        published = [artifact for artifact in missing if is_published(artifact.uri)]
+        on_volume = [artifact for artifact in missing if artifact not in published]
+        if on_volume:
+            _check_claim(cluster, job)
+        with one_interruption(), _local_disk(folder), _staging(folder) as staging:
+            _fetch_published(published, staging)
+            if on_volume:
+                _fetch(cluster, job, on_volume, staging, seconds)
             for artifact in missing:
                 (folder / artifact.name).parent.mkdir(parents=True, exist_ok=True)
                 (staging / artifact.name).replace(folder / artifact.name)
@@ -88,16 +93,35 @@ def _check_claim(cluster: Cluster, job: Job) -> None:
     raise _store_error(f"The job's volume claim '{claim}' is gone, and its files with it.", "Run the job again.")
 
 
-def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
+def _progress() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
+    """From the destination itself, with the credentials of whoever calls."""
+    with _progress() as progress:
+        for artifact in artifacts:
+            task = progress.add_task(artifact.name, total=artifact.size_bytes)
+
+            def read(offset: int, uri: str = artifact.uri) -> Iterator[bytes]:
+                try:
+                    yield from read_published(uri, offset)
+                except ConnectionError as error:
+                    raise Disconnected(str(error)) from None
+
+            receive(artifact, read, staging / artifact.name, lambda count, task=task: progress.advance(task, count))
+
+
+def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
     with (
         download_pod(cluster, job, seconds, lambda text: click.echo(text, err=True)) as pod,
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        _progress() as progress,
     ):
         for artifact in artifacts:
             task = progress.add_task(artifact.name, total=artifact.size_bytes)
-            path = f"{WORKSPACE_PATH}/artifacts/{artifact.name}"
+            path = _path_in_pod(artifact, job)
 
             def read(offset: int, path: str = path) -> Iterator[bytes]:
                 return read_file(cluster, pod, CONTAINER, path, offset)
@@ -106,6 +130,17 @@ def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: P
                 receive(artifact, read, staging / artifact.name, lambda count, task=task: progress.advance(task, count))
             except Unreadable as error:
                 raise _unreadable(artifact, str(error)) from None
+
+
+def _path_in_pod(artifact: Artifact, job: Job) -> str:
+    """Raises ArtifactStoreError for a file on another volume than the job's own."""
+    path = artifact.uri.removeprefix(f"pvc://{job.status.workspace_claim}/")
+    if path == artifact.uri or not _is_harmless(path):
+        raise _store_error(
+            f"{artifact.name} is published at {artifact.uri}, and not on the job's own volume.",
+            "Mount that claim in a pod of yours to read it.",
+        )
+    return f"{WORKSPACE_PATH}/{path}"
 
 
 def receive(
@@ -173,21 +208,3 @@ def _local_disk(folder: Path) -> Iterator[None]:
                 "DiskFull", f"There is no space left for {folder}.", suggestion="Make space, or choose another --to."
             ) from None
         raise click.UsageError(f"{folder} can't be written: {error.strerror}.") from None
-
-
-@contextlib.contextmanager
-def _one_interruption() -> Iterator[None]:
-    """The first signal ends the process with tidying up; others in the meantime are not heard."""
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -39,7 +39,7 @@ class Printer:
         if not self._raw:
             click.secho(f"── {_heading(pod)} ──", bold=True)
         sparse = SparseProgress()
-        for moment, text in _records(self._cluster, pod, self._tail, follow):
+        for moment, text in records(self._cluster, pod, self._tail, follow=follow):
             if not self._raw and sparse.leaves_out(text, moment):
                 continue
             raw = one_line(text) if sys.stdout.isatty() else text  # a file gets what the worker wrote
@@ -127,8 +127,8 @@ def _obstacles(job: Job) -> str:
     return "\n".join(f"{each.type} {each.status} ({each.reason}) {each.message}".rstrip() for each in notable(job))
 
 
-def _records(cluster: Cluster, pod: Document, tail: int | None, follow: bool) -> Iterator[tuple[str, str]]:
-    """Lines of a pod's log, each with the moment it was written; across lost connections."""
+def records(cluster: Cluster, pod: Document, tail: int | None, *, follow: bool) -> Iterator[tuple[str, str]]:
+    """Lines of the worker's log in a pod, each with the moment it was written; across lost connections."""
     path = log_path(cluster, pod["metadata"]["name"])
     query = {"container": CONTAINER, "timestamps": "true"}
     query |= {"follow": "true"} if follow else {}

@@ -14,7 +14,7 @@ from rich.text import Text
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import duration
 from reconstruction_api.reasons import Reason
-from reconstruction_api.stages import STAGES, StageName
+from reconstruction_api.stages import USUAL_STAGES, StageName
 from reconstruction_api.status import Condition, ConditionType, StageState, StageStatus
 from reconstruction_api.worker import Progress
 
@@ -59,7 +59,7 @@ def _header(job: Job) -> Text:
 
 def stages_of(job: Job) -> list[StageStatus]:
     """All stages, also before the operator has listed them."""
-    return job.status.stages or [StageStatus(name=stage.name, state=StageState.PENDING) for stage in STAGES]
+    return job.status.stages or [StageStatus(name=stage.name, state=StageState.PENDING) for stage in USUAL_STAGES]
 
 
 def _stages(job: Job, spinner: Spinner | None) -> Table:

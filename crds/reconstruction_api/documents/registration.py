@@ -82,6 +82,8 @@ class RegistrationDocument(Document):
     mean_track_length: float | None = None
     points: int | None = None
     gps: GpsAgreement | None = None
+    caution: str | None = None
+    """What can't be known, in a sentence: of two photos, whether their poses are right."""
     strategy: str | None = None
     """The one that the poses are from."""
     strategies: list[StrategyResult] = Field(default_factory=list[StrategyResult])

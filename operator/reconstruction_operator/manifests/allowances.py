@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.quantities import byte_count
-from reconstruction_api.worker import NetworkAccess, SourceLimits
+from reconstruction_api.worker import NetworkAccess, Publishing, SourceLimits
 
 
 def queue_of(spec: ReconstructionJobSpec, profile: ProfileSpec) -> str:
@@ -26,3 +26,8 @@ def source_limits(profile: ProfileSpec) -> SourceLimits:
 def network_access(profile: ProfileSpec) -> NetworkAccess:
     """What the worker checks whenever something connects."""
     return NetworkAccess(allow=profile.network.allow, service_account=profile.service_account_name is not None)
+
+
+def publishing(profile: ProfileSpec) -> Publishing:
+    """What the worker checks when it publishes."""
+    return Publishing(overwrite=profile.destinations.overwrite, hosts=profile.destinations.hosts)

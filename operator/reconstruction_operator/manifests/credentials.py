@@ -1,4 +1,5 @@
-"""How a pod gets the credentials of `spec.source.secretName`: as files, and only those keys that sources understand.
+"""How a pod gets the credentials of `spec.source.secretName`, or of `spec.destination.secretName`: as files, and only
+those keys that sources, or destinations, understand.
 
 Two volumes of one Secret, because no single one does both things that are wanted:
 
@@ -13,43 +14,83 @@ A Secret that is missing keeps the pod from starting, and one that comes late le
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from reconstruction_api.names import CREDENTIALS_PATH
-from reconstruction_api.source import CREDENTIALS, Source
-from reconstruction_api.stages import ResourceClass, reads_source
+from reconstruction_api.destination import CREDENTIALS as DESTINATION_CREDENTIALS
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import CREDENTIALS_PATH, DESTINATION_CREDENTIALS_PATH
+from reconstruction_api.source import CREDENTIALS
+from reconstruction_api.stages import ResourceClass, publishes, reads_source
 
-_FILES, _REQUIRED = "source-credentials", "source-secret"
-VOLUMES = frozenset({_FILES, _REQUIRED})
-"""Their names, which the kubelet's messages quote."""
-_REQUIRED_PATH = "/var/run/secrets/source-secret"
 _NO_KEY = "no key"
 """A name with a space: keys of Secrets have none."""
 _MODE = 0o444
 """Whoever the platform lets the pod run as; the volume is this pod's alone."""
 
 
-def credential_volumes(source: Source, resource_class: ResourceClass) -> list[dict[str, Any]]:
-    """Volumes of a pod; none for pods that do not read the source."""
-    if not _needed(source, resource_class):
-        return []
-    secret = {"secretName": source.secret_name, "defaultMode": _MODE}
-    items = [{"key": key, "path": key} for key in sorted(CREDENTIALS)]
-    return [
-        {"name": _FILES, "secret": {**secret, "optional": True, "items": items}},
-        {"name": _REQUIRED, "secret": {**secret, "optional": False}},
-    ]
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """What a Secret is for, and where the container sees it."""
+
+    field: str
+    """That names the Secret."""
+    denied: str
+    """Code of the catalogue where the Secret is of no use."""
+    keys: frozenset[str]
+    files: str
+    required: str
+    path: str
+
+    @property
+    def volumes(self) -> frozenset[str]:
+        """Their names, which the kubelet's messages quote."""
+        return frozenset({self.files, self.required})
 
 
-def credential_mounts(source: Source, resource_class: ResourceClass) -> list[dict[str, Any]]:
+FOR_SOURCE: Final = SecretUse(
+    "spec.source.secretName", "SourceAccessDenied", CREDENTIALS, "source-credentials", "source-secret", CREDENTIALS_PATH
+)
+FOR_DESTINATION: Final = SecretUse(
+    "spec.destination.secretName",
+    "DestinationAccessDenied",
+    DESTINATION_CREDENTIALS,
+    "destination-credentials",
+    "destination-secret",
+    DESTINATION_CREDENTIALS_PATH,
+)
+USES: Final = (FOR_SOURCE, FOR_DESTINATION)
+
+
+def secret_name(use: SecretUse, spec: ReconstructionJobSpec) -> str | None:
+    """Of the job."""
+    if use is FOR_SOURCE:
+        return spec.source.secret_name
+    return spec.destination.secret_name if spec.destination is not None else None
+
+
+def credential_volumes(spec: ReconstructionJobSpec, resource_class: ResourceClass) -> list[dict[str, Any]]:
+    """Volumes of a pod; none for pods that neither read the source nor publish."""
+    volumes: list[dict[str, Any]] = []
+    for use in _needed(spec, resource_class):
+        secret = {"secretName": secret_name(use, spec), "defaultMode": _MODE}
+        items = [{"key": key, "path": key} for key in sorted(use.keys)]
+        volumes.append({"name": use.files, "secret": {**secret, "optional": True, "items": items}})
+        volumes.append({"name": use.required, "secret": {**secret, "optional": False}})
+    return volumes
+
+
+def credential_mounts(spec: ReconstructionJobSpec, resource_class: ResourceClass) -> list[dict[str, Any]]:
     """Where the container sees them."""
-    if not _needed(source, resource_class):
-        return []
-    return [
-        {"name": _FILES, "mountPath": CREDENTIALS_PATH, "readOnly": True},
-        {"name": _REQUIRED, "mountPath": _REQUIRED_PATH, "subPath": _NO_KEY, "readOnly": True},
-    ]
+    mounts: list[dict[str, Any]] = []
+    for use in _needed(spec, resource_class):
+        unseen = f"/var/run/secrets/{use.required}"
+        mounts.append({"name": use.files, "mountPath": use.path, "readOnly": True})
+        mounts.append({"name": use.required, "mountPath": unseen, "subPath": _NO_KEY, "readOnly": True})
+    return mounts
 
 
-def _needed(source: Source, resource_class: ResourceClass) -> bool:
-    return source.secret_name is not None and reads_source(resource_class)
+def _needed(spec: ReconstructionJobSpec, resource_class: ResourceClass) -> tuple[SecretUse, ...]:
+    """Each pod gets the Secret of its own work alone."""
+    works = {FOR_SOURCE: reads_source(resource_class), FOR_DESTINATION: publishes(resource_class)}
+    return tuple(use for use in USES if works[use] and secret_name(use, spec) is not None)

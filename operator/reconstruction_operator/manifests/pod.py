@@ -25,16 +25,18 @@ from reconstruction_api.names import (
     WORKSPACE_PATH,
 )
 from reconstruction_api.plan import JobPlan, WorkerPlan, WorkerStage
+from reconstruction_api.pod_equipment import environment, literal, mounts, volumes
 from reconstruction_api.pod_security import pod_security_context
-from reconstruction_api.profile import ClusterProfileSpec, SecretEntry
+from reconstruction_api.profile import ClusterProfileSpec
 from reconstruction_api.stages import reads_source
 from reconstruction_api.status import ClassRun, StageState
-from reconstruction_api.worker import WorkerJob
+from reconstruction_api.worker import Publishing, WorkerJob
 
 from ..model import JobView
-from .allowances import network_access, source_limits
+from .allowances import network_access, publishing, source_limits
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
+from .destination import destination_mounts, destination_volumes
 from .placement import Placement, needs_device, placement
 
 CONTAINER = "worker"
@@ -66,7 +68,8 @@ def pod_spec(
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
         "volumes": [
             *_volumes(job, profile, source, progress_url),
-            *credential_volumes(spec.source, run.resource_class),
+            *destination_volumes(spec, run.resource_class),
+            *credential_volumes(spec, run.resource_class),
         ],
     }
     if placed.node_selector:
@@ -117,7 +120,11 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePath": TERMINATION_LOG,
-        "volumeMounts": [*_mounts(profile, source, progress_url), *credential_mounts(spec.source, run.resource_class)],
+        "volumeMounts": [
+            *_mounts(profile, source, progress_url),
+            *destination_mounts(spec, run.resource_class),
+            *credential_mounts(spec, run.resource_class),
+        ],
     }
 
 
@@ -141,10 +148,9 @@ def _environment(
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
+        publishing=publishing(profile) if spec.destination is not None else Publishing(),
     )
-    defaults = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba"}
-    entries = {name: _literal(name, value) for name, value in {**defaults, **profile.environment}.items()}
-    entries |= {name: _from_secret(name, entry) for name, entry in profile.environment_from_secrets.items()}
+    entries = environment(profile)
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.
     document = order.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"spec"})
     document["spec"] = explicit(order.spec, portable=True)
@@ -159,18 +165,7 @@ def _environment(
     if progress_url:
         own[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
         own[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
-    return list((entries | {name: _literal(name, value) for name, value in own.items()}).values())
-
-
-def _literal(name: str, value: str) -> dict[str, Any]:
-    """A variable with exactly this value. Kubernetes expands `$(NAME)` in values and turns `$$` into `$`, so every `$`
-    is doubled: escaping only some of them would leave text that becomes a reference when it is unescaped."""
-    return {"name": name, "value": value.replace("$", "$$")}
-
-
-def _from_secret(name: str, entry: SecretEntry) -> dict[str, Any]:
-    """The pod waits until the Secret of the job's namespace has the entry."""
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": entry.secret_name, "key": entry.key}}}
+    return list((entries | {name: literal(name, value) for name, value in own.items()}).values())
 
 
 def _worker_plan(job: JobView, run: ClassRun, plan: JobPlan) -> WorkerPlan:
@@ -182,34 +177,28 @@ def _worker_plan(job: JobView, run: ClassRun, plan: JobPlan) -> WorkerPlan:
 
 
 def _mounts(profile: ClusterProfileSpec, source: str | None, progress_url: str | None) -> list[dict[str, Any]]:
-    mounts: list[dict[str, Any]] = [
+    found: list[dict[str, Any]] = [
         {"name": "workspace", "mountPath": WORKSPACE_PATH},
-        {"name": "tmp", "mountPath": "/tmp"},
-        {"name": "shared-memory", "mountPath": "/dev/shm"},
+        *mounts(profile),
     ]
     if progress_url:
-        mounts.append({"name": "token", "mountPath": _TOKEN_FOLDER, "readOnly": True})
+        found.append({"name": "token", "mountPath": _TOKEN_FOLDER, "readOnly": True})
     if source:
-        mounts.append({"name": "source", "mountPath": SOURCE_PATH, "readOnly": True})
-    for index, folder in enumerate(profile.host_paths):
-        mounts.append({"name": f"host-{index}", "mountPath": folder.mount_path, "readOnly": True})
-    return mounts
+        found.append({"name": "source", "mountPath": SOURCE_PATH, "readOnly": True})
+    return found
 
 
 def _volumes(
     job: JobView, profile: ClusterProfileSpec, source: str | None, progress_url: str | None
 ) -> list[dict[str, Any]]:
     """`source`, photos or another job's workspace, is mounted read-only, and only in pods that copy from it."""
-    volumes: list[dict[str, Any]] = [
+    found: list[dict[str, Any]] = [
         {"name": "workspace", "persistentVolumeClaim": {"claimName": claim_name(job.key.name)}},
-        {"name": "tmp", "emptyDir": {}},
-        {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": profile.shared_memory}},
+        *volumes(profile),
     ]
     if progress_url:
         token = {"audience": PROGRESS_AUDIENCE, "expirationSeconds": _TOKEN_SECONDS, "path": "token"}
-        volumes.append({"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}})
+        found.append({"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}})
     if source:
-        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": source, "readOnly": True}})
-    for index, folder in enumerate(profile.host_paths):
-        volumes.append({"name": f"host-{index}", "hostPath": {"path": folder.path}})
-    return volumes
+        found.append({"name": "source", "persistentVolumeClaim": {"claimName": source, "readOnly": True}})
+    return found

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from reconstruction_api.engines import ENGINES, EngineSpec
-from reconstruction_worker.engines import nerfacto, splatfacto, vanilla_nerf
+from reconstruction_worker.engines import nerfacto, splatfacto, splats, vanilla_nerf
 from reconstruction_worker.engines.splatfacto.splat_model import Splats
 from reconstruction_worker.engines.training.fit import Method, Setup, _bounds
 from reconstruction_worker.engines.training.posed_photos import read_scene
@@ -21,10 +21,16 @@ from reconstruction_worker.engines.training.trainer import Trainer
 from reconstruction_worker.geometry.rendering import Camera, Field
 
 from .fake_cuda import Usage, fake_cuda, without_backward
-from .fake_rasteriser import fake_rasterization
+from .fake_rasteriser import fake_harmonics, fake_rasterization
 from .tiny_scene import context, look_at_origin, write_ball
 
-METHODS = {"nerfacto": nerfacto._method, "vanilla-nerf": vanilla_nerf._method, "splatfacto": splatfacto._method}
+METHODS = {
+    "nerfacto": nerfacto._method,
+    "vanilla-nerf": vanilla_nerf._method,
+    "splatfacto": splatfacto._method,
+    "splats": splats._method,
+}
+ENGINES_PACKAGE = "reconstruction_worker.engines"
 LARGEST_GRIDS = {"levels": 16, "log2TableSize": 19, "maxResolution": 4096}
 """What nerfacto takes for many large photos."""
 
@@ -44,12 +50,21 @@ class FakeTraining:
         return self.setup.settings
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        return list(self.module.parameters())
+        """Those of a module; splats have none."""
+        return list(self.module.parameters()) if self.module is not None else []
 
     @property
-    def module(self) -> torch.nn.Module:
+    def module(self) -> torch.nn.Module | None:
         trainer: Any = self.trainer
-        return trainer.module if self.spec.name == "splatfacto" else trainer.model.module
+        places = {"splatfacto": lambda: trainer.module, "splats": lambda: None}
+        return places.get(self.spec.name, lambda: trainer.model.module)()
+
+    def held(self) -> list[torch.Tensor]:
+        """All that is learnt, and what belongs to it."""
+        if self.module is not None:
+            return [*self.module.parameters(), *self.module.buffers()]
+        cloud = self.trainer.cloud  # type: ignore[attr-defined]
+        return [*cloud.parameters.values(), *cloud.slopes.by.values(), cloud.shown]
 
     def step(self) -> Usage:
         """One, and what it used."""
@@ -87,10 +102,11 @@ def fake_training(
     largest = LARGEST_GRIDS if engine == "nerfacto" else {}
     with contextlib.ExitStack() as stack:
         usage = stack.enter_context(fake_cuda(spec.min_vram_bytes if free is None else free))
-        if engine == "splatfacto":
-            place = "reconstruction_worker.engines.splatfacto.splat_model.rasterization"
-            stack.enter_context(mock.patch(place, fake_rasterization(usage)))
-            stack.enter_context(mock.patch.object(Splats, "k_nearest_sklearn", _any_neighbours))
+        for place in ("splatfacto.splat_model", "gaussians.gsplat_rasteriser.rendering"):
+            stack.enter_context(mock.patch(f"{ENGINES_PACKAGE}.{place}.rasterization", fake_rasterization(usage)))
+        harmonics = f"{ENGINES_PACKAGE}.gaussians.gsplat_rasteriser.spherical_harmonics"
+        stack.enter_context(mock.patch(harmonics, fake_harmonics(usage)))
+        stack.enter_context(mock.patch.object(Splats, "k_nearest_sklearn", _any_neighbours))
         method, device = METHODS[engine](), torch.device("cuda")
         derived = method.settings(scene, bounds, wanted, device) | largest | (settings or {})
         setup = Setup(scene, photos, pictures, bounds, derived, wanted, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,28 @@ import pytest
 import torch
 
 from reconstruction_api.engines import ENGINES
+from reconstruction_worker.engines.gaussians.gsplat_rasteriser import GsplatRasteriser
 from reconstruction_worker.engines.rays.radiance_field import CHUNK, SMALLEST_CHUNK
 from reconstruction_worker.engines.rays.ray_trainer import RayTrainer
 from reconstruction_worker.engines.splatfacto.settings import bytes_per_gaussian
+from reconstruction_worker.engines.splats.cloud import FIRST_MOMENTS, SECOND_MOMENTS
+from reconstruction_worker.engines.splats.settings import BYTES_PER_GAUSSIAN, MEMORY_SHARE
+from reconstruction_worker.engines.splats.trainer import KEPT_SHARE, SplatsTrainer
 
 from .fake_cuda import GIB
 from .fake_training import METHODS, fake_training
 from .tiny_scene import write_ball
 
 RAYS = ["nerfacto", "vanilla-nerf"]
+GAUSSIANS = ["splatfacto", "splats"]
+MOST_GAUSSIANS = {
+    "splatfacto": {"randomPoints": (ENGINES["splatfacto"].min_vram_bytes // 2) // bytes_per_gaussian(3)},
+    "splats": {
+        "mostGaussians": int(MEMORY_SHARE * ENGINES["splats"].min_vram_bytes / BYTES_PER_GAUSSIAN),
+        "harmonics": 3,
+    },
+}
+"""Settings with as many as an engine takes with the memory with which it begins."""
 PRESETS = ["Production", "Development"]
 
 
@@ -25,22 +39,25 @@ PRESETS = ["Production", "Development"]
 def test_everything_is_on_the_gpu(engine: str, tmp_path: Path) -> None:
     with fake_training(engine, tmp_path) as training:
         training.step()
-        places = {tensor.device.type for tensor in (*training.parameters(), *training.module.buffers())}
-        assert places == {"cuda"}
-        assert {tensor.device.type for tensor in tensors_in(training.trainer.state()["model"])} == {"cuda"}
+        assert {tensor.device.type for tensor in training.held()} == {"cuda"}
 
 
 @pytest.mark.parametrize("engine", METHODS)
 def test_what_is_promised_to_be_enough_memory_is_enough(engine: str, tmp_path: Path) -> None:
-    """Also where there are as many Gaussians as there may be."""
-    gaussians = (ENGINES["splatfacto"].min_vram_bytes // 2) // bytes_per_gaussian(3)
-    with fake_training(engine, tmp_path, settings={"randomPoints": gaussians}) as training:
+    """Also where there are as many Gaussians as there may be, and photos are as large as they are by default."""
+    if engine in GAUSSIANS:
+        write_ball(tmp_path, views=3, size=1386)  # pixels of 1600 x 1200
+    with fake_training(engine, tmp_path, settings=MOST_GAUSSIANS.get(engine)) as training:
         promised = training.spec.min_vram_bytes
+        if engine == "splats":
+            cloud = training.trainer.cloud  # type: ignore[attr-defined]
+            cloud.grow(cloud.most)
         training.step()
         assert 0.02 * promised < training.step().peak < promised
         with training.trainer.looking() as field:
             assert training.render(field).peak < promised
-        assert training.render(loaded(training)).peak < promised
+        if engine not in GAUSSIANS:  # Gaussians are shown by the CPU afterwards
+            assert training.render(loaded(training)).peak < promised
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -106,17 +123,63 @@ def test_a_training_continues_from_its_state(engine: str, tmp_path: Path) -> Non
         assert described(restored) == described(training.trainer.state())
 
 
-@pytest.mark.parametrize("engine", RAYS)
+@pytest.mark.parametrize("engine", [*RAYS, "splats"])
 def test_a_training_from_a_cpu_continues_on_a_gpu(engine: str, tmp_path: Path) -> None:
     """Its optimisers there are others."""
     checkpoint = state_on_the_cpu(engine, tmp_path)
     with fake_training(engine, tmp_path, settings=checkpoint["settings"]) as training:
         training.trainer.restore(checkpoint)
-        moments = [tensor for optimizer in training.trainer.optimizers for tensor in tensors_in(optimizer.state_dict())]  # type: ignore[attr-defined]
+        moments = moments_of(training.trainer)
         assert moments
         assert {tensor.device.type for tensor in moments} == {"cuda"}
         training.step()
         assert training.trainer.step == checkpoint["step"] + 1
+
+
+@pytest.mark.parametrize("engine", [*RAYS, "splats"])
+def test_a_training_from_a_gpu_continues_on_a_cpu(engine: str, tmp_path: Path) -> None:
+    with fake_training(engine, tmp_path) as training:
+        training.step()
+        state = training.trainer.state() | {"step": 1}
+        there = training.method.trainer(replace(training.setup, device=torch.device("cpu")))
+        there.restore(state)
+        assert there.step == 1
+        moments = moments_of(there)
+        assert len(moments) == len(moments_of(training.trainer)) > 0
+        assert {tensor.device.type for tensor in moments} == {"cpu"}
+
+
+def moments_of(trainer: Any) -> list[torch.Tensor]:
+    """What optimisers remember of each number."""
+    if isinstance(trainer, SplatsTrainer):
+        state = trainer.cloud.state()
+        return tensors_in([state[FIRST_MOMENTS], state[SECOND_MOMENTS]])
+    states = [optimizer.state_dict() for optimizer in trainer.optimizers]
+    return [tensor for tensor in tensors_in(states) if tensor.dim()]
+
+
+def test_splats_that_do_not_fit_are_given_up_until_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_training("splats", tmp_path, settings={"mostGaussians": 10_000}) as training:
+        trainer: Any = training.trainer
+        trainer.cloud.grow(count := 8000)
+        compare, tried = GsplatRasteriser.compare, []
+
+        def with_little_memory(rasteriser: Any, gaussians: Any, *rest: Any) -> Any:
+            tried.append(len(gaussians["means"]))
+            found = compare(rasteriser, gaussians, *rest)
+            if tried[-1] > 0.6 * count:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return found
+
+        monkeypatch.setattr(GsplatRasteriser, "compare", with_little_memory)
+        training.step()
+        fewer = int(KEPT_SHARE * int(KEPT_SHARE * count))
+        assert tried == [count, int(KEPT_SHARE * count), fewer]
+        assert (trainer.cloud.count, trainer.cloud.most, trainer.step) == (fewer, fewer, 1)
+        assert {tensor.device.type for tensor in training.held()} == {"cuda"}
+        again: Any = training.again()
+        again.restore(trainer.state() | {"step": 1})
+        assert again.cloud.most == fewer, "there is no memory for more after a restart, either"
 
 
 @pytest.mark.parametrize(("free", "place"), [(4 * GIB, "cuda"), (1000, "cpu")])
@@ -128,6 +191,9 @@ def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: P
         assert {rays.origins.device.type, rays.cameras.device.type, colours.device.type} == {"cuda"}
     with fake_training("splatfacto", tmp_path, free=free, settings={"mostGaussians": 1000}) as training:
         assert {picture.device.type for picture in training.trainer.pictures} == {place}  # type: ignore[attr-defined]
+    with fake_training("splats", tmp_path, free=free) as training:
+        shown = [training.trainer.photos.at(index, small=False) for index in range(4)]  # type: ignore[attr-defined]
+        assert {part.device.type for photo in shown for part in (photo.planes, photo.alpha)} == {place}
 
 
 CALLS_OF_FORMER_STEP = 774
@@ -150,6 +216,15 @@ def test_a_step_of_splatfacto_has_few_operations_outside_of_gsplat(tmp_path: Pat
         step = training.step()
         assert not step.synchronisations
         assert sum(step.calls.values()) - step.calls["gsplat"] <= 60, step.calls.most_common()
+
+
+def test_a_step_of_splats_waits_once_and_has_few_operations_outside_of_gsplat(tmp_path: Path) -> None:
+    """For the loss, and for how bright the photo is."""
+    with fake_training("splats", tmp_path) as training:
+        training.step()
+        step = training.step()
+        assert sum(step.synchronisations.values()) == 1
+        assert sum(step.calls.values()) - step.calls["gsplat"] <= 140, step.calls.most_common()
 
 
 def loaded(training: Any) -> Any:

@@ -16,10 +16,12 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
 from reconstruction_worker.engines.rays.radiance_field import RadianceField
+from reconstruction_worker.engines.rays.ray_model import RayModel
 from reconstruction_worker.engines.registry import engine
 from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.engines.training.out_of_memory import is_out_of_memory, parts_that_fit
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto
+from reconstruction_worker.engines.vanilla_nerf.nerf_model import VanillaNerf
 from reconstruction_worker.failures import from_exception
 from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.stages import train
@@ -28,18 +30,23 @@ from tests.worker.engines.tiny_scene import context, look_at_origin, write_ball
 TRAINING = {"steps": 5, "device": "CPU", "raysPerStep": 1024, "checkpointEverySteps": 10}
 
 
-def at_most(monkeypatch: pytest.MonkeyPatch, rays: int, error: Exception) -> list[int]:
-    """Memory for so many rays at once; returns the sizes that were tried."""
-    original, tried = Nerfacto.losses, []
+MODELS: dict[str, type[RayModel]] = {"nerfacto": Nerfacto, "vanilla-nerf": VanillaNerf}
 
-    def losses(model: Nerfacto, batch: Any, pixels: Any) -> Any:
+
+def at_most(
+    monkeypatch: pytest.MonkeyPatch, rays: int, error: Exception, model: type[RayModel] = Nerfacto
+) -> list[int]:
+    """Memory for so many rays at once; returns the sizes that were tried."""
+    original, tried = model.losses, []
+
+    def losses(model: RayModel, batch: Any, pixels: Any) -> Any:
         tried.append(len(batch))
         result = original(model, batch, pixels)
         if len(batch) > rays:
             raise error
         return result
 
-    monkeypatch.setattr(Nerfacto, "losses", losses)
+    monkeypatch.setattr(model, "losses", losses)
     return tried
 
 
@@ -62,13 +69,15 @@ def test_a_step_that_does_not_fit_is_computed_in_parts_and_training_goes_on(
     assert history[-1]["step"] == 5
 
 
+@pytest.mark.parametrize("engine", MODELS)
 def test_what_does_not_even_fit_in_small_parts_is_an_error_with_the_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
     write_ball(tmp_path, views=4, size=16)
-    at_most(monkeypatch, 10, MemoryError())
+    tried = at_most(monkeypatch, 10, MemoryError(), MODELS[engine])
     with pytest.raises(ReconstructionError) as failure:
-        train.run(context(tmp_path, training=TRAINING))
+        train.run(context(tmp_path, engine=engine, training=TRAINING))
+    assert tried == [1024, 512, 256]
     assert failure.value.code == "HostOutOfMemory"
     assert failure.value.details["parts"] == 4
     assert failure.value.details["freeBytes"] > 0

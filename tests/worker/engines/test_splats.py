@@ -13,9 +13,11 @@ import torch
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker import compiled
-from reconstruction_worker.engines.splats import ENGINE
-from reconstruction_worker.engines.splats.cloud import Cloud
+from reconstruction_worker.engines.gaussians.numba_rasteriser import NumbaRasteriser
+from reconstruction_worker.engines.splats import ENGINE, method, settings
+from reconstruction_worker.engines.splats.cloud import FIRST_MOMENTS, SECOND_MOMENTS, Cloud, step_by_torch
 from reconstruction_worker.engines.splats.refinement import Refinement
+from reconstruction_worker.engines.splats.schedule import rates
 from reconstruction_worker.engines.splats.seeds import Seeds, seeded
 from reconstruction_worker.engines.splats.trainer import SplatsTrainer
 from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
@@ -178,6 +180,55 @@ def test_photos_of_several_exposures_are_explained_by_them(tmp_path: Path) -> No
 def cloud_of(count: int, most: int) -> Cloud:
     random = np.random.default_rng(0)
     return Cloud(seeded(Seeds(random.normal(size=(count, 3)), random.random((count, 3))), 2.0), 0, most, CPU)
+
+
+def test_a_step_on_a_gpu_is_the_step_on_the_cpu() -> None:
+    """Also for those that are not seen, which rest."""
+    ours, theirs = cloud_of(50, 50), cloud_of(50, 50)
+    slopes = {name: torch.randn_like(value) for name, value in ours.slopes.by.items()}
+    seen = torch.arange(50) % 3 > 0
+    kinds = ("values", "slopes", FIRST_MOMENTS, SECOND_MOMENTS)
+    for _ in range(3):
+        for cloud in (ours, theirs):
+            for name, slope in slopes.items():
+                cloud.slopes.by[name].copy_(slope)
+        ours.step(seen.nonzero()[:, 0], moving := rates(0.5, 2.0, 1.0, 0))
+        for name, rate in moving.items():
+            values, slope, firsts, seconds = (theirs._all[kind][name].flatten(1) for kind in kinds)
+            step_by_torch(seen[:, None].float(), values, slope, firsts, seconds, rate)
+    for kind in kinds:
+        for name, values in ours._all[kind].items():
+            assert torch.allclose(theirs._all[kind][name], values, rtol=1e-5, atol=1e-7), (kind, name)
+
+
+def test_a_comparison_that_does_not_fit_has_fewer_gaussians(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training goes on with the most opaque ones, also after a restart, and never has more again."""
+    write_ball(tmp_path, views=4, size=SIZE)
+    compare, tried = NumbaRasteriser.compare, []
+
+    def with_little_memory(rasteriser: Any, gaussians: Any, *rest: Any) -> Any:
+        tried.append(len(gaussians["means"]))
+        if tried[-1] > room:
+            raise MemoryError
+        return compare(rasteriser, gaussians, *rest)
+
+    room = 3500
+    monkeypatch.setattr(settings, "FEWEST", 4000)  # as many as there may be with photos as small as these
+    monkeypatch.setattr(method, "FEWEST_SEEDS", 4000)
+    monkeypatch.setattr(method, "SEED_SHARE", 1.0)
+    monkeypatch.setattr(NumbaRasteriser, "compare", with_little_memory)
+    with pytest.raises(Stopped):
+        trained(tmp_path, stop=Stop(40), steps=80)
+    assert tried[:2] == [4000, 3000]
+    assert max(tried[1:]) == 3000
+    trained(tmp_path, steps=80)
+    assert max(tried[1:]) == 3000
+    room = 10
+    write_ball(tmp_path / "other", views=4, size=SIZE)
+    with pytest.raises(ReconstructionError, match="does not fit into memory") as failure:
+        trained(tmp_path / "other", steps=80)
+    assert failure.value.code == "HostOutOfMemory"
+    assert failure.value.details["gaussians"] < 4000
 
 
 def test_what_shows_most_error_is_split_and_the_number_stays_below_its_limit() -> None:

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import lzfse
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -140,3 +141,37 @@ def test_maps_are_ignored_when_the_job_wants_none(tmp_path: Path) -> None:
 def test_maps_that_belong_to_no_photo_are_told_of(tmp_path: Path) -> None:
     result = ingested(tmp_path, {"frame1.png": png(MILLIMETRES), "frame2.png": png(MILLIMETRES)})
     assert "2 depth maps have the name of no photo" in result.output.message
+
+
+def record3d(tmp_path: Path, maps: dict[str, bytes], limits: Limits | None = None) -> Ingested:
+    """Photos of 320 x 240 as rgbd/p0.jpg to p2.jpg, with a confidence map of each."""
+    write_photos(tmp_path / "capture" / "rgbd", 3)
+    for index in range(3):
+        (tmp_path / "capture" / "rgbd" / f"p{index}.conf").write_bytes(lzfse.compress(b"\\2" * 4800))
+    for name, content in maps.items():
+        (tmp_path / "capture" / "rgbd" / name).write_bytes(content)
+    return Ingested(tmp_path, tmp_path / "capture", limits)
+
+
+def test_maps_of_record3d_have_the_shape_of_their_photo(tmp_path: Path) -> None:
+    metres = (np.arange(60 * 80, dtype=np.float32).reshape(60, 80) % 500) / 100
+    result = record3d(tmp_path, {"p1.depth": lzfse.compress(metres.tobytes())})
+    assert [image.depth is not None for image in result.images] == [False, True, False]
+    assert load_depth(result.workspace / str(result.images[1].depth)) == pytest.approx(metres)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (lzfse.compress(b"\\0\\0\\x80?" * 4800)[:40], "can't be read"),
+        (b"bvx2" + b"\\xff" * 40, "can't be read"),
+        (b"bvx-\\x04\\0\\0\\0\\0\\0\\x80?", "can't be read"),
+        (lzfse.compress(b"\\0\\0\\x80?" * 77), "can't be read"),
+        (lzfse.compress(b"\\0\\0\\x80?" * 10**7), "can't be read"),
+    ],
+    ids=["cut", "header", "no end", "shape", "bomb"],
+)
+def test_a_bad_map_of_record3d_is_left_out_with_a_note(tmp_path: Path, content: bytes, problem: str) -> None:
+    result = record3d(tmp_path, {"p1.depth": content}, Limits(pixels=10**6))
+    assert result.images[1].depth is None
+    assert any(problem in note for note in result.images[1].notes)

@@ -62,7 +62,7 @@ def user_file(**changes: Any) -> str:
 
 def google_credentials(text: str) -> Any:
     with access(GOOGLE_CREDENTIALS_JSON=text) as given:
-        return google._token(given)
+        return google.token_of(given)
 
 
 @pytest.mark.parametrize("address", sorted(google._TOKEN_ADDRESSES))
@@ -143,11 +143,11 @@ def test_without_credentials_google_is_read_anonymously_and_the_platforms_file_o
     file.write_text(key_file(private_key))
     platform = {"GOOGLE_APPLICATION_CREDENTIALS": str(file)}
     with access(has_secret=False) as given:
-        assert google._token(given) == "anon"
+        assert google.token_of(given) == "anon"
     with access(has_secret=True, **platform) as given:
-        assert google._token(given) == "anon"
+        assert google.token_of(given) == "anon"
     with access(has_secret=False, **platform) as given:
-        assert google._token(given).service_account_email == "reader@museum.iam.gserviceaccount.com"
+        assert google.token_of(given).service_account_email == "reader@museum.iam.gserviceaccount.com"
 
 
 def test_a_federated_identity_of_google_needs_a_service_account_and_a_file(tmp_path: Path) -> None:
@@ -156,12 +156,12 @@ def test_a_federated_identity_of_google_needs_a_service_account_and_a_file(tmp_p
     document = {**EXTERNAL, "token_url": "https://sts.googleapis.com/v1/token"}
     file.write_text(json.dumps({**document, "credential_source": {"file": "/var/run/secrets/token"}}))
     with access(service_account=True, has_secret=False, **platform) as given:
-        assert type(google._token(given)).__module__ == "google.auth.identity_pool"
+        assert type(google.token_of(given)).__module__ == "google.auth.identity_pool"
     with access(service_account=False, has_secret=False, **platform) as given, pytest.raises(ReconstructionError):
-        google._token(given)
+        google.token_of(given)
     file.write_text(json.dumps({**document, "credential_source": {"url": "http://169.254.169.254/"}}))
     with access(service_account=True, has_secret=False, **platform) as given, pytest.raises(ReconstructionError):
-        google._token(given)
+        google.token_of(given)
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -169,7 +169,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 def aws_options(service_account: Any = False, has_secret: Any = True, **environment: Any) -> dict[str, Any]:
     with access(service_account, has_secret, **environment) as given:
-        return s3._credentials(given, {})
+        return s3.credentials_for(given, {})
 
 
 def test_keys_of_the_secret_are_used_as_they_are() -> None:
@@ -259,7 +259,7 @@ def azure_account(
     uri: str = "az://captures/x", /, service_account: Any = False, has_secret: Any = True, **environment: Any
 ) -> Any:
     with access(service_account, has_secret, **environment) as given:
-        return azure._account(uri, given)
+        return azure.account_of(uri, given)
 
 
 def test_the_kinds_of_azure_credentials_are_taken_from_what_is_given() -> None:

@@ -15,6 +15,7 @@ from reconstruction_api.errors import ReconstructionError
 from .decode import same_aspect, upright
 from .limits import Limits
 from .listing import SourceFile
+from .lzfse_depth import is_lzfse, read_lzfse
 
 Depth = NDArray[np.float32]
 """Metres [H, W]; 0 where nothing is known."""
@@ -26,15 +27,21 @@ _PICTURES: Final = ("PNG", "TIFF")
 _WHOLE_MODES: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 
 
-def read_depth(file: SourceFile, unit_metres: float, limits: Limits) -> Depth:
-    """A PNG or TIFF of 16 bits, whose whole numbers count `unit_metres`; a TIFF or NumPy array of floating-point
-    numbers, in metres. What is NaN, infinite or not above 0 becomes 0. Raises DepthInvalid."""
+def read_depth(file: SourceFile, unit_metres: float, limits: Limits, photo: tuple[int, int] = (4, 3)) -> Depth:
+    """A PNG or TIFF of 16 bits, whose whole numbers count `unit_metres`; a TIFF, a NumPy array or a file of Record3D
+    with floating-point numbers, in metres. `photo` is the width and height of its photo's file. What is NaN, infinite
+    or not above 0 becomes 0. Raises DepthInvalid."""
     if file.size > limits.file_bytes:
         raise _invalid(file, f"is {file.size / 1e6:.0f} MB; the limit is {limits.file_bytes / 1e6:.0f} MB")
     try:
         with file.path.open("rb") as stream:
-            is_array = stream.read(len(_NUMPY_MAGIC)) == _NUMPY_MAGIC
-        values = _array(file, limits) if is_array else _picture(file, limits)
+            head = stream.read(len(_NUMPY_MAGIC))
+        if head == _NUMPY_MAGIC:
+            values = _array(file, limits)
+        elif is_lzfse(head):
+            values = read_lzfse(file.path, photo, limits.pixels)
+        else:
+            values = _picture(file, limits)
     except (ReconstructionError, MemoryError):
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError ...

@@ -2,7 +2,7 @@
 
 Folders: nerfstudio (`masks`, `masks_2`, `images_2`), NeuS (`mask`), Polycam (`depth`, `confidence`). Files beside their
 photo: `NAME_mask` (3DGRUT and many scripts), `NAME.mask` (RealityCapture), `dynamic_mask_NAME` (instant-ngp, where
-white is what moves). Every name counts in any case.
+white is what moves), `NAME.depth` and `NAME.conf` (Record3D). Every name counts in any case.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ class Placed:
     beside: str | None = None
 
 
+_RECORD3D: Final = {".depth": Role.DEPTH, ".conf": Role.MAP}
+"""Beside their photo, as suffixes of its name."""
+
+
 class FileRoles:
     """Roles of the files of one source, whose `names` are paths in it."""
 
@@ -81,6 +85,8 @@ class FileRoles:
             return Placed(Role.THUMBNAIL)
         if path.stem.lower() == "mask" and meant_as_photo(name):
             return Placed(Role.MASK)  # one for every photo
+        if _suffix(path) in _RECORD3D and f"{path.parent / path.stem}".lower() in self._photos:
+            return Placed(_RECORD3D[_suffix(path)], str(path.parent / path.stem))
         if _suffix(path) == ".lrf":  # DJI's small copy of a video
             return Placed(Role.COPY)
         return self._beside(path)

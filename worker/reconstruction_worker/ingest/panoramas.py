@@ -31,8 +31,9 @@ _FULL: Final = re.compile(rb"GPano:(CroppedAreaImageWidthPixels|FullPanoWidthPix
 _KINDS: Final = (Kind.JPEG, Kind.PNG, Kind.TIFF, Kind.WEBP)
 _LEAST_WIDTH: Final = 2000
 """Of a panorama that does not say that it is one."""
-_SAME_BORDER: Final = 6.0
-"""Mean difference of the outermost columns in grey values, at most: they show the same direction."""
+_LIKE_NEIGHBOURS, _VARIED = 1.5, 4.0
+"""How many times as much as usual neighbours the outermost columns may differ; the least standard deviation of their
+grey values."""
 _MILLIMETRES: Final = 4
 """Exif's FocalPlaneResolutionUnit."""
 
@@ -144,10 +145,8 @@ def _exif_of(path: Path, side: int) -> bytes:
 
 
 def _borders_meet(image: Image.Image) -> bool:
-    """Whether the outermost columns show the same, and not one colour all along."""
-    small = np.asarray(
-        image.convert("L").resize((image.width // 4, image.height // 4), Image.Resampling.BOX), np.float64
-    )
-    left, right = small[:, 0], small[:, -1]
-    apart = float(np.abs(left - right).mean())
-    return apart < min(_SAME_BORDER, 0.25 * float(left.std()))  # a backdrop is one colour from top to bottom
+    """Whether the outermost columns differ no more than any two neighbours, and are not a backdrop of one colour."""
+    grey = np.asarray(image.convert("L").resize((image.width // 4, image.height // 4), Image.Resampling.BOX), float)
+    steps = np.abs(np.diff(grey, axis=1)).mean(axis=0)
+    apart, varied = float(np.abs(grey[:, 0] - grey[:, -1]).mean()), float(grey[:, 0].std())
+    return apart < _LIKE_NEIGHBOURS * float(np.median(steps)) + 1 and apart < 0.5 * varied and varied > _VARIED

@@ -131,7 +131,8 @@ def _store_depth(
             )
         return None
     try:
-        depth = read_depth(file, (settings.depth_unit_micrometres or 1000) / 1e6, limits)
+        unit = (settings.depth_unit_micrometres or 1000) / 1e6
+        depth = read_depth(file, unit, limits, (decoded.width, decoded.height))
         depth = fitted(depth, size, decoded.orientation, file)
     except ReconstructionError as error:
         if settings.depth is DepthPolicy.REQUIRED:

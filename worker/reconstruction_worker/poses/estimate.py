@@ -14,6 +14,7 @@ from .separate_lenses import separate_lenses
 from .sfm import Workbench, camera_groups, has_masks
 from .strategies import ladder
 from .try_strategies import Attempt, strategies_left_out, try_strategies
+from .two_view import tells_intrinsics
 
 POOR_FEATURES = 150
 """Features a photo, at the median, below which missing texture is the likelier reason of a failure."""
@@ -48,8 +49,10 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
         if best.strategy.mapper.use_positions
         else None
     )
-    model = PosedModel.from_reconstruction(refine_intrinsics(separate_lenses(best.model, guessed), held))
-    return Estimate(model, attempts, best)
+    placed = best.model
+    if tells_intrinsics(placed.num_reg_images()):
+        placed = refine_intrinsics(separate_lenses(placed, guessed), held)
+    return Estimate(PosedModel.from_reconstruction(placed), attempts, best)
 
 
 def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:

@@ -16,9 +16,10 @@ from ..cpus import available_cpus
 from .native import follow
 from .sfm import SEED, Workbench
 from .support import remove_unsupported
+from .two_view import confirms_points, tells_intrinsics
 
-MIN_MODEL: Final = 3
-"""Photos; two alone prove nothing."""
+SURE_MODEL: Final = 3
+"""Photos that prove each other's poses; where there are no more than two, these have to do (`two_view.py`)."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,9 @@ class MapperSettings:
 def reconstruct(
     bench: Workbench, settings: MapperSettings, database: Path, start: pycolmap.Reconstruction | None = None
 ) -> list[pycolmap.Reconstruction]:
-    """Models of the scene, those with the most photos first; empty when not even three photos fit together. Photos that
-    see too little to be held up by it are in none. With
-    `start`, a model from the same features, photos are added to it and no other model is begun."""
+    """Models of the scene, those with the most photos first; empty when not even three photos fit together, or
+    two where there are no more. Photos that see too little to be held up by it are in none. With `start`, a model from
+    the same features, photos are added to it and no other model is begun."""
     folder = bench.scratch / "models"
     folder.mkdir(exist_ok=True)
     if settings.kind == "global":
@@ -56,7 +57,7 @@ def reconstruct(
         models = _incremental(bench, settings, database, folder, start)
     for model in models:
         remove_unsupported(model, settings.hold)
-    models = [model for model in models if model.num_reg_images() >= MIN_MODEL]
+    models = [model for model in models if model.num_reg_images() >= _smallest(bench)]
     return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
 
 
@@ -105,11 +106,15 @@ def _incremental(
 
 def _incremental_options(bench: Workbench, settings: MapperSettings) -> pycolmap.IncrementalPipelineOptions:
     options = pycolmap.IncrementalPipelineOptions()
-    options.min_model_size = MIN_MODEL
+    options.min_model_size = _smallest(bench)
     options.max_num_models = 4
-    refine_focal = not (settings.trust_focal and all(photo.focal_pixels for photo in bench.photos))
+    known = settings.trust_focal and all(photo.focal_pixels for photo in bench.photos)
+    refine_focal = not known and tells_intrinsics(len(bench.photos))
     options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = refine_focal
-    options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = settings.distortion
+    options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = (
+        settings.distortion and tells_intrinsics(len(bench.photos))
+    )
+    options.triangulation.ignore_two_view_tracks = confirms_points(len(bench.photos))
     options.num_threads = available_cpus()
     options.random_seed = SEED
     options.mapper.init_min_num_inliers = settings.initial_inliers
@@ -118,6 +123,10 @@ def _incremental_options(bench: Workbench, settings: MapperSettings) -> pycolmap
     options.mapper.abs_pose_min_inlier_ratio = settings.pose_inlier_ratio
     options.use_prior_position = options.use_robust_loss_on_prior_position = settings.use_positions
     return options
+
+
+def _smallest(bench: Workbench) -> int:
+    return min(SURE_MODEL, len(bench.photos))
 
 
 def _written(model: pycolmap.Reconstruction, folder: Path) -> Path:

@@ -20,6 +20,7 @@ from .partners import pairs_to_match
 from .posed_model import PosedModel, SparsePoints
 from .provided.provided_poses import Provided
 from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs, verified_matches
+from .two_view import confirms_points
 
 MIN_POINTS: Final = 20
 """Points that any usable set of photos with true poses shows."""
@@ -139,6 +140,7 @@ def _triangulate(
 ) -> pycolmap.Reconstruction:
     options = pycolmap.IncrementalPipelineOptions()
     options.random_seed = SEED
+    options.triangulation.ignore_two_view_tracks = confirms_points(reconstruction.num_images())
     return pycolmap.triangulate_points(
         reconstruction, database, images, folder, options=options, cancellation_token=token
     )

@@ -26,6 +26,7 @@ from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points, read_coloured_points
 from ..stage import StageContext, StageOutput
 from ..stage_files import OBSERVATIONS, POINTS, TRANSFORMS
+from ..zip_writing import add_file, member
 from .cloud import picture_of, worth_showing
 from .colmap_text import model_files
 from .findings import Findings, gather
@@ -36,8 +37,6 @@ from .viewer_data import points_document
 
 PACKED_AT: Final = 80.0
 """Percentage of the stage at which the archive is written."""
-_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-"""Time of an archive's members: the same files give the same archive."""
 
 
 def deliver_poses(context: StageContext) -> StageOutput:
@@ -92,21 +91,9 @@ def _pack(context: StageContext, pictures: Mapping[str, list[Path]], colmap: dic
     members = [(folder, path) for folder, paths in pictures.items() for path in paths]
     with zipfile.ZipFile(context.folder / "dataset.zip", "w") as archive:
         for name in (TRANSFORMS, POINTS):
-            _add(archive, name, context.folder / name, zipfile.ZIP_DEFLATED)
+            add_file(archive, name, context.folder / name, zipfile.ZIP_DEFLATED)
         for name, text in colmap.items():
-            archive.writestr(_member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)
+            archive.writestr(member(f"sparse/0/{name}", zipfile.ZIP_DEFLATED), text)
         for done, (folder, picture) in enumerate(members):
             context.advance(PACKED_AT * done / len(members), f"packing {picture.name}")
-            _add(archive, f"{folder}/{picture.name}", picture, zipfile.ZIP_STORED)
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path, compression: int) -> None:
-    with path.open("rb") as source, archive.open(_member(name, compression), "w", force_zip64=True) as target:
-        shutil.copyfileobj(source, target, 2**20)
-
-
-def _member(name: str, compression: int) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, _EPOCH)
-    member.compress_type = compression
-    member.external_attr = 0o644 << 16
-    return member
+            add_file(archive, f"{folder}/{picture.name}", picture, zipfile.ZIP_STORED)

@@ -115,6 +115,8 @@ def _photos_line(findings: Findings, *, trained: bool) -> str:
         parts.append(f"{held_out} of them were held out from training")
     if findings.dropped():
         parts.append(f"{len(findings.dropped())} more could not be used")
+    if findings.registration.caution:
+        parts.append(findings.registration.caution)
     return "; ".join(parts) + ". Choose a photo to look through its camera."
 
 

@@ -42,6 +42,7 @@ from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
 from ..poses.try_strategies import Attempt, strategies_left_out
+from ..poses.two_view import caution
 from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
@@ -78,9 +79,11 @@ def run(context: StageContext) -> StageOutput:
         write_model(context.folder, world.model)
     gps = agreement(model.poses[:, :3, 3], gps_positions)
     document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
+    if provided is None and (note := caution(photos)):
+        document = document.model_copy(update={"caution": note})
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
-    notes = [registration.summary(gps, attempts), world.masks.summary(by_name)]
+    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name)]
     if registration.unregistered:
         notes.append(strategies_left_out(attempts))
     if provided is not None and (unnamed := everything - len(photos)):

@@ -16,6 +16,7 @@ from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.worker import Failure
 
 from ...model import JobView, Observed, ProfileView
+from .destinations import forbidden_destination
 from .environment import masked
 from .hardware import missing_gpu
 from .limits import excess
@@ -64,7 +65,7 @@ def _judged(observed: Observed, spec: ReconstructionJobSpec) -> Acceptance:
     # What it was accepted with stays good enough: a newer operator disturbs no job that runs.
     started = was_accepted(job.status) and not is_renewed(job)
     if pinned is not None and pinned.name == spec.profile_name and keeps:
-        return _check(job, spec, masked(pinned) or pinned, started=started)
+        return _check(job, spec, masked(pinned) or pinned, observed.destination_rival, started=started)
     if observed.profile is None:
         known = ", ".join(observed.profile_names) or "none"
         return _refused(
@@ -73,7 +74,7 @@ def _judged(observed: Observed, spec: ReconstructionJobSpec) -> Acceptance:
             f"{job.key.namespace!r} and no ClusterReconstructionProfile of that name. Available: {known}.",
             planned(job, spec, None),
         )
-    return _check(job, spec, snapshot(observed.profile), started=started and is_lost(job))
+    return _check(job, spec, snapshot(observed.profile), observed.destination_rival, started=started and is_lost(job))
 
 
 def snapshot(profile: ProfileView) -> ProfileSnapshot:
@@ -105,7 +106,7 @@ def was_accepted(status: ReconstructionJobStatus) -> bool:
 
 
 def _check(
-    job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot, *, started: bool = False
+    job: JobView, written: ReconstructionJobSpec, pinned: ProfileSnapshot, rival: str, *, started: bool = False
 ) -> Acceptance:
     try:
         profile = profile_spec(pinned)
@@ -120,6 +121,10 @@ def _check(
     refusal = _refusal(written, whole.spec, profile, pinned.name, started=started)
     if refusal is not None:
         return _refused(*refusal, whole)
+    if (destination := whole.spec.destination) is not None:
+        error = forbidden_destination(destination, job, rival, profile, pinned.name, started=started)
+        if error is not None:
+            return _refused(error.code, error.message, whole)
     return Acceptance(True, "Accepted", f"Runs with {pinned.kind} {pinned.name!r}.", pinned, profile, planned=whole)
 
 

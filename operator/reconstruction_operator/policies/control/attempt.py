@@ -303,7 +303,7 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
     said = observed.explanations.get(pod.uid, "")
     if (in_use := _source_in_use(pod, said, spec, observed)) is not None:
         return in_use
-    lacking = secrets.of_the_source(said, spec)
+    lacking = secrets.of_the_job(said, spec)
     if lacking is not None and now >= until:
         return Failed(lacking)
     if lacking is not None:
@@ -344,6 +344,6 @@ def _trouble(pod: Pod, spec: ReconstructionJobSpec, profile: ProfileSnapshot | N
         return failure("ImagePullFailed", f"The worker image{image} can't be pulled: {message or reason}")
     if reason in _SETUP_REASONS:
         said = message or reason
-        lacking = secrets.of_the_source(said, spec) or secrets.of_the_profile(said, profile)
+        lacking = secrets.of_the_job(said, spec) or secrets.of_the_profile(said, profile)
         return lacking or failure("InternalError", f"The worker's container can't be set up: {said[:500]}")
     return None

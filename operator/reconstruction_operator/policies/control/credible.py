@@ -14,6 +14,7 @@ from reconstruction_api.worker import Artifact, Failure, PodReport, ProgressUpda
 from ...manifests.child_names import claim_name
 from ...model import JobView
 from .attempt import Completed, Failed, Interrupted, Outcome, Paused
+from .destinations import published_at
 from .needs import Need
 
 
@@ -56,11 +57,16 @@ def _stages(results: list[StageResult], need: Need) -> list[StageResult]:
 
 
 def _artifacts(artifacts: list[Artifact], need: Need, job: JobView) -> list[Artifact]:
-    """Only in the job's own workspace."""
+    """Only in the job's own workspace, or where it publishes."""
     if StageName.REPORT not in need.stages:
         return []
-    workspace = f"pvc://{claim_name(job.key.name)}/"
-    return [each for each in artifacts if each.uri.startswith(workspace) and ".." not in each.uri.split("/")]
+    places = (f"pvc://{claim_name(job.key.name)}/", *published_at(job))
+    return [each for each in artifacts if each.uri.startswith(places) and _is_plain(each.uri)]
+
+
+def _is_plain(uri: str) -> bool:
+    """Whether an address leads where it begins, and holds nothing that could be a signature."""
+    return not {".", ".."} & set(uri.split("/")) and not {"?", "#", "@"} & set(uri)
 
 
 def _trains(need: Need) -> bool:

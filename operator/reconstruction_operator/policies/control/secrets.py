@@ -13,7 +13,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.status import ProfileSnapshot
 from reconstruction_api.worker import Failure
 
-from ...manifests.credentials import VOLUMES
+from ...manifests.credentials import USES, SecretUse, secret_name
 from .failure import failure
 
 _ONE_VOLUME = re.compile(r'^MountVolume\.\w+ failed for volume "(?P<volume>[^"]+)"\s*:\s*(?P<why>.*)$', re.DOTALL)
@@ -21,18 +21,24 @@ _SEVERAL_VOLUMES = re.compile(r"unmounted volumes=\[([^\]]*)\]")
 _LONGEST = 500
 
 
-def of_the_source(said: str, spec: ReconstructionJobSpec) -> Failure | None:
-    """When it is the Secret of spec.source.secretName that is missing or can't be mounted."""
-    name = spec.source.secret_name
+def of_the_job(said: str, spec: ReconstructionJobSpec) -> Failure | None:
+    """When it is the Secret of spec.source.secretName, or of spec.destination.secretName, that is missing or can't be
+    mounted."""
+    return next((found for use in USES if (found := _of(use, said, spec)) is not None), None)
+
+
+def _of(use: SecretUse, said: str, spec: ReconstructionJobSpec) -> Failure | None:
+    name = secret_name(use, spec)
     if name is None:
         return None
     one, several = _ONE_VOLUME.match(said), _SEVERAL_VOLUMES.search(said)
-    about_volume = one is not None and one["volume"] in VOLUMES
-    about_volumes = several is not None and set(re.split(r"[ ,]+", several[1])) <= VOLUMES
-    if not (about_volume or about_volumes or f'secret "{name}"' in said):
+    about_volume = one is not None and one["volume"] in use.volumes
+    about_volumes = several is not None and set(re.split(r"[ ,]+", several[1])) <= use.volumes
+    is_quoted = one is None and several is None and f'secret "{name}"' in said
+    if not (about_volume or about_volumes or is_quoted):
         return None
     why = one["why"] if one is not None else said
-    return failure("SourceAccessDenied", f"spec.source.secretName: {why[:_LONGEST]}")
+    return failure(use.denied, f"{use.field}: {why[:_LONGEST]}")
 
 
 def of_the_profile(said: str, profile: ProfileSnapshot | None) -> Failure | None:

@@ -42,7 +42,8 @@ class Comparison:
     loss: float
     mean_square_error: float
     seen: Tensor
-    """Indices of the Gaussians that the shot shows; the others' slopes are not set."""
+    """Indices of the Gaussians that the shot shows, or on a GPU, where the processor would wait to learn how many they
+    are, a mask [N]. The others' slopes are not set."""
     by_gains: NDArray[np.float64]  # [3], slopes
 
 

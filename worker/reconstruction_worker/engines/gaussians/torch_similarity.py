@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .picture_kernels import C1, C2, WINDOW
 
@@ -14,14 +15,12 @@ DEVIATION = 1.5
 def mean_similarity(ours: Tensor, theirs: Tensor) -> Tensor:
     """Of two pictures [3, H, W]; outside of them is black."""
     window = _window(ours)
-
-    def smooth(pictures: Tensor) -> Tensor:
-        rows = torch.nn.functional.conv2d(pictures[:, None], window[None, None, :, None], padding=(WINDOW // 2, 0))
-        return torch.nn.functional.conv2d(rows, window[None, None, None], padding=(0, WINDOW // 2))[:, 0]
-
-    mine, other = smooth(ours), smooth(theirs)
-    mine_spread, other_spread = smooth(ours**2) - mine**2, smooth(theirs**2) - other**2
-    common = smooth(ours * theirs) - mine * other
+    planes = torch.cat([ours, theirs, ours.square(), theirs.square(), ours * theirs])[:, None]  # [15, 1, H, W]
+    rows = functional.conv2d(planes, window[None, None, :, None], padding=(WINDOW // 2, 0))
+    smooth = functional.conv2d(rows, window[None, None, None], padding=(0, WINDOW // 2))[:, 0]
+    mine, other, mine_squared, other_squared, product = smooth.split(len(ours))
+    mine_spread, other_spread = mine_squared - mine**2, other_squared - other**2
+    common = product - mine * other
     likeness = (2 * mine * other + float(C1)) * (2 * common + float(C2))
     return (likeness / ((mine**2 + other**2 + float(C1)) * (mine_spread + other_spread + float(C2)))).mean()
 

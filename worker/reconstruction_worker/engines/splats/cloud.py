@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..gaussians.parameters import NAMES, Parameters, shapes
+from ..gaussians.parameters import NAMES, OPACITIES, Parameters, shapes
 from ..gaussians.rasteriser import Slopes
+from ..training.sending import sent
 from .adam import EPSILON, FIRST, SECOND, step_of_adam
 
 FIRST_MOMENTS, SECOND_MOMENTS = "firstMoments", "secondMoments"
@@ -50,15 +51,18 @@ class Cloud:
         self._shown.zero_()
 
     def step(self, seen: Tensor, rates: dict[str, Tensor]) -> None:
-        """Adam's step by the slopes, for those that were seen. `rates` are [D] for the D numbers of a row."""
-        for name in NAMES:
-            kinds = ("values", "slopes", FIRST_MOMENTS, SECOND_MOMENTS)
-            values, slopes, firsts, seconds = (self._all[kind][name].flatten(1) for kind in kinds)
-            if self.device.type == "cpu":
-                arrays = (values.numpy(), slopes.numpy(), firsts.numpy(), seconds.numpy())
+        """Adam's step by the slopes, for those that were seen: their indices, or on a GPU a mask [N]. `rates` are [D]
+        for the D numbers of a row."""
+        kinds = ("values", "slopes", FIRST_MOMENTS, SECOND_MOMENTS)
+        if self.device.type == "cpu":
+            for name in NAMES:
+                arrays = (self._all[kind][name].flatten(1).numpy() for kind in kinds)
                 step_of_adam(len(seen), seen.numpy(), *arrays, rates[name].numpy())
-            else:
-                _step_by_torch(seen, values, slopes, firsts, seconds, rates[name].to(self.device))
+            return
+        weight = seen[:, None].float()
+        for name, rate in zip(NAMES, sent([rates[name].numpy() for name in NAMES], self.device), strict=True):
+            values, slopes, firsts, seconds = (self._all[kind][name][: self.count].flatten(1) for kind in kinds)
+            step_by_torch(weight, values, slopes, firsts, seconds, rate)
 
     def grow(self, count: int) -> None:
         """Let as many exist; the new ones' rows hold what was there before."""
@@ -84,6 +88,16 @@ class Cloud:
         self._shown[: len(rows)] = self._shown[rows]
         self.count = len(rows)
 
+    def keep_most_opaque(self, count: int) -> None:
+        """Give up the others, and the room for more, for good: there is no memory for them."""
+        opacities = self.parameters[OPACITIES][:, 0]
+        self.keep(opacities.topk(min(count, self.count)).indices.sort().values)
+        self.most = count
+        for values in self._all.values():
+            for name in NAMES:
+                values[name] = values[name][:count].clone()
+        self._shown = self._shown[:count].clone()
+
     def is_finite(self) -> bool:
         return all(bool(torch.isfinite(values).all()) for values in self.parameters.values())
 
@@ -107,12 +121,8 @@ class Cloud:
 _SAVED = ("values", FIRST_MOMENTS, SECOND_MOMENTS)
 
 
-def _step_by_torch(
-    seen: Tensor, values: Tensor, slopes: Tensor, firsts: Tensor, seconds: Tensor, rates: Tensor
-) -> None:
-    """As `step_of_adam`."""
-    slope = slopes[seen]
-    first = FIRST * firsts[seen] + (1 - FIRST) * slope
-    second = SECOND * seconds[seen] + (1 - SECOND) * slope**2
-    firsts[seen], seconds[seen] = first, second
-    values[seen] -= rates * first / (second.sqrt() + EPSILON)
+def step_by_torch(seen: Tensor, values: Tensor, slopes: Tensor, firsts: Tensor, seconds: Tensor, rates: Tensor) -> None:
+    """As `step_of_adam`, for rows [N, D] on any device; `seen` [N, 1] is one for those that move, zero for others."""
+    firsts.lerp_(slopes, (1 - FIRST) * seen)
+    seconds.lerp_(slopes.square(), (1 - SECOND) * seen)
+    values.addcdiv_(firsts * (rates * seen), seconds.sqrt().add_(EPSILON), value=-1)

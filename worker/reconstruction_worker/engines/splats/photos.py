@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...geometry.rendering import Camera
 from ..gaussians.shot import Shot
+from ..training.out_of_memory import DEVICE_SHARE, free_bytes
 
 OPAQUE = 255
 
@@ -34,6 +35,7 @@ class Photos:
     ):
         """`pictures` are [H, W, 3], or [H, W, 4] and not premultiplied."""
         self._device = device
+        self._stay_on_device = device.type == "cuda" and _bytes(pictures, smaller) <= DEVICE_SHARE * free_bytes(device)
         self._opaque: dict[tuple[int, int], Tensor] = {}
         self._whole: list[Photo] = []
         self._small: list[Photo] = []
@@ -66,9 +68,17 @@ class Photos:
         return Photo(Shot.of(camera), planes, self._opaque[size])
 
     def _within_reach(self, bytes_: NDArray[np.uint8]) -> Tensor:
-        """From where they get to the device without waiting."""
+        """On the device where all fit, else where they get there from without waiting."""
         tensor = torch.from_numpy(bytes_)
-        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+        if self._device.type == "cpu":
+            return tensor
+        return tensor.to(self._device) if self._stay_on_device else tensor.pin_memory()
+
+
+def _bytes(pictures: Sequence[NDArray[np.uint8]], smaller: float) -> int:
+    """What all photos take, in both sizes; about what opaque ones share is counted for each."""
+    pixels = sum(picture.shape[0] * picture.shape[1] for picture in pictures)
+    return round(4 * pixels * (1 + smaller**2 if smaller < 1 else 1))
 
 
 def _premultiplied(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

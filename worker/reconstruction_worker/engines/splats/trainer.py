@@ -21,7 +21,7 @@ from ..training.trainer import Schedule
 from .adam import correction
 from .cloud import Cloud
 from .exposures import Exposures
-from .photos import Photos
+from .photos import Photo, Photos
 from .refinement import Refinement
 from .schedule import (
     GROWTH_UNTIL,
@@ -32,11 +32,15 @@ from .schedule import (
     rates,
     refined_every,
 )
-from .settings import gaussians_in_time
+from .settings import FEWEST, gaussians_in_time
 
 SLOWER_LATER, SLOWER_WITH_MORE = 2.5, 1.3
 """How many times as long a step takes on average as the first ones, which look at small photos and few Gaussians; and
 where photos are small anyway."""
+
+
+KEPT_SHARE = 0.75
+"""Share of the Gaussians to continue with when memory runs out."""
 
 
 class SplatsTrainer:
@@ -82,12 +86,7 @@ class SplatsTrainer:
         return rate_of_means(self.share, self.extent) * self.rate_factor
 
     def train_step(self) -> Losses:
-        try:
-            found = [self._compare_one() for _ in range(self.photos_per_step)]
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise exhausted(self.device, "A training step does not fit into memory") from error
-            raise
+        found = [self._compare_one() for _ in range(self.photos_per_step)]
         self.step += 1
         share = self.share
         if self.step % refined_every(self.schedule.steps) == 0 and share < REFINED_UNTIL:
@@ -115,11 +114,14 @@ class SplatsTrainer:
             "steps": self.schedule.steps,
             "compared": self.compared,
             "rate_factor": self.rate_factor,
+            "most": self.cloud.most,
             "queue": list(self._queue),
             "random": json.dumps(self._random.bit_generator.state),
         }
 
     def restore(self, checkpoint: dict[str, Any]) -> None:
+        if checkpoint.get("most", self.cloud.most) < self.cloud.most:  # memory ran out
+            self.cloud.keep_most_opaque(checkpoint["most"])
         self.cloud.restore({"values": checkpoint["model"], **checkpoint["cloud"]})
         self.exposures.restore(checkpoint["exposures"])
         self.schedule = replace(self.schedule, steps=checkpoint["steps"])
@@ -135,13 +137,36 @@ class SplatsTrainer:
         photo = self.photos.at(index, small=share < SMALL_UNTIL)
         background = self._random.random(3).astype(np.float32)
         target = Target(photo.planes, photo.alpha, background, self.exposures.gains(index))
-        degree = degree_at(share, self._degree)
-        found = self.rasteriser.compare(self.cloud.parameters, photo.shot, target, degree, self.cloud.slopes)
         self.compared += 1
-        factor = correction(self.compared) * self.rate_factor
-        self.cloud.step(found.seen, rates(share, self.extent, factor, self._degree))
+        found = self._moved_by(photo, target)
         self.exposures.learn(index, found.by_gains, share, self.rate_factor)
         return found
+
+    def _moved_by(self, photo: Photo, target: Target) -> Comparison:
+        """Compare and take a step, with as many Gaussians as there is memory for."""
+        share = self.share
+        degree, factor = degree_at(share, self._degree), correction(self.compared) * self.rate_factor
+        while True:
+            try:
+                found = self.rasteriser.compare(self.cloud.parameters, photo.shot, target, degree, self.cloud.slopes)
+                self.cloud.step(found.seen, rates(share, self.extent, factor, self._degree))
+                return found
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                count = self._fewer(error)
+            # Outside of the handler: the exception would keep the comparison's tensors alive.
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.cloud.keep_most_opaque(count)
+
+    def _fewer(self, error: BaseException) -> int:
+        """How many Gaussians to continue with when there is no memory for those there are."""
+        count = self.cloud.count
+        if count // 2 < FEWEST:
+            what = f"A training step with {count} Gaussians does not fit into memory"
+            raise exhausted(self.device, what, gaussians=count) from error
+        return int(KEPT_SHARE * count)
 
     def _next_photo(self) -> int:
         if not self._queue:

@@ -1,4 +1,4 @@
-"""On whose behalf a source is read, and through what."""
+"""On whose behalf storage is read or written, and through what."""
 
 from __future__ import annotations
 
@@ -51,16 +51,31 @@ class Access:
 
     guard: Guard | None = None
     has_secret: bool = False
-    """Whether spec.source.secretName is set: its credentials are the only ones then."""
+    """Whether a Secret is named: its credentials are the only ones then."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    part: str = "spec.source"
+    """The part of the spec that names the address and the Secret."""
+    denied: str = "SourceAccessDenied"
+    """Code of the catalogue for credentials that are of no use."""
 
     @classmethod
-    def of(cls, guard: Guard | None, has_secret: bool, credentials: Mapping[str, str] | None = None) -> Access:
-        """`credentials` are those of the source's Secret; without, the environment has what there is."""
+    def of(
+        cls, guard: Guard | None, has_secret: bool, credentials: Mapping[str, str] | None = None, **names: str
+    ) -> Access:
+        """`credentials` are those of the Secret; without, the environment has what there is. `names` are the last two
+        fields."""
         environment = dict(os.environ) if guard is None else guard.environment
         return cls(
-            guard, has_secret, environment if credentials is None else with_credentials(environment, credentials)
+            guard,
+            has_secret,
+            environment if credentials is None else with_credentials(environment, credentials),
+            **names,
         )
+
+    @property
+    def uri_field(self) -> str:
+        """Where the user has written the address."""
+        return f"{self.part}.uri"
 
     def get(self, key: str) -> str | None:
         """A credential; None where it is unset or empty."""
@@ -79,12 +94,12 @@ class Access:
     def named(self, key: str) -> str:
         """Where a credential comes from, for messages."""
         if self.has_secret:
-            return f"{key} in the secret of spec.source.secretName"
+            return f"{key} in the secret of {self.part}.secretName"
         return f"{key} in the environment" if self.guard is None else f"{key} in the profile's environment"
 
     def unusable(self, key: str, problem: str) -> ReconstructionError:
         """The error about a credential; `problem` must not repeat its value."""
-        return ReconstructionError("SourceAccessDenied", f"{self.named(key)} {problem}.")
+        return ReconstructionError(self.denied, f"{self.named(key)} {problem}.")
 
     def matching(self, key: str, pattern: re.Pattern[str], what: str) -> str | None:
         """A value that becomes a part of a host's name, so that it can't become the whole of one."""

@@ -15,7 +15,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from reconstruction_api.errors import ReconstructionError
 
-from .access import URI_FIELD, Access, Endpoint, Opened
+from .access import Access, Endpoint, Opened
 
 CONNECTION: Final = "AZURE_STORAGE_CONNECTION_STRING"
 ACCOUNT: Final = "AZURE_STORAGE_ACCOUNT_NAME"
@@ -36,7 +36,7 @@ _OF_NO_USE: Final = frozenset({"queueendpoint", "tableendpoint", "fileendpoint",
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
+class Account:
     """Where an account's blobs are, and what opens it; None for what anybody may read."""
 
     url: str
@@ -57,8 +57,8 @@ class _GuardedFileSystem(AzureBlobFileSystem):
 
 def endpoint(uri: str, access: Access) -> Endpoint:
     if access.guard is None:
-        return Endpoint("blob.core.windows.net", 443)
-    return _account(uri, access).endpoint
+        return Endpoint("blob.core.windows.net", 443, field=access.uri_field)
+    return account_of(uri, access).endpoint
 
 
 def open_storage(uri: str, access: Access) -> Opened:
@@ -67,26 +67,26 @@ def open_storage(uri: str, access: Access) -> Opened:
     if access.guard is None:
         system, root = fsspec.core.url_to_fs(uri, **options)
         return Opened(system, root)
-    account = _account(uri, access)
+    account = account_of(uri, access)
     client = {"account_url": account.url, "credential": account.credential, "proxies": access.proxies}
     token = account.credential if hasattr(account.credential, "get_token") else None
     system = _GuardedFileSystem(client, account_name="given", anon=True, credential=token, **options)
     return Opened(system, str(system._strip_protocol(uri)), anonymous=account.credential is None)
 
 
-def _account(uri: str, access: Access) -> _Account:
+def account_of(uri: str, access: Access) -> Account:
     if text := access.get(CONNECTION):
         return _from_connection_string(text, access)
     name = _in_address(uri, access) or access.matching(ACCOUNT, _ACCOUNT, "the name of a storage account")
     if name is None:
         raise ReconstructionError(
-            "SourceAccessDenied",
-            f"{URI_FIELD}: {ACCOUNT} is set nowhere, so the account is unknown.",
-            suggestion=f"Set spec.source.secretName to a secret with {ACCOUNT} and a key or SAS token, or with "
+            access.denied,
+            f"{access.uri_field}: {ACCOUNT} is set nowhere, so the account is unknown.",
+            suggestion=f"Set {access.part}.secretName to a secret with {ACCOUNT} and a key or SAS token, or with "
             f"{CONNECTION}.",
         )
     host = f"{name}.blob.core.windows.net"
-    return _Account(f"https://{host}", Endpoint(host, 443), _credential(name, access))
+    return Account(f"https://{host}", Endpoint(host, 443, field=access.uri_field), _credential(name, access))
 
 
 def _in_address(uri: str, access: Access) -> str | None:
@@ -97,13 +97,15 @@ def _in_address(uri: str, access: Access) -> str | None:
         if "@" in parts.netloc:
             raise ReconstructionError(
                 "InvalidSpec",
-                f"{URI_FIELD}: after '@' comes ACCOUNT.dfs.core.windows.net.",
-                details={"field": URI_FIELD},
+                f"{access.uri_field}: after '@' comes ACCOUNT.dfs.core.windows.net.",
+                details={"field": access.uri_field},
             )
         return None
     if not _ACCOUNT.fullmatch(found[1]):
         raise ReconstructionError(
-            "InvalidSpec", f"{URI_FIELD}: this is not the name of a storage account.", details={"field": URI_FIELD}
+            "InvalidSpec",
+            f"{access.uri_field}: this is not the name of a storage account.",
+            details={"field": access.uri_field},
         )
     return found[1]
 
@@ -120,7 +122,7 @@ def _credential(name: str, access: Access) -> Any:
         return ClientSecretCredential(tenant, client, secret, authority=AUTHORITIES[0], proxies=access.proxies)
     if tenant or client or secret:
         raise ReconstructionError(
-            "SourceAccessDenied",
+            access.denied,
             "A client's identity needs AZURE_STORAGE_TENANT_ID, AZURE_STORAGE_CLIENT_ID and "
             "AZURE_STORAGE_CLIENT_SECRET together; not all of them are set.",
         )
@@ -142,7 +144,7 @@ def _authority(access: Access) -> str:
     return host if host in AUTHORITIES else AUTHORITIES[0]
 
 
-def _from_connection_string(text: str, access: Access) -> _Account:
+def _from_connection_string(text: str, access: Access) -> Account:
     parts: dict[str, str] = {}
     for part in text.strip().strip(";").split(";"):
         name, separator, value = part.partition("=")
@@ -165,7 +167,7 @@ def _from_connection_string(text: str, access: Access) -> _Account:
         credential = AzureNamedKeyCredential(account, key)
     elif token := parts.get("SharedAccessSignature"):
         credential = AzureSasCredential(token.removeprefix("?"))
-    return _Account(url.rstrip("/"), where, credential)
+    return Account(url.rstrip("/"), where, credential)
 
 
 def _default_address(parts: dict[str, str], access: Access) -> str:

@@ -39,12 +39,12 @@ _NEEDED: Final = {
 def endpoint(uri: str, access: Access) -> Endpoint:
     if url := access.get("STORAGE_EMULATOR_HOST"):  # the platform's; no key of a secret
         return access.address("STORAGE_EMULATOR_HOST", url if "://" in url else f"http://{url}")
-    return Endpoint("storage.googleapis.com", 443)
+    return Endpoint("storage.googleapis.com", 443, field=access.uri_field)
 
 
 def open_storage(uri: str, access: Access) -> Opened:
     """Raises SourceAccessDenied for credentials that are not of an accepted kind."""
-    options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False, "token": _token(access)}
+    options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False, "token": token_of(access)}
     if access.guard is not None:
         options["session_kwargs"] = {"proxy": access.guard.proxy_url}
     if emulator := access.get("STORAGE_EMULATOR_HOST"):
@@ -54,19 +54,19 @@ def open_storage(uri: str, access: Access) -> Opened:
     return Opened(system, str(system._strip_protocol(uri)), anonymous)
 
 
-def _token(access: Access) -> Any:
+def token_of(access: Access, scope: str = READ_SCOPE) -> Any:
     """Credentials, or the word for how the library is to look for them; in a worker pod it never looks itself."""
     if text := access.get(KEY):
-        return from_key_file(text, access, KEY)
+        return from_key_file(text, access, KEY, scope)
     file = access.get(FILE)
     if access.guard is None:
         return file  # without one, what the library finds
     if file is None or access.has_secret:
         return "anon"
-    return _from_platform(file, access)
+    return _from_platform(file, access, scope)
 
 
-def from_key_file(text: str, access: Access, key: str) -> Any:
+def from_key_file(text: str, access: Access, key: str, scope: str = READ_SCOPE) -> Any:
     """Credentials made of the fields that matter; whatever else the text holds is not looked at, for a field of other
     kinds of credentials may be an address that gets a token or a file of the pod.
 
@@ -92,17 +92,17 @@ def from_key_file(text: str, access: Access, key: str) -> Any:
         raise access.unusable(key, "has a universe_domain that is not googleapis.com")
     try:
         if kind == "authorized_user":
-            return google.oauth2.credentials.Credentials(None, **needed, token_uri=TOKEN_ADDRESS, scopes=[READ_SCOPE])  # type: ignore[no-untyped-call]
+            return google.oauth2.credentials.Credentials(None, **needed, token_uri=TOKEN_ADDRESS, scopes=[scope])  # type: ignore[no-untyped-call]
         info = {**needed, "type": kind, "token_uri": TOKEN_ADDRESS}
         if isinstance(number := document.get("private_key_id"), str):
             info["private_key_id"] = number
-        return google.oauth2.service_account.Credentials.from_service_account_info(info, scopes=[READ_SCOPE])
+        return google.oauth2.service_account.Credentials.from_service_account_info(info, scopes=[scope])
     except (ValueError, TypeError, AttributeError, GoogleAuthError):
         # Without its cause, whose text may hold a part of the key.
         raise access.unusable(key, "is not the content of a key file") from None
 
 
-def _from_platform(file: str, access: Access) -> Any:
+def _from_platform(file: str, access: Access, scope: str) -> Any:
     """Credentials of a file that the profile's environment names: also those of workload identity federation, where the
     profile names the service account whose token they exchange."""
     try:
@@ -111,13 +111,13 @@ def _from_platform(file: str, access: Access) -> Any:
     except (OSError, ValueError):
         raise access.unusable(FILE, "names no file with credentials") from None
     if not isinstance(document, dict) or document.get("type") != "external_account":
-        return from_key_file(text, access, FILE)
+        return from_key_file(text, access, FILE, scope)
     source = document.get("credential_source")
     if not access.own_identity or not isinstance(source, dict) or not isinstance(source.get("file"), str):
         raise access.unusable(
             FILE, "exchanges a token, which needs serviceAccountName in the profile and a credential_source with a file"
         )
     try:
-        return google.auth.load_credentials_from_dict(document, scopes=[READ_SCOPE])[0]
+        return google.auth.load_credentials_from_dict(document, scopes=[scope])[0]
     except (ValueError, TypeError, GoogleAuthError) as error:
-        raise ReconstructionError("SourceAccessDenied", f"{access.named(FILE)} can't be used.") from error
+        raise ReconstructionError(access.denied, f"{access.named(FILE)} can't be used.") from error

@@ -15,7 +15,7 @@ from s3fs import S3FileSystem
 
 from reconstruction_api.errors import ReconstructionError
 
-from .access import CONNECT_SECONDS, SILENT_SECONDS, URI_FIELD, Access, Endpoint, Opened
+from .access import CONNECT_SECONDS, SILENT_SECONDS, Access, Endpoint, Opened
 
 _REGION: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _BUCKET: Final = re.compile(
@@ -30,38 +30,43 @@ def endpoint(uri: str, access: Access) -> Endpoint:
     for key in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
         if url := access.get(key):
             return access.address(key, url)
-    region = _region(access)
-    return Endpoint(f"s3.{region}.amazonaws.com" if region else "s3.amazonaws.com", 443)
+    region = region_of(access)
+    return Endpoint(f"s3.{region}.amazonaws.com" if region else "s3.amazonaws.com", 443, field=access.uri_field)
 
 
 def open_storage(uri: str, access: Access) -> Opened:
     """Raises SourceAccessDenied for credentials that are incomplete or not what they should be."""
     options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     config: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "read_timeout": SILENT_SECONDS}
-    bucket = uri.partition("://")[2].partition("?")[0]
-    bucket = bucket if bucket.startswith("arn:") else bucket.partition("/")[0]
-    if not bucket.startswith("arn:") and not _BUCKET.fullmatch(bucket):
-        raise ReconstructionError(
-            "InvalidSpec", f"{URI_FIELD}: this is not the name of a bucket.", details={"field": URI_FIELD}
-        )
+    check_bucket(uri, access)
     where = endpoint(uri, access)
     if access.guard is not None:
-        options |= _credentials(access, config | {"proxies": access.proxies})
+        options |= credentials_for(access, config | {"proxies": access.proxies})
         config["proxies"] = access.proxies
-        if where.field != URI_FIELD:
+        if where.field != access.uri_field:
             options["endpoint_url"] = access.get("AWS_ENDPOINT_URL_S3") or access.get("AWS_ENDPOINT_URL")
-        if region := _region(access):
+        if region := region_of(access):
             options["client_kwargs"] = {"region_name": region}
     system = S3FileSystem(config_kwargs=config, **options)
     return Opened(system, str(system._strip_protocol(uri)), anonymous=options.get("anon", False))
 
 
-def _region(access: Access) -> str | None:
+def check_bucket(uri: str, access: Access) -> None:
+    """Raises InvalidSpec for a name that no bucket can have."""
+    bucket = uri.partition("://")[2].partition("?")[0]
+    bucket = bucket if bucket.startswith("arn:") else bucket.partition("/")[0]
+    if not bucket.startswith("arn:") and not _BUCKET.fullmatch(bucket):
+        field, problem = access.uri_field, "this is not the name of a bucket"
+        raise ReconstructionError("InvalidSpec", f"{field}: {problem}.", details={"field": field})
+
+
+def region_of(access: Access) -> str | None:
+    """Raises SourceAccessDenied, or what `access` says instead, for text that is none."""
     what = "the name of a region, such as eu-central-1"
     return access.matching("AWS_REGION", _REGION, what) or access.matching("AWS_DEFAULT_REGION", _REGION, what)
 
 
-def _credentials(access: Access, config: dict[str, Any]) -> dict[str, Any]:
+def credentials_for(access: Access, config: dict[str, Any]) -> dict[str, Any]:
     """Keys, else the identity of the pod's service account, else nobody's: never those of the node."""
     key, secret = access.get("AWS_ACCESS_KEY_ID"), access.get("AWS_SECRET_ACCESS_KEY")
     if key and secret:
@@ -86,7 +91,7 @@ def _identity(access: Access, config: dict[str, Any]) -> AioSession | None:
         }
         provider: Any = AioAssumeRoleWithWebIdentityProvider(
             load_config=lambda: {"profiles": {"default": given}},
-            client_creator=partial(session.create_client, region_name=_region(access) or "us-east-1"),
+            client_creator=partial(session.create_client, region_name=region_of(access) or "us-east-1"),
             profile_name="default",
             cache={},
             disable_env_vars=True,

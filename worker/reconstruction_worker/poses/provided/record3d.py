@@ -1,6 +1,6 @@
 """Record3D's `.r3d` and its unpacked folder: `metadata` is JSON with one camera matrix for all photos, column by
 column, and for photo `rgbd/N.jpg` the N-th pose: a quaternion (x, y, z, w) and a position of ARKit's camera (axes as in
-OpenGL, y up, metres). Depth maps are compressed by Apple's LZFSE and not read.
+OpenGL, y up, metres).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Publishing: what a job delivers, sent to where `spec.destination` says."""

@@ -1,0 +1,1 @@
+"""Places that results are published to, all used in the same way."""
