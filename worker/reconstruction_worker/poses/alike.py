@@ -1,4 +1,4 @@
-"""Photos that probably show the same place, told by their own features: nothing is learned or loaded from elsewhere.
+"""Photos that probably show the same place, as their own features say: nothing is learned or loaded from elsewhere.
 
 Each photo becomes one vector (VLAD: Jégou et al., CVPR 2010) over words found in the set itself. What is alike by that
 is then compared by its largest features alone (preemptive matching: Wu, Towards Linear-time Incremental SfM, 3DV 2013),
