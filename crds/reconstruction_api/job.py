@@ -10,7 +10,8 @@ from pydantic import Field
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
 from .destination import Destination
 from .engines import NEED_POSES
-from .formats import ExportFormat, described_formats
+from .exports import EXPORT_RULES, MAX_EXPORTS, Audience, Export, Report
+from .formats import ExportFormat
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
@@ -194,47 +195,6 @@ class Mesh(ApiModel):
     """The mesh is simplified to at most this many triangles."""
     texture_size: int = Field(default=2048, ge=64, le=8192)
     """Side of the square texture in pixels."""
-
-
-class Compression(StrEnum):
-    NONE = "None"
-    QUANTIZED = "Quantized"
-    DRACO = "Draco"
-
-
-_COMPRESSIBLE: Final = next(each for each in ExportFormat if each.compressible)
-_GAUSSIANS: Final = tuple(each.value for each in ExportFormat if each.gaussians)
-_NAMED_TWICE: Final = (ExportFormat.SPLAT_PLY, ExportFormat.SPLAT)
-MAX_SPLATS: Final = 20_000_000
-
-
-class Export(ApiModel):
-    """One file to deliver."""
-
-    rules: ClassVar = (
-        Rule(
-            f"compression is for {_COMPRESSIBLE}; leave it out for other formats",
-            cel=f"self.compression == 'None' || self.format == '{_COMPRESSIBLE}'",
-            holds=lambda export: export.compression is Compression.NONE or export.format.compressible,
-            field="compression",
-        ),
-        Rule(
-            f"maxSplats is for formats of Gaussians ({', '.join(_GAUSSIANS)}); leave it out for other formats",
-            cel=f"!has(self.maxSplats) || self.format in {list(_GAUSSIANS)}",
-            holds=lambda export: export.max_splats is None or export.format.gaussians,
-            field="maxSplats",
-        ),
-    )
-
-    format: ExportFormat = Field(description=described_formats())
-    compression: Compression = Compression.NONE
-    """How a GLB stores its triangles. `Quantized`: in whole steps of 16 bits, six tenths of the size, shown by viewers
-    as it is (KHR_mesh_quantization). `Draco`: an eighth of the size, for viewers that bring Draco's decoder
-    (KHR_draco_mesh_compression). No corner moves by more than 1/65,000 of the longest side; the texture stays."""
-    max_splats: int | None = Field(default=None, ge=1000, le=MAX_SPLATS)
-    """At most this many Gaussians, in formats that hold them: of those that an engine has made, the ones that the
-    photos show least of are left out or merged with their neighbours. When unset, all of them. Of an engine that makes
-    none, Gaussians are laid on the textured mesh: so many, 250,000 when unset."""
 
 
 class QualityAction(StrEnum):
@@ -426,11 +386,15 @@ class ReconstructionJobSpec(ApiModel):
             holds=lambda spec: spec.end_after is None or spec.poses.method is not PoseMethod.NONE,
             field="endAfter",
         ),
+        *EXPORT_RULES,
         Rule(
-            "exports may name SplatPLY or SPLAT, which is its earlier name; name one of them",
-            cel=" || ".join(f"!self.exports.exists(each, each.format == '{each}')" for each in _NAMED_TWICE),
-            holds=lambda spec: not {each.format for each in spec.exports}.issuperset(_NAMED_TWICE),
-            field="exports",
+            "report.audience Public has nothing to show with endAfter Poses: the result is the photos and their places",
+            cel="!has(self.endAfter) || !has(self.report) || !has(self.report.audience) || "
+            f"self.report.audience != '{Audience.PUBLIC}'",
+            holds=lambda spec: (
+                spec.end_after is None or spec.report is None or spec.report.audience is not Audience.PUBLIC
+            ),
+            field="report",
         ),
         *map(_pause_before, _ENDINGS),
         Rule(
@@ -466,10 +430,12 @@ class ReconstructionJobSpec(ApiModel):
     """How the engine is trained."""
     mesh: Mesh = Field(default_factory=Mesh)
     """The surface made from the trained field."""
-    exports: Annotated[list[Export], KeyedBy("format")] = Field(
-        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=12
+    exports: list[Export] = Field(
+        default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=MAX_EXPORTS
     )
-    """Files to deliver; each format once."""
+    """Files to deliver, each entry with a name of its own."""
+    report: Report | None = None
+    """What the report shows; when unset, everything."""
     bundle: bool = False
     """Also deliver `bundle.zip`: all files of the results in one archive."""
     destination: Destination | None = None

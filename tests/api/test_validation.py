@@ -92,7 +92,8 @@ def test_what_kubernetes_added_to_a_file_does_no_harm():
         ),
         (
             "source: {uri: a}\nexports:\n- format: GLB\n- format: PLY\n- format: GLB\n",
-            "spec.exports[2]: GLB may appear once in exports (line 10)",
+            "spec.exports: exports: each entry needs a name of its own; one without a name is called like its format, "
+            "so a format that is wanted twice needs a name (line 7)",
         ),
         ("source: {uri: a}\nexports: []\n", "spec.exports: must have at least 1 entry (line 7)"),
         (

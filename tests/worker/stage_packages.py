@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from reconstruction_api.exports import Export
 from reconstruction_api.formats import ExportFormat
-from reconstruction_api.job import Export, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.source import Source
 from reconstruction_api.stages import BY_NAME, USUAL_STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult

@@ -1,8 +1,9 @@
 """Loops compiled by numba for the CPU, on their first call for each set of argument types.
 
-The machine code is cached in NUMBA_CACHE_DIR or beside the function's file where that can be written; on a read-only
-file system without the variable each process compiles it again. numba's own threads (`parallel=True`) are not used:
-with them a loop takes four times as long to compile, and a new pod has nothing in its cache.
+The machine code is cached in NUMBA_CACHE_DIR or beside the function's file where that can be written (see
+`machine_code`); on a read-only file system without the variable each process compiles it again. numba's own threads
+(`parallel=True`) are not used: with them a loop takes four times as long to compile, and a new pod has little in its
+cache.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from .cpus import threads
+from .machine_code import prepare
 
 BLOCKS = 4
 """Into which a thread's share is divided, for some elements take longer than others."""
@@ -67,6 +69,7 @@ def _pool() -> ThreadPoolExecutor:
 def _machine_code(function: Callable[..., None], **options: Any) -> Callable[..., Any]:
     import numba
 
+    prepare(function)
     try:
         return numba.njit(function, cache=True, nogil=True, **options)
     except RuntimeError:  # numba found no folder that it may write to

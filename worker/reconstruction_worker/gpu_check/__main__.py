@@ -9,8 +9,9 @@ from typing import Final
 
 from .findings import Check, Outcome, carried_out, table
 
-ENGINES: Final = {"nerfacto": 600, "splatfacto": 600, "splats": 600}
-"""Those that are checked, and in how many steps."""
+ENGINES: Final = ("nerfacto", "splatfacto", "splats")
+"""Those that are checked."""
+STEPS: Final = 600
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu rehearses without a GPU")
     parser.add_argument("--engines", nargs="*", default=list(ENGINES), help="engines to train")
-    parser.add_argument("--steps", type=int, help="steps of each training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of each training")
     options = parser.parse_args(arguments)
     try:
         checks = _checks(options.device, options.engines, options.steps)
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if any(each.outcome is Outcome.FAILED for each in findings) else 0
 
 
-def _checks(kind: str, engines: Sequence[str], steps: int | None) -> list[tuple[str, Check]]:
+def _checks(kind: str, engines: Sequence[str], steps: int) -> list[tuple[str, Check]]:
     import torch
 
     from .device_check import check_device
@@ -49,8 +50,7 @@ def _checks(kind: str, engines: Sequence[str], steps: int | None) -> list[tuple[
         ("hash grid", lambda: check_hash_grids(device, *size)),
     ]
     for name in engines:
-        count = steps or ENGINES[name]
-        checks.append((name, lambda name=name, count=count: check_engine(name, device, count)))
+        checks.append((name, lambda name=name: check_engine(name, device, steps)))
     return checks
 
 
