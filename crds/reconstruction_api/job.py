@@ -17,6 +17,7 @@ from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
+from .turntable import Turntable
 
 
 class MaskPolicy(StrEnum):
@@ -416,6 +417,12 @@ class ReconstructionJobSpec(ApiModel):
         ),
         *EXPORT_RULES,
         Rule(
+            "turntable shows a model, which endAfter Poses leaves out",
+            cel="!has(self.endAfter) || !has(self.turntable)",
+            holds=lambda spec: spec.end_after is None or spec.turntable is None,
+            field="turntable",
+        ),
+        Rule(
             "report.audience Public has nothing to show with endAfter Poses: the result is the photos and their places",
             cel="!has(self.endAfter) || !has(self.report) || !has(self.report.audience) || "
             f"self.report.audience != '{Audience.PUBLIC}'",
@@ -462,6 +469,9 @@ class ReconstructionJobSpec(ApiModel):
         default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=MAX_EXPORTS
     )
     """Files to deliver, each entry with a name of its own."""
+    turntable: Turntable | None = None
+    """Pictures of the result from all sides: frames, an animation, a contact sheet, films. May be set, or changed,
+    after the job has ended: then only they are made."""
     report: Report | None = None
     """What the report shows; when unset, everything."""
     bundle: bool = False

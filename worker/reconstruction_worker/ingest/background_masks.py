@@ -24,15 +24,15 @@ NO_MASK = "no mask: its background has more than one colour"
 
 def mask_backgrounds(
     images: list[DatasetImage], policy: MaskPolicy, workspace: Path, advance: Callable[[str], None]
-) -> int:
+) -> None:
     """Give stored photos without a mask one where their background is plain: with `Background`, and with `Auto` where
-    no photo has a mask and most backgrounds are plain. Returns how many got one. Raises InvalidSpec where `Background`
+    no photo has a mask and most backgrounds are plain. Raises InvalidSpec where `Background`
     is asked for and fewer than `MOST_PHOTOS` of them are. `advance` is told what is being done; it may raise."""
     bare = [image for image in images if image.mask is None and not image.has_alpha]
     if policy not in (MaskPolicy.AUTO, MaskPolicy.BACKGROUND) or not bare:
-        return 0
+        return
     if policy is MaskPolicy.AUTO and len(bare) < len(images):
-        return 0
+        return
     looks: list[Backdrop] = []
     for number, image in enumerate(bare):
         looks.append(Backdrop.of(_picture(workspace, image, LOOK_SIDE)))
@@ -40,7 +40,7 @@ def mask_backgrounds(
     if not are_objects(looks):
         if policy is MaskPolicy.BACKGROUND:
             raise _not_plain(sum(look.plain for look in looks), len(bare))
-        return 0
+        return
     masks = {}
     for number, image in enumerate(bare):
         mask = object_mask(_picture(workspace, image, MASK_SIDE))
@@ -51,15 +51,14 @@ def mask_backgrounds(
     if len(masks) < MOST_PHOTOS * len(bare):
         if policy is MaskPolicy.BACKGROUND:
             raise _not_plain(len(masks), len(bare))
-        return 0
+        return
     for image in bare:
         if image.name not in masks:
             image.notes.append(NO_MASK)
             continue
         file = workspace / "ingest" / "masks" / f"{Path(image.name).stem}.png"
         masks[image.name].save(file)
-        image.mask = file.relative_to(workspace).as_posix()
-    return len(masks)
+        image.mask, image.plain_background = file.relative_to(workspace).as_posix(), True
 
 
 def _picture(workspace: Path, image: DatasetImage, side: int) -> NDArray[np.uint8]:

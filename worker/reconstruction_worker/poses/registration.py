@@ -13,7 +13,7 @@ from ..ingest.dataset import DatasetImage
 from .depth_scale import DepthFit
 from .gps_agreement import Agreement
 from .posed_model import PosedModel
-from .try_strategies import Attempt
+from .try_strategies import Attempt, strategies_left_out
 
 ENOUGH_SIDE, BEST_SIDE = 1200, 1600
 """Longer side of photos in pixels below which fewer of them are placed, and above which no more are."""
@@ -48,16 +48,20 @@ class Registration:
         sizes = (stored, source) if small else (None, None)
         return cls(method, len(placed), len(photos), missing, provided_format, *sizes)
 
-    def require(self, percent: int) -> None:
-        """Raises LowRegistration when less than `percent` of the photos were placed; it names maxSidePixels where the
-        photos were made smaller than cameras are estimated well from."""
+    def require(self, percent: int, attempts: Sequence[Attempt] = ()) -> None:
+        """Raises LowRegistration when less than `percent` of the photos were placed; the message names `attempts` that
+        could not be made, and maxSidePixels where the photos were made smaller than cameras are estimated well from.
+        """
         if self.registered * 100 >= percent * self.total:
             return
+        missed = strategies_left_out(attempts)
         share = 100 * self.registered // self.total
         raise ReconstructionError(
             "LowRegistration",
             f"Only {self.registered} of {self.total} photos could be placed ({share} %; "
-            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}.{self._size()}",
+            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}."
+            + (f" {missed[0].upper()}{missed[1:]}." if missed else "")
+            + self._size(),
             suggestion=self._suggestion(),
             details={
                 "registered": self.registered,

@@ -22,6 +22,7 @@ from ..files import sha256_of
 from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
+TURNTABLE = "Turntable"
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
@@ -56,6 +57,8 @@ def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
     """The files that are in `folder`, as the manifest lists them."""
     known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
     known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    if findings.turntable is not None:
+        known |= dict.fromkeys(findings.turntable.files, TURNTABLE)
     return [described(folder / name, kind) for name, kind in sorted(known.items())]
 
 

@@ -11,6 +11,7 @@ from reconstruction_api.documents.quality import QualityDocument, ViewQuality
 from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
+from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.training.history import HistoryLine
 from ..geometry.texture_document import HeldOut
@@ -24,6 +25,8 @@ from .shell import Contents, page_of, running_time, tile, tiles
 WORST_VIEWS = 4
 VIEW_SIDE = 420
 """Longer side of the pictures of the worst views, in pixels."""
+SHEET_SIDE = 1500
+"""Longer side of the turntable's contact sheet, in pixels."""
 VERDICTS = {
     Verdict.PASS: "Quality passed",
     Verdict.WARN: "Quality: warning",
@@ -48,6 +51,7 @@ def report_page(
         held_out=quality.reason is None,
         lpips_reason=(quality.lpips_reason or "").rstrip("."),
         charts=_charts(findings.history),
+        turntable=_contact_sheet(findings),
     )
     return page_of(findings, contents, delivered, scene, still)
 
@@ -104,6 +108,14 @@ def _worst_views(findings: Findings, quality: QualityDocument) -> list[Document]
         if name in by_name:
             found.append({**_view(by_name[name]), "pictures": pictures})
     return found
+
+
+def _contact_sheet(findings: Findings) -> str:
+    """Of the turntable, where it has one; empty otherwise."""
+    name = TurntableOutput.CONTACT_SHEET.file
+    if findings.turntable is None or name not in findings.turntable.files:
+        return ""
+    return scaled_url(findings.folder(StageName.RENDER) / name, SHEET_SIDE)
 
 
 def _picture(folder: Path, name: str, kind: str) -> Path | None:
