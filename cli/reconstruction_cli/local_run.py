@@ -11,7 +11,6 @@ from rich.text import Text
 from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import byte_size
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
@@ -128,10 +127,6 @@ def _has(outcome: Outcome, stage: StageName) -> bool:
 
 
 def _print_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
-    numbers = outcome.metrics
-    if Metric.PSNR in numbers:
-        ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
-        console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
     for result in outcome.stages:
         if result.name is StageName.PUBLISH:
@@ -140,3 +135,6 @@ def _print_results(console: Console, outcome: Outcome, files: list[Path], out: P
         console.print(
             Text(f"  {one_line(str(file.relative_to(out)))}  {byte_size(file.stat().st_size)}"), soft_wrap=True
         )
+    for result in outcome.stages:
+        if result.name is StageName.EVALUATE:
+            console.print(Text(f"Quality: {result.message}"), soft_wrap=True)
