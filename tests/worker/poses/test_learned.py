@@ -42,7 +42,7 @@ def test_they_come_before_the_costly_strategies() -> None:
 
 
 def test_without_the_extra_the_job_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learned_features, "PACKAGE", "a_package_that_nobody_has")
+    monkeypatch.setattr(learned_features, "PACKAGES", ("numpy", "a_package_that_nobody_has"))
     write_ingest(tmp_path, ball_photos(ring([-60, -40, -20, 120, 140, 160], (-8.0, 10.0))))
     with pytest.raises(ReconstructionError) as caught:
         poses.run(poses_context(tmp_path, minRegisteredPercent=100)[0])

@@ -40,6 +40,8 @@ Array = NDArray[np.float32]
 
 def vectors(descriptors: Sequence[Array]) -> Array:
     """One vector of length 1 for each photo [N, WORDS * D], from its descriptors [F, D] of length 1; 0 without any."""
+    if not any(len(each) for each in descriptors):
+        return np.zeros((len(descriptors), 1), np.float32)
     words = _words(descriptors)
     return np.stack([_vector(each, words) for each in descriptors])
 
