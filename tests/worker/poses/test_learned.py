@@ -51,6 +51,11 @@ def test_without_the_extra_the_job_says_what_it_lacks(tmp_path: Path, monkeypatc
     assert "'learned'" in caught.value.message
 
 
+def test_how_partners_were_chosen_is_recorded() -> None:
+    limit = match_learned.EVERY_PAIR_UP_TO
+    assert [match_learned.learned_pairing(count) for count in (limit, limit + 1)] == ["exhaustive", "alike"]
+
+
 def unit_vectors(count: int, seed: int) -> np.ndarray:
     vectors = np.random.default_rng(seed).normal(size=(count, 128))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
