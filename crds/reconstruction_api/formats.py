@@ -10,53 +10,106 @@ from pathlib import PurePosixPath
 from typing import Final, Self
 
 
+class Option(StrEnum):
+    """What an entry of `spec.exports` may say of its file, where the format has it."""
+
+    COMPRESSION = "compression"
+    TARGET_FACES = "targetFaces"
+    TEXTURE = "textureFormat"
+    """JPEG or PNG."""
+    WEBP = "textureFormat WebP"
+    MATERIAL = "material"
+    GAUSSIANS = "maxSplats"
+
+
+_TEXTURED: Final = (Option.TARGET_FACES, Option.TEXTURE)
+_GLTF: Final = (*_TEXTURED, Option.COMPRESSION, Option.WEBP, Option.MATERIAL)
+
+
 class ExportFormat(StrEnum):
     """A format that `spec.exports` may name."""
 
     file: str
-    """Name of its file in the artifacts."""
+    """Name of its file in the artifacts, where the entry has no name of its own."""
     media_type: str
     """IANA media type of that file."""
     about: str
     """What it holds, for people."""
-    compressible: bool
-    """Whether `compression` applies."""
-    gaussians: bool
-    """Whether it holds Gaussians instead of the mesh."""
+    options: tuple[Option, ...]
+    """What an entry may say of it."""
 
-    def __new__(
-        cls, value: str, file: str, media_type: str, about: str, compressible: bool = False, gaussians: bool = False
-    ) -> Self:
+    def __new__(cls, value: str, file: str, media_type: str, about: str, *options: Option) -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
-        member.file, member.media_type, member.about = file, media_type, about
-        member.compressible, member.gaussians = compressible, gaussians
+        member.file, member.media_type, member.about, member.options = file, media_type, about, options
         return member
 
-    GLB = "GLB", "model.glb", "model/gltf-binary", "binary glTF 2.0, texture inside", True
-    OBJ = "OBJ", "model.obj", "model/obj", "with MTL and texture"
-    PLY = "PLY", "model.ply", "application/ply", "vertex colours"
-    STL = "STL", "model.stl", "model/stl", "binary, shape only: no colours, no texture"
-    SPLAT_PLY = "SplatPLY", "splats.ply", "application/ply", "Gaussians in full, for splat viewers", False, True
+    @property
+    def gaussians(self) -> bool:
+        """Whether it holds Gaussians instead of the mesh."""
+        return Option.GAUSSIANS in self.options
+
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with, where the entry has no name of its own."""
+        return self.file.partition(".")[0]
+
+    @property
+    def suffix(self) -> str:
+        """What the name of its file ends with: `.compressed.ply`."""
+        return self.file.removeprefix(self.stem)
+
+    GLB = "GLB", "model.glb", "model/gltf-binary", "binary glTF 2.0, texture inside", *_GLTF
+    GLTF = "GLTF", "model.gltf", "model/gltf+json", "glTF 2.0 with buffer and texture as files of their own", *_GLTF
+    OBJ = "OBJ", "model.obj", "model/obj", "with MTL and texture", *_TEXTURED
+    PLY = "PLY", "model.ply", "application/ply", "vertex colours", Option.TARGET_FACES
+    STL = "STL", "model.stl", "model/stl", "binary, shape only: no colours, no texture", Option.TARGET_FACES
+    FBX = "FBX", "model.fbx", "application/vnd.autodesk.fbx", "binary, in centimetres, texture inside", *_TEXTURED
+    USDZ = "USDZ", "model.usdz", "model/vnd.usdz+zip", "for iPhone, iPad and Vision Pro, texture inside", *_TEXTURED
+    POINT_CLOUD = (
+        "PointCloud",
+        "points.laz",
+        "application/vnd.laszip",
+        "points of the surface as LAZ and PLY, on the map where GPS tells the place",
+    )
+    ORTHOPHOTO = (
+        "Orthophoto",
+        "orthophoto.tif",
+        "image/tiff",
+        "the colours from straight above, as GeoTIFF where GPS tells the place",
+    )
+    DSM = "DSM", "dsm.tif", "image/tiff", "the heights from straight above, as GeoTIFF where GPS tells the place"
+    TILES = "Tiles", "tileset.json", "application/json", "3D Tiles 1.1 in several levels of detail", *_GLTF
+    SPLAT_PLY = (
+        "SplatPLY",
+        "splats.ply",
+        "application/ply",
+        "Gaussians in full, for splat viewers",
+        Option.GAUSSIANS,
+    )
     COMPRESSED_SPLAT_PLY = (
         "CompressedSplatPLY",
         "splats.compressed.ply",
         "application/ply",
         "Gaussians in PlayCanvas' compressed layout",
-        False,
-        True,
+        Option.GAUSSIANS,
     )
-    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's compressed format", False, True
-    SOG = "SOG", "splats.sog", "application/zip", "Gaussians as pictures, the smallest, for the web", False, True
+    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's compressed format", Option.GAUSSIANS
+    SOG = (
+        "SOG",
+        "splats.sog",
+        "application/zip",
+        "Gaussians as pictures, the smallest, for the web",
+        Option.GAUSSIANS,
+    )
     SPLAT_GLB = (
         "SplatGLB",
         "splats.glb",
         "model/gltf-binary",
         "Gaussians as glTF 2.0 with KHR_gaussian_splatting",
-        False,
-        True,
+        Option.GAUSSIANS,
     )
-    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", False, True
+    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", Option.GAUSSIANS
 
 
 REPORT_PAGE: Final = "report.html"
@@ -67,6 +120,17 @@ PREVIEW: Final = "preview.png"
 """Pictures of the result, among the artifacts."""
 
 
+RESERVED_NAMES: Final = tuple(
+    sorted({each.stem for each in ExportFormat} | {"exports", "manifest", "preview", "quality", "report", "bundle"})
+)
+"""What no entry of `spec.exports` may be named: its files would have names that others have."""
+
+
+def formats_with(option: Option) -> tuple[str, ...]:
+    """The formats that have an option."""
+    return tuple(each.value for each in ExportFormat if option in each.options)
+
+
 def described_formats() -> str:
     """All of them in one sentence."""
     *most, last = (f"`{each}` ({each.about})" for each in ExportFormat)
@@ -74,12 +138,15 @@ def described_formats() -> str:
 
 
 MEDIA_TYPES: Final = {PurePosixPath(each.file).suffix: each.media_type for each in ExportFormat} | {
-    ".gltf": "model/gltf+json",
+    ".bin": "application/gltf-buffer",
     ".html": "text/html",
+    ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
     ".json": "application/json",
     ".mtl": "model/mtl",
     ".png": "image/png",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
     ".zip": "application/zip",
 }
 """Of every file that a job may deliver, by its suffix."""

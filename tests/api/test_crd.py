@@ -141,7 +141,6 @@ def test_lists_that_are_maps_merge_by_their_key():
         if node.get("x-kubernetes-list-type") == "map"
     }
     assert keys == {
-        "spec.exports": ["format"],
         "spec.notifications": ["url"],
         "status.conditions": ["type"],
     }

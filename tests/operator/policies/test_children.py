@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from reconstruction_operator.actions import CreateJob, DeleteJob, EnsureClaim, ExpectAbsent
 from reconstruction_operator.decide import decide
 from reconstruction_operator.model import Observed, Refusal
@@ -107,9 +109,20 @@ def test_a_pod_that_was_disrupted_after_its_worker_had_ended_is_replaced_so_its_
     assert started_classes(decide(replace(after, child_jobs=()), NOW)) == ["reconstruct"]
 
 
-def test_changed_exports_run_only_the_delivery_again() -> None:
-    plan = decide(changed(finished(), exports=[{"format": "OBJ"}]), NOW)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exports": [{"format": "OBJ"}]},
+        {"exports": [{"format": "GLB"}, {"name": "web", "format": "GLB", "compression": "Meshopt"}, {"format": "FBX"}]},
+        {"exports": [{"format": "GLB", "textureFormat": "WebP", "material": "Unlit", "targetFaces": 5000}]},
+        {"report": {"audience": "Public"}},
+    ],
+)
+def test_changed_exports_run_only_the_delivery_again_and_without_a_gpu(change: dict[str, Any]) -> None:
+    plan = decide(changed(finished(), **change), NOW)
     assert started_classes(plan) == ["deliver"]
+    (created,) = actions(plan, CreateJob)
+    assert "nvidia.com/gpu" not in str(created.manifest)
     assert [action.name for action in actions(plan, DeleteJob)] == [current(finished()).job_name]
 
 

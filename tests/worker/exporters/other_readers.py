@@ -1,10 +1,12 @@
-"""Readers that other people wrote, in Node.js: PlayCanvas' SplatTransform and glTF Transform.
+"""Readers that other people wrote, in Node.js: PlayCanvas' SplatTransform, glTF Transform, three.js and Khronos'
+validator.
 
 They are installed once, as locked in `readers/`, below `.cache`; Node.js itself is one of the development dependencies.
 """
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import hashlib
 import json
@@ -69,6 +71,31 @@ def gltf_attributes(file: Path) -> dict[str, Any]:
     """`mode` and `attributes` (arrays by name) of a GLB file's primitive, as glTF Transform reads them."""
     found = json.loads(_node(str(_installed() / "gltf_attributes.mjs"), str(file)))
     return found | {"attributes": {name: np.array(values) for name, values in found["attributes"].items()}}
+
+
+def gltf_surface(file: Path) -> dict[str, Any]:
+    """`positions` in the world [V, 3], `uv` [V, 2], `indices` [3 F], `texture` (bytes), `mediaType` and `extensions` of
+    a file of glTF, as glTF Transform reads them with the decoders of Draco and meshoptimizer."""
+    found = json.loads(_node(str(_installed() / "gltf_surface.mjs"), str(file)))
+    arrays = {name: np.array(found[name]) for name in ("positions", "uv", "indices")}
+    return found | arrays | {"texture": base64.b64decode(found["texture"])}
+
+
+def fbx_surface(file: Path) -> dict[str, Any]:
+    """`positions` [3 F, 3] in centimetres and `uv` [3 F, 2] (from the bottom) of triangles' corners, whether it is
+    `textured`, and `unitScaleFactor` of an FBX file, as three.js reads it."""
+    found = json.loads(_node(str(_installed() / "fbx_surface.mjs"), str(file)))
+    return found | {
+        "positions": np.array(found["positions"]).reshape(-1, 3),
+        "uv": np.array(found["uv"]).reshape(-1, 2),
+    }
+
+
+def gltf_complaints(file: Path) -> list[str]:
+    """Errors and warnings of Khronos' validator."""
+    issues = json.loads(_node(str(_installed() / "gltf_validated.mjs"), str(file)))["issues"]
+    assert not issues["truncated"]
+    return [f"{each['code']}: {each['message']}" for each in issues["messages"] if each["severity"] < 2]
 
 
 @cache

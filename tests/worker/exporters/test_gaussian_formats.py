@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.exports import Export
 from reconstruction_api.formats import ExportFormat
 from reconstruction_worker.exporters import sog, spz
 from reconstruction_worker.exporters.gaussian_values import y_up
@@ -46,6 +47,11 @@ def scene(count: int = 700, coefficients: int = 4) -> Gaussians:
     return found
 
 
+def in_format(kind: ExportFormat, gaussians: Gaussians, folder: Path) -> Path:
+    """The file of an entry, after its own check."""
+    return exporter_of(kind).written(gaussians, folder, Export(format=kind))[0][0]
+
+
 def as_stored(gaussians: Gaussians, kind: ExportFormat) -> Gaussians:
     """As a reader should find them, apart from rounding."""
     upright = y_up(gaussians) if exporter_of(kind).up == "y" else gaussians
@@ -75,7 +81,7 @@ def colours(gaussians: Gaussians, direction: tuple[float, float, float]) -> np.n
 @pytest.mark.parametrize("kind", FORMATS)
 def test_it_is_written_and_passes_its_check(kind: ExportFormat, coefficients: int, tmp_path: Path) -> None:
     gaussians = scene(coefficients=coefficients)
-    paths, content = exporter_of(kind).written(gaussians, tmp_path)
+    paths, content = exporter_of(kind).written(gaussians, tmp_path, Export(format=kind))
     assert [path.name for path in paths] == [kind.file] and content.vertices == len(gaussians)
     assert content.bounds == pytest.approx(as_stored(gaussians, kind).bounds(), abs=4e-3)
 
@@ -83,7 +89,7 @@ def test_it_is_written_and_passes_its_check(kind: ExportFormat, coefficients: in
 @pytest.mark.parametrize("kind", READ_BY_SPLAT_TRANSFORM)
 def test_another_reader_finds_the_same_gaussians(kind: ExportFormat, tmp_path: Path) -> None:
     gaussians = scene(coefficients=16)
-    file = exporter_of(kind).written(gaussians, tmp_path)[0][0]
+    file = in_format(kind, gaussians, tmp_path)
     found, meant = splats_in(file, tmp_path), as_stored(gaussians, kind)
     assert len(found) == len(meant)
     assert np.abs(found.means - meant.means).max() < 4e-3
@@ -98,7 +104,7 @@ def test_another_reader_finds_the_same_gaussians(kind: ExportFormat, tmp_path: P
 
 @pytest.mark.parametrize("kind", READ_BY_SPLAT_TRANSFORM)
 def test_the_needle_on_top_points_up_and_is_red(kind: ExportFormat, tmp_path: Path) -> None:
-    file = exporter_of(kind).written(scene(), tmp_path)[0][0]
+    file = in_format(kind, scene(), tmp_path)
     found = splats_in(file, tmp_path)
     up = "xyz".index(exporter_of(kind).up)
     top = int(found.means[:, up].argmax())
@@ -112,7 +118,7 @@ def test_the_needle_on_top_points_up_and_is_red(kind: ExportFormat, tmp_path: Pa
 @pytest.mark.parametrize("kind", READ_BY_SPLAT_TRANSFORM)
 def test_lengths_are_metres_where_the_scale_is_known(kind: ExportFormat, tmp_path: Path) -> None:
     """As the stage `export` hands them over: scaled by metres per unit."""
-    file = exporter_of(kind).written(scene().scaled(2.5), tmp_path)[0][0]
+    file = in_format(kind, scene().scaled(2.5), tmp_path)
     found, plain = splats_in(file, tmp_path), as_stored(scene(), kind)
     assert np.ptp(found.bounds(), axis=0) == pytest.approx(2.5 * np.ptp(plain.bounds(), axis=0), rel=2e-3)
     assert np.median(found.scales / plain.scales) == pytest.approx(2.5, rel=0.02)
@@ -122,14 +128,14 @@ def test_lengths_are_metres_where_the_scale_is_known(kind: ExportFormat, tmp_pat
 @pytest.mark.parametrize("antialiased", [True, False])
 def test_it_says_whether_small_gaussians_grow_faint(kind: ExportFormat, antialiased: bool, tmp_path: Path) -> None:
     """SplatTransform passes on to a PLY file what it has read of that."""
-    file = exporter_of(kind).written(replace(scene(), antialiased=antialiased), tmp_path)[0][0]
+    file = in_format(kind, replace(scene(), antialiased=antialiased), tmp_path)
     header = converted(file, tmp_path / "as-read.ply").read_bytes().split(b"end_header")[0]
     assert (b"SplatRenderMode: mip" in header) == antialiased
 
 
 def test_a_reader_of_gltf_finds_every_attribute_of_the_extension(tmp_path: Path) -> None:
     meant = y_up(scene(coefficients=9))
-    file = exporter_of(ExportFormat.SPLAT_GLB).written(scene(coefficients=9), tmp_path)[0][0]
+    file = in_format(ExportFormat.SPLAT_GLB, scene(coefficients=9), tmp_path)
     read = gltf_attributes(file)
     found = read["attributes"]
     assert read["mode"] == 0  # points
@@ -146,7 +152,7 @@ def test_a_reader_of_gltf_finds_every_attribute_of_the_extension(tmp_path: Path)
 def test_another_writer_of_the_extension_means_the_same_by_it(tmp_path: Path) -> None:
     """SplatTransform's file is upright where its source is upside down (its PLY files have y down)."""
     gaussians = scene(coefficients=16)
-    source = exporter_of(ExportFormat.SPLAT_PLY).written(gaussians, tmp_path)[0][0]
+    source = in_format(ExportFormat.SPLAT_PLY, gaussians, tmp_path)
     found = read_splats("theirs", converted(source, tmp_path / "theirs.glb").read_bytes())
     half_turn = np.array([-1, -1, 1], np.float32)
     assert np.allclose(found.means, gaussians.means * half_turn, atol=1e-5)
@@ -191,12 +197,12 @@ def test_sizes_and_colours_that_a_format_can_t_hold_are_cut_off(kind: ExportForm
     gaussians = scene(20)
     gaussians.scales[1], gaussians.scales[2] = 0, 300
     gaussians.harmonics[3], gaussians.opacities[4], gaussians.opacities[5] = 20, 0, 1
-    exporter_of(kind).written(gaussians, tmp_path)
+    exporter_of(kind).written(gaussians, tmp_path, Export(format=kind))
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_single_gaussian_is_a_scene_too(kind: ExportFormat, tmp_path: Path) -> None:
-    assert exporter_of(kind).written(scene(1), tmp_path)[1].vertices == 1
+    assert exporter_of(kind).written(scene(1), tmp_path, Export(format=kind))[1].vertices == 1
 
 
 def test_compressed_formats_are_as_small_as_they_are_said_to_be(tmp_path: Path) -> None:

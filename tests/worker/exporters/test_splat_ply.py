@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
+from reconstruction_api.exports import Export
+from reconstruction_api.formats import ExportFormat
 from reconstruction_worker.exporters import splat, splat_ply
 
 from ..engines.test_kinds_of_result import some_gaussians
@@ -15,7 +17,7 @@ from ..engines.test_kinds_of_result import some_gaussians
 
 def test_a_reader_finds_every_number_as_viewers_expect_it(tmp_path: Path) -> None:
     gaussians = some_gaussians()
-    paths, content = splat_ply.EXPORTER.written(gaussians, tmp_path)
+    paths, content = splat_ply.EXPORTER.written(gaussians, tmp_path, Export(format=ExportFormat.SPLAT_PLY))
     assert [path.name for path in paths] == ["splats.ply"] and content.vertices == 50
     stored = trimesh.load(paths[0], process=False).metadata["_ply_raw"]["vertex"]["data"]
     column = {name: np.asarray(stored[name], np.float64) for name in stored.dtype.names}
@@ -38,7 +40,7 @@ def test_metres_scale_places_and_sizes_alike() -> None:
 
 def test_full_and_no_opacity_have_a_finite_logit(tmp_path: Path) -> None:
     gaussians = replace(some_gaussians(2), opacities=np.array([0, 1], np.float32))
-    splat_ply.EXPORTER.written(gaussians, tmp_path)
+    splat_ply.EXPORTER.written(gaussians, tmp_path, Export(format=ExportFormat.SPLAT_PLY))
 
 
 def test_its_earlier_name_writes_the_same_file() -> None:

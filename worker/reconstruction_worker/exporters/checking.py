@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,19 @@ def decoded_size(name: str, data: bytes) -> tuple[int, int]:
             return image.size
     except (OSError, SyntaxError, ValueError) as error:
         raise failed(name, "its texture can't be decoded") from error
+
+
+MEAN_COLOUR_ERROR: Final = 6.0
+"""Of 255, on average over a texture: what the strongest compression leaves, and far less than another picture."""
+
+
+def compare_pictures(name: str, data: bytes, expected: NDArray[np.uint8]) -> None:
+    """Raises ExportFailed unless a picture's file shows the texture [H, W, 3]."""
+    with Image.open(BytesIO(data)) as image:
+        found = np.array(image.convert("RGB"))
+    require(name, found.shape == expected.shape, "its texture has another size")
+    error = float(np.abs(found.astype(np.int16) - expected).mean())
+    require(name, error <= MEAN_COLOUR_ERROR, f"its texture is another: colours differ by {error:.0f} of 255")
 
 
 def require(name: str, holds: bool, rule: str) -> None:

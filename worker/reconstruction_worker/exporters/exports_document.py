@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
-from reconstruction_api.job import Compression
+from reconstruction_api.exports import Compression, Material, TextureFormat
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 FILE: Final = BY_NAME[StageName.EXPORT].document
@@ -24,7 +24,13 @@ class ExportEntry(Document):
     """One entry of `spec.exports`."""
 
     format: str
+    name: str | None = None
+    """What the entry is called; None where it has no name of its own."""
     compression: Compression = Compression.NONE
+    texture_format: TextureFormat | None = None
+    """What the entry asked for, and below the same; None where the format decides."""
+    material: Material | None = None
+    target_faces: int | None = None
     up: str
     """Axis that points up: `y` or `z`."""
     vertices: int

@@ -27,8 +27,10 @@ class Buffer:
     """The bytes, the views into them and the accessors of the views."""
 
     data: bytearray = field(default_factory=bytearray)
-    views: list[dict[str, int]] = field(default_factory=list)
+    views: list[dict[str, Any]] = field(default_factory=list)
     accessors: list[dict[str, Any]] = field(default_factory=list)
+    absent_bytes: int = 0
+    """Length of a second buffer, which is in no file and which views refer to that are stored otherwise."""
 
     def view(self, content: bytes, **extra: int) -> int:
         """Append bytes at a multiple of four; the index of their view."""

@@ -1,4 +1,4 @@
-"""The container of binary glTF 2.0 (GLB), written and read: its two chunks, and what its accessors hold."""
+"""Files of glTF 2.0, written and read: document and buffer, the two chunks of a GLB, and what accessors hold."""
 
 from __future__ import annotations
 
@@ -11,22 +11,32 @@ from numpy.typing import NDArray
 
 from .checking import require
 from .gltf_buffer import COMPONENTS, WIDTHS, Buffer
+from .gltf_meshopt import buffers_of, compressed_parts
 
 GENERATOR: Final = "reconstruction-operator"
 
 
 def packed(document: dict[str, Any], buffer: Buffer) -> bytes:
     """A document, without what it says of its buffer, and the buffer as a GLB file."""
-    whole = {
+    return glb_of(whole(document, buffer), bytes(buffer.data))
+
+
+def whole(document: dict[str, Any], buffer: Buffer, uri: str | None = None) -> dict[str, Any]:
+    """A document with what it says of its buffer, which is the file `uri`, or in the same file."""
+    return {
         "asset": {"version": "2.0", "generator": GENERATOR},
         **document,
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
-        "buffers": [{"byteLength": len(buffer.data)}],
+        "buffers": buffers_of(buffer, uri),
     }
-    text = json.dumps(whole, separators=(",", ":")).encode()
+
+
+def glb_of(document: dict[str, Any], binary: bytes) -> bytes:
+    """A whole document and its buffer as a GLB file."""
+    text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
-    chunks = _chunk(b"JSON", text) + _chunk(b"BIN\0", bytes(buffer.data))
+    chunks = _chunk(b"JSON", text) + _chunk(b"BIN\0", binary)
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
@@ -47,12 +57,19 @@ def unpacked(name: str, data: bytes) -> tuple[dict[str, Any], bytes]:
         position += 8 + size
     require(name, [kind for kind, _ in chunks] == [b"JSON", b"BIN\0"], "it lacks a JSON and a binary chunk")
     document, binary = json.loads(chunks[0][1]), chunks[1][1]
-    require(name, document["asset"]["version"] == "2.0", "its asset version is not 2.0")
-    require(name, document["buffers"][0]["byteLength"] <= len(binary), "its buffer is longer than the binary chunk")
-    for view in document["bufferViews"]:
-        end = view.get("byteOffset", 0) + view["byteLength"]
-        require(name, end <= document["buffers"][0]["byteLength"], "a buffer view ends behind the buffer")
+    check_buffers(name, document, binary)
     return document, binary
+
+
+def check_buffers(name: str, document: dict[str, Any], binary: bytes) -> None:
+    """Raises ExportFailed where a view is not within its buffer, or the first buffer not within `binary`."""
+    require(name, document["asset"]["version"] == "2.0", "its asset version is not 2.0")
+    buffers = document["buffers"]
+    require(name, buffers[0]["byteLength"] <= len(binary), "its buffer is longer than its content")
+    views = [*document["bufferViews"], *compressed_parts(document)]
+    for view in views:
+        end = view.get("byteOffset", 0) + view["byteLength"]
+        require(name, end <= buffers[view["buffer"]]["byteLength"], "a buffer view ends behind the buffer")
 
 
 def view_of(document: dict[str, Any], binary: bytes, index: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How the triangles of a GLB are stored: in full, quantised, or compressed by Draco.
+"""How the triangles of glTF are stored: in full, quantised, or compressed by Draco or meshoptimizer.
 
 Each way takes a model that is y up and the buffer to append to, and says what the document holds of it.
 """
@@ -6,14 +6,16 @@ Each way takes a model that is y up and the buffer to append to, and says what t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reconstruction_api.job import Compression
+from reconstruction_api.exports import Compression
 
 from .gltf_buffer import BYTE, FLOAT, UNSIGNED_SHORT, Buffer, corners, index_component
+from .gltf_meshopt import MESHOPT, in_compressible_order
 from .textured_model import Model
 
 DRACO: Final = "KHR_draco_mesh_compression"
@@ -66,6 +68,7 @@ def draco(model: Model, buffer: Buffer) -> Geometry:
     needs Draco's decoder."""
     import DracoPy
 
+    model = without_flat_triangles(model)
     content = DracoPy.encode(
         model.vertices,
         faces=model.faces.astype(np.uint32),
@@ -94,8 +97,29 @@ def draco(model: Model, buffer: Buffer) -> Geometry:
     return Geometry({"attributes": attributes, "indices": indices, "extensions": extension}, extensions=(DRACO,))
 
 
+def without_flat_triangles(model: Model) -> Model:
+    """Without triangles that are a line or a point once their corners are rounded: Draco leaves out some of them."""
+    return replace(model, faces=model.faces[~is_flat(model)])
+
+
+def is_flat(model: Model) -> NDArray[np.bool_]:
+    """Which triangles have two corners in one place of the grid that positions are rounded to. [F]"""
+    low, high = model.bounds().astype(np.float64)
+    step = max(float((high - low).max()), float(np.finfo(np.float32).tiny)) / (2**POSITION_BITS - 1)
+    a, b, c = np.moveaxis(np.rint((model.vertices - low) / step).astype(np.int64)[model.faces], 1, 0)
+    return (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
+
+
+def meshopt(model: Model, buffer: Buffer) -> Geometry:
+    """EXT_meshopt_compression: quantised, in an order that compresses well. The buffer is compressed as a whole once
+    everything is in it (`gltf_meshopt.compressed`)."""
+    geometry = quantised(in_compressible_order(model), buffer)
+    return replace(geometry, extensions=(*geometry.extensions, MESHOPT))
+
+
 GEOMETRIES: Final[Mapping[Compression, Callable[[Model, Buffer], Geometry]]] = {
     Compression.NONE: full,
     Compression.QUANTIZED: quantised,
     Compression.DRACO: draco,
+    Compression.MESHOPT: meshopt,
 }

@@ -1,6 +1,6 @@
-"""Rules of glTF 2.0 that a GLB file must obey, read from its bytes alone.
+"""Rules of glTF 2.0 that a file must obey, read from its document and bytes alone.
 
-A subset of what the Khronos validator checks: container, references, bounds of views and accessors, and the values
+A subset of what the Khronos validator checks: references, bounds of views and accessors, and the values
 inside (finite positions within the stated bounds, unit normals, indices in range, a texture that decodes).
 """
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from .checking import decoded_size, require
 from .gltf_buffer import BYTE, FLOAT, WIDTHS
-from .gltf_container import attribute_of, unpacked, values_of, view_of
+from .gltf_container import attribute_of, values_of, view_of
+from .gltf_document import WEBP
 from .gltf_geometry import DRACO, QUANTIZATION
 from .triangles import Triangles
 
 BYTE_NORMAL_ERROR = 0.5 * 3**0.5 / 127
 """Of the length of a direction whose three numbers were rounded to a byte."""
-SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", "image/webp": b"RIFF"}
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,8 @@ class Surface:
     texture: tuple[int, int]
 
 
-def check_rules(name: str, data: bytes) -> Surface:
-    """The model in a file. Raises ExportFailed naming the rule that is broken."""
-    document, binary = unpacked(name, data)
+def check_rules(name: str, document: dict[str, Any], binary: bytes, picture: bytes) -> Surface:
+    """The model in a document, its buffer and its texture. Raises ExportFailed naming the rule that is broken."""
     _extensions(name, document)
     stored = [_primitive(name, document, binary, part) for mesh in document["meshes"] for part in mesh["primitives"]]
     require(name, len(stored) == len(document["nodes"]) == 1, "it does not hold one piece, shown once")
@@ -42,8 +42,8 @@ def check_rules(name: str, data: bytes) -> Surface:
     material = document["materials"][0]["pbrMetallicRoughness"]
     texture = document["textures"][material["baseColorTexture"]["index"]]
     require(name, texture["sampler"] < len(document["samplers"]), "its texture names a sampler that is not there")
-    image = document["images"][texture["source"]]
-    picture = view_of(document, binary, image["bufferView"])
+    source = texture["source"] if "source" in texture else texture["extensions"][WEBP]["source"]
+    image = document["images"][source]
     require(name, picture.startswith(SIGNATURES[image["mimeType"]]), "its texture is not of the stated media type")
     return Surface(Triangles(placed, triangles.uv, triangles.faces), decoded_size(name, picture))
 
@@ -51,6 +51,8 @@ def check_rules(name: str, data: bytes) -> Surface:
 def _extensions(name: str, document: dict[str, Any]) -> None:
     """What a reader has to know is stated."""
     required = document.get("extensionsRequired", [])
+    webp = any(image["mimeType"] == "image/webp" for image in document["images"])
+    require(name, not webp or WEBP in required, "it does not say which extensions a reader must know")
     require(name, set(required) <= set(document.get("extensionsUsed", [])), "it requires an extension it does not use")
     for mesh in document["meshes"]:
         for primitive in mesh["primitives"]:

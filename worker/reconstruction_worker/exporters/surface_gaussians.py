@@ -1,22 +1,19 @@
 """Gaussians laid on a textured surface: what engines that make none deliver in formats of Gaussians.
 
-A texture is a picture of the surface with as many texels everywhere. Reduced to as many texels as Gaussians are wanted,
-each texel is one of them: a disc in its colour, as far across as the next one is away.
+Each point of an evenly spread cloud is one of them: a disc in its colour, as far across as the next one is away.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from ..geometry.atlas import Atlas, texels
 from ..geometry.gaussians import Gaussians
 from ..geometry.harmonics import CONSTANT
-from ..geometry.mesh import Mesh
+from .surface_points import surface_points
 from .textured_model import Model
 
 COUNT: Final = 250_000
@@ -30,24 +27,15 @@ OPACITY: Final = 0.98
 
 def surface_gaussians(model: Model, count: int = COUNT) -> Gaussians:
     """About `count` Gaussians on the model, never more. Colours are the same from all sides."""
-    atlas = Atlas(Mesh(model.vertices.astype(np.float64), model.faces), model.normals, model.uv, 0)
-    side = model.texture.shape[0]
-    share = len(texels(atlas, min(side, 1024)).index) / min(side, 1024) ** 2
-    side = max(1, int(np.sqrt(count / max(share, 1e-6))))
-    found = texels(atlas, side)
-    while len(found.index) > count:
-        side -= max(1, side // 200)
-        found = texels(atlas, side)
-    distance = np.sqrt(_area(model) / max(len(found.index), 1))
-    averaged = cv2.INTER_AREA if side < model.texture.shape[0] else cv2.INTER_LINEAR
-    picture = cv2.resize(model.texture, (side, side), interpolation=averaged)
-    colours = picture.reshape(-1, 3)[found.index] / np.float32(255)
+    found = surface_points(model, count)
+    distance = np.sqrt(_area(model) / max(len(found.positions), 1))
+    colours = found.colours.astype(np.float32) / np.float32(255)
     scales = np.array([SPREAD, SPREAD, THICKNESS], np.float32) * np.float32(distance)
     return Gaussians(
-        means=found.points,
-        scales=np.tile(scales, (len(found.points), 1)),
+        means=found.positions,
+        scales=np.tile(scales, (len(found.positions), 1)),
         rotations=_facing(found.normals),
-        opacities=np.full(len(found.points), OPACITY, np.float32),
+        opacities=np.full(len(found.positions), OPACITY, np.float32),
         harmonics=((colours - np.float32(0.5)) / np.float32(CONSTANT))[:, None],
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 
 from ..geometry.mesh import Mesh
 from ..stage_files import BASE_COLOUR, CHARTS
+from .place import Place
 
 Z_UP_TO_Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
 """x stays, up z becomes y, and what faces the cameras' side (-y) faces +z: the front in glTF 2.0, section 3.4."""
@@ -28,6 +28,8 @@ class Model:
     texture: NDArray[np.uint8]  # [S, S, 3]
     metric: bool
     """Coordinates are metres; otherwise the scene's own unit."""
+    place: Place | None = None
+    """Where on Earth it is; None where nobody knows."""
 
     def bounds(self) -> NDArray[np.float32]:
         """Lower and upper corner. [2, 3]"""
@@ -40,23 +42,16 @@ class Model:
         return Mesh(points.astype(np.float64), index[self.faces].astype(np.int32)), index
 
 
-def load_model(texture: Path, metres_per_unit: float | None) -> Model:
+def load_model(texture: Path, metres_per_unit: float | None, place: Place | None = None) -> Model:
     """What the stage `texture` left in its folder, z up, in metres where the scale is known."""
     with np.load(texture / CHARTS) as arrays:
         vertices, normals, faces, uv = (arrays[name] for name in ("vertices", "normals", "faces", "uv"))
     with Image.open(texture / BASE_COLOUR) as image:
         picture = np.array(image.convert("RGB"))
     scale = np.float32(metres_per_unit or 1.0)
-    return Model(vertices * scale, normals, faces, uv, picture, metric=metres_per_unit is not None)
+    return Model(vertices * scale, normals, faces, uv, picture, metric=metres_per_unit is not None, place=place)
 
 
 def y_up(model: Model) -> Model:
     """The model upright where y is up and +z is the front."""
     return replace(model, vertices=model.vertices @ Z_UP_TO_Y_UP.T, normals=model.normals @ Z_UP_TO_Y_UP.T)
-
-
-def jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """A picture [H, W, 3] as JPEG, with full colour resolution."""
-    data = BytesIO()
-    Image.fromarray(picture).save(data, "JPEG", quality=quality, subsampling=0, optimize=True)
-    return data.getvalue()

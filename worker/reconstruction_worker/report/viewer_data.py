@@ -32,7 +32,7 @@ def viewer_document(
 ) -> dict[str, Any]:
     """Everything the viewer needs. `model` and `gaussians`, if there are any, are in world units, z up; matrices are
     camera-to-world, row by row."""
-    document = {"mesh": _mesh(model), **_views(scene, held_out)}
+    document = {"mesh": _mesh(model), **views_document(scene, held_out)}
     if gaussians is not None:
         document["splats"] = splats_document(gaussians, [view.camera for view in scene.views])
     return document
@@ -50,10 +50,10 @@ def points_document(points: NDArray[Any], scene: Scene) -> dict[str, Any]:
         "positions": _base64(_steps(positions, low, high)),
         "colours": _base64(points["colour"]),
     }
-    return {"mesh": cloud, **_views(scene, [])}
+    return {"mesh": cloud, **views_document(scene, [])}
 
 
-def _views(scene: Scene, held_out: list[str]) -> dict[str, Any]:
+def views_document(scene: Scene, held_out: list[str]) -> dict[str, Any]:
     """The cameras, and one picture with all their photos."""
     sheet = thumbnail_sheet([view.image for view in scene.views])
     cameras = []

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.exports import Export
 from reconstruction_api.formats import media_type_of
-from reconstruction_api.job import Export
 from reconstruction_api.stages import StageName
 
 from ..engines.trained import trained_gaussians
 from ..exporters.exports_document import FILE, ExportedFile, ExportEntry, ExportsDocument
+from ..exporters.place import read_place
 from ..exporters.registry import exporter_of
+from ..exporters.simplified_model import simplified_model
 from ..exporters.surface_gaussians import COUNT, surface_gaussians
 from ..exporters.textured_model import Model, load_model
 from ..files import sha256_of, write_document
@@ -30,17 +34,19 @@ DOCUMENT = ExportsDocument
 def run(context: StageContext) -> StageOutput:
     """Raises ExportFailed when a written file does not hold what it should."""
     scene = load_scene(context.workspace)
-    model = load_model(context.of(StageName.TEXTURE), scene.metres_per_unit)
-    gaussians = _Gaussians(context, scene, model)
+    place = read_place(context.of(StageName.POSES), scene.metres_per_unit)
+    model = load_model(context.of(StageName.TEXTURE), scene.metres_per_unit, place)
+    gaussians, meshes = _Gaussians(context, scene, model), _Meshes(model)
     exports = []
     wanted = context.spec.exports
     for done, export in enumerate(wanted):
-        context.advance(100 * done / len(wanted), f"writing {export.format}")
-        content = gaussians.at_most(export.max_splats) if export.format.gaussians else model
+        context.advance(100 * done / len(wanted), f"writing {export.label}")
+        gaussian = export.format.gaussians
+        content = gaussians.at_most(export.max_splats) if gaussian else meshes.with_at_most(export.target_faces)
         exports.append(_export(export, content, context.folder))
     write_document(context.folder / FILE, ExportsDocument(metric=model.metric, exports=exports))
     size = sum(file.size_bytes for export in exports for file in export.files)
-    names = ", ".join(export.format for export in wanted)
+    names = ", ".join(export.label for export in wanted)
     return StageOutput(f"{names}: {size / 1e6:.1f} MB, each opened again")
 
 
@@ -70,14 +76,39 @@ class _Gaussians:
         return contributions(self.trained, [view.camera for view in self.scene.views])
 
 
+class _Meshes:
+    """The textured model, and simpler ones made from it; the last is kept, for entries that follow each other."""
+
+    def __init__(self, model: Model):
+        self.model = model
+        self._last: tuple[int | None, Model] = (None, model)
+
+    def with_at_most(self, faces: int | None) -> Model:
+        if faces is None:
+            return self.model
+        if self._last[0] != faces:
+            self._last = (faces, simplified_model(self.model, faces))
+        return self._last[1]
+
+
 def _export(export: Export, model: Model | Gaussians, folder: Path) -> ExportEntry:
-    """Write one entry of `spec.exports` and open it again."""
+    """Write one entry of `spec.exports` and open it again. Files have their names only once they have passed."""
     exporter = exporter_of(export.format)
-    options = {"compression": export.compression} if export.format.compressible else {}
-    paths, content = exporter.written(model, folder, **options)
+    with TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
+        try:
+            written, content = exporter.written(model, Path(scratch), export)
+        except ReconstructionError as error:
+            raise _naming(export, error) from error
+        paths = [path.rename(folder / path.name) for path in written]
+    asked = {
+        "name": export.name,
+        "texture_format": export.texture_format,
+        "material": export.material,
+        "target_faces": export.target_faces,
+    }
     return ExportEntry(
         format=export.format,
-        compression=export.compression,
+        compression=export.chosen_compression,
         up=exporter.up,
         vertices=content.vertices,
         faces=content.faces,
@@ -92,4 +123,11 @@ def _export(export: Export, model: Model | Gaussians, folder: Path) -> ExportEnt
             )
             for path in paths
         ],
+        **{name: value for name, value in asked.items() if value is not None},
     )
+
+
+def _naming(export: Export, error: ReconstructionError) -> ReconstructionError:
+    """The error with the entry's name, where it has one of its own."""
+    message = error.message if export.name is None else f"spec.exports, entry {export.name}: {error.message}"
+    return ReconstructionError(error.code, message, details=error.details)

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import ManifestDocument
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
+from reconstruction_api.exports import Audience
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
@@ -21,28 +22,35 @@ from ..report.numbers import artifacts, engine_used, manifest_document, quality_
 from ..report.page import report_page
 from ..report.poses_delivery import deliver_poses
 from ..report.preview import preview
-from ..report.viewer_data import viewer_document
+from ..report.public import for_the_public, without_cameras
+from ..report.viewer_data import viewer_document, views_document
 from ..stage import StageContext, StageOutput
 
 DOCUMENT = ManifestDocument
 
 
 def run(context: StageContext) -> StageOutput:
-    """Nothing is computed again but pictures; the numbers are what the stages measured."""
+    """Nothing is computed again but pictures; the numbers are what the stages measured. For the public, photos, cameras
+    and names are left out of all files."""
     if end_stage(context.spec) is StageName.POSES:
         return deliver_poses(context)
+    public = context.spec.report is not None and context.spec.report.audience is Audience.PUBLIC
     findings = gather(context.workspace, context.spec, context.job_name)
+    if public:
+        findings = for_the_public(findings)
     scene = load_scene(context.workspace)
+    shown = without_cameras(scene) if public else scene
     model = load_model(context.of(StageName.TEXTURE), metres_per_unit=None)
     context.advance(0, "collecting files")
     _collect(findings, context.folder)
     context.advance(10, "rendering the preview")
-    pictures = preview(model, scene)
+    pictures = preview(model, shown)
     pictures.sheet.save(context.folder / PREVIEW)
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
+    viewer |= views_document(shown, findings.held_out())
     page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
@@ -53,11 +61,13 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _collect(findings: Findings, folder: Path) -> None:
-    """The exported files, as hard links where the file system has them."""
-    for export in findings.delivered():
-        for file in export.files:
-            source, target = findings.folder(StageName.EXPORT) / file.name, folder / file.name
-            try:
-                os.link(source, target)
-            except OSError:
-                shutil.copyfile(source, target)
+    """The exported files and those of the turntable, as hard links where the file system has them."""
+    files = [findings.folder(StageName.EXPORT) / file.name for export in findings.delivered() for file in export.files]
+    if findings.turntable is not None:
+        files += [findings.folder(StageName.RENDER) / name for name in findings.turntable.files]
+    for source in files:
+        target = folder / source.name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
