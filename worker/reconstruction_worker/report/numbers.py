@@ -29,6 +29,7 @@ OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 def quality_document(findings: Findings) -> QualityDocument:
     """What `evaluate` measured, with registration, mesh and texture beside it."""
     mesh, texture = findings.mesh, findings.texture
+    shown = texture.held_out if texture else None
     beside = {
         "registration": RegistrationSummary(
             photos=len(findings.photos()),
@@ -41,6 +42,9 @@ def quality_document(findings: Findings) -> QualityDocument:
             faces=mesh.faces if mesh else None,
             components=mesh.components if mesh else None,
             watertight=mesh.watertight if mesh else None,
+            coverage=shown.coverage if shown else None,
+            psnr=shown.psnr if shown else None,
+            ssim=shown.ssim if shown else None,
         ),
         "texture": TextureSummary(
             size=texture.size if texture else None, photo_share=texture.photo_share if texture else None
