@@ -25,7 +25,6 @@ pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
 INVALID = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
-RIGHT_LOCALLY = ("local-path", "destination-on-a-local-path")
 NAMESPACE = f"crds-{os.getpid()}"
 PLURALS = {
     names.JOB_KIND: f"namespaces/{NAMESPACE}/{names.JOB_PLURAL}",
@@ -86,17 +85,11 @@ def test_a_wrong_object_is_refused_with_a_reason(rest: Rest, file: Path):
     assert text.splitlines()[0].removeprefix("# expect: ") in answer.message
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    "file", [file for file in INVALID if file.stem not in RIGHT_LOCALLY], ids=lambda file: file.stem
-)
-=======
 ELSEWHERE_TOO = [file for file in INVALID if not file.stem.endswith("local-path")]
 """Paths are right in local runs."""
 
 
 @pytest.mark.parametrize("file", ELSEWHERE_TOO, ids=lambda file: file.stem)
->>>>>>> main
 def test_the_same_object_is_refused_without_a_cluster_at_the_same_field(rest: Rest, file: Path):
     text = file.read_text(encoding="utf-8")
     parse = parse_job if yaml.safe_load(text)["kind"] == names.JOB_KIND else parse_profile
