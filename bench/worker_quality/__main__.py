@@ -1,7 +1,8 @@
-"""`python -m bench.worker_quality [--scenes object demo drone lund] [--engines splats] [--seconds 100] [--repeats 1]
+"""`python -m bench.worker_quality [--scenes object demo drone lund] [--methods splats] [--seconds 100] [--repeats 1]
 [--quick]`.
 
-Each scene is measured by itself and replaces its rows in the results, so that scenes can be measured one by one.
+Each scene and each method is measured by itself and replaces its row in the results: what has changed is measured anew,
+the rest stays.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from ..machine import machine
 from . import peer, picture, report, rows
 from .bars import bars
 from .ours import Reconstruction, Worker
+from .picture import PHOTO
 from .rows import OURS, OURS_QUARTER, PEER, SPLATS, Row
 from .scenes import SCENES, WORK, Scene
 
 RESULTS = Path(__file__).parents[1] / "results" / "worker.json"
 QUICK_SECONDS = 8.0
 SEED = 42
-ENGINES = ("nerfacto", "splats")
+METHODS = ("nerfacto", "splats", "nerfstudio")
 
 
 class Measurement:
@@ -37,25 +39,28 @@ class Measurement:
         self.worker = Worker(scene, photos, self.folder, threads)
         self.machine = machine()
 
-    def rows(self, seconds: float, repeats: int, engines: Sequence[str]) -> list[Row]:
-        """What the named of `ENGINES` do in the time, and what nerfstudio does in that of nerfacto."""
-        runs = self._rays(seconds, repeats) if "nerfacto" in engines else {}
-        if "splats" in engines:
+    def rows(self, seconds: float, repeats: int, methods: Sequence[str]) -> list[Row]:
+        """What the named of `METHODS` do in the time; nerfstudio gets that of nerfacto, which is run for it too."""
+        runs = (
+            self._rays(seconds, repeats, "nerfstudio" in methods) if {"nerfacto", "nerfstudio"} & set(methods) else {}
+        )
+        if "splats" in methods:
             runs[SPLATS] = [self._splats(max(10, round(seconds / 4)), SEED + repeat) for repeat in range(repeats)]
         registration = self.worker.registration()
         return [self._with_poses(rows.of_runs(found), registration) for found in runs.values()]
 
-    def _rays(self, seconds: float, repeats: int) -> dict[str, list[Row]]:
+    def _rays(self, seconds: float, repeats: int, with_peer: bool) -> dict[str, list[Row]]:
         pace = self.worker.seconds_a_step()
         steps = max(1, round(seconds / pace))
         say(f"  {pace:.3f} s a step: {steps} steps for {seconds:g} s")
-        runs: dict[str, list[Row]] = {OURS_QUARTER: [], OURS: [], PEER: []}
+        runs: dict[str, list[Row]] = {OURS_QUARTER: [], OURS: []} | ({PEER: []} if with_peer else {})
         for repeat in range(repeats):
             seed = SEED + repeat
             runs[OURS_QUARTER].append(self._ours(OURS_QUARTER, max(1, steps // 4), seed)[0])
             row, ours = self._ours(OURS, steps, seed)
             runs[OURS].append(row)
-            runs[PEER].append(self._peer(ours, row, seed))
+            if with_peer:
+                runs[PEER].append(self._peer(ours, row, seed))
         return runs
 
     def _ours(self, method: str, steps: int, seed: int) -> tuple[Row, Reconstruction]:
@@ -115,8 +120,8 @@ class Measurement:
         )
 
 
-def renders() -> dict[str, tuple[Path, Path, Path]]:
-    """For each scene the first held-out photo, and what was made of it."""
+def renders() -> dict[str, dict[str, Path]]:
+    """For each scene the first held-out photo, and what each method made of it."""
     found = {}
     for scene in SCENES:
         ours = WORK / scene.name / "train" / "workspace"
@@ -124,8 +129,12 @@ def renders() -> dict[str, tuple[Path, Path, Path]]:
         if split.exists():
             view = json.loads(split.read_text())["eval"][0]
             pictures = ours / "evaluate" / "views"
-            peers = WORK / scene.name / "nerfstudio" / "views" / f"{view}.render.jpg"
-            found[scene.name] = (pictures / f"{view}.photo.jpg", pictures / f"{view}.render.jpg", peers)
+            found[scene.name] = {
+                PHOTO: pictures / f"{view}.photo.jpg",
+                OURS: pictures / f"{view}.render.jpg",
+                SPLATS: WORK / scene.name / "splats" / "workspace" / "evaluate" / "views" / f"{view}.render.jpg",
+                PEER: WORK / scene.name / "nerfstudio" / "views" / f"{view}.render.jpg",
+            }
     return found
 
 
@@ -141,7 +150,7 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def measure(names: Sequence[str], engines: Sequence[str], seconds: float | None, repeats: int, out: Path) -> list[Row]:
+def measure(names: Sequence[str], methods: Sequence[str], seconds: float | None, repeats: int, out: Path) -> list[Row]:
     """Results are written after each scene: the whole takes long and may be interrupted."""
     threads = available_cpus()
     results = rows.read(out)
@@ -151,7 +160,7 @@ def measure(names: Sequence[str], engines: Sequence[str], seconds: float | None,
             say(f"{scene.name}: left out, its photos are not on this machine (RECONSTRUCTION_DATASETS)")
             continue
         say(f"{scene.name}: {scene.title}, {threads} threads")
-        found = Measurement(scene, photos, threads).rows(seconds or scene.seconds, repeats, engines)
+        found = Measurement(scene, photos, threads).rows(seconds or scene.seconds, repeats, methods)
         results = rows.merged(results, found)
         rows.write(out, results)
     return results
@@ -161,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     known = [scene.name for scene in SCENES]
     parser = argparse.ArgumentParser(prog="bench.worker_quality", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenes", nargs="+", choices=known, default=known, help="(default: all)")
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES, help="(default: both)")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="(default: all)")
     parser.add_argument("--seconds", type=float, help="of training (default: the scene's)")
     parser.add_argument("--repeats", type=int, default=1, help="with other seeds; medians are kept (default: 1)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS:g} s of training, to see that all works")
@@ -170,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.quick and given.out == RESULTS:
         given.out = WORK / "quick.json"
     results = measure(
-        given.scenes, given.engines, QUICK_SECONDS if given.quick else given.seconds, given.repeats, given.out
+        given.scenes, given.methods, QUICK_SECONDS if given.quick else given.seconds, given.repeats, given.out
     )
     picture.draw(results, renders(), given.out.with_suffix(".jpg"))
     if given.out == RESULTS:

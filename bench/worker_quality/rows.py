@@ -12,6 +12,7 @@ from typing import Any
 OURS, OURS_QUARTER, PEER = "recon", "recon, a quarter of the time", "nerfstudio"
 SPLATS = "recon with splats, a quarter of the time"
 METHODS = (OURS, OURS_QUARTER, SPLATS, PEER)
+"""In the order of the tables."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bench.worker_quality import peer, report, rows
 from bench.worker_quality.bars import bars
 from bench.worker_quality.clock import Clock
 from bench.worker_quality.peer_settings import settings_for
-from bench.worker_quality.rows import OURS, OURS_QUARTER, PEER, Row
+from bench.worker_quality.rows import OURS, OURS_QUARTER, PEER, SPLATS, Row
 from bench.worker_quality.scenes import SCENES, dataset
 from bench.worker_quality.synthetic import write_object
 from PIL import Image
@@ -143,6 +143,19 @@ def test_each_absolute_bar_can_be_missed() -> None:
         replace(lund, poses_peak_rss_mib=2100.0),
     ):
         assert [bar.met for bar in bars([worse])] == [False]
+
+
+@pytest.mark.parametrize(("seconds", "psnr", "met"), [(25.0, 33.4, True), (25.0, 33.2, False), (40.0, 34.0, False)])
+def test_splats_have_a_time_and_a_quality_of_their_own(seconds: float, psnr: float, met: bool) -> None:
+    (found,) = bars([replace(OBJECT, scene="demo", method=SPLATS, psnr=psnr, seconds=seconds)])
+    assert found.met is met
+
+
+@pytest.mark.parametrize(("psnr", "met"), [(17.96, True), (17.95, False)])
+def test_elsewhere_splats_are_held_against_nerfacto_in_the_same_time(psnr: float, met: bool) -> None:
+    nerfacto = replace(OBJECT, scene="drone", method=OURS_QUARTER, psnr=17.96)
+    (found,) = bars([nerfacto, replace(nerfacto, method=SPLATS, psnr=psnr)])
+    assert found.met is met
 
 
 def test_the_tables_say_what_was_measured_and_what_was_missed(tmp_path: Path) -> None:

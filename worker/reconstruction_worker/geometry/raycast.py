@@ -9,6 +9,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from ..compiled import Threaded
 from .cameras import pixel_rays
 from .mesh import Mesh
 from .rendering import Camera
@@ -45,6 +46,8 @@ class Caster:
         self._scene = EmbreeScene()
         scaled = ((mesh.vertices - self._centre) * self._scale).astype(np.float32)
         TriangleMesh(self._scene, np.ascontiguousarray(scaled), np.ascontiguousarray(mesh.faces, dtype=np.int32))
+        ray = np.zeros((1, 3), np.float32)
+        self._scene.run(ray, ray + 1)  # the first one completes the scene, which no two threads may do
 
     def cast(self, origins: NDArray[np.floating], directions: NDArray[np.floating]) -> Hits:
         """Rays from `origins` (broadcast) along unit `directions` [..., 3]."""
@@ -55,14 +58,27 @@ class Caster:
         distance = np.empty(len(flat), np.float32)
         face = np.empty(len(flat), np.int32)
         weights = np.empty((len(flat), 3), np.float32)
-        for begin in range(0, len(flat), RAYS_AT_ONCE):
-            part = slice(begin, begin + RAYS_AT_ONCE)
-            found = self._scene.run(starts[part], flat[part], query="INTERSECT", output=True)
+        Threaded(self._cast_part)(len(flat), starts, flat, distance, face, weights)
+        return Hits(distance.reshape(shape), face.reshape(shape), weights.reshape(*shape, 3))
+
+    def _cast_part(
+        self,
+        begin: int,
+        end: int,
+        starts: NDArray[np.float32],
+        directions: NDArray[np.float32],
+        distance: NDArray[np.float32],
+        face: NDArray[np.int32],
+        weights: NDArray[np.float32],
+    ) -> None:
+        """Fill in the last three for rays `begin` to `end - 1`; Embree leaves the interpreter to other threads."""
+        for first in range(begin, end, RAYS_AT_ONCE):
+            part = slice(first, min(first + RAYS_AT_ONCE, end))
+            found = self._scene.run(starts[part], directions[part], query="INTERSECT", output=True)
             face[part] = found["primID"]
             distance[part] = np.where(found["primID"] >= 0, found["tfar"] / self._scale, np.inf)
             u, v = found["u"], found["v"]
             weights[part] = np.stack([1 - u - v, u, v], axis=1)
-        return Hits(distance.reshape(shape), face.reshape(shape), weights.reshape(*shape, 3))
 
     def view(self, camera: Camera) -> Hits:
         """What each pixel's centre of a camera meets. [H, W]"""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from ..training.posed_photos import PosedPhoto, Scene
+from .heights import Heights
 
 MIN_TRACK = 3
 """Photos that must show a point for it to count: two agree by chance."""
@@ -78,14 +78,11 @@ def find_depths(photos: Sequence[PosedPhoto]) -> list[Keypoints]:
 def find_ground(scene: Scene, photos: Sequence[PosedPhoto]) -> Keypoints:
     """Where the rays of the `photos` of an aerial scene meet the surface that connects the sparse points."""
     points = scene.points
-    between, beyond = (
-        LinearNDInterpolator(points[:, :2], points[:, 2]),
-        NearestNDInterpolator(points[:, :2], points[:, 2]),
-    )
+    heights = Heights(points)
     ground = float(np.median(points[:, 2]))
     found: list[tuple[NDArray[np.int64], ...]] = []
     distances: list[NDArray[np.float64]] = []
-    heights: list[float] = []
+    above: list[float] = []
     for view, photo in enumerate(photos):
         camera = photo.camera
         centre = camera.camera_to_world[:3, 3]
@@ -98,18 +95,15 @@ def find_ground(scene: Scene, photos: Sequence[PosedPhoto]) -> Keypoints:
         x, y = (columns + 0.5 - camera.cx) / camera.fx, (rows + 0.5 - camera.cy) / camera.fy
         directions = np.stack([x, -y, -np.ones_like(x)], axis=1) @ camera.camera_to_world[:3, :3].T
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        level = np.full(len(rows), ground)
-        distance = (level - centre[2]) / directions[:, 2]
+        distance = (ground - centre[2]) / directions[:, 2]
         for _ in range(INTERSECTION_ROUNDS):
-            hit = centre[:2] + directions[:, :2] * distance[:, None]
-            level = between(hit)
-            level = np.where(np.isnan(level), beyond(hit), level)
+            level = heights.at(centre[:2] + directions[:, :2] * distance[:, None])
             distance = (level - centre[2]) / directions[:, 2]
         found.append((np.full(len(rows), view), rows, columns))
         distances.append(distance)
-        heights.append(float(centre[2]) - ground)
+        above.append(float(centre[2]) - ground)
     views, rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    reach = GUESS_REACH * float(np.median(heights))
+    reach = GUESS_REACH * float(np.median(above))
     return Keypoints(views, rows, columns, np.concatenate(distances).astype(np.float32), reach)
 
 

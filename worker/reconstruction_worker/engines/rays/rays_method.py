@@ -44,7 +44,12 @@ class RaysMethod:
         rays = training.rays_per_step or derived["raysPerStep"]
         wanted, free = training.gradient_accumulation, free_bytes(device)
         parts = parts_that_fit(rays, derived["bytesPerRay"], free, wanted, SMALLEST_PART)
-        return {**derived, "steps": training.steps, "raysPerStep": rays, "parts": parts}
+        return {
+            **derived,
+            "steps": training.planned_steps(on_gpu=device.type == "cuda"),
+            "raysPerStep": rays,
+            "parts": parts,
+        }
 
     def trainer(self, setup: Setup) -> RayTrainer:
         settings, bounds, device = setup.settings, setup.bounds, setup.device

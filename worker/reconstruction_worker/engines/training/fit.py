@@ -73,7 +73,7 @@ class Method(Protocol):
         ...
 
     def settings(self, scene: Scene, bounds: Bounds, training: Training, device: torch.device) -> Settings:
-        """`training.steps` is set."""
+        """`training` as the job has it: what it leaves unset is the method's to choose."""
         ...
 
     def trainer(self, setup: Setup) -> Trainer: ...
@@ -129,8 +129,7 @@ class TrainableEngine:
             bounds, settings = Bounds.from_state(checkpoint["bounds"]), checkpoint["settings"]
         else:
             bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
-            resolved = training.model_copy(update={"steps": training.planned_steps(on_gpu=device.type == "cuda")})
-            settings = self._method.settings(scene, bounds, resolved, device)
+            settings = self._method.settings(scene, bounds, training, device)
         context.report_progress(0, "setting up the training")
         _seed(training.seed)
         trainer = self._method.trainer(Setup(scene, photos, pictures, bounds, settings, training, device))
