@@ -19,6 +19,7 @@ from .stage_table import STAGES
 BASELINE: Final[Mapping[str, Any]] = {
     "profileName": "default",
     "source.jobRef.reuse": "Poses",
+    "source.jobRef.addPhotos": False,
     "source.persistentVolumeClaim.path": "",
     "images.maxSidePixels": 1600,
     "images.videoFrames": 120,

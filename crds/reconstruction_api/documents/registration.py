@@ -46,6 +46,8 @@ class StrategyResult(Document):
     verified_pairs: int = 0
     gps: GpsAgreement | None = None
     seconds: float = 0
+    left_out: str = ""
+    """Why it could not be tried; empty where it was."""
 
 
 class DepthMapUse(Document):

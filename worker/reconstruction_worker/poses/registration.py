@@ -12,7 +12,7 @@ from ..ingest.dataset import DatasetImage
 from .depth_scale import DepthFit
 from .gps_agreement import Agreement
 from .posed_model import PosedModel
-from .try_strategies import Attempt
+from .try_strategies import Attempt, strategies_left_out
 
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""
@@ -37,15 +37,18 @@ class Registration:
         missing = [photo.original.name for photo in photos if photo.name not in placed]
         return cls(method, len(placed), len(photos), missing, provided_format)
 
-    def require(self, percent: int) -> None:
-        """Raises LowRegistration when less than `percent` of the photos were placed."""
+    def require(self, percent: int, attempts: Sequence[Attempt] = ()) -> None:
+        """Raises LowRegistration when less than `percent` of the photos were placed; the message names `attempts` that
+        could not be made."""
         if self.registered * 100 >= percent * self.total:
             return
+        missed = strategies_left_out(attempts)
         share = 100 * self.registered // self.total
         raise ReconstructionError(
             "LowRegistration",
             f"Only {self.registered} of {self.total} photos could be placed ({share} %; "
-            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}.",
+            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}."
+            + (f" {missed[0].upper()}{missed[1:]}." if missed else ""),
             details={
                 "registered": self.registered,
                 "total": self.total,

@@ -46,6 +46,19 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     """Gather, check and store the photos. Raises the most telling code when too few are usable. Without `limits`, those
     of the worker's environment hold."""
     limits = (limits or limits_from(os.environ)).allowing(context.limits)
+    dataset, arrangement = prepare_photos(context, limits)
+    check_count(context, dataset, arrangement.others)
+    check_depth(context, dataset)
+    check_allowed(context, dataset, limits)
+    write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
+    return StageOutput(
+        _summary(dataset, arrangement),
+        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
+    )
+
+
+def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arrangement]:
+    """Gather, check and store the photos, however many there are; and what else was in the source."""
     Image.MAX_IMAGE_PIXELS = limits.pixels
     scratch = context.folder / ".source"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -77,14 +90,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
     _note_views(dataset, cuts)
-    check_count(context, dataset, arrangement.others)
-    check_depth(context, dataset)
-    check_allowed(context, dataset, limits)
-    write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
-    return StageOutput(
-        _summary(dataset, arrangement),
-        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
-    )
+    return dataset, arrangement
 
 
 def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) -> list[Sampled]:
@@ -275,6 +281,10 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     ):
         if orphans:
             parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
+    if arrangement.geo.problem:
+        parts.append(arrangement.geo.problem)
+    elif places := len(arrangement.geo.places):
+        parts.append(f"{places} placed by geo.txt")
     if arrangement.poses is None and arrangement.unread_poses:
         name, tool = next(iter(arrangement.unread_poses.items()))
         parts.append(f"camera poses of {tool} are not read ({name})")
