@@ -1,8 +1,8 @@
 """OpenDroneMap's `gcp_list.txt`: ground control points, and where photos show them (https://docs.opendronemap.org/gcp/).
 
-The first line names the coordinates, as in `geo.txt`. Each other line is a point's x, y and height in them, the pixel in
-a photo that shows it, the photo's name, and the point's name where it has one; points without a name are distinguished by
-their coordinates.
+The first line names the coordinates, as in `geo.txt`. Each other line is a point's x, y and height in them, the pixel
+in a photo that shows it, the photo's name, and the point's name where it has one; points without a name are
+distinguished by their coordinates.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         cuts = _cut_panoramas(context, arrangement, limits, scratch / "panoramas")
         dataset = _store(context, arrangement, limits)
+        _mask_backgrounds(context, dataset)
         _keep_poses(context, arrangement)
         _keep_control(context, files)
     except Stopped:
@@ -116,6 +117,18 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
+
+
+def _mask_backgrounds(context: StageContext, dataset: Dataset) -> None:
+    """Give photos of an object before a plain background their masks, where the job wants that."""
+    from ..ingest.background_masks import mask_backgrounds  # OpenCV takes a moment to import
+
+    def advance(message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report_progress(95, message)
+
+    mask_backgrounds(dataset.images, context.spec.images.masks, context.workspace, advance)
 
 
 def _cut_panoramas(context: StageContext, arrangement: Arrangement, limits: Limits, into: Path) -> list[Cut]:
@@ -285,6 +298,8 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
         parts.append(f"cut from {panoramas} panorama{'s' if panoramas > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
+    if masked := sum(image.plain_background for image in dataset.images):
+        parts.append(f"{masked} masked by their plain background")
     if depths := sum(image.depth is not None for image in dataset.images):
         parts.append(f"{depths} with a depth map")
     for orphans, what in (

@@ -71,6 +71,9 @@ def run(context: StageContext) -> StageOutput:
     with scratch_folder(context) as scratch:
         model, attempts, strategy = _posed(context, dataset, scratch, provided)
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
+    write_document(  # what there is to look at where that is not enough
+        context.folder / REGISTRATION_FILE, registration.document(model, None, strategy, attempts, None, None)
+    )
     registration.require(context.spec.poses.min_registered_percent, attempts)
     gps_positions = gps_positions_of(model, photos)
     context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
@@ -227,7 +230,7 @@ def _world(
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
     z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
-    return settle(model, silhouettes, gps_positions, z_up_within, metres)
+    return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up)
 
 
 def silhouettes_of(context: StageContext, photos: Sequence[DatasetImage]) -> list[Silhouette | None]:
