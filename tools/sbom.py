@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
-IMAGES: Final = ("operator", "worker")
+LOCKS: Final = {"operator": ("operator",), "worker": ("worker", "learned")}
+"""By image, what it is installed from, below `requirements`."""
 _PACKAGE: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -100,8 +101,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the documents go")
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    for image in IMAGES:
-        packages = locked((ROOT / "requirements" / f"{image}.txt").read_text(encoding="utf-8"))
+    for image, locks in LOCKS.items():
+        packages = locked(
+            "".join((ROOT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8") for lock in locks)
+        )
         path = folder / f"{image}.cdx.json"
         path.write_text(json.dumps(document(image, packages), indent=1) + "\n", encoding="utf-8")
         print(f"{path}: {len(packages)} packages")

@@ -128,13 +128,13 @@ PARTS = (
 
 def _colour(points: Array, base: tuple[float, float, float]) -> Array:
     """Clouds at two scales and dark stripes with hard edges."""
-    clouds = 0.5 * _clouds(points, 3, 1) + 0.3 * _clouds(points, 8, 2)
-    colour = np.array(base) * (0.45 + 0.9 * clouds)[..., None]
-    stripes = np.sin(14 * points[..., 1] + 3 * _clouds(points, 2, 5)) > 0.55
+    shades = 0.5 * clouds(points, 3, 1) + 0.3 * clouds(points, 8, 2)
+    colour = np.array(base) * (0.45 + 0.9 * shades)[..., None]
+    stripes = np.sin(14 * points[..., 1] + 3 * clouds(points, 2, 5)) > 0.55
     return np.clip(np.where(stripes[..., None], 0.35 * colour + 0.1, colour), 0, 1)
 
 
-def _clouds(points: Array, frequency: float, seed: int) -> Array:
+def clouds(points: Array, frequency: float, seed: int) -> Array:
     """Value noise (Perlin 1985) in 0..1 of points [..., 3]."""
     table = np.random.default_rng(seed).random((32, 32, 32))
     scaled = points * frequency

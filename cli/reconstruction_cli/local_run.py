@@ -52,6 +52,7 @@ def run_locally(
     )
     workspace = (out / "workspace").resolve()
     photos = source if source is not None else _photos(job.spec, folders, workspace)
+    added = local_source(job.spec.source.without_job(), folders) if job.spec.source.adds_photos else None
     spec = completed(job.spec)
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
@@ -62,6 +63,7 @@ def run_locally(
         workspace=workspace,
         stages=stages,
         source=photos.absolute() if photos is not None else None,
+        added=added.absolute() if added is not None else None,
         job_name=job.metadata.name,
         verify=verify,
         may_work=deadlines.may_work,

@@ -19,6 +19,7 @@ from .stage_table import STAGES
 BASELINE: Final[Mapping[str, Any]] = {
     "profileName": "default",
     "source.jobRef.reuse": "Poses",
+    "source.jobRef.addPhotos": False,
     "source.persistentVolumeClaim.path": "",
     "images.maxSidePixels": 1600,
     "images.videoFrames": 120,
@@ -45,6 +46,17 @@ BASELINE: Final[Mapping[str, Any]] = {
     "quality.warnPSNR": "20",
     "quality.warnSSIM": "0.75",
     "quality.onFailure": "Fail",
+    "turntable.frames": 1440,
+    "turntable.preset": "Square",
+    "turntable.framesPerSecond": 60,
+    "turntable.path": "Circle",
+    "turntable.turnDegrees": 360,
+    "turntable.elevationDegrees": 15,
+    "turntable.distancePercent": 100,
+    "turntable.easing": "Linear",
+    "turntable.background": "Transparent",
+    "turntable.renderer": "Auto",
+    "turntable.outputs": ["Frames", "WebP", "ContactSheet", "Poster"],
     "bundle": False,
     "destination.persistentVolumeClaim.path": "",
     "destination.requesterPays": False,
@@ -109,7 +121,7 @@ def with_baseline(document: Document) -> Document:
     return result
 
 
-_OPTIONAL: Final = ("redo", "destination")
+_OPTIONAL: Final = ("redo", "destination", "turntable")
 
 
 def _set(document: Document, parents: list[str], last: str, value: Any) -> None:

@@ -64,6 +64,8 @@ class RetentionDefaults(ApiModel):
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.workspaceSeconds` of jobs that leave it unset; forever when unset here too."""
+    published_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """`spec.retention.publishedSeconds` of jobs that leave it unset; forever when unset here too."""
     job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.jobSeconds` of jobs that leave it unset; forever when unset here too."""
 
@@ -115,6 +117,7 @@ PATHS: Final = (
     "quality.warnSSIM",
     "quality.onFailure",
     "retention.workspaceSeconds",
+    "retention.publishedSeconds",
     "retention.jobSeconds",
     "softDeadlineSeconds",
     "activeDeadlineSeconds",
@@ -148,6 +151,7 @@ _ORDERS: Final = (
     _Order("quality.warnPSNR", "quality.minPSNR"),
     _Order("quality.warnSSIM", "quality.minSSIM"),
     _Order("retention.workspaceSeconds", "retention.jobSeconds"),
+    _Order("retention.publishedSeconds", "retention.jobSeconds"),
     _Order("softDeadlineSeconds", "activeDeadlineSeconds", drops=True),
 )
 

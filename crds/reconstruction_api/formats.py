@@ -140,10 +140,12 @@ def described_formats() -> str:
 MEDIA_TYPES: Final = {PurePosixPath(each.file).suffix: each.media_type for each in ExportFormat} | {
     ".bin": "application/gltf-buffer",
     ".html": "text/html",
+    ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
     ".json": "application/json",
     ".mtl": "model/mtl",
     ".png": "image/png",
+    ".webm": "video/webm",
     ".webp": "image/webp",
     ".zip": "application/zip",
 }

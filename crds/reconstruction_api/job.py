@@ -17,12 +17,14 @@ from .notifications import Notification
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
+from .turntable import Turntable
 
 
 class MaskPolicy(StrEnum):
     AUTO = "Auto"
     ALPHA = "Alpha"
     FOLDER = "Folder"
+    BACKGROUND = "Background"
     NONE = "None"
 
 
@@ -41,7 +43,9 @@ class Images(ApiModel):
     """So many frames of a video become photos: evenly spread over it, and of neighbours the sharpest."""
     masks: MaskPolicy = MaskPolicy.AUTO
     """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
-    beside the photos (white is the object), `None` nothing, `Auto` whichever is there."""
+    beside the photos (white is the object), `Background` makes masks of photos whose background is of one colour, such
+    as black cloth or white paper, `None` nothing. `Auto` uses whichever is there, else `Background` where the borders
+    of most photos are of one colour."""
     depth: DepthPolicy = DepthPolicy.AUTO
     """Depth maps in a folder `depth` beside the photos, which the training is held to: `Auto` uses those that are there
     and fit, `Required` fails with DepthInvalid where a photo has none that does, `None` uses none. A map is a PNG or
@@ -57,6 +61,14 @@ class PoseMethod(StrEnum):
     PROVIDED = "Provided"
     CANONICAL_VIEWS = "CanonicalViews"
     NONE = "None"
+
+
+class PhotoSide(StrEnum):
+    TOP = "Top"
+    RIGHT = "Right"
+    BOTTOM = "Bottom"
+    LEFT = "Left"
+    TOWARDS_CAMERA = "TowardsCamera"
 
 
 class Poses(ApiModel):
@@ -88,6 +100,10 @@ class Poses(ApiModel):
     """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
     camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)
     """Distance of the cameras of `CanonicalViews` from the object's middle: gives the result its scale in metres."""
+    up: PhotoSide | None = None
+    """Which way up is in the photos, where they can't tell: `Left` where what stands upright lies on its back in them,
+    its top at their left side; `TowardsCamera` where all are taken from above. Unset, GPS, provided poses and level
+    cameras tell."""
     min_registered_percent: int = Field(default=60, ge=1, le=100)
     """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 
@@ -192,10 +208,23 @@ class Training(ApiModel):
 class Mesh(ApiModel):
     """The surface made from the trained field."""
 
+    rules: ClassVar = (
+        Rule(
+            "minPieceShare must lie between 0 and 1",
+            cel="!has(self.minPieceShare) || (double(self.minPieceShare) >= 0.0 && double(self.minPieceShare) <= 1.0)",
+            holds=lambda mesh: mesh.min_piece_share is None or 0 <= float(mesh.min_piece_share) <= 1,
+            field="minPieceShare",
+        ),
+    )
+
     target_faces: int = Field(default=100_000, ge=100, le=5_000_000)
     """The mesh is simplified to at most this many triangles."""
     texture_size: int = Field(default=2048, ge=64, le=8192)
     """Side of the square texture in pixels."""
+    min_piece_share: DecimalString | None = None
+    """Separate pieces of the surface with less than this share of the largest one's area are left out: `0` keeps all,
+    `1` the largest alone. Unset, the photos decide: pieces stay that most photos which look at them see, however small,
+    and specks and what photos see past goes."""
 
 
 class QualityAction(StrEnum):
@@ -389,6 +418,12 @@ class ReconstructionJobSpec(ApiModel):
         ),
         *EXPORT_RULES,
         Rule(
+            "turntable shows a model, which endAfter Poses leaves out",
+            cel="!has(self.endAfter) || !has(self.turntable)",
+            holds=lambda spec: spec.end_after is None or spec.turntable is None,
+            field="turntable",
+        ),
+        Rule(
             "report.audience Public has nothing to show with endAfter Poses: the result is the photos and their places",
             cel="!has(self.endAfter) || !has(self.report) || !has(self.report.audience) || "
             f"self.report.audience != '{Audience.PUBLIC}'",
@@ -435,6 +470,9 @@ class ReconstructionJobSpec(ApiModel):
         default_factory=lambda: [Export(format=ExportFormat.GLB)], min_length=1, max_length=MAX_EXPORTS
     )
     """Files to deliver, each entry with a name of its own."""
+    turntable: Turntable | None = None
+    """Pictures of the result from all sides: frames, an animation, a contact sheet, films. May be set, or changed,
+    after the job has ended: then only they are made."""
     report: Report | None = None
     """What the report shows; when unset, everything."""
     bundle: bool = False

@@ -65,11 +65,24 @@ class Retention(ApiModel):
             ),
             field="jobSeconds",
         ),
+        Rule(
+            "jobSeconds must not be shorter than publishedSeconds: a pod of the job removes what it has published",
+            cel="!has(self.jobSeconds) || !has(self.publishedSeconds) || self.jobSeconds >= self.publishedSeconds",
+            holds=lambda retention: (
+                retention.job_seconds is None
+                or retention.published_seconds is None
+                or retention.job_seconds >= retention.published_seconds
+            ),
+            field="jobSeconds",
+        ),
     )
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """The workspace claim, with photos, checkpoints and artifacts, is deleted this long after the end; never when
     unset."""
+    published_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """What the job has published to `spec.destination` is removed this long after the end, by a pod; never when unset.
+    Deleting the job does not remove it."""
     job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """The job itself is deleted this long after the end, with all that belongs to it; never when unset."""
 
@@ -81,6 +94,10 @@ class RetentionStatus(ApiModel):
     """When the workspace claim will be deleted."""
     workspace_removed_time: Timestamp | None = None
     """When the workspace claim was deleted. A change of the spec that needs it starts the job over, from the photos."""
+    published_expiry_time: Timestamp | None = None
+    """Since when, or from when on, what was published is to be removed; absent once it is."""
+    published_removed_time: Timestamp | None = None
+    """When what was published was removed."""
     job_expiry_time: Timestamp | None = None
     """When the job itself will be deleted."""
 

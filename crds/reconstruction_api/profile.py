@@ -153,8 +153,8 @@ class Destinations(ApiModel):
         Rule(
             "prefixes are addresses such as s3://assets/{namespace}/, with nothing but {namespace}, {name} and {uid} "
             "in braces",
-            cel="self.prefixes.all(each, !each.replace('{namespace}', '').replace('{name}', '').replace('{uid}', '')"
-            ".matches('[{}]'))",
+            cel="!has(self.prefixes) || self.prefixes.all(each, "
+            "!each.replace('{namespace}', '').replace('{name}', '').replace('{uid}', '').matches('[{}]'))",
             holds=lambda destinations: not any(map(unknown_placeholders, destinations.prefixes)),
             field="prefixes",
         ),

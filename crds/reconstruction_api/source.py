@@ -73,21 +73,46 @@ class Reuse(StrEnum):
 class JobSource(ApiModel):
     """Another ReconstructionJob of the same namespace, whose results this one starts from."""
 
+    rules: ClassVar = (
+        Rule(
+            "addPhotos places photos into camera poses that are taken over: it needs reuse Poses",
+            cel="!self.addPhotos || self.reuse == 'Poses'",
+            holds=lambda job: not job.add_photos or job.reuse is Reuse.POSES,
+            field="addPhotos",
+        ),
+    )
+
     name: DNSSubdomain
     """Name of the other job. This one waits until the other has what it needs; neither needs the other afterwards."""
     reuse: Reuse = Reuse.POSES
     """What is copied from the other job's workspace instead of being made: `Photos` as it has prepared them, `Poses`
     with their photos, or `Training`, the trained engine with both (`engine` must be the same)."""
+    add_photos: bool = False
+    """Whether the photos at `source.uri` are added to those of the other job: they are placed into its camera poses,
+    which stay where they are, and what follows is made from all. Only with `reuse: Poses`. The added photos are
+    prepared with the default settings; the job fails with PoseEstimationFailed when none of them can be placed."""
 
 
 class Source(ApiModel):
-    """Where the photos are: exactly one of `uri`, `persistentVolumeClaim` and `jobRef`."""
+    """Where the photos are: exactly one of `uri`, `persistentVolumeClaim` and `jobRef`; with `jobRef.addPhotos` also
+    `uri`, where the added photos are."""
 
     rules: ClassVar = (
         Rule(
             "set exactly one of uri, persistentVolumeClaim and jobRef",
-            cel="[has(self.uri), has(self.persistentVolumeClaim), has(self.jobRef)].exists_one(given, given)",
-            holds=lambda source: [source.uri, source.persistent_volume_claim, source.job_ref].count(None) == 2,
+            cel="(has(self.jobRef) && self.jobRef.addPhotos) || "
+            "[has(self.uri), has(self.persistentVolumeClaim), has(self.jobRef)].exists_one(given, given)",
+            holds=lambda source: (
+                source.adds_photos or [source.uri, source.persistent_volume_claim, source.job_ref].count(None) == 2
+            ),
+        ),
+        Rule(
+            "jobRef.addPhotos adds the photos at uri: set uri beside jobRef, and no persistentVolumeClaim",
+            cel="!has(self.jobRef) || !self.jobRef.addPhotos || (has(self.uri) && !has(self.persistentVolumeClaim))",
+            holds=lambda source: (
+                not source.adds_photos or (source.uri is not None and source.persistent_volume_claim is None)
+            ),
+            field="uri",
         ),
         Rule(
             "secretName holds the credentials for uri; photos on a claim or of another job need none",
@@ -141,3 +166,12 @@ class Source(ApiModel):
     """Photos on a volume claim."""
     job_ref: JobSource | None = None
     """Another job of the namespace whose photos, camera poses or training this one takes over."""
+
+    @property
+    def adds_photos(self) -> bool:
+        """Whether the photos at `uri` are added to those of the job that `job_ref` names."""
+        return self.job_ref is not None and self.job_ref.add_photos
+
+    def without_job(self) -> Source:
+        """The source of the photos that are added to another job's."""
+        return self.model_copy(update={"job_ref": None})

@@ -6,8 +6,8 @@ Nothing is imported here but the names of metrics, so that the table can be read
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ class StageName(StrEnum):
     MESH = "mesh"
     TEXTURE = "texture"
     EXPORT = "export"
+    RENDER = "render"
     REPORT = "report"
     BUNDLE = "bundle"
     PUBLISH = "publish"
@@ -124,7 +125,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.INGEST,),
         fields=("poses",),
         weight=12,
-        code_version=6,
+        code_version=7,
         redo="estimate the camera poses again",
         document="registration.json",
         metrics=(Metric.IMAGES, Metric.REGISTERED_IMAGES, Metric.REPROJECTION_ERROR),
@@ -175,9 +176,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         title="Mesh",
         resource_class=ResourceClass.RECONSTRUCT,
         needs=(StageName.TRAIN,),
-        fields=("mesh.targetFaces",),
+        fields=("mesh.targetFaces", "mesh.minPieceShare"),
         weight=10,
-        code_version=4,
+        code_version=5,
         redo="extract the surface again",
         document="mesh.json",
         metrics=(Metric.VERTICES, Metric.FACES, Metric.COMPONENTS),
@@ -190,7 +191,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.MESH,),
         fields=("mesh.textureSize",),
         weight=6,
-        code_version=2,
+        code_version=3,
         redo="bake the texture again",
         document="texture.json",
         metrics=(Metric.TEXTURE_PHOTO_PERCENT,),
@@ -209,13 +210,25 @@ STAGES: Final[tuple[Stage, ...]] = (
         can_pause_after=True,
     ),
     Stage(
+        name=StageName.RENDER,
+        title="Turntable",
+        resource_class=ResourceClass.DELIVER,
+        needs=(StageName.TEXTURE,),
+        fields=("turntable",),
+        weight=5,
+        redo="render the turntable again",
+        document="turntable.json",
+        resumes=True,
+        wanted_by="turntable",
+    ),
+    Stage(
         name=StageName.REPORT,
         title="Report",
         resource_class=ResourceClass.DELIVER,
-        needs=(StageName.EVALUATE, StageName.EXPORT),
+        needs=(StageName.EVALUATE, StageName.EXPORT, StageName.RENDER),
         fields=("report",),
         weight=2,
-        code_version=5,
+        code_version=6,
         redo="write the report again",
         document="manifest.json",
     ),
@@ -245,7 +258,18 @@ STAGES: Final[tuple[Stage, ...]] = (
 )
 """In running order. A name that enters here needs nothing else but a module in the worker's `stages`
 (docs/extending.md)."""
-USUAL_STAGES: Final = tuple(stage for stage in STAGES if not stage.wanted_by)
+
+
+def without(stage: Stage, left_out: Collection[StageName]) -> Stage:
+    """A stage does without what it would need of stages that do not run."""
+    if not set(left_out).intersection(stage.needs):
+        return stage
+    return replace(stage, needs=tuple(need for need in stage.needs if need not in left_out))
+
+
+USUAL_STAGES: Final = tuple(
+    without(stage, [each.name for each in STAGES if each.wanted_by]) for stage in STAGES if not stage.wanted_by
+)
 """Those that a job runs which asks for nothing more."""
 BY_NAME: Final[dict[StageName, Stage]] = {stage.name: stage for stage in STAGES}
 

@@ -18,7 +18,7 @@ from .baseline import explicit
 from .defaults import completed
 from .job import ReconstructionJobSpec
 from .source import Reuse
-from .stage_table import BY_NAME, STAGES, USUAL_STAGES, ResourceClass, Stage, StageName, ending_with, stages_of
+from .stage_table import BY_NAME, STAGES, USUAL_STAGES, ResourceClass, Stage, StageName, ending_with, stages_of, without
 
 __all__ = [
     "BY_NAME",
@@ -71,14 +71,7 @@ def graph_of(spec: ReconstructionJobSpec, stages: Iterable[Stage] | None = None)
         asked_for = tuple(stage for stage in wanted if stage.wanted_by)
         graph = (*ending_with(last, stages), replace(report, needs=(last,)), *asked_for)
     left_out = {stage.name for stage in stages if stage not in wanted}
-    return tuple(_without(stage, left_out) for stage in graph)
-
-
-def _without(stage: Stage, left_out: set[StageName]) -> Stage:
-    """A stage does without what it would need of stages that do not run."""
-    if left_out.isdisjoint(stage.needs):
-        return stage
-    return replace(stage, needs=tuple(need for need in stage.needs if need not in left_out))
+    return tuple(without(stage, left_out) for stage in graph)
 
 
 def _is_wanted(stage: Stage, spec: ReconstructionJobSpec) -> bool:

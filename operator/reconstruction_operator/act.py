@@ -145,7 +145,8 @@ class Actor:
 
     async def _create_job(self, job: JobView, action: CreateJob) -> None:
         claim, suspended = self._store.claim(job.key), action.manifest["spec"].get("suspend", False)
-        if claim.parent_uid != job.uid if claim is not None else not suspended:
+        misplaced = claim.parent_uid != job.uid if claim is not None else not suspended
+        if action.in_workspace and misplaced:
             raise Outdated("the workspace's claim belongs to another owner")
         answer = await self._ensure(job, paths.child_jobs(job.key.namespace), action.manifest)
         self._store.observe_child_job({"spec": {"suspend": suspended}} | answer)  # its own spec does not come back

@@ -32,6 +32,8 @@ class CreateJob:
     """Create a child Job unless it is there."""
 
     manifest: dict[str, Any]
+    in_workspace: bool = True
+    """Whether its pod works in the workspace, which must be the job's own then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from .policies.control.schedule import next_check
 from .policies.control.shared_sources import awaiting_source
 from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
+from .policies.control.unpublishing import unpublishing
 from .policies.control.yielding import idleness, slot_state, yield_time, yield_turn
 from .policies.reporting.conditions import conditions
 from .policies.reporting.notices import notices
@@ -69,6 +70,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
+        *unpublishing(observed, situation, status.retention, now),
         *lost.removals(observed, situation.acceptance.profile, now),
         *adoptions(observed),
         *created,
@@ -128,7 +130,7 @@ def _status(
         runs=list(situation.runs),
         metrics=numbers,
         checkpoints=[] if is_removed(kept) else checkpoints(observed, situation),
-        artifacts=remaining(artifacts(observed, situation), kept),
+        artifacts=remaining(artifacts(observed, situation), kept, observed.job),
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),
         profile_revision=pinned_at(observed, situation.acceptance.snapshot),

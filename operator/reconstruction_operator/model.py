@@ -318,10 +318,13 @@ class Observed:
     """The profile that the job's status names, as it is now."""
     source_users: tuple[str, ...] = ()
     """Pods that use the workspace of the job that spec.source.jobRef names: its own, and those that copy from it."""
-    destination_rival: str = ""
-    """The earliest other job of the namespace that was there before this one and whose destination overlaps with its
-    own; empty where there is none."""
     scale_ups: Mapping[str, ScaleUp] = field(default_factory=dict)
     """Nodes that are being made, by the uid of the pod."""
     strangers: tuple[str, ...] = ()
     """Child Jobs and pods of earlier jobs of the same name that have not ended."""
+    destination_rival: str = ""
+    """The earliest other job of the namespace that was there before this one and whose destination overlaps with its
+    own; empty where there is none."""
+    removal_jobs: tuple[ChildJob, ...] = ()
+    """Those that remove what was published; no other policy looks at them, nor at their pods."""
+    removal_pods: tuple[Pod, ...] = ()

@@ -15,6 +15,7 @@ from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
 from reconstruction_api.stored import read_status
 from reconstruction_api.worker import ProgressUpdate
 
+from .manifests.child_names import is_removal
 from .model import JobKey, JobView, Observed, Policy, ProfileView, Unreadable
 from .policies.control.accept import describe
 from .slots import Order
@@ -42,6 +43,7 @@ def observe(
     namespace, name = key.namespace, stored.profile_name
     chain = upstream_chain(store, key)
     upstream = store.jobs.get(chain[0]) if chain else None
+    children, pods = store.child_jobs(key, stored.uid), store.pods(key, stored.uid)
     return Observed(
         job=_with_profile(job_view(stored), kept),
         profile=store.profiles.get((namespace, name)) or store.profiles.get(("", name)),
@@ -49,8 +51,10 @@ def observe(
         profile_names=_profile_names(store.profiles, namespace),
         upstream=upstream_job_of(job_view(upstream)) if upstream is not None else None,
         cycle=cycle_of(key, chain),
-        child_jobs=store.child_jobs(key, stored.uid),
-        pods=store.pods(key, stored.uid),
+        child_jobs=tuple(each for each in children if not is_removal(key.name, each.name)),
+        pods=tuple(each for each in pods if not is_removal(key.name, each.job_name)),
+        removal_jobs=tuple(each for each in children if is_removal(key.name, each.name)),
+        removal_pods=tuple(each for each in pods if is_removal(key.name, each.job_name)),
         strangers=store.left_by_others(key, stored.uid),
         claim=store.claim(key),
         turn=store.slots.turn(key, store.lane(key)),

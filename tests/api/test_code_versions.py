@@ -90,7 +90,7 @@ def named(message: str) -> set[str]:
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("stages/texture.py", "MAX_VIEWS = 200", "MAX_VIEWS = 100", {"texture"}),
+        ("stages/texture.py", "compress_level=4", "compress_level=5", {"texture"}),
         ("geometry/extract.py", "def ", "def un", {"mesh"}),
         ("exporters/stl.py", "HEADER_BYTES = 80", "HEADER_BYTES = 81", {"export"}),
         ("ingest/storage/web.py", "import", "import os, sys\nimport", {"ingest"}),
@@ -120,9 +120,9 @@ def test_code_of_an_engine_concerns_the_stages_that_work_with_engines(checkout: 
 
 
 def test_the_message_says_what_to_do(checkout: Checkout) -> None:
-    checkout.edit("stages/texture.py", "MAX_VIEWS = 200", "MAX_VIEWS = 100")
+    checkout.edit("stages/texture.py", "compress_level=4", "compress_level=5")
     _, message = checkout.check()
-    assert "texture (code_version 2): worker.stages.texture" in message
+    assert "texture (code_version 3): worker.stages.texture" in message
     assert "raise its code_version in crds/reconstruction_api/stage_table.py" in message
     assert "make same-results STAGE=texture" in message
 
@@ -130,10 +130,9 @@ def test_the_message_says_what_to_do(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("MAX_VIEWS = 200", "MAX_VIEWS = 200  # a comment"),
-        ("MAX_VIEWS = 200", "MAX_VIEWS = (\n    200\n)"),
+        ("SURFACE), size)", "SURFACE), size)  # a comment"),
+        ("compress_level=4", "compress_level=(\n    4\n)"),
         ('"""All photos that can be used', '"""Other words.'),
-        ('"""Photos that are projected', '"""Other words'),
     ],
 )
 def test_comments_docstrings_and_layout_are_no_code(checkout: Checkout, old: str, new: str) -> None:
@@ -150,13 +149,13 @@ def test_the_developer_can_say_that_results_are_the_same(checkout: Checkout) -> 
 
 
 def test_the_developer_can_raise_the_number(checkout: Checkout) -> None:
-    checkout.edit("stages/texture.py", "MAX_VIEWS = 200", "MAX_VIEWS = 100")
+    checkout.edit("stages/texture.py", "compress_level=4", "compress_level=5")
     checkout.raise_version("texture")
     status, message = checkout.check()
     assert status == 1 and "run `make crds`" in message and not named(message)
     assert checkout.run()[0] == 0
     assert checkout.check() == (0, "")
-    checkout.edit("stages/texture.py", "MAX_VIEWS = 100", "MAX_VIEWS = 50")
+    checkout.edit("stages/texture.py", "compress_level=5", "compress_level=6")
     assert named(checkout.check()[1]) == {"texture"}
 
 

@@ -24,7 +24,7 @@ from reconstruction_api.stages import (
     stages_of,
 )
 
-ASKED_FOR = {StageName.BUNDLE, StageName.PUBLISH}
+ASKED_FOR = {StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH}
 ALL = set(StageName) - ASKED_FOR
 FROM_TRAIN = ALL - {StageName.INGEST, StageName.POSES}
 FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EXPORT, StageName.REPORT}
@@ -55,6 +55,7 @@ def changed(**changes: Any) -> set[StageName]:
         ({"quality": {"minPSNR": "30"}}, {StageName.EVALUATE, StageName.REPORT}),
         ({"destination": {"uri": "s3://assets/statue/"}}, {StageName.PUBLISH}),
         ({"bundle": True}, {StageName.BUNDLE}),
+        ({"turntable": {"frames": 24}}, {StageName.RENDER, StageName.REPORT}),
     ],
 )
 def test_a_change_runs_only_what_depends_on_it(change: dict[str, Any], again: set[StageName]):

@@ -64,6 +64,20 @@ def test_what_kubernetes_added_to_a_file_does_no_harm():
         ),
         ("source: {}\n", "spec.source: set exactly one of uri, persistentVolumeClaim and jobRef (line 6)"),
         (
+            "source: {jobRef: {name: a, addPhotos: true}}\n",
+            "spec.source.uri: jobRef.addPhotos adds the photos at uri: set uri beside jobRef, and no "
+            "persistentVolumeClaim (line 6)",
+        ),
+        (
+            "source: {uri: b, jobRef: {name: a, addPhotos: true, reuse: Training}}\n",
+            "spec.source.jobRef.addPhotos: addPhotos places photos into camera poses that are taken over: it needs "
+            "reuse Poses (line 6)",
+        ),
+        (
+            "source: {uri: b, jobRef: {name: a}}\n",
+            "spec.source: set exactly one of uri, persistentVolumeClaim and jobRef (line 6)",
+        ),
+        (
             "source:\n  secretName: keys\n  persistentVolumeClaim: {claimName: a}\n",
             "spec.source.secretName: secretName holds the credentials for uri; photos on a claim or of another job "
             "need none (line 7)",

@@ -15,6 +15,7 @@ from reconstruction_operator.act import Actor, Outdated, Refused
 from reconstruction_operator.actions import Plan
 from reconstruction_operator.clock import Clock
 from reconstruction_operator.kube import Document, Kube
+from reconstruction_operator.manifests.child_names import is_removal
 from reconstruction_operator.model import Claim, JobView, Observed
 from reconstruction_operator.store import Store
 
@@ -68,7 +69,9 @@ def carried_out(before: Observed, plan: Plan) -> Observed:
     after = replace(before, job=_job(server, before.job, plan))
     created = [parse.child_job(each) for each in server.objects.all("jobs")]
     children = tuple(replace(each, uid=f"uid-of-{each.name}") for each in created)
-    after = replace(after, child_jobs=(*after.child_jobs, *children))
+    removing = tuple(each for each in children if is_removal(before.job.key.name, each.name))
+    working = tuple(each for each in children if each not in removing)
+    after = replace(after, child_jobs=(*after.child_jobs, *working), removal_jobs=(*after.removal_jobs, *removing))
     claims = [parse.claim(each) for each in server.objects.all(CLAIMS)]
     if before.claim is None and claims:
         after = replace(after, claim=replace(claims[0], uid="uid-of-claim", phase="Bound"))

@@ -133,11 +133,11 @@ class NewName(str):
 
 
 def _with_a_stage(table: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """`render`, after the training, which the report shows."""
-    render: Any = NewName("render")
-    new = Stage(render, ResourceClass.RECONSTRUCT, (StageName.TRAIN,), ("mesh.targetFaces",), 20)
+    """`polish`, after the training, which the report shows."""
+    polish: Any = NewName("polish")
+    new = Stage(polish, ResourceClass.RECONSTRUCT, (StageName.TRAIN,), ("mesh.targetFaces",), 20)
     report = next(each for each in table if each.name == StageName.REPORT)
-    shown = replace(report, needs=(*report.needs, render))
+    shown = replace(report, needs=(*report.needs, polish))
     return (*table[:3], new, *(shown if each is report else each for each in table[3:]))
 
 

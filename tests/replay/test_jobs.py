@@ -123,9 +123,9 @@ def test_a_new_stage_runs_for_a_job_that_is_changed_to_ask_for_it(monkeypatch: p
     assert plan.status is not None and plan.status.plan is not None
     stages = {stage.name: stage for stage in plan.status.plan.stages}
     before = {stage.name: stage.digest for stage in seen.job.status.stages}
-    assert list(stages) == ["ingest", "poses", "train", "render", "evaluate", "mesh", "texture", "export", "report"]
+    assert list(stages) == ["ingest", "poses", "train", "polish", "evaluate", "mesh", "texture", "export", "report"]
     assert {name for name in before if stages[name].digest == before[name]} == {"ingest", "poses", "train", "evaluate"}
-    assert stages["report"].needs == ["evaluate", "export", "render"]
+    assert stages["report"].needs == ["evaluate", "export", "polish"]
 
 
 def test_newer_code_is_planned_for_what_a_change_concerns_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch):
@@ -159,7 +159,7 @@ def test_a_plan_of_a_later_release_is_kept_to_and_kept(monkeypatch: pytest.Monke
         seen = changed(seen, mesh={"targetFaces": 777, "textureSize": 2048})
         running = carried_out(seen, decide(seen, now))
     status = running.job.status
-    assert status.plan is not None and any(stage.name == "render" for stage in status.plan.stages)
+    assert status.plan is not None and any(stage.name == "polish" for stage in status.plan.stages)
     planned = decide(replace(running, child_jobs=(), pods=()), now)
     assert started(planned) == ["reconstruct"]
     after = planned.status or status

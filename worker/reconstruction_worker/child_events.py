@@ -28,6 +28,7 @@ class StageRequest(ApiModel):
     workspace: str
     spec: ReconstructionJobSpec
     source: str | None = None
+    added: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
     accepted_versions: tuple[int, ...] = ()

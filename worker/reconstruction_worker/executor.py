@@ -84,6 +84,9 @@ class Run:
     source: Path | None = None
     """Where the photos are on this machine, or the workspace of the job that spec.source.jobRef names; None when ingest
     has to fetch them."""
+    added: Path | None = None
+    """Where the photos are on this machine that spec.source.jobRef.addPhotos adds; None when they have to be
+    fetched."""
     job_name: str = "reconstruction"
     """What the report calls the job."""
     limits: SourceLimits = field(default_factory=SourceLimits)
@@ -254,7 +257,7 @@ def _has_its_libraries(run: Run, record: StageRecord) -> bool:
 
 def _libraries_used(run: Run, stage: StageName) -> Versions:
     """For a stage that has just run here, or that was copied from the job in whose workspace `run.source` is."""
-    if stage not in reused_stages(run.spec) or run.source is None:
+    if stage not in reused_stages(run.spec) or run.source is None or run.spec.source.adds_photos:
         return libraries_for(run.spec.chosen_engine)
     copied = read_record(run.source, stage)
     return read_libraries(run.source, stage, copied.key) if copied is not None else {}
@@ -275,7 +278,8 @@ def _version_made(run: Run, stage: Stage) -> int:
     job = run.spec.source.job_ref
     if job is None or stage.name not in reused_stages(run.spec):
         return CODE_VERSIONS[stage.name]
-    return reusable_record(run.source, stage.name, job.name, _accepted_versions(run, stage.name)).code_version
+    record = reusable_record(run.source, stage.name, job.name, _accepted_versions(run, stage.name))
+    return CODE_VERSIONS[stage.name] if job.add_photos else record.code_version
 
 
 def _digest_of(run: Run, stage: StageName) -> str:
@@ -309,6 +313,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         workspace=str(run.workspace),
         spec=run.spec,
         source=str(run.source) if run.source is not None else None,
+        added=str(run.added) if run.added is not None else None,
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),

@@ -53,7 +53,7 @@ _LOG_TAIL_LINES: Final = 30
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point; the exit status is one of `ExitCode`."""
-    options = _options(arguments)
+    options = pod_options(arguments)
     log = JsonLog(sys.stdout)
     stop = StopRequest()
     with stop.on_signals():
@@ -81,7 +81,7 @@ def _report(
     return PodReport(failure=Failure.from_error(error)), error.exit_code
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def pod_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m reconstruction_worker", description=__doc__)
     parser.add_argument("--workspace", type=Path, default=Path(WORKSPACE_PATH), help="the job's volume")
     parser.add_argument("--source", type=Path, default=Path(SOURCE_PATH), help="where the photos' claim is mounted")
@@ -108,7 +108,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _work(
     options: argparse.Namespace, environment: Mapping[str, str], log: JsonLog, stop: StopRequest
 ) -> tuple[PodReport, ExitCode]:
-    job = _job(environment)
+    job = order_in(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
     spec = completed(job.spec)
     plan = _plan(environment)
@@ -125,8 +125,8 @@ def _work(
         source=_source(job.spec.source, options.source),
         package=options.stages,
         credentials=options.credentials if job.spec.source.secret_name is not None else None,
-        delivery=_delivery(job, options.destination),
-        destination_credentials=options.destination_credentials if _has_secret(spec.destination) else None,
+        delivery=delivery_of(job, options.destination),
+        destination_credentials=options.destination_credentials if has_secret(spec.destination) else None,
     )
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:
@@ -167,7 +167,7 @@ def _source(source: Source, mounted: Path) -> Path | None:
     return below_claim(mounted, claim) if claim is not None else None
 
 
-def _delivery(job: WorkerJob, mounted: Path) -> Delivery | None:
+def delivery_of(job: WorkerJob, mounted: Path) -> Delivery | None:
     destination = job.spec.destination
     if destination is None:
         return None
@@ -181,11 +181,11 @@ def _delivery(job: WorkerJob, mounted: Path) -> Delivery | None:
     )
 
 
-def _has_secret(destination: Destination | None) -> bool:
+def has_secret(destination: Destination | None) -> bool:
     return destination is not None and destination.secret_name is not None
 
 
-def _job(environment: Mapping[str, str]) -> WorkerJob:
+def order_in(environment: Mapping[str, str]) -> WorkerJob:
     try:
         return WorkerJob.model_validate_json(environment[ENV_JOB])
     except KeyError:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
 from .engines.engine_document import FILE as ENGINE_FILE
@@ -33,23 +34,35 @@ def run(context: StageContext) -> StageOutput:
     _check_engine(context, other)
     _check_inputs(context, record, other)
     empty_folder(context.folder)
-    total, copied = sum(output.size for output in record.outputs) or 1, 0
+    outputs = _wanted(context, record)
+    total, copied = sum(output.size for output in outputs) or 1, 0
 
     def step(size: int) -> None:
         nonlocal copied
         copied += size
         context.advance(100 * copied / total, f"copying from job {other}")
 
-    for output in record.outputs:
+    for output in outputs:
         _copy(output, context, other, step)
     if read_record(context.source, context.name) != record:
         raise _changed(context.name, other)
-    if context.name is StageName.INGEST:
+    added = ""
+    if context.name is StageName.INGEST and context.spec.source.adds_photos:
+        from .added_photos import add_to_copied
+
+        added = add_to_copied(context, other)
+    elif context.name is StageName.INGEST:
         from .ingest.bounds import check_reused  # pydantic's models of a data set: only where they are needed
 
         check_reused(context)
-    made = record.message.partition(_FROM)[0]
-    return StageOutput(f"{made}{_FROM}{other})", record.metrics)
+    made = f"{record.message.partition(_FROM)[0]}{_FROM}{other})"
+    if not context.spec.source.adds_photos:
+        return StageOutput(made, record.metrics)
+    if context.name is StageName.POSES:
+        from .enlarged_poses import enlarge
+
+        return enlarge(context, other)
+    return StageOutput(f"{made}; {added}", record.metrics | {Metric.IMAGES: _photos(context)})
 
 
 def reusable_record(workspace: Path | None, stage: StageName, other: str, versions: Sequence[int]) -> StageRecord:
@@ -67,6 +80,15 @@ def reusable_record(workspace: Path | None, stage: StageName, other: str, versio
             suggestion=f"Run the stage again there: raise spec.redo.{stage} of job '{other}'.",
         )
     return record
+
+
+def _wanted(context: StageContext, record: StageRecord) -> list[OutputFile]:
+    """The files that are taken over: of camera poses that photos are added to, only what the new ones are made from."""
+    if context.name is not StageName.POSES or not context.spec.source.adds_photos:
+        return record.outputs
+    from .enlarged_poses import NEEDED
+
+    return [output for output in record.outputs if output.path in {f"{StageName.POSES}/{name}" for name in NEEDED}]
 
 
 def _copy(output: OutputFile, context: StageContext, other: str, step: Callable[[int], None]) -> None:
@@ -111,13 +133,24 @@ def _check_inputs(context: StageContext, record: StageRecord, other: str) -> Non
     """What was copied before and what is copied now must be of one piece: a field is of no use with other poses."""
     for need, made_from in record.inputs.items():
         copied = read_record(context.workspace, StageName(need))
-        if copied is not None and copied.outputs_digest != made_from:
+        if copied is None:
+            continue
+        # Photos that were added to the copy are no change of the other job's.
+        taken = copied.source if context.spec.source.adds_photos else copied.outputs_digest
+        if taken != made_from:
             raise ReconstructionError(
                 "DependencyNotReady",
                 f"spec.source.jobRef: job '{other}' has changed stage {need} since it was copied, and stage "
                 f"{context.name} was made from what is there now.",
                 suggestion=f"Copy it again: raise spec.redo.{need}.",
             )
+
+
+def _photos(context: StageContext) -> int:
+    """In the data set."""
+    from .ingest.dataset import FILE, Dataset
+
+    return len(Dataset.model_validate_json((context.folder / FILE).read_bytes()).images)
 
 
 def _changed(stage: StageName, other: str) -> ReconstructionError:

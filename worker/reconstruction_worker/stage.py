@@ -61,6 +61,8 @@ class StageContext:
     for the first time, a stop ends its process at once: ask only when there may be something to save, then often."""
     source: Path | None = None
     """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
+    added: Path | None = None
+    """Where the photos are that spec.source.jobRef.addPhotos adds, when they are already on this machine."""
     job_name: str = "reconstruction"
     """Name of the job, for people; no result may depend on it."""
     limits: SourceLimits = field(default_factory=SourceLimits)

@@ -53,6 +53,11 @@ class MeshSummary(Document):
     faces: int | None = None
     components: int | None = None
     watertight: bool | None = None
+    coverage: float | None = None
+    """Share of the held-out photos where the textured mesh has a surface; `psnr` and `ssim` are of these pixels, with a
+    texture made without the photos."""
+    psnr: float | None = None
+    ssim: float | None = None
 
 
 class TextureSummary(Document):

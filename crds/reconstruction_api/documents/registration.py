@@ -37,7 +37,7 @@ class StrategyResult(Document):
 
     strategy: str
     pairing: str
-    """`exhaustive`, `sequential` or `spatial`."""
+    """`exhaustive`, `sequential`, `spatial` or `alike`."""
     registered: int
     points: int = 0
     model_sizes: list[int] = Field(default_factory=list[int])
@@ -46,6 +46,8 @@ class StrategyResult(Document):
     verified_pairs: int = 0
     gps: GpsAgreement | None = None
     seconds: float = 0
+    left_out: str = ""
+    """Why it could not be tried; empty where it was."""
 
 
 class DepthMapUse(Document):

@@ -28,5 +28,19 @@ def child_job_name(job_name: str, uid: str, resource_class: ResourceClass, diges
     return f"{job_name}-{_SUFFIX[resource_class]}-{_short(seed)}"
 
 
+def removal_job_name(job_name: str, uid: str, attempt: int) -> str:
+    """The Job that removes what the job has published."""
+    return f"{_removal_prefix(job_name)}{_short(f'{uid}/removal/{attempt}'.encode())}"
+
+
+def is_removal(job_name: str, name: str) -> bool:
+    """Whether a child Job of the job is one that removes."""
+    return name.startswith(_removal_prefix(job_name))
+
+
+def _removal_prefix(job_name: str) -> str:
+    return f"{job_name}-gone-"
+
+
 def _short(seed: bytes) -> str:
     return base64.b32encode(hashlib.sha256(seed).digest()).decode().lower()[:5]

@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import random
+import re
 import shutil
 import tarfile
 import tempfile
@@ -19,6 +20,7 @@ import pycolmap
 from PIL import Image
 
 from ..poses.scenes import looking
+from ..poses.tool_files import TOOLS, Cameras
 
 SIDE = 48
 NAMES = tuple(f"p{index}.png" for index in range(4))
@@ -191,6 +193,62 @@ def colmap(generator: random.Random, folder: Path) -> Path:
     return source
 
 
+ODD_NUMBERS = (
+    "nan",
+    "inf",
+    "-1e999",
+    "0",
+    "-1",
+    "1e300",
+    "99999999999999999999",
+    "2147483648",
+    "",
+    "x",
+    "1 2",
+    "\0",
+    "\u0661",
+)
+
+
+def tool(generator: random.Random, folder: Path) -> Path:
+    """Poses as an app or a program writes them, in which numbers, lines or bytes are odd, or a photo is missing."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    form = generator.choice(list(TOOLS))
+    poses = [looking(np.array(eye), np.zeros(3), np.array([0.0, 0, 1])) for eye in EYES]
+    names = TOOLS[form](source, Cameras(list(NAMES), poses, SIDE, SIDE, 60.0))
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    for _ in range(generator.randint(1, 2)):
+        victim = generator.choice(files)
+        content = victim.read_bytes()
+        binary = victim.suffix == ".npz"
+        victim.write_bytes(
+            damaged(generator, content) if binary or generator.random() < 0.3 else _odd(generator, content)
+        )
+    missing = generator.randrange(len(names)) if generator.random() < 0.2 else None
+    for index, name in enumerate(names):
+        if index != missing:
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes(photo(index, "PNG"))
+    return source
+
+
+def _odd(generator: random.Random, content: bytes) -> bytes:
+    """The text with one to three numbers replaced, or lines repeated, removed or swapped, in some encoding."""
+    text = content.decode("utf-8", "replace")
+    for _ in range(generator.randint(1, 3)):
+        numbers = list(re.finditer(r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?", text))
+        if numbers and generator.random() < 0.7:
+            found = generator.choice(numbers)
+            text = text[: found.start()] + generator.choice(ODD_NUMBERS) + text[found.end() :]
+        else:
+            lines = text.splitlines(keepends=True) or ["\n"]
+            at, other = generator.randrange(len(lines)), generator.randrange(len(lines))
+            lines[at : at + 1] = generator.choice(([], [lines[at]] * 2, [lines[other]]))
+            text = "".join(lines)
+    return text.encode(generator.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16")), "replace")
+
+
 def _sound(folder: Path, count: int) -> Path:
     source = folder / "source"
     shutil.rmtree(source, ignore_errors=True)
@@ -200,4 +258,4 @@ def _sound(folder: Path, count: int) -> Path:
     return source
 
 
-KINDS: dict[str, Case] = {"image": image, "archive": archive, "transforms": transforms, "colmap": colmap}
+KINDS: dict[str, Case] = {"image": image, "archive": archive, "transforms": transforms, "colmap": colmap, "tool": tool}

@@ -15,6 +15,7 @@ from PIL import Image
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.rendering import Camera, Rendering
+from reconstruction_worker.geometry.scene import View
 
 
 def bumpy_sphere(radius: float = 0.6) -> Mesh:
@@ -137,3 +138,16 @@ def write_poses(workspace: Path, field: MeshField, cameras: list[Camera], bounde
         "hasAlpha": bounded,
     }
     (workspace / "poses" / "transforms.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+def speckled(view: View, truth: Mesh) -> None:
+    """Replace a photo by one of a surface with fine, irregular detail."""
+    hits = Caster(truth).view(view.camera)
+    points = hits.interpolate(truth.faces, truth.vertices)
+    grey = (
+        0.5
+        + 0.25 * np.sin(points @ [61, 37, 23]) * np.sin(points @ [-29, 53, 41])
+        + 0.2 * np.sin(points @ [17, -71, 67])
+    )
+    photo = np.dstack([grey, grey, grey, hits.hit]).clip(0, 1)
+    Image.fromarray((photo * 255).astype(np.uint8), "RGBA").save(view.image)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_worker.geometry.extract import Budget, extract_mesh
-from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_normals
+from reconstruction_worker.geometry.depth_budget import Budget
+from reconstruction_worker.geometry.extract import extract_mesh
+from reconstruction_worker.geometry.field_depth import render_depth
+from reconstruction_worker.geometry.fine_surface import fused_surface
+from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_normals, with_faces
+from reconstruction_worker.geometry.pieces import supported_pieces
 from reconstruction_worker.geometry.scene import Scene, load_scene
+from reconstruction_worker.geometry.surface import iso_surface
+from reconstruction_worker.geometry.tsdf import Grid, fuse
 
 from .compare import f_score
 from .scenes import EmptyField, MeshField, around, bumpy_sphere, from_above, hills, in_front, write_poses
 
-BUDGET = Budget(views=40, rays=150_000)
+BUDGET = Budget(most_rays=150_000)
 FACES = 4_000
 
 
@@ -67,15 +74,36 @@ def test_terrain_is_a_sheet_that_faces_up(tmp_path: Path) -> None:
     assert (face_normals(mesh)[:, 2] > 0).mean() > 0.999
 
 
-def test_a_floater_is_dropped(tmp_path: Path) -> None:
-    ball, speck = bumpy_sphere(0.5), bumpy_sphere(0.06)
-    both = Mesh(
-        np.concatenate([ball.vertices, speck.vertices + np.array([0.75, 0, 0.6])]),
-        np.concatenate([ball.faces, speck.faces + np.int32(len(ball.vertices))]),
-    )
+def test_a_small_thing_beside_a_large_one_stays(tmp_path: Path) -> None:
+    both = beside(bumpy_sphere(0.5), bumpy_sphere(0.06))
     mesh, statistics = extract_mesh(MeshField(both), scene_of(tmp_path, MeshField(both), around(14)), FACES, BUDGET)
-    assert statistics.dropped_pieces >= 1
-    assert np.linalg.norm(mesh.vertices, axis=1).max() < 0.65
+    assert statistics.components == 2
+    assert np.linalg.norm(mesh.vertices, axis=1).max() > 0.9
+    only, statistics = extract_mesh(MeshField(both), load_scene(tmp_path), FACES, BUDGET, min_piece_share=0.05)
+    assert statistics.components == 1
+    assert 0 < statistics.largest_dropped_share < 0.05
+    assert np.linalg.norm(only.vertices, axis=1).max() < 0.65
+
+
+def test_a_floater_that_most_cameras_see_past_is_dropped_and_counted() -> None:
+    ball = bumpy_sphere(0.5)
+    both = beside(ball, bumpy_sphere(0.06))
+    cameras = around(14)
+    maps = [*render_depth(MeshField(both), cameras[:4]), *render_depth(MeshField(ball), cameras[4:])]
+    found = supported_pieces(both, maps, 0.02, share=None, carve=True)
+    assert (found.unsupported, found.specks) == (1, 0)
+    assert len(found.mesh.faces) == len(ball.faces)
+    assert found.largest_dropped == pytest.approx((0.06 / 0.5) ** 2, rel=0.01)
+    seen_by_all = supported_pieces(both, render_depth(MeshField(both), cameras), 0.02, share=None, carve=True)
+    assert len(seen_by_all.mesh.faces) == len(both.faces)
+
+
+def beside(one: Mesh, other: Mesh) -> Mesh:
+    """Both, the other away to one side."""
+    return Mesh(
+        np.concatenate([one.vertices, other.vertices + np.array([0.75, 0, 0.6])]),
+        np.concatenate([one.faces, other.faces + np.int32(len(one.vertices))]),
+    )
 
 
 def test_noisy_depth_is_averaged_out(tmp_path: Path) -> None:
@@ -92,7 +120,7 @@ def test_a_field_without_a_surface_is_an_error_that_says_so(tmp_path: Path) -> N
     assert caught.value.code == "EmptyMesh"
 
 
-def test_no_more_rays_are_rendered_than_the_budget_allows(tmp_path: Path) -> None:
+def test_all_views_count_and_no_more_rays_than_the_budget_allows_are_cast(tmp_path: Path) -> None:
     rendered = []
 
     class Counting(MeshField):
@@ -103,6 +131,37 @@ def test_no_more_rays_are_rendered_than_the_budget_allows(tmp_path: Path) -> Non
     field = Counting(bumpy_sphere())
     scene = scene_of(tmp_path, field, around(12))
     rendered.clear()
-    extract_mesh(field, scene, FACES, Budget(views=8, rays=50_000))
-    assert len(rendered) == 8
+    extract_mesh(field, scene, FACES, Budget(most_rays=50_000))
+    assert len(rendered) == 12
     assert sum(rendered) <= 52_000
+
+
+def test_a_fast_field_gets_more_rays_than_a_slow_one() -> None:
+    camera = around(1, size=800)[0]
+
+    class Slow(MeshField):
+        def render(self, camera):
+            time.sleep(0.2)
+            return super().render(camera)
+
+    budget = Budget(most_rays=4_000_000, least_rays=500_000, seconds=1.0)
+    assert budget.rays(Slow(bumpy_sphere()), camera) == 500_000
+    assert budget.rays(EmptyField(), camera) == 4_000_000
+
+
+def test_a_fine_grid_has_the_surface_of_a_whole_one_and_no_seams() -> None:
+    field = MeshField(bumpy_sphere())
+    maps = render_depth(field, around(16, size=400))
+    bounds = np.array([[-0.8] * 3, [0.8] * 3])
+    fine = fused_surface(maps, bounds, 300, bounded=True)
+    assert fine is not None
+    main = max_piece(fine)
+    assert main.is_watertight()
+    whole = iso_surface(fuse(maps, Grid.around(bounds, 300), carve=True), unseen_is_solid=True)
+    assert whole is not None
+    assert abs(main.area() / max_piece(whole).area() - 1) < 1e-3
+
+
+def max_piece(mesh: Mesh) -> Mesh:
+    count, labels = component_labels(mesh)
+    return with_faces(mesh, labels == np.bincount(labels, minlength=count).argmax())

@@ -8,26 +8,12 @@ import numpy as np
 from PIL import Image
 
 from reconstruction_worker.geometry.mesh import Mesh, vertex_normals
-from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.refine_surface import Refiner
-from reconstruction_worker.geometry.scene import View, load_scene
+from reconstruction_worker.geometry.scene import load_scene
 
-from .scenes import MeshField, around, bumpy_sphere, write_poses
+from .scenes import MeshField, around, bumpy_sphere, speckled, write_poses
 
 TOO_DEEP = 0.02
-
-
-def speckled(view: View, truth: Mesh) -> None:
-    """Replace a photo by one of a surface with fine, irregular detail."""
-    hits = Caster(truth).view(view.camera)
-    points = hits.interpolate(truth.faces, truth.vertices)
-    grey = (
-        0.5
-        + 0.25 * np.sin(points @ [61, 37, 23]) * np.sin(points @ [-29, 53, 41])
-        + 0.2 * np.sin(points @ [17, -71, 67])
-    )
-    photo = np.dstack([grey, grey, grey, hits.hit]).clip(0, 1)
-    Image.fromarray((photo * 255).astype(np.uint8), "RGBA").save(view.image)
 
 
 def shrunk(truth: Mesh) -> Mesh:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +11,26 @@ import trimesh
 from PIL import Image
 
 from reconstruction_worker.geometry.agreement import agreed
-from reconstruction_worker.geometry.extract import Budget, extract_mesh
-from reconstruction_worker.geometry.field_depth import DepthMap, render_depth
+from reconstruction_worker.geometry.depth_budget import Budget
+from reconstruction_worker.geometry.extract import extract_mesh
+from reconstruction_worker.geometry.field_depth import DepthMap, render_depth, windows
+from reconstruction_worker.geometry.landmarks import Landmarks, landmarks
 from reconstruction_worker.geometry.mesh import Mesh, component_labels, with_faces
+from reconstruction_worker.geometry.photo_depth import photo_depth
 from reconstruction_worker.geometry.raycast import Caster
+from reconstruction_worker.geometry.rendering import Camera, Rendering
 from reconstruction_worker.geometry.scene import Scene, load_scene
 from reconstruction_worker.geometry.semiglobal import smoothest
+from reconstruction_worker.geometry.sky import sky
 from reconstruction_worker.geometry.sparse import SparsePoints, in_frame, load_points
 from reconstruction_worker.geometry.stereo import stereo_maps
 from reconstruction_worker.geometry.sweep import planes_through
+from reconstruction_worker.stages.mesh import summary
 
 from .compare import f_score
-from .scenes import MeshField, from_above, hills, write_poses
+from .scenes import MeshField, around, bumpy_sphere, from_above, hills, look_at, speckled, write_poses
 
-BUDGET = Budget(views=40, rays=200_000)
+BUDGET = Budget(most_rays=200_000)
 FACES = 4_000
 LUMPS = 0.15
 
@@ -87,12 +93,70 @@ def test_depth_of_a_photo_is_accurate_to_a_fraction_of_a_percent(survey: Survey)
     assert np.quantile(np.concatenate(errors), 0.9) < 0.005
 
 
-def test_photos_without_points_in_common_are_not_compared(survey: Survey) -> None:
+def test_photos_without_points_are_compared_where_the_field_has_a_surface(survey: Survey) -> None:
     nothing = SparsePoints(np.empty((0, 3)), {view.name: np.empty(0, np.int64) for view in survey.scene.views})
     assert stereo_maps(list(survey.scene.views), {}, nothing) is None
-    mesh, statistics = extract_mesh(MeshField(survey.truth), survey.scene, FACES, BUDGET, points=nothing)
-    assert statistics.confirmed_share is None
+    mesh, statistics = extract_mesh(lumpy(survey.truth), survey.scene, FACES, BUDGET, points=nothing)
+    assert statistics.confirmed_share is not None
+    assert statistics.confirmed_share > 0.5
     assert f_score(middle(mesh), middle(survey.truth), 0.02) > 0.97
+
+
+def test_a_photo_that_shows_nothing_known_is_left_out_and_it_is_said_why(survey: Survey) -> None:
+    odd = survey.scene.views[5]
+    seen = {name: points if name != odd.name else points[:3] for name, points in survey.points.seen.items()}
+
+    class Blind(MeshField):
+        def render(self, camera: Camera) -> Rendering:
+            shown = super().render(camera)
+            here = np.allclose(camera.camera_to_world, odd.camera.camera_to_world)
+            return replace(shown, alpha=np.zeros_like(shown.alpha)) if here else shown
+
+    known = SparsePoints(survey.points.positions, seen)
+    mesh, document = extract_mesh(Blind(lumpy(survey.truth).mesh), survey.scene, FACES, BUDGET, points=known)
+    assert document.without_photo_depth == {odd.name: "3 points are known in it; 12 are needed"}
+    assert f_score(middle(mesh), middle(survey.truth), 0.02) > 0.95
+    line = summary(document, {Path(odd.name).stem: "DSC_0005.JPG"})
+    assert "DSC_0005.JPG: no depth of its own, for 3 points are known in it; 12 are needed" in line
+    assert f"photos confirm {document.confirmed_share:.0%} of their depth" in line
+
+
+def test_near_and_far_in_one_photo_are_both_found(survey: Survey) -> None:
+    """The same photos, each seen together with a wall a hundred times as far away."""
+    views = list(survey.scene.views)
+    windows = {view.name: view.camera for view in views}
+    field = dict(zip(windows, render_depth(lumpy(survey.truth), list(windows.values())), strict=True))
+    known = landmarks(views, field, survey.points, survey.scene.box)
+    far = views[0].camera.camera_to_world[:3, 3] + np.array([[0.1 * k, 0, -150.0] for k in range(30)])
+    wide = Landmarks(
+        np.concatenate([known.positions, far]),
+        np.concatenate([known.seen, np.ones((len(views), len(far)), np.bool_)], axis=1),
+        known.accurate,
+    )
+    found = photo_depth(views, windows, field, wide, pixels=100_000)
+    assert found.left_out == {}
+    assert found.confirmed > 0.5
+
+
+def test_objects_with_masks_have_depth_of_their_photos_too(tmp_path: Path) -> None:
+    truth = bumpy_sphere()
+    write_poses(tmp_path, MeshField(truth), around(24, size=320), bounded=True)
+    scene = load_scene(tmp_path)
+    for view in scene.views:
+        speckled(view, truth)
+    inflated = MeshField(Mesh(truth.vertices * 1.03, truth.faces))
+    points = SparsePoints(np.empty((0, 3)), {view.name: np.empty(0, np.int64) for view in scene.views})
+    views = list(scene.views)
+    seen = windows(scene, views)
+    field = dict(zip(seen, render_depth(inflated, list(seen.values())), strict=True))
+    found = photo_depth(views, seen, field, landmarks(views, field, points, scene.box), pixels=4_000_000)
+    assert found.confirmed > 0.5
+    caster, errors = Caster(truth), []
+    for one in found.maps:
+        right = caster.view(one.camera).distance
+        sure = (one.trust > 0.02) & np.isfinite(right)
+        errors.append(np.abs(one.distance - right)[sure])
+    assert np.median(np.concatenate(errors)) < 0.003
 
 
 def test_photos_that_show_near_and_far_at_once_are_left_to_the_field(survey: Survey) -> None:
@@ -135,3 +199,17 @@ def test_points_are_those_that_the_poses_were_found_with(survey: Survey, tmp_pat
     assert found.seen[first].tolist() == [1]
     assert found.of(scene.views[1]) == pytest.approx(table["position"][[0, 2]])
     assert found.seen[second].tolist() == [0, 2]
+
+
+def test_sky_is_no_surface_and_a_wall_is_one() -> None:
+    camera = look_at(np.array([0.0, -3.0, 0.2]), size=120)
+    photo = np.random.default_rng(0).integers(0, 255, (120, 120, 3)).astype(np.uint8)
+    photo[:40] = [190, 205, 235]
+    photo[:40, 60:] = [230, 220, 200]
+    nowhere, everywhere = np.zeros((120, 120), np.bool_), np.ones((120, 120), np.bool_)
+    found = sky(photo, camera, nowhere)
+    assert found[:34, :54].all()
+    assert not found[48:].any()
+    assert not found[:, 70:].any()
+    assert not sky(photo, camera, everywhere).any()
+    assert not sky(photo, look_at(np.array([0.0, -1.0, 4.0]), size=120), nowhere).any()

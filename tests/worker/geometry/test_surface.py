@@ -13,7 +13,7 @@ from reconstruction_worker.geometry.mesh import (
     vertex_normals,
     with_faces,
 )
-from reconstruction_worker.geometry.surface import decimated, main_pieces, manifold, simplified, smoothed
+from reconstruction_worker.geometry.surface import decimated, manifold, simplified, smoothed
 
 from .scenes import bumpy_sphere, hills
 
@@ -54,17 +54,6 @@ def test_pieces_that_touch_in_one_point_are_two_pieces() -> None:
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]], float)
     bow_tie = Mesh(vertices, np.array([[0, 1, 2], [0, 3, 4]], np.int32))
     assert component_labels(bow_tie)[0] == 2
-
-
-def test_only_pieces_of_some_size_stay() -> None:
-    ball, speck = bumpy_sphere(0.5), bumpy_sphere(0.05)
-    both = Mesh(
-        np.concatenate([ball.vertices, speck.vertices + 2]),
-        np.concatenate([ball.faces, speck.faces + np.int32(len(ball.vertices))]),
-    )
-    kept, dropped = main_pieces(both, share=0.05)
-    assert dropped == 1
-    assert len(kept.vertices) == len(ball.vertices)
 
 
 def test_an_edge_of_three_faces_is_repaired() -> None:

@@ -129,3 +129,31 @@ def test_a_photo_whose_background_is_in_it_gives_no_colours(tmp_path: Path) -> N
     views = json.loads((tmp_path / "texture" / "texture.json").read_text())["views"]
     assert len(views) == 5
     assert Path(document["frames"][2]["file_path"]).name not in views
+
+
+def test_the_mesh_is_compared_with_held_out_photos_which_its_texture_there_is_made_without(tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(16, size=96))
+    names = [view.name for view in load_scene(tmp_path).views]
+    for folder in ("mesh", "train", "texture"):
+        (tmp_path / folder).mkdir()
+    write_ply(tmp_path / "mesh" / "mesh.ply", decimated(bumpy_sphere(), 1500))
+    (tmp_path / "train" / "split.json").write_text(json.dumps({"train": names[2:], "eval": names[:2]}))
+    spec = ReconstructionJobSpec.model_validate({"source": {"uri": "photos"}, "mesh": {"textureSize": 256}})
+    context = StageContext(StageName.TEXTURE, tmp_path, spec, lambda progress: None, lambda: False)
+
+    def compared() -> dict[str, float]:
+        line = texture.run(context).message
+        found = json.loads((tmp_path / "texture" / "texture.json").read_text())["heldOut"]
+        assert f"the mesh shows {found['coverage']:.0%} of the held-out photos" in line
+        return found
+
+    found = compared()
+    assert found["photos"] == 2
+    assert found["coverage"] > 0.95
+    assert found["psnr"] > 28
+    assert found["ssim"] > 0.9
+    spoilt = load_scene(tmp_path).views[0].image
+    photo = np.array(Image.open(spoilt))
+    photo[..., :3] = 255 - photo[..., :3]
+    Image.fromarray(photo).save(spoilt)
+    assert compared()["psnr"] < found["psnr"] - 8

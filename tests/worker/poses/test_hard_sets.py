@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
 from demo_photos.cameras import View, look_at
@@ -28,13 +29,13 @@ def faint_ball(contrast: float, blur: float) -> TexturedMesh:
     return dataclasses.replace(ball, texture=pixels.astype(np.float32))
 
 
-def ring(azimuths: list[float], elevations: tuple[float, ...]) -> list[View]:
-    """Cameras around the ball, in degrees; the elevations alternate."""
+def ring(azimuths: list[float], elevations: tuple[float, ...], zoom: float = 1.3) -> list[View]:
+    """Cameras around the ball, in degrees; the elevations alternate. The focal length is `zoom` times the width."""
     views = []
     for number, azimuth in enumerate(azimuths):
         a, e = np.radians([azimuth, elevations[number % len(elevations)]])
         eye = 3.2 * np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)])
-        views.append(View(look_at(eye, np.zeros(3)), 1.3 * SIZE, SIZE))
+        views.append(View(look_at(eye, np.zeros(3)), zoom * SIZE, SIZE))
     return views
 
 
@@ -70,3 +71,15 @@ def test_seven_photos_far_apart(tmp_path: Path) -> None:
     assert registration["strategies"][0]["registered"] < 0.8 * len(views)
     assert registration["registered"] >= 0.8 * len(views)
     assert error <= 0.01
+
+
+def test_photos_of_two_lenses_that_nothing_tells_apart(tmp_path: Path) -> None:
+    wide = ring(np.arange(-60, 61, 20).tolist(), (-5.0, 15.0))
+    views = wide + ring(np.arange(-50, 61, 20).tolist(), (-5.0, 15.0), zoom=2.0)
+    registration, error = placed(tmp_path, ball_photos(views), views)
+    assert registration["registered"] == len(views)
+    assert error <= 0.01
+    frames = json.loads((tmp_path / "poses" / "transforms.json").read_text())["frames"]
+    focal = [frame["fl_x"] / SIZE for frame in frames]
+    assert focal == pytest.approx([1.3] * len(wide) + [2.0] * (len(views) - len(wide)), rel=0.03)
+    assert len(set(focal)) == 2

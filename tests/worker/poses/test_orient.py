@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from reconstruction_api.job import PhotoSide
 from reconstruction_worker.geometry.similarity import Similarity, fit_similarity
-from reconstruction_worker.poses.orient import rotation_to_world, up_from_cameras
+from reconstruction_worker.poses.orient import rotation_to_world, up_at, up_from_cameras
 
 from .scenes import Array, degrees_between, looking, rolled
 
@@ -136,3 +137,23 @@ def test_similarities_compose_like_their_matrices() -> None:
     a = Similarity(2.0, Rotation.from_euler("xyz", [10, 20, 30], degrees=True).as_matrix(), np.array([1.0, 2, 3]))
     b = Similarity(0.5, Rotation.from_euler("xyz", [5, -20, 70], degrees=True).as_matrix(), np.array([-1.0, 0, 2]))
     assert np.allclose(a.after(b).matrix, a.matrix @ b.matrix)
+
+
+@pytest.mark.parametrize(
+    ("side", "roll"),
+    [(PhotoSide.TOP, 0), (PhotoSide.LEFT, 90), (PhotoSide.BOTTOM, 180), (PhotoSide.RIGHT, -90)],
+)
+@pytest.mark.parametrize("poses", [orbit, street, facade])
+def test_the_side_of_the_photos_that_is_said_to_be_up_is_up(
+    poses: Callable[[], Array], side: PhotoSide, roll: float
+) -> None:
+    """Photos of a camera that was turned by a quarter, or stood on its head."""
+    turned = np.array([rolled(pose, roll) for pose in poses()])
+    top_is_at = {PhotoSide.TOP: -1, PhotoSide.BOTTOM: 1}.get(side)
+    at = turned[:, :3, 1] * top_is_at if top_is_at else turned[:, :3, 0] * (1 if side is PhotoSide.RIGHT else -1)
+    assert degrees_between(at.mean(axis=0), Z) < 25
+    assert degrees_between(up_at(side, turned, CLOUD), Z) < 4
+
+
+def test_up_is_towards_the_camera_where_all_photos_are_from_above() -> None:
+    assert degrees_between(up_at(PhotoSide.TOWARDS_CAMERA, survey(), CLOUD), Z) < 1

@@ -40,3 +40,20 @@ def test_as_many_photos_as_asked_for_are_enough(placed: int, percent: int) -> No
 def test_long_lists_are_cut_short() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed([str(i) for i in range(10)]) == "0, 1, 2, 3, 4, 5, 6, 7 and 2 more"
+
+
+def test_photos_that_were_made_small_are_said_to_be() -> None:
+    photos = [
+        an_image(
+            f"{i:03d}.png",
+            width=640,
+            height=480,
+            original=Original(name=f"IMG_{i:03d}.JPG", width=4000, height=3000, sha256=str(i)),
+        )
+        for i in range(20)
+    ]
+    model = a_model(survey_poses(5), np.zeros((0, 3)))
+    with pytest.raises(ReconstructionError) as failure:
+        Registration.of(PoseOrigin.STRUCTURE_FROM_MOTION, model, photos).require(60)
+    assert "scaled to 640 pixels from 4000 (spec.images.maxSidePixels)" in failure.value.message
+    assert failure.value.suggestion.startswith("Set spec.images.maxSidePixels to 1600")

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from reconstruction_api.documents.published import PublishedDocument
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.stages import publish
-from tests.object_storage import s3_server
 
+from .bucket import PREFIX, Bucket
 from .results import FILES, MADE, context, followed, results
 
 DESTINATION = {"uri": "s3://assets/{namespace}/{name}/"}
-PREFIX = "museum/statue/"
-
-
-class Bucket:
-    """What readers see below a prefix."""
-
-    def __init__(self, address: str):
-        self.address = address
-        self.client = boto3.client(
-            "s3", endpoint_url=address, aws_access_key_id="k", aws_secret_access_key="s", region_name="us-east-1"
-        )
-        self.client.create_bucket(Bucket="assets")
-
-    def objects(self, prefix: str = PREFIX) -> dict[str, bytes]:
-        listed = self.client.list_objects_v2(Bucket="assets", Prefix=prefix).get("Contents", [])
-        return {each["Key"].removeprefix(prefix): self.read(each["Key"]) for each in listed}
-
-    def read(self, key: str) -> bytes:
-        return self.client.get_object(Bucket="assets", Key=key)["Body"].read()
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with s3_server() as address:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
-        yield Bucket(address)
 
 
 def test_readers_find_every_file_by_way_of_latest_json(bucket: Bucket, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,11 @@ class Agreement:
     """Share of the pixels."""
 
 
-def agreed(maps: list[DepthMap], witnesses: int = WITNESSES) -> Agreement:
-    """Keep the pixels whose depth enough other maps confirm, with the mean of what they say. The others' alpha is 0."""
+def agreed(
+    maps: list[DepthMap], witnesses: int = WITNESSES, among: Sequence[Collection[int]] | None = None
+) -> Agreement:
+    """Keep the pixels whose depth enough other maps confirm, with the mean of what they say. The others' alpha is 0.
+    `among` says for each map which others are asked; all where it is None."""
     needed = min(witnesses, len(maps) - 1)
     arrays = [camera_arrays(one.camera) for one in maps]
     result, gaps, confirmed, pixels = [], [], 0, 0
@@ -43,7 +47,7 @@ def agreed(maps: list[DepthMap], witnesses: int = WITNESSES) -> Agreement:
         count = np.zeros(shape, np.int32)
         mine = (one.points(), one.distance, one.alpha, *arrays[number])
         for other, theirs in enumerate(maps):
-            if other != number:
+            if other != number and (among is None or other in among[number]):
                 _confirm(shape[0], total, spread, count, *mine, theirs.distance, theirs.alpha, *arrays[other])
         sure = (count >= needed) & (one.alpha > 0)
         mean = np.where(sure, (one.distance + total) / (1 + count), one.distance).astype(np.float32)

@@ -8,7 +8,7 @@ view whose colour disagrees with the others (a reflection, something in front of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -31,6 +31,8 @@ COARSE_SHARE = 0.006
 """Standard deviation that separates coarse from fine, as a share of the photo's side."""
 DISAGREEMENT = 30.0
 """Difference of colour (0..255) at which a view counts e times less than one that agrees."""
+MOST_KEPT = 200
+"""Photos of which it is kept in memory what they see: 5 MB each."""
 NEIGHBOURS = 12
 """Texels with a photo that give an unseen texel its colour."""
 
@@ -56,10 +58,7 @@ def bake(
     """Colour the texels of a picture of `size` x `size`; `progress` gets the percentage and what is being done."""
     caster = Caster(atlas.mesh)
     extent = float(np.ptp(atlas.mesh.bounds(), axis=0).max())
-    buffers = []
-    for number, view in enumerate(views):
-        buffers.append(visibility(caster, view))
-        progress(25 * (number + 1) / len(views), "what each photo sees")
+    buffers = _Buffers(caster, views, lambda done: progress(25 * done / len(views), "what each photo sees"))
     colours = np.zeros((len(surface.index), 3), np.uint8)
     best = np.full(len(surface.index), -1, np.int16)
     for begin in range(0, len(surface.index), TEXELS_AT_ONCE):
@@ -75,11 +74,27 @@ def bake(
     return Baked(picture, float(seen.mean()), {view.name: float(n) for view, n in zip(views, counts, strict=True)})
 
 
+class _Buffers:
+    """What each photo sees, made anew each time it is gone through where there are too many photos to keep it."""
+
+    def __init__(self, caster: Caster, views: list[View], done: Callable[[int], None]):
+        self._caster, self._views, self._done = caster, views, done
+        self._kept = list(self._made()) if len(views) <= MOST_KEPT else None
+
+    def __iter__(self) -> Iterator[Visibility]:
+        return iter(self._made() if self._kept is None else self._kept)
+
+    def _made(self) -> Iterator[Visibility]:
+        for number, view in enumerate(self._views):
+            yield visibility(self._caster, view)
+            self._done(number + 1)
+
+
 def _blend_part(
     points: NDArray[np.float32],
     normals: NDArray[np.float32],
     views: list[View],
-    buffers: list[Visibility],
+    buffers: Iterable[Visibility],
     size: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
     """Colours [T, 3] and the best view of each texel [T], -1 where no photo sees it."""

@@ -10,22 +10,24 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
-from .field_depth import OPAQUE, DepthMap, render_depth, spread, windows, within_budget
+from .depth_budget import Budget
+from .field_depth import OPAQUE, DepthMap, render_depth, windows, within_budget
+from .fine_surface import fused_surface
 from .holes import without_holes
+from .landmarks import landmarks
 from .mesh import Mesh, component_labels
 from .mesh_document import MeshDocument
+from .photo_depth import PhotoDepth, photo_depth
+from .pieces import Pieces, supported_pieces
 from .refine_surface import Refiner
 from .rendering import Field
 from .scene import Scene, View
 from .sparse import SparsePoints
-from .stereo import stereo_maps
-from .surface import iso_surface, main_pieces, observed, simplified, smoothed, subdivided, without_pinches
-from .tsdf import Grid, fuse
+from .surface import decimated, observed, simplified, smoothed, subdivided, without_pinches
+from .tsdf import TRUNCATION_VOXELS
 
-MIN_RESOLUTION, MAX_RESOLUTION = 64, 256
+MIN_RESOLUTION, MAX_RESOLUTION = 64, 512
 VOXELS_PER_FOOTPRINT = 0.95
-FLOATER_SHARE = 0.05
-"""A piece with less of the largest piece's area is dropped."""
 PATCH_SHARE = 0.08
 """Unseen patches amid the seen surface stay up to an area of the square of this share of the box's diagonal."""
 HOLE_SHARE = 0.35
@@ -33,23 +35,18 @@ HOLE_SHARE = 0.35
 SMOOTHING_ROUNDS = 40
 """Of the fused surface: what this takes away, the photos bring back where it was real."""
 COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
-"""How far the surface may move towards where the photos agree, pass by pass, in voxels."""
+"""How far the surface may move towards where the photos agree, pass by pass, in voxels, or in `REACH_SHARE`."""
+REACH_SHARE = 1 / 256
+"""Share of the surface's longest side that a step of the photos' comparison has at least: voxels may be finer than what
+a field's depth is wrong by."""
+MOST_COMPARED = 150_000
+"""Triangles up to which a surface is compared with the photos, unless more are wanted."""
 EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much may be rendered."""
-
-    views: int
-    rays: int
-
-
-CPU_BUDGET = Budget(views=60, rays=450_000)
-GPU_BUDGET = Budget(views=200, rays=60_000_000)
-GAUSSIANS_BUDGET = Budget(views=100, rays=8_000_000)
-"""Gaussians are drawn by the million of pixels in a tenth of a second, on any machine."""
+STEREO_PIXELS, STEREO_PIXELS_PER_VIEW = 8_000_000, 60_000
+"""What photos are compared in: so many pixels in all, and at least so many each."""
+CONVINCING = 0.05
+"""Share of what photos show that they must confirm together for their depth to be used at all."""
 
 
 def extract_mesh(
@@ -59,39 +56,40 @@ def extract_mesh(
     budget: Budget,
     progress: Callable[[float, str], None] = lambda percent, message: None,
     points: SparsePoints | None = None,
+    min_piece_share: float | None = None,
 ) -> tuple[Mesh, MeshDocument]:
-    """Fuse what the field shows to the photos' cameras, and move the surface to where the photos agree.
+    """Fuse the depth that the photos tell, and the field where they don't, and move the surface to where photos agree.
 
-    Of an open scene the photos, guided by the field and the sparse `points`, tell the depth themselves. The mesh has at
-    most `target_faces` triangles. `progress` gets the percentage and what is being done. Raises EmptyMesh when the
-    field shows no surface.
+    Photos are compared where the sparse `points` are given, be they none at all; otherwise all depth is the field's.
+    The mesh has at most `target_faces` triangles. Pieces with less than `min_piece_share` of the largest one's area are
+    dropped, or, where it is None, those that cameras don't support. `progress` gets the percentage and what is being
+    done. Raises EmptyMesh when the field shows no surface.
     """
-    views = spread(scene.views, budget.views)
-    seen = windows(scene, views)
-    cameras = within_budget(list(seen.values()), budget.rays)
-    rendered = 60 if scene.bounded or points is None else 30
-    maps = render_depth(
-        field, cameras, lambda done: progress(rendered * done / len(cameras), f"depth {done} of {len(cameras)}")
+    seen = windows(scene, list(scene.views))
+    views = [view for view in scene.views if view.name in seen]
+    if not views:
+        raise ReconstructionError("EmptyMesh", "No photo shows the scene's box.")
+    cameras = within_budget(list(seen.values()), budget.rays(field, next(iter(seen.values()))))
+    depth = render_depth(
+        field, cameras, lambda done: progress(30 * done / len(cameras), f"depth {done} of {len(cameras)}")
     )
-    stereo = None
-    if points is not None and not scene.bounded:
-        stereo = stereo_maps(
-            views,
-            dict(zip(seen, maps, strict=True)),
-            points,
-            lambda done: progress(30 + 30 * done / len(views), f"matched {done} of {len(views)} photos"),
-        )
-        maps = stereo.maps if stereo else maps
+    photos = None if points is None else _of_photos(views, scene, dict(zip(seen, depth, strict=True)), points, progress)
+    believed = photos is not None and photos.confirmed >= CONVINCING
+    maps = photos.maps if photos is not None and believed else depth
     bounds = surface_bounds(maps, scene.box)
     if bounds is None:
         raise ReconstructionError("EmptyMesh", "The trained field is transparent everywhere inside the scene's box.")
     progress(60, "fusing depth maps")
-    grid = Grid.around(bounds, _resolution(maps, bounds, target_faces, stereo.disagreement if stereo else 0.0))
-    coarse = _fused_surface(maps, grid, bounds, scene)
+    side = float(np.ptp(bounds, axis=0).max())
+    resolution = _resolution(maps, side, photos.disagreement if photos is not None and believed else 0.0)
+    fused = _fused(maps, bounds, resolution, scene, min_piece_share)
     progress(65, "comparing photos")
-    fine = _detailed(smoothed(coarse.mesh, SMOOTHING_ROUNDS), views, grid.voxel, target_faces, progress)
+    compared = decimated(smoothed(fused.pieces.mesh, SMOOTHING_ROUNDS), max(MOST_COMPARED, target_faces))
+    fine = _detailed(compared, views, max(side / resolution, side * REACH_SHARE), target_faces, progress)
     progress(95, "simplifying")
-    mesh, _ = main_pieces(simplified(fine, target_faces, _hole_perimeter(bounds)), FLOATER_SHARE)
+    simple = simplified(fine, target_faces, _hole_perimeter(bounds))
+    last = supported_pieces(simple, maps, _tolerance(side, resolution), min_piece_share, scene.bounded)
+    mesh = last.mesh
     return mesh, MeshDocument(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
@@ -99,14 +97,17 @@ def extract_mesh(
         watertight=mesh.is_watertight(),
         area=mesh.area(),
         bounds=mesh.bounds().tolist(),
-        voxel=grid.voxel,
-        resolution=round(float(np.ptp(bounds, axis=0).max()) / grid.voxel),
+        voxel=side / resolution,
+        resolution=resolution,
         views=len(maps),
         depth_size=(max(one.camera.width for one in maps), max(one.camera.height for one in maps)),
-        confirmed_share=round(stereo.confirmed, 3) if stereo else None,
+        confirmed_share=round(photos.confirmed, 3) if photos is not None else None,
+        without_photo_depth=photos.left_out if photos is not None else {},
         faces_before_decimation=len(fine.faces),
-        dropped_pieces=coarse.dropped_pieces,
-        filled_holes=coarse.filled_holes,
+        dropped_pieces=fused.pieces.unsupported + fused.pieces.specks,
+        unsupported_pieces=fused.pieces.unsupported,
+        largest_dropped_share=round(fused.pieces.largest_dropped, 5),
+        filled_holes=fused.filled_holes,
     )
 
 
@@ -128,35 +129,55 @@ def finished_mesh(made: Mesh, target_faces: int) -> tuple[Mesh, MeshDocument]:
     )
 
 
+def _of_photos(
+    views: list[View],
+    scene: Scene,
+    field: dict[str, DepthMap],
+    points: SparsePoints,
+    progress: Callable[[float, str], None],
+) -> PhotoDepth:
+    known = landmarks(views, field, points, scene.box)
+    return photo_depth(
+        views,
+        windows(scene, views),
+        field,
+        known,
+        max(STEREO_PIXELS, STEREO_PIXELS_PER_VIEW * len(views)),
+        lambda done: progress(30 + 30 * done / len(views), f"matched {done} of {len(views)} photos"),
+    )
+
+
 @dataclass(frozen=True)
-class _Coarse:
+class _Fused:
     """The fused surface after its clean-up."""
 
-    mesh: Mesh
-    dropped_pieces: int
+    pieces: Pieces
     filled_holes: int
 
 
-def _fused_surface(maps: list[DepthMap], grid: Grid, bounds: NDArray[np.float64], scene: Scene) -> _Coarse:
-    """Iso-surface of the fused depth maps: what was seen of it, its main pieces, without small holes."""
-    raw = iso_surface(fuse(maps, grid, carve=scene.bounded), unseen_is_solid=scene.bounded)
+def _fused(
+    maps: list[DepthMap], bounds: NDArray[np.float64], resolution: int, scene: Scene, min_piece_share: float | None
+) -> _Fused:
+    """Iso-surface of the fused depth maps: what was seen, of that the pieces that cameras support; no small holes."""
+    raw = fused_surface(maps, bounds, resolution, scene.bounded)
     if raw is None:
         raise ReconstructionError("EmptyMesh", "The depth maps of the trained field do not agree on any surface.")
-    seen = observed(raw, maps, grid.truncation, scene.witnesses, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
+    tolerance = _tolerance(float(np.ptp(bounds, axis=0).max()), resolution)
+    seen = observed(raw, maps, tolerance, scene.witnesses, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
     if len(seen.faces) == 0:
         raise ReconstructionError("EmptyMesh", "No part of the surface was seen by enough cameras.")
-    pieces, dropped = main_pieces(without_pinches(seen), FLOATER_SHARE)
-    whole, filled = without_holes(pieces, _hole_perimeter(bounds))
-    return _Coarse(whole, dropped, filled)
+    pieces = supported_pieces(without_pinches(seen), maps, tolerance, min_piece_share, scene.bounded)
+    whole, filled = without_holes(pieces.mesh, _hole_perimeter(bounds))
+    return _Fused(Pieces(whole, pieces.unsupported, pieces.specks, pieces.largest_dropped), filled)
 
 
 def _detailed(
-    mesh: Mesh, views: list[View], voxel: float, target_faces: int, progress: Callable[[float, str], None]
+    mesh: Mesh, views: list[View], step: float, target_faces: int, progress: Callable[[float, str], None]
 ) -> Mesh:
     """The surface where the photos agree, with at least `target_faces` triangles unless the photos are too coarse."""
     refiner = Refiner(views)
     for reach in COARSE_REACHES:
-        mesh = refiner.moved(mesh, reach * voxel)
+        mesh = refiner.moved(mesh, reach * step)
         progress(75, "comparing photos")
     centres = np.array([view.camera.camera_to_world[:3, 3] for view in views])
     middle = mesh.bounds().mean(axis=0)
@@ -166,7 +187,7 @@ def _detailed(
         mesh = subdivided(mesh)
     for reach in FINE_REACHES:
         progress(85, "comparing photos")
-        mesh = refiner.moved(mesh, reach * voxel)
+        mesh = refiner.moved(mesh, reach * step)
     return mesh
 
 
@@ -184,15 +205,19 @@ def surface_bounds(maps: list[DepthMap], box: NDArray[np.float64]) -> NDArray[np
     return np.stack([np.maximum(low - margin, box[0]), np.minimum(high + margin, box[1])])
 
 
-def _resolution(maps: list[DepthMap], bounds: NDArray[np.float64], target_faces: int, disagreement: float) -> int:
-    """Voxels along the longest side: enough for the wanted triangles, not more than the depth maps can tell apart (a
-    finer grid shows their noise), and none smaller than what they disagree by."""
+def _resolution(maps: list[DepthMap], side: float, disagreement: float) -> int:
+    """Voxels along the longest side: as many as the depth maps can tell apart (a finer grid shows their noise), and
+    none smaller than what they disagree by."""
     footprint = float(np.median([value for one in maps if (value := one.footprint()) > 0]))
-    side = float(np.ptp(bounds, axis=0).max())
-    wanted = min(target_faces**0.5, VOXELS_PER_FOOTPRINT * side / footprint)
+    wanted = VOXELS_PER_FOOTPRINT * side / footprint
     if disagreement > 0:
         wanted = min(wanted, side / disagreement)
     return round(min(max(wanted, MIN_RESOLUTION), MAX_RESOLUTION))
+
+
+def _tolerance(side: float, resolution: int) -> float:
+    """How far a surface may be from where a camera saw it."""
+    return TRUNCATION_VOXELS * side / resolution
 
 
 def _diagonal(bounds: NDArray[np.float64]) -> float:

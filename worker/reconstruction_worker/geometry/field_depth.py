@@ -41,20 +41,6 @@ class DepthMap:
         return float(np.median(self.distance[opaque])) / self.camera.fx if opaque.any() else 0.0
 
 
-def spread(views: tuple[View, ...], count: int) -> list[View]:
-    """At most `count` views that cover the scene: each next one is the farthest from those chosen before it."""
-    if len(views) <= count:
-        return list(views)
-    centres = np.array([view.camera.camera_to_world[:3, 3] for view in views])
-    chosen = [0]
-    gap = np.linalg.norm(centres - centres[0], axis=1)
-    while len(chosen) < count:
-        farthest = int(gap.argmax())
-        chosen.append(farthest)
-        gap = np.minimum(gap, np.linalg.norm(centres - centres[farthest], axis=1))
-    return [views[i] for i in sorted(chosen)]
-
-
 def windows(scene: Scene, views: list[View]) -> dict[str, Camera]:
     """What of each view can show the scene, by its name: the box, and the mask of an object where there is one."""
     cameras = {}

@@ -29,7 +29,14 @@ class MeshDocument(Document):
     depth_size: tuple[int, int] | None = None
     """Width and height of the largest depth map."""
     confirmed_share: float | None = None
-    """Of the photos' own depth, what two others confirm; None where all depth is the field's."""
+    """Of what the photos show, the part whose depth two other photos confirm; None where the engine made the mesh."""
+    without_photo_depth: dict[str, str] = {}
+    """Photos whose depth is the field's alone, and why."""
     faces_before_decimation: int | None = None
     dropped_pieces: int = 0
+    """Separate pieces that are not in the mesh."""
+    unsupported_pieces: int = 0
+    """Of these, pieces that most cameras see past; the others are too small."""
+    largest_dropped_share: float = 0.0
+    """Area of the largest piece that is not in the mesh, as a share of the largest one's."""
     filled_holes: int = 0

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..compiled import threaded
+from .field_depth import within_budget
 from .mesh import Mesh, vertex_normals
 from .raycast import Caster
 from .scene import View
@@ -43,8 +44,8 @@ ROUNDS = 60
 """Steps of the iteration that makes neighbours agree."""
 NORMAL_ROUNDS = 6
 SMOOTHING_ROUNDS = 3
-PHOTO_SIDE = 1600
-"""Photos with a longer side are scaled down for the comparison."""
+PHOTO_SIDE, MOST_PIXELS = 1600, 300_000_000
+"""Photos with a longer side are scaled down for the comparison, and all where together they have more pixels."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Refiner:
         seen = candidates(
             mesh.vertices.astype(np.float32),
             normals.astype(np.float32),
-            [visibility(caster, view) for view in self._views],
+            (visibility(caster, view) for view in self._views),
             size,
         )
         offsets, trust = _measured(mesh, normals, self._photos, seen, reach)
@@ -133,8 +134,9 @@ def _agreed(
 
 def _load(views: list[View]) -> _Photos:
     pictures, cameras = [], []
-    for view in views:
-        camera = view.camera.scaled(min(1.0, PHOTO_SIDE / max(view.camera.width, view.camera.height)))
+    sides = (max(view.camera.width, view.camera.height) for view in views)
+    small = [view.camera.scaled(min(1.0, PHOTO_SIDE / side)) for view, side in zip(views, sides, strict=True)]
+    for view, camera in zip(views, within_budget(small, MOST_PIXELS), strict=True):
         photo = cv2.resize(view.photo(), (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         grey = np.maximum(cv2.cvtColor(photo[..., :3], cv2.COLOR_RGB2GRAY), 1)
         pictures.append(np.where(photo[..., 3] >= 250, grey, 0).astype(np.uint8).ravel())

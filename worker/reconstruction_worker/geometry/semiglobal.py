@@ -20,6 +20,20 @@ EDGE = 40.0
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
 
 
+def smoothest_in_band(
+    cost: NDArray[np.float32], grey: NDArray[np.float32], middle: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """As `smoothest`, where each pixel has costs of a few planes only, around its own plane `middle` [H, W] (a number
+    to a fraction). As in M. Rothermel et al., "SURE: Photogrammetric surface reconstruction from imagery", LC3D 2012.
+    """
+    volume = np.ascontiguousarray(cost.transpose(1, 2, 0))
+    total, first = np.zeros_like(volume), np.rint(middle).astype(np.int32)
+    for down, right in DIRECTIONS:
+        starts = _starts(grey.shape, down, right)
+        _gather_in_band(len(starts), total, volume, first, grey, starts, down, right)
+    return _lowest(total)
+
+
 def smoothest(cost: NDArray[np.float32], grey: NDArray[np.float32]) -> NDArray[np.float32]:
     """The plane of each pixel, to a fraction. `cost` is [D, H, W], `grey` [H, W]; returns [H, W]."""
     volume = np.ascontiguousarray(cost.transpose(1, 2, 0))
@@ -65,6 +79,35 @@ def _walk(total, cost, grey, row, column, down, right):  # pragma: no cover - co
             smallest = min(smallest, now[k])
         before, now = now, before
         least, shade = smallest, grey[row, column]
+        row, column = row + down, column + right
+
+
+@threaded()
+def _gather_in_band(begin, end, total, cost, first, grey, starts, down, right):  # pragma: no cover - compiled
+    """As `_gather`, where pixels' planes begin at `first` [H, W]."""
+    for s in range(begin, end):
+        _walk_in_band(total, cost, first, grey, starts[s, 0], starts[s, 1], down, right)
+
+
+@njit
+def _walk_in_band(total, cost, first, grey, row, column, down, right):  # pragma: no cover - compiled
+    height, width, depth = cost.shape
+    before, now = np.zeros(depth, np.float32), np.empty(depth, np.float32)
+    least, shade, start = np.float32(0), grey[row, column], first[row, column]
+    while 0 <= row < height and 0 <= column < width:
+        step = abs(grey[row, column] - shade)
+        jump = np.float32(max(LARGE_STEP * EDGE / (EDGE + step), 1.5 * SMALL_STEP))
+        smallest, shift = np.float32(1e30), first[row, column] - start
+        for k in range(depth):
+            best = least + jump
+            for other in range(max(k + shift - 1, 0), min(k + shift + 2, depth)):
+                toll = np.float32(0) if other == k + shift else np.float32(SMALL_STEP)
+                best = min(best, before[other] + toll)
+            now[k] = cost[row, column, k] + best - least
+            total[row, column, k] += now[k]
+            smallest = min(smallest, now[k])
+        before, now = now, before
+        least, shade, start = smallest, grey[row, column], first[row, column]
         row, column = row + down, column + right
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,13 @@ class SparsePoints:
     def of(self, view: View) -> NDArray[np.float64]:
         """The points that a view's photo shows. [N, 3]"""
         return self.positions[self.seen[view.name]]
+
+    def shown_by(self, views: Sequence[View]) -> NDArray[np.bool_]:
+        """Which view's photo shows which point. [N, P]"""
+        shown = np.zeros((len(views), len(self.positions)), np.bool_)
+        for number, view in enumerate(views):
+            shown[number, self.seen[view.name]] = True
+        return shown
 
 
 def load_points(workspace: Path, scene: Scene) -> SparsePoints:

@@ -36,8 +36,8 @@ BORDER_ROUNDS = 12
 """Steps along the surface over which the border of what was seen is evened out."""
 
 
-def iso_surface(fused: Fused, unseen_is_solid: bool) -> Mesh | None:
-    """The zero level; None when there is none.
+def iso_surface(fused: Fused, unseen_is_solid: bool, cells: NDArray[np.bool_] | None = None) -> Mesh | None:
+    """The zero level, in the given `cells` [X - 1, Y - 1, Z - 1] only unless they are None; None when there is none.
 
     With `unseen_is_solid`, pockets that no camera saw into are closed by the surface they have at least (`observed`
     takes away what this adds elsewhere); otherwise the surface ends where nothing more was seen.
@@ -45,6 +45,9 @@ def iso_surface(fused: Fused, unseen_is_solid: bool) -> Mesh | None:
     seen = fused.weight > 0
     distance = np.where(seen, fused.distance, np.float32(-1 if unseen_is_solid else 1))
     mask = None if unseen_is_solid else _surrounded(seen)
+    if cells is not None:
+        at_upper_corner = np.pad(cells, ((1, 0), (1, 0), (1, 0)))
+        mask = at_upper_corner if mask is None else mask & at_upper_corner
     try:
         vertices, faces, _, _ = marching_cubes(distance, 0.0, mask=mask, gradient_direction="descent")
     except (ValueError, RuntimeError):  # skimage's way of saying that the level is nowhere
@@ -85,14 +88,6 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int, pat
     areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh)[hidden], axis=1) / 2, minlength=count)
     keep[hidden] = (areas < patch)[labels]
     return with_faces(mesh, keep)
-
-
-def main_pieces(mesh: Mesh, share: float) -> tuple[Mesh, int]:
-    """The pieces with at least `share` of the largest one's area, and how many were dropped."""
-    count, labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
-    kept = areas >= share * areas.max()
-    return with_faces(mesh, kept[labels]), int(count - kept.sum())
 
 
 def without_pinches(mesh: Mesh) -> Mesh:

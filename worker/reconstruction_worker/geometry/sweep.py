@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cameras import project
-from .correlation import add_correlation, better_half, multiply, start
+from .correlation import OUTSIDE, add_correlation, better_half, multiply, start
 from .rendering import Camera
 
 WINDOWS = (7, 21)
@@ -41,6 +41,11 @@ class Grey:
 
     camera: Camera
     values: NDArray[np.float32]  # [H, W] 0..255
+    mask: NDArray[np.bool_] | None = None  # [H, W]: what shows the scene; all where there is none
+
+    def shown(self) -> NDArray[np.bool_]:
+        """What of the photo shows the scene. [H, W]"""
+        return np.ones(self.values.shape, np.bool_) if self.mask is None else self.mask
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Planes:
         return (inverse_depth - zero) / (self.offsets[1] - self.offsets[0])
 
 
-class _Patches(NamedTuple):
+class Patches(NamedTuple):
     """The patches of a photo around each pixel: mean and standard deviation, and how much they say. [H, W] each"""
 
     window: int
@@ -99,11 +104,13 @@ def planes_through(
     return Planes(slope, np.linspace(low, high, max(count, FEWEST_PLANES))) if count <= most else None
 
 
-def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.float32]:
+def sweep(
+    photo: Grey, neighbours: list[Grey], planes: Planes, windows: tuple[int, ...] = WINDOWS
+) -> NDArray[np.float32]:
     """Cost 0..2 of each plane at each pixel [D, H, W]: one minus the mean correlation with the better half of the
     neighbours (the others may not see the spot). What is plain, or outside of them, costs the same at all depths."""
     shape = photo.values.shape
-    patches = [_patches(photo.values, window) for window in WINDOWS]
+    mine = [patches(photo.values, window, len(windows)) for window in windows]
     cost = np.empty((len(planes.offsets), *shape), np.float32)
     products, likeness = np.empty((*shape, 3), np.float32), np.empty((len(neighbours), *shape), np.float32)
     for k, offset in enumerate(planes.offsets):
@@ -113,7 +120,9 @@ def sweep(photo: Grey, neighbours: list[Grey], planes: Planes) -> NDArray[np.flo
             homography = _homography(photo.camera, other.camera, normal)
             multiply(products, photo.values, _warped(other, photo.camera, homography))
             start(likeness[n], homography, facing, other.values.shape)
-            for patch in patches:
+            if other.mask is not None:
+                likeness[n][~_shown(other.mask, photo.camera, homography)] = OUTSIDE
+            for patch in mine:
                 add_correlation(likeness[n], *patch[1:], cv2.blur(products, (patch.window, patch.window)))
         better_half(cost[k], likeness, UNKNOWN)
     return cost
@@ -166,14 +175,21 @@ def _warped(other: Grey, camera: Camera, homography: NDArray[np.float64]) -> NDA
     return np.asarray(cv2.warpPerspective(other.values, homography, size, flags=flags), np.float32)
 
 
+def _shown(mask: NDArray[np.bool_], camera: Camera, homography: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a camera would see what another photo shows of the scene. [H, W]"""
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return cv2.warpPerspective(mask.astype(np.uint8), homography, (camera.width, camera.height), flags=flags) > 0
+
+
 def _lens(camera: Camera) -> NDArray[np.float64]:
     """Camera matrix for OpenCV's pixels, whose centres are at whole numbers. [3, 3]"""
     return np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1]])
 
 
-def _patches(values: NDArray[np.float32], window: int) -> _Patches:
+def patches(values: NDArray[np.float32], window: int, kinds: int) -> Patches:
+    """Patches with a side of `window` pixels, of which there are so many `kinds`."""
     mean = np.asarray(cv2.blur(values, (window, window)), np.float32)
     square = cv2.blur(values * values, (window, window))
     deviation = np.sqrt(np.maximum(square - mean * mean, 0))
-    share = deviation**2 / (deviation**2 + CONTRAST**2) / len(WINDOWS)
-    return _Patches(window, mean, deviation, share.astype(np.float32))
+    share = deviation**2 / (deviation**2 + CONTRAST**2) / kinds
+    return Patches(window, mean, deviation, share.astype(np.float32))

@@ -12,6 +12,17 @@ from reconstruction_api.stage_table import BY_NAME, StageName
 FILE: Final = BY_NAME[StageName.TEXTURE].document
 
 
+class HeldOut(Document):
+    """How well the textured mesh shows the photos that were held out of training, with a texture made without them.
+    Means over the photos."""
+
+    photos: int
+    coverage: float
+    """Share of the photo, or of the object in it, where the mesh has a surface; only there the others are measured."""
+    psnr: float
+    ssim: float
+
+
 class TextureDocument(Document):
     size: int
     """Side of the picture in pixels."""
@@ -22,3 +33,5 @@ class TextureDocument(Document):
     """Of the surface, that some photo shows."""
     views: dict[str, float] = Field(default_factory=dict)
     """Share of the surface that each photo shows best."""
+    held_out: HeldOut | None = None
+    """None where no photo was held out, or the mesh shows none of them."""

@@ -7,6 +7,7 @@ distances along the ray and, for an object apart from its background, carving by
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +55,24 @@ class Fused:
     weight: NDArray[np.float32]  # [X, Y, Z]; 0 where no view has a say
 
 
-def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
-    """Weighted mean of what all views say. With `carve`, transparent rays say that all they cross is empty."""
+def fuse(
+    maps: Sequence[DepthMap],
+    grid: Grid,
+    carve: bool,
+    near: float | None = None,
+    wanted: NDArray[np.bool_] | None = None,
+) -> Fused:
+    """Weighted mean of what all views say. With `carve`, transparent rays say that all they cross is empty.
+
+    Views count less with the square of the distance, from `near` on (`closest` of the maps unless given). Of samples
+    that are not `wanted` [X, Y, Z] nothing is known afterwards; None wants all.
+    """
     total = np.zeros(grid.shape, np.float32)
     weight = np.zeros(grid.shape, np.float32)
     emptied = np.zeros(grid.shape, np.uint8)
     voters = np.zeros(grid.shape, np.uint8)
-    near = min((_closest(one) for one in maps), default=1.0)
+    wanted = np.ones(grid.shape, np.bool_) if wanted is None else wanted
+    near = closest(maps) if near is None else near
     for one in maps:
         _integrate(
             grid.shape[0],
@@ -68,6 +80,7 @@ def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
             weight,
             emptied,
             voters,
+            wanted,
             grid.origin,
             grid.voxel,
             grid.truncation,
@@ -83,6 +96,11 @@ def fuse(maps: list[DepthMap], grid: Grid, carve: bool) -> Fused:
     distance[carved] = 1
     weight[carved] = np.maximum(weight[carved], 1)
     return Fused(grid, distance, weight)
+
+
+def closest(maps: Iterable[DepthMap]) -> float:
+    """Distance of the nearest surface that depth maps show, without the nearest few pixels of each."""
+    return min((_closest(one) for one in maps), default=1.0)
 
 
 def camera_arrays(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -129,6 +147,7 @@ def _integrate(
     weight,
     emptied,
     voters,
+    wanted,
     origin,
     voxel,
     truncation,
@@ -149,6 +168,8 @@ def _integrate(
         for j in range(ny):
             py = origin[1] + j * voxel - centre[1]
             for k in range(nz):
+                if not wanted[i, j, k]:
+                    continue
                 pz = origin[2] + k * voxel - centre[2]
                 depth = -(rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz)
                 if depth <= 1e-9:

@@ -12,6 +12,7 @@ from .companions import Companion, Companions, PhotoNames
 from .dataset import DroppedImage
 from .file_roles import FileRoles, Role, is_depth_folder, is_mask_folder
 from .formats import SUPPORTED, Kind, kind_of, looks_like_text, meant_as_photo, named_like_video, read_head
+from .geo_file import GeoFile, read_geo_file
 from .limits import Limits
 from .listing import SourceFile, access_to
 from .natural_order import natural_order
@@ -44,6 +45,8 @@ class Arrangement:
     """Names of the photos that the poses name; None where they name none."""
     unread_poses: dict[str, str] = field(default_factory=dict)
     """Names of files with camera poses that are not read, each with whose they are."""
+    geo: GeoFile = field(default_factory=GeoFile)
+    """Where a file beside the photos says that they were taken."""
     inverted_masks: set[str] = field(default_factory=set)
     """Names of masks that are white where nothing is to be seen."""
 
@@ -99,6 +102,7 @@ def arrange(files: list[SourceFile], limits: Limits) -> Arrangement:
     result.photos = [photo for photo in result.photos if photo.name not in claimed]
     result.posed = named.photos if len(named.photos) >= _FEWEST_NAMED else None
     _leave_out_second_files(result, named, kinds)
+    result.geo = read_geo_file(files, [photo.name for photo in result.photos])
     result.photos.sort(key=lambda file: natural_order(file.name))
     for file in (*(item.file for item in (*masks, *depths)), *(result.poses.files.values() if result.poses else ())):
         if file.size <= limits.allowed_bytes(file.name):

@@ -73,6 +73,8 @@ class DatasetImage(ApiModel):
     mask: str | None = None
     depth: str | None = None
     """Metres [h, w] as a NumPy array, not larger than the photo; 0 where unknown."""
+    plain_background: bool = False
+    """Whether its mask was made here, for its background is of one colour."""
     has_alpha: bool = False
     orientation: int = 1
     """EXIF orientation (1 to 8) of the file, which was undone."""

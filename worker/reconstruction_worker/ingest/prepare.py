@@ -72,7 +72,7 @@ def prepare(
         has_alpha=picture.mode == "RGBA",
         orientation=decoded.orientation,
         original=original,
-        gps=decoded.camera.gps,
+        gps=arrangement.geo.places.get(photo.name, decoded.camera.gps),
         given_pose=photo.name in arrangement.posed if arrangement.posed is not None else None,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
         exposure=decoded.camera.exposure,

@@ -10,9 +10,10 @@ from ..geometry.local_positions import local_positions
 from .gps_priors import determine_scale, distinct_positions
 from .posed_model import PosedModel
 from .refine_intrinsics import refine_intrinsics
-from .sfm import Workbench, has_masks
+from .separate_lenses import separate_lenses
+from .sfm import Workbench, camera_groups, has_masks
 from .strategies import ladder
-from .try_strategies import Attempt, try_strategies
+from .try_strategies import Attempt, strategies_left_out, try_strategies
 from .two_view import tells_intrinsics
 
 POOR_FEATURES = 150
@@ -36,7 +37,10 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
     photos = bench.photos
     gps_positions = local_positions([photo.gps for photo in photos])
-    steps = ladder(any(photo.focal_pixels for photo in photos), has_masks(photos), determine_scale(gps_positions))
+    focals = any(photo.focal_pixels for photo in photos)
+    shared = [group.names for group in camera_groups(photos) if group.params == "" and len(group.names) > 1]
+    guessed = frozenset(name for names in shared for name in names)
+    steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos), bool(guessed))
     best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
         raise _failure(attempts, len(photos))
@@ -47,14 +51,16 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     )
     placed = best.model
     if tells_intrinsics(placed.num_reg_images()):
-        placed = refine_intrinsics(placed, held)
+        placed = refine_intrinsics(separate_lenses(placed, guessed), held)
     return Estimate(PosedModel.from_reconstruction(placed), attempts, best)
 
 
 def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
-    features = max(attempt.features_per_photo for attempt in attempts)
-    pairs = max(attempt.verified_pairs for attempt in attempts)
-    flat = max(attempts, key=lambda attempt: attempt.verified_pairs)
+    """Says why no photo could be placed, by what SIFT saw: networks find something alike even in noise."""
+    telling = [attempt for attempt in attempts if not attempt.strategy.features.learned]
+    features = max(attempt.features_per_photo for attempt in telling)
+    flat = max(telling, key=lambda attempt: attempt.verified_pairs)
+    pairs = flat.verified_pairs
     suggestion = None
     if pairs >= count / 2 and flat.flat_pairs >= TURNED_SHARE * flat.verified_pairs:
         reason = (
@@ -76,6 +82,7 @@ def _failure(attempts: list[Attempt], count: int) -> ReconstructionError:
             "photos": count,
             "featuresPerPhoto": features,
             "overlappingPairs": pairs,
-            "tried": [attempt.strategy.name for attempt in attempts],
+            "tried": [attempt.strategy.name for attempt in attempts if not attempt.left_out],
+            **({"leftOut": missed} if (missed := strategies_left_out(attempts)) else {}),
         },
     )

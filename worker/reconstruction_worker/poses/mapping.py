@@ -39,6 +39,8 @@ class MapperSettings:
     pose_inlier_ratio: float = 0.25
     use_positions: bool = False
     """Hold on to the positions in the database (gps_priors.py) in every adjustment of the whole model."""
+    hold: frozenset[str] = frozenset()
+    """Names of photos that stay where the model to start from has them, and whose lenses stay what they are."""
 
 
 def reconstruct(
@@ -54,7 +56,7 @@ def reconstruct(
     else:
         models = _incremental(bench, settings, database, folder, start)
     for model in models:
-        remove_unsupported(model)
+        remove_unsupported(model, settings.hold)
     models = [model for model in models if model.num_reg_images() >= _smallest(bench)]
     return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
 
@@ -68,6 +70,9 @@ def _incremental(
 ) -> list[pycolmap.Reconstruction]:
     options = _incremental_options(bench, settings)
     options.multiple_models = start is None
+    if start is not None and settings.hold:
+        options.fix_existing_frames = True
+        options.constant_cameras = {image.camera_id for image in start.images.values() if image.name in settings.hold}
     begun = _written(start, bench.scratch / "start") if start is not None else ""
     placed = start.num_reg_images() if start is not None else 0
     total = len(bench.photos)

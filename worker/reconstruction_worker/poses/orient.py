@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from reconstruction_api.job import PhotoSide
+
 LEVEL_DEGREES: Final = 8.0
 """Typical roll of a photo. Right axes that vary by less say nothing about the vertical beyond being level."""
 NADIR_DEGREES: Final = 8.0
@@ -53,6 +55,25 @@ def up_from_cameras(poses: Vector, points: Vector, bounded: bool) -> Vector:
     level = _unit(views.right.mean(axis=0))
     up = views.up.mean(axis=0)
     return _unit(up - level * (up @ level))
+
+
+def up_at(side: PhotoSide, poses: Vector, points: Vector) -> Vector:
+    """Unit vector that points up, where that is known to be at one side of the photos. Arguments as above."""
+    if side is PhotoSide.TOWARDS_CAMERA:
+        return -_unit(poses[:, :3, 2].mean(axis=0))
+    turned = poses.copy()
+    turned[:, :3, :3] = poses[:, :3, :3] @ _ROLLS[side]
+    up = up_from_cameras(turned, points, bounded=True)
+    return up if float(Views.of(turned).up.mean(axis=0) @ up) >= 0 else -up
+
+
+_ROLLS: Final = {
+    PhotoSide.TOP: np.eye(3),
+    PhotoSide.RIGHT: np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]),
+    PhotoSide.BOTTOM: np.diag([-1.0, -1, 1]),
+    PhotoSide.LEFT: np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]),
+}
+"""Axes of a camera that was turned until the side is at the top, in those of the camera as it was. [3, 3]"""
 
 
 def rotation_to_world(up: Vector, poses: Vector) -> Vector:

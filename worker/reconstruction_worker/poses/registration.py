@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from reconstruction_api.documents.registration import MaskUse, PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
@@ -12,8 +13,10 @@ from ..ingest.dataset import DatasetImage
 from .depth_scale import DepthFit
 from .gps_agreement import Agreement
 from .posed_model import PosedModel
-from .try_strategies import Attempt
+from .try_strategies import Attempt, strategies_left_out
 
+ENOUGH_SIDE, BEST_SIDE = 1200, 1600
+"""Longer side of photos in pixels below which fewer of them are placed, and above which no more are."""
 NAMED_PHOTOS = 8
 """Photos that a message names before it says how many more there are."""
 
@@ -28,6 +31,10 @@ class Registration:
     unregistered: list[str]
     provided_format: str | None = None
     """Whose files the poses were read from."""
+    scaled_to: int | None = None
+    """Typical longer side of the photos in pixels, where they were scaled to less than `ENOUGH_SIDE`."""
+    scaled_from: int | None = None
+    """What it was in the source."""
 
     @classmethod
     def of(
@@ -35,23 +42,47 @@ class Registration:
     ) -> Registration:
         placed = {shot.name for shot in model.shots}
         missing = [photo.original.name for photo in photos if photo.name not in placed]
-        return cls(method, len(placed), len(photos), missing, provided_format)
+        stored = int(median(max(photo.width, photo.height) for photo in photos))
+        source = int(median(max(photo.original.width, photo.original.height) for photo in photos))
+        small = stored < min(ENOUGH_SIDE, source)
+        sizes = (stored, source) if small else (None, None)
+        return cls(method, len(placed), len(photos), missing, provided_format, *sizes)
 
-    def require(self, percent: int) -> None:
-        """Raises LowRegistration when less than `percent` of the photos were placed."""
+    def require(self, percent: int, attempts: Sequence[Attempt] = ()) -> None:
+        """Raises LowRegistration when less than `percent` of the photos were placed; the message names `attempts` that
+        could not be made, and maxSidePixels where the photos were made smaller than cameras are estimated well from.
+        """
         if self.registered * 100 >= percent * self.total:
             return
+        missed = strategies_left_out(attempts)
         share = 100 * self.registered // self.total
         raise ReconstructionError(
             "LowRegistration",
             f"Only {self.registered} of {self.total} photos could be placed ({share} %; "
-            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}.",
+            f"spec.poses.minRegisteredPercent is {percent}). Not placed: {listed(self.unregistered)}."
+            + (f" {missed[0].upper()}{missed[1:]}." if missed else "")
+            + self._size(),
+            suggestion=self._suggestion(),
             details={
                 "registered": self.registered,
                 "total": self.total,
                 "unregistered": self.unregistered[:100],
             },
         )
+
+    def _size(self) -> str:
+        if self.scaled_to is None:
+            return ""
+        return (
+            f" The photos were scaled to {self.scaled_to} pixels from {self.scaled_from} (spec.images.maxSidePixels): "
+            "small ones have less in common."
+        )
+
+    def _suggestion(self) -> str | None:
+        if self.scaled_from is None:
+            return None
+        side = min(BEST_SIDE, self.scaled_from)
+        return f"Set spec.images.maxSidePixels to {side}; if that is not enough, take more photos, with more overlap."
 
     def summary(self, gps: Agreement | None, attempts: Sequence[Attempt]) -> str:
         """One line for people. `gps` is the final model's agreement with the photos' GPS."""

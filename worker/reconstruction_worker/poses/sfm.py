@@ -29,6 +29,11 @@ FEATURE_MEMORY_BYTES: Final = 1_200 * 2**20
 """What all threads of the feature extraction may hold together."""
 BYTES_PER_PIXEL: Final = 310
 """Of one thread of the extraction, measured: the image is doubled in size, then kept at several scales."""
+GUIDED_MEMORY_BYTES: Final = 1_500 * 2**20
+"""What all threads of guided matching may hold together."""
+BYTES_PER_GUIDED_PAIR: Final = 17
+"""Of one thread, for each feature of the one photo with each of the other, measured: a full table of distances and
+copies of it."""
 MASK_MARGIN: Final = 128
 """Coverage (of 255) from which a feature belongs to the object."""
 
@@ -46,9 +51,11 @@ class FeatureSettings:
     max_features: int = 8192
     peak_threshold: float = 0.0067
     affine: bool = False
-    """Estimate affine shapes and pool over domain sizes (Dong and Soatto, 2015): many times slower, matches across
-    wider baselines."""
+    """Estimate affine shapes and pool over domain sizes (Dong and Soatto, 2015), then look for more matches along the
+    epipolar lines of each pair: many times slower, matches across wider baselines."""
     use_masks: bool = True
+    learned: bool = False
+    """Those of networks (learned_features.py) instead of COLMAP's; of the fields above only `tag` counts."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class Workbench:
 def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[CameraGroup], database: Path) -> None:
     """Find features in all photos, which are divided into `groups`. With `use_masks`, what a mask or alpha channel
     hides bears none."""
-    images, masks = _write_pictures(bench)
+    images, masks = write_pictures(bench)
     enter_photos(groups, images, database)
     reader = pycolmap.ImageReaderOptions()
     if settings.use_masks and masks.exists():
@@ -95,6 +102,8 @@ def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[Camera
     options.sift.peak_threshold = settings.peak_threshold
     options.sift.estimate_affine_shape = settings.affine
     options.sift.domain_size_pooling = settings.affine
+    if settings.affine:  # others would be features of their own, beyond `max_features`
+        options.sift.max_num_orientations = 1
     names = [photo.name for photo in bench.photos]
     step = 2 * options.num_threads
     for done in range(0, len(names), step):
@@ -137,10 +146,9 @@ def match(bench: Workbench, settings: FeatureSettings, pairs: Sequence[Pair], da
     """Compare the features of pairs of photos (indices into `bench.photos`) and keep what fits one geometry."""
     options = pycolmap.FeatureMatchingOptions()
     options.use_gpu = False
-    options.num_threads = available_cpus()
     options.guided_matching = settings.affine
-    verification = pycolmap.TwoViewGeometryOptions()
-    verification.ransac.random_seed = SEED
+    options.num_threads = _guided_threads(database) if settings.affine else available_cpus()
+    verification = verification_options()
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = bench.scratch / "pairs.txt"
     names = [photo.name for photo in bench.photos]
@@ -167,6 +175,13 @@ def _match(
         device=pycolmap.Device.cpu,
         cancellation_token=token,
     )
+
+
+def verification_options() -> pycolmap.TwoViewGeometryOptions:
+    """How it is found out whether matches of two photos fit one geometry; the same each time."""
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.random_seed = SEED
+    return options
 
 
 def overlapping_pairs(database: Path) -> int:
@@ -224,7 +239,14 @@ def _feature_threads(photos: Sequence[DatasetImage], settings: FeatureSettings) 
     return max(1, min(available_cpus(), affordable))
 
 
-def _write_pictures(bench: Workbench) -> tuple[Path, Path]:
+def _guided_threads(database: Path) -> int:
+    with pycolmap.Database.open(database) as db:
+        most = max((db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()), default=0)
+    affordable = GUIDED_MEMORY_BYTES // max(BYTES_PER_GUIDED_PAIR * most**2, 1)
+    return max(1, min(available_cpus(), affordable))
+
+
+def write_pictures(bench: Workbench) -> tuple[Path, Path]:
     """Folders of opaque pictures and of masks (named as COLMAP expects); none of masks where no photo has one."""
     images, masks = bench.scratch / "images", bench.scratch / "masks"
     if images.exists():

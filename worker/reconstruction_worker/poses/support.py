@@ -6,6 +6,7 @@ place "register" that way, and so does what shows another scene.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -20,9 +21,11 @@ MIN_SPREAD: Final = 0.02
 """Standard deviation of the points' positions in the photo along their longer axis, relative to its diagonal."""
 
 
-def remove_unsupported(model: pycolmap.Reconstruction) -> None:
-    """Take out of a model, one round after the other, the photos that do not see enough."""
-    while weak := _unsupported(model):
+def remove_unsupported(model: pycolmap.Reconstruction, hold: Collection[str] = ()) -> None:
+    """Take out of a model, one round after the other, the photos that do not see enough, but for those named in
+    `hold`."""
+    held = {image.frame_id for image in model.images.values() if image.name in hold}
+    while weak := [frame_id for frame_id in _unsupported(model) if frame_id not in held]:
         for frame_id in weak:
             model.deregister_frame(frame_id)
 

@@ -16,6 +16,7 @@ from reconstruction_api.errors import ReconstructionError
 from .gps_priors import GpsPosition
 from .native import follow
 from .pairs import choose_pairs
+from .partners import pairs_to_match
 from .posed_model import PosedModel, SparsePoints
 from .provided.provided_poses import Provided
 from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs, verified_matches
@@ -48,12 +49,12 @@ def with_points(bench: Workbench, given: Provided, positions: Sequence[GpsPositi
     _check_agreement(hypotheses[best], seen[best], len(wanted))
     if brings_points:
         return hypotheses[best].model
-    triangulated = seen[best].model
+    found = seen[best].model
     return replace(
         hypotheses[best].model,
-        points=triangulated.points,
-        mean_reprojection_error=triangulated.mean_reprojection_error,
-        median_reprojection_error=triangulated.median_reprojection_error,
+        points=found.points,
+        mean_reprojection_error=found.mean_reprojection_error,
+        median_reprojection_error=found.median_reprojection_error,
     )
 
 
@@ -76,14 +77,21 @@ class _Seen:
 
 def _seen(bench: Workbench, model: PosedModel, number: int, positions: Sequence[GpsPosition]) -> _Seen:
     database = bench.scratch / f"provided-{number}.db"
-    extract(bench.part(0.0, 0.4), FeatureSettings(), _groups(model), database)
-    match(bench.part(0.4, 0.9), FeatureSettings(), choose_pairs(len(bench.photos), positions).pairs, database)
-    bench.say(0.9, "finding points that several photos show")
-    folder = bench.scratch / f"triangulated-{number}"
+    extract(bench.part(0.0, 0.4), FeatureSettings(), groups_of(model), database)
+    pairs = pairs_to_match(bench.part(0.4, 0.45), choose_pairs(len(bench.photos), positions), database)
+    match(bench.part(0.45, 0.9), FeatureSettings(), pairs, database)
+    seen = PosedModel.from_reconstruction(triangulated(bench.part(0.9, 1.0), model, database))
+    return _Seen(seen, overlapping_pairs(database), verified_matches(database))
+
+
+def triangulated(bench: Workbench, model: PosedModel, database: Path) -> pycolmap.Reconstruction:
+    """The model's cameras and poses with the points that its photos' matches in the database show. The database may
+    hold more photos; it has the model's lenses first (`groups_of`)."""
+    bench.say(0.0, "finding points that several photos show")
+    folder = bench.scratch / f"triangulated-{database.stem}"
     folder.mkdir()
     call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
-    triangulated = PosedModel.from_reconstruction(follow(call, bench.stop_requested))
-    return _Seen(triangulated, overlapping_pairs(database), verified_matches(database))
+    return follow(call, bench.stop_requested)
 
 
 def _sample(model: PosedModel) -> list[int]:
@@ -138,7 +146,8 @@ def _triangulate(
     )
 
 
-def _groups(model: PosedModel) -> list[CameraGroup]:
+def groups_of(model: PosedModel) -> list[CameraGroup]:
+    """Its lenses, each with its photos."""
     return [
         CameraGroup(
             [shot.name for shot in model.shots if shot.camera_id == camera_id],

@@ -12,17 +12,21 @@ import pycolmap
 
 from reconstruction_api.documents.registration import StrategyResult
 
+from . import learned_features
 from .gps_agreement import Agreement, agreement
 from .gps_priors import GpsPosition, distinct_positions, write_priors
 from .mapping import reconstruct
-from .pairs import PairChoice, Pairing, all_pairs, choose_pairs
+from .match_learned import learned_pairing, match_learned
+from .own_lenses import with_own_lenses
+from .pairs import PairChoice, Pairing, choose_pairs
+from .partners import pairs_to_match
 from .sfm import Workbench, camera_groups, extract, flat_pairs, match, overlapping_pairs
 from .strategies import Strategy
 
 ENOUGH: Final = 0.9
 """Share of placed photos at which no further strategy is tried."""
-EXHAUSTIVE_LIMIT: Final = 300
-"""Photos up to which a strategy may compare all pairs after a choice of pairs was not enough."""
+
+NOT_INSTALLED: Final = f"the worker was installed without its optional extra '{learned_features.EXTRA}'"
 
 
 @dataclass
@@ -44,6 +48,8 @@ class Attempt:
     """With the photos' GPS, where that can tell."""
     model: pycolmap.Reconstruction | None = None
     """The one with the most photos."""
+    left_out: str = ""
+    """Why the strategy could not be tried; empty where it was."""
 
     @property
     def contradicts_gps(self) -> bool:
@@ -61,6 +67,7 @@ class Attempt:
             verified_pairs=self.verified_pairs,
             gps=self.gps.document() if self.gps is not None else None,
             seconds=round(self.seconds, 1),
+            **({"left_out": self.left_out} if self.left_out else {}),
         )
 
 
@@ -74,7 +81,12 @@ def try_strategies(
     for index, strategy in enumerate(steps):
         if _enough(attempts, strategy, total, required_share):
             break
-        choice = _pairs(strategy, gps_positions)
+        choice = choose_pairs(total, gps_positions)
+        if strategy.features.learned:
+            choice = PairChoice(learned_pairing(total), ())  # by their own features, not by these
+        if strategy.features.learned and not learned_features.installed():
+            attempts.append(Attempt(strategy, choice.pairing, left_out=NOT_INSTALLED))
+            continue
         start = _to_extend(attempts, strategy, choice) if strategy.extends else None
         if strategy.extends and start is None:
             continue
@@ -95,6 +107,12 @@ def best_of(attempts: Sequence[Attempt], total: int, required_share: float) -> A
     return max(attempts, key=rank)
 
 
+def strategies_left_out(attempts: Sequence[Attempt]) -> str:
+    """One line about the strategies that could not be tried; empty where all were."""
+    reasons = {attempt.left_out: attempt.strategy.name for attempt in reversed(attempts) if attempt.left_out}
+    return "; ".join(f"strategy {name} was left out: {reason}" for reason, name in reasons.items())
+
+
 def _enough(attempts: Sequence[Attempt], strategy: Strategy, total: int, required_share: float) -> bool:
     """Whether `strategy` is not worth its time any more."""
     if strategy.last_resort:
@@ -109,6 +127,7 @@ def _to_extend(attempts: Sequence[Attempt], strategy: Strategy, choice: PairChoi
         attempt
         for attempt in attempts
         if attempt.strategy.features == strategy.features
+        and attempt.strategy.own_lenses == strategy.own_lenses
         and attempt.pairing == choice.pairing
         and attempt.model is not None
         and not attempt.contradicts_gps
@@ -126,8 +145,16 @@ def _try(
     began = time.monotonic()
     database = bench.scratch / f"{strategy.features.tag}-{choice.pairing}.db"
     if not database.exists():
-        extract(bench.part(0.0, 0.35), strategy.features, camera_groups(bench.photos), database)
-        match(bench.part(0.35, 0.7), strategy.features, choice.pairs, database)
+        groups = camera_groups(bench.photos)
+        if strategy.features.learned:
+            match_learned(bench.part(0.0, 0.7), groups, database)
+        else:
+            extract(bench.part(0.0, 0.35), strategy.features, groups, database)
+            pairs = pairs_to_match(bench.part(0.35, 0.4), choice, database)
+            match(bench.part(0.4, 0.7), strategy.features, pairs, database)
+    if strategy.own_lenses:
+        common, database = database, database.with_name(f"{database.stem}-own-lenses.db")
+        with_own_lenses(bench, camera_groups(bench.photos), common, database)
     names = [photo.name for photo in bench.photos]
     if strategy.mapper.use_positions:
         write_priors(database, distinct_positions(names, gps_positions))
@@ -150,12 +177,6 @@ def _agreement(model: pycolmap.Reconstruction, gps_positions: dict[str, GpsPosit
     images = [model.image(image_id) for image_id in model.reg_image_ids()]
     positions = np.array([image.projection_center() for image in images])
     return agreement(positions, [gps_positions[image.name] for image in images])
-
-
-def _pairs(strategy: Strategy, gps_positions: Sequence[GpsPosition]) -> PairChoice:
-    if strategy.every_pair and len(gps_positions) <= EXHAUSTIVE_LIMIT:
-        return all_pairs(len(gps_positions))
-    return choose_pairs(len(gps_positions), gps_positions)
 
 
 def _shifted(bench: Workbench, index: int) -> Workbench:

@@ -48,6 +48,11 @@ def ssim(picture: Picture, reference: Picture) -> float:
     """Mean structural similarity (Wang, Bovik, Sheikh, Simoncelli 2004, equation 13): Gaussian window of 11x11 pixels
     with standard deviation 1.5, K1 = 0.01, K2 = 0.03, windows inside the picture only, mean over the three channels.
     Raises ValueError when the picture is smaller than the window."""
+    return float(np.mean(ssim_map(picture, reference)))
+
+
+def ssim_map(picture: Picture, reference: Picture) -> Picture:
+    """Structural similarity of each window that lies inside the picture, by channel. [H - 10, W - 10, 3]"""
     if min(picture.shape[:2]) < WINDOW:
         raise ValueError(f"SSIM needs pictures of at least {WINDOW}x{WINDOW} pixels")
     c1, c2 = K1**2, K2**2
@@ -57,7 +62,7 @@ def ssim(picture: Picture, reference: Picture) -> float:
     covariance = _blur(picture * reference) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return float(np.mean(luminance * structure))
+    return luminance * structure
 
 
 def _blur(picture: Picture) -> Picture:

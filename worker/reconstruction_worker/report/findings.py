@@ -28,6 +28,8 @@ from ..libraries import read_libraries
 from ..records import StageRecord, read_record
 from ..stage import folder_of
 from ..stage_files import TRANSFORMS
+from ..turntable import turntable_document
+from ..turntable.turntable_document import TurntableDocument
 
 Document = dict[str, Any]
 
@@ -49,6 +51,7 @@ class Findings:
     mesh: MeshDocument | None
     texture: TextureDocument | None
     exports: ExportsDocument | None
+    turntable: TurntableDocument | None
     records: list[StageRecord] = field(default_factory=list)
 
     def folder(self, stage: StageName) -> Path:
@@ -119,5 +122,13 @@ def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findi
         mesh=MeshDocument.read_if_there(file(StageName.MESH, mesh_document.FILE)),
         texture=TextureDocument.read_if_there(file(StageName.TEXTURE, texture_document.FILE)),
         exports=ExportsDocument.read_if_there(file(StageName.EXPORT, exports_document.FILE)),
+        turntable=_turntable(workspace, spec),
         records=[record for record in records if record is not None],
     )
+
+
+def _turntable(workspace: Path, spec: ReconstructionJobSpec) -> TurntableDocument | None:
+    """What is left of an earlier one does not count where none is wanted any more."""
+    if spec.turntable is None:
+        return None
+    return TurntableDocument.read_if_there(folder_of(workspace, StageName.RENDER) / turntable_document.FILE)

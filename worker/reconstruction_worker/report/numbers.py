@@ -22,12 +22,14 @@ from ..files import sha256_of
 from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
+TURNTABLE = "Turntable"
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
 def quality_document(findings: Findings) -> QualityDocument:
     """What `evaluate` measured, with registration, mesh and texture beside it."""
     mesh, texture = findings.mesh, findings.texture
+    shown = texture.held_out if texture else None
     beside = {
         "registration": RegistrationSummary(
             photos=len(findings.photos()),
@@ -40,6 +42,9 @@ def quality_document(findings: Findings) -> QualityDocument:
             faces=mesh.faces if mesh else None,
             components=mesh.components if mesh else None,
             watertight=mesh.watertight if mesh else None,
+            coverage=shown.coverage if shown else None,
+            psnr=shown.psnr if shown else None,
+            ssim=shown.ssim if shown else None,
         ),
         "texture": TextureSummary(
             size=texture.size if texture else None, photo_share=texture.photo_share if texture else None
@@ -52,6 +57,8 @@ def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
     """The files that are in `folder`, as the manifest lists them."""
     known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
     known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    if findings.turntable is not None:
+        known |= dict.fromkeys(findings.turntable.files, TURNTABLE)
     return [described(folder / name, kind) for name, kind in sorted(known.items())]
 
 

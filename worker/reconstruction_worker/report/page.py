@@ -11,8 +11,10 @@ from reconstruction_api.documents.quality import QualityDocument, ViewQuality
 from reconstruction_api.documents.registration import PoseOrigin
 from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
+from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.training.history import HistoryLine
+from ..geometry.texture_document import HeldOut
 from .chart import Chart, line_chart
 from .decimals import number
 from .findings import Document, Findings
@@ -23,6 +25,8 @@ from .shell import Contents, page_of, running_time, tile, tiles
 WORST_VIEWS = 4
 VIEW_SIDE = 420
 """Longer side of the pictures of the worst views, in pixels."""
+SHEET_SIDE = 1500
+"""Longer side of the turntable's contact sheet, in pixels."""
 VERDICTS = {
     Verdict.PASS: "Quality passed",
     Verdict.WARN: "Quality: warning",
@@ -47,6 +51,7 @@ def report_page(
         held_out=quality.reason is None,
         lpips_reason=(quality.lpips_reason or "").rstrip("."),
         charts=_charts(findings.history),
+        turntable=_contact_sheet(findings),
     )
     return page_of(findings, contents, delivered, scene, still)
 
@@ -58,18 +63,24 @@ def _verdict(quality: QualityDocument) -> Document | None:
 
 def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
     bar, mesh, texture = quality.thresholds, findings.mesh, findings.texture
+    shown = texture.held_out if texture else None
     placed, photos = len(findings.registered()), len(findings.photos())
     closed = "closed surface" if mesh and mesh.watertight else "open surface"
     psnr, ssim = number(quality.psnr, 2), number(quality.ssim, 3)
     return tiles(
         tile("PSNR, held-out views", psnr, "dB", f"passes at {bar.min_psnr:g} dB" if bar else None),
         tile("SSIM, held-out views", ssim, "", f"passes at {bar.min_ssim:g}" if bar else None),
+        tile("PSNR of the mesh", number(shown.psnr if shown else None, 2), "dB", _coverage(shown)),
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
         tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture.photo_share if texture else None)),
         tile("Time", running_time(findings)),
     )
+
+
+def _coverage(shown: HeldOut | None) -> str | None:
+    return None if shown is None else f"on {shown.coverage:.0%} of the held-out views"
 
 
 def _share(value: float | None) -> str | None:
@@ -99,6 +110,14 @@ def _worst_views(findings: Findings, quality: QualityDocument) -> list[Document]
     return found
 
 
+def _contact_sheet(findings: Findings) -> str:
+    """Of the turntable, where it has one; empty otherwise."""
+    name = TurntableOutput.CONTACT_SHEET.file
+    if findings.turntable is None or name not in findings.turntable.files:
+        return ""
+    return scaled_url(findings.folder(StageName.RENDER) / name, SHEET_SIDE)
+
+
 def _picture(folder: Path, name: str, kind: str) -> Path | None:
     for stem in (name, Path(name).stem):
         path = folder / f"{stem}.{kind}.jpg"
@@ -123,6 +142,15 @@ def _charts(history: list[HistoryLine]) -> list[Chart]:
     return [chart for chart in charts if chart is not None]
 
 
+def _confirmed(findings: Findings) -> str | None:
+    mesh = findings.mesh
+    if mesh is None or mesh.confirmed_share is None:
+        return None
+    without = len(mesh.without_photo_depth)
+    rest = f"; {without} of {mesh.views} photos have none of their own" if without else ""
+    return f"{mesh.confirmed_share:.0%}{rest}"
+
+
 def _facts(findings: Findings) -> list[tuple[str, object]]:
     engine = engine_used(findings)
     scale = findings.transforms.get("metresPerUnit")
@@ -137,5 +165,6 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Steps", f"{engine.steps:,}" if engine.steps else None),
         ("Device", engine.device),
         ("Size", size),
+        ("Depth confirmed by other photos", _confirmed(findings)),
         ("Up and scale from", findings.transforms.get("upFrom")),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .findings import Document, Findings, source_name
 
 
@@ -20,7 +22,9 @@ def noted(findings: Findings) -> list[Document]:
         {
             "name": source_name(photo),
             "status": photo.get("status", "kept"),
-            "message": "; ".join([*photo.get("notes", []), *_about_mask(findings, source_name(photo))]),
+            "message": "; ".join(
+                [*photo.get("notes", []), *_about_mask(findings, source_name(photo)), *_about_depth(findings, photo)]
+            ),
         }
         for photo in findings.photos()
     ]
@@ -33,3 +37,10 @@ def _about_mask(findings: Findings, name: str) -> list[str]:
     if masks is None or name not in masks.missing:
         return []
     return ["no mask: only its camera is used" if masks.used else "no mask: those of the other photos are not used"]
+
+
+def _about_depth(findings: Findings, photo: Document) -> list[str]:
+    """Why the photo says nothing about the surface's depth, where it does not."""
+    without = findings.mesh.without_photo_depth if findings.mesh is not None else {}
+    stem = Path(photo["name"]).stem
+    return [f"no depth of its own: {why}" for name, why in without.items() if Path(name).stem == stem]

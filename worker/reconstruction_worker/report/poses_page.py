@@ -94,9 +94,11 @@ def _facts(findings: Findings, fit: GpsFit) -> list[tuple[str, object]]:
 
 
 def _tried_before(found: RegistrationDocument) -> list[str]:
-    """`quick: 12 photos` for each strategy that was not enough."""
+    """`quick: 12 photos` for each strategy that was not enough, `quick: not installed` where it could not be tried."""
     return [
-        f"{each.strategy}: {each.registered} photos" for each in found.strategies if each.strategy != found.strategy
+        f"{each.strategy}: {'not installed' if each.left_out else f'{each.registered} photos'}"
+        for each in found.strategies
+        if each.strategy != found.strategy
     ]
 
 

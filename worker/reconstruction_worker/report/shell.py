@@ -52,6 +52,8 @@ class Contents:
     """Whether these are of photos that were held out from training."""
     lpips_reason: str = ""
     charts: list[Chart] = field(default_factory=list)
+    turntable: str = ""
+    """The contact sheet as a data URL."""
     weakest: list[Document] = field(default_factory=list)
     """Photos that are held by few points: `name` and `points`."""
 

@@ -46,6 +46,19 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     """Gather, check and store the photos. Raises the most telling code when too few are usable. Without `limits`, those
     of the worker's environment hold."""
     limits = (limits or limits_from(os.environ)).allowing(context.limits)
+    dataset, arrangement = prepare_photos(context, limits)
+    check_count(context, dataset, arrangement.others)
+    check_depth(context, dataset)
+    check_allowed(context, dataset, limits)
+    write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
+    return StageOutput(
+        _summary(dataset, arrangement),
+        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
+    )
+
+
+def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arrangement]:
+    """Gather, check and store the photos, however many there are; and what else was in the source."""
     Image.MAX_IMAGE_PIXELS = limits.pixels
     scratch = context.folder / ".source"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -67,6 +80,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         cuts = _cut_panoramas(context, arrangement, limits, scratch / "panoramas")
         dataset = _store(context, arrangement, limits)
+        _mask_backgrounds(context, dataset)
         _keep_poses(context, arrangement)
     except Stopped:
         raise  # what was fetched stays for the next attempt
@@ -77,14 +91,7 @@ def run(context: StageContext, limits: Limits | None = None) -> StageOutput:
     shutil.rmtree(scratch, ignore_errors=True)
     _note_frames(dataset, sampled)
     _note_views(dataset, cuts)
-    check_count(context, dataset, arrangement.others)
-    check_depth(context, dataset)
-    check_allowed(context, dataset, limits)
-    write_atomically(context.folder / DATASET_FILE, dataset.model_dump_json(by_alias=True, indent=1) + "\n")
-    return StageOutput(
-        _summary(dataset, arrangement),
-        {Metric.IMAGES: len(dataset.images), Metric.DROPPED_IMAGES: len(dataset.dropped)},
-    )
+    return dataset, arrangement
 
 
 def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) -> list[Sampled]:
@@ -107,6 +114,18 @@ def _sample_videos(context: StageContext, arrangement: Arrangement, into: Path) 
         arrangement.photos.extend(sampled.files)
         result.append(sampled)
     return result
+
+
+def _mask_backgrounds(context: StageContext, dataset: Dataset) -> None:
+    """Give photos of an object before a plain background their masks, where the job wants that."""
+    from ..ingest.background_masks import mask_backgrounds  # OpenCV takes a moment to import
+
+    def advance(message: str) -> None:
+        if context.stop_requested():
+            raise Stopped
+        context.report_progress(95, message)
+
+    mask_backgrounds(dataset.images, context.spec.images.masks, context.workspace, advance)
 
 
 def _cut_panoramas(context: StageContext, arrangement: Arrangement, limits: Limits, into: Path) -> list[Cut]:
@@ -267,6 +286,8 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
         parts.append(f"cut from {panoramas} panorama{'s' if panoramas > 1 else ''}")
     if fixed := sum(image.status == "fixed" for image in dataset.images):
         parts.append(f"{fixed} turned, scaled or converted")
+    if masked := sum(image.plain_background for image in dataset.images):
+        parts.append(f"{masked} masked by their plain background")
     if depths := sum(image.depth is not None for image in dataset.images):
         parts.append(f"{depths} with a depth map")
     for orphans, what in (
@@ -275,6 +296,10 @@ def _summary(dataset: Dataset, arrangement: Arrangement) -> str:
     ):
         if orphans:
             parts.append(f"{orphans} {what}{'s have' if orphans > 1 else ' has'} the name of no photo")
+    if arrangement.geo.problem:
+        parts.append(arrangement.geo.problem)
+    elif places := len(arrangement.geo.places):
+        parts.append(f"{places} placed by geo.txt")
     if arrangement.poses is None and arrangement.unread_poses:
         name, tool = next(iter(arrangement.unread_poses.items()))
         parts.append(f"camera poses of {tool} are not read ({name})")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,10 +37,11 @@ from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
+from ..poses.saved_model import write_model
 from ..poses.sfm import Workbench
 from ..poses.silhouettes import Silhouette
 from ..poses.triangulate import with_points
-from ..poses.try_strategies import Attempt
+from ..poses.try_strategies import Attempt, strategies_left_out
 from ..poses.two_view import caution
 from ..poses.undistorted_pictures import write_pictures
 from ..poses.world import settle
@@ -63,10 +65,44 @@ def run(context: StageContext) -> StageOutput:
     if provided is not None:
         dataset = dataset.with_given_poses()
     photos = dataset.images
+    with scratch_folder(context) as scratch:
+        model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
+    write_document(  # what there is to look at where that is not enough
+        context.folder / REGISTRATION_FILE, registration.document(model, None, strategy, attempts, None, None)
+    )
+    registration.require(context.spec.poses.min_registered_percent, attempts)
+    gps_positions = gps_positions_of(model, photos)
+    context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
+    by_name = {photo.name: photo for photo in photos}
+    depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
+    world = _world(context, model, photos, gps_positions, provided, depth)
+    write_results(context, world, photos, provided.shares if provided else {}, depth)
+    if provided is None or provided.format is not None:  # sides of a cube share no points with any other photo
+        write_model(context.folder, world.model)
+    gps = agreement(model.poses[:, :3, 3], gps_positions)
+    document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
+    if provided is None and (note := caution(photos)):
+        document = document.model_copy(update={"caution": note})
+    took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
+    write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
+    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name)]
+    if registration.unregistered:
+        notes.append(strategies_left_out(attempts))
+    if provided is not None and (unnamed := everything - len(photos)):
+        notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
+    if depth is not None and depth.problem:
+        notes.append(f"depth maps left out: {depth.problem}")
+    return StageOutput("; ".join(note for note in notes if note), metrics_of(registration, model))
+
+
+@contextmanager
+def scratch_folder(context: StageContext) -> Iterator[Path]:
+    """For the photos' features; removed at the end. Raises DiskFull in place of what comes of a full disk."""
     scratch = context.folder / ".sfm"
     empty_folder(scratch)
     try:
-        model, attempts, strategy = _posed(context, dataset, scratch, provided)
+        yield scratch
     except Stopped:
         raise
     except Exception as error:
@@ -77,32 +113,17 @@ def run(context: StageContext) -> StageOutput:
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
-    registration.require(context.spec.poses.min_registered_percent)
-    gps_positions = _gps_positions(model, photos)
-    context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
-    by_name = {photo.name: photo for photo in photos}
-    depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
-    world = _world(context, model, photos, gps_positions, provided, depth)
-    _write(context, world, photos, provided.shares if provided else {}, depth)
-    gps = agreement(model.poses[:, :3, 3], gps_positions)
-    document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
-    if provided is None and (note := caution(photos)):
-        document = document.model_copy(update={"caution": note})
-    took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
-    write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
+
+
+def metrics_of(registration: Registration, model: PosedModel) -> dict[str, str | int]:
+    """Numbers for status.metrics."""
     metrics: dict[str, str | int] = {
         Metric.IMAGES: registration.total,
         Metric.REGISTERED_IMAGES: registration.registered,
     }
     if model.mean_reprojection_error is not None:
         metrics[Metric.REPROJECTION_ERROR] = f"{model.mean_reprojection_error:.3f}"
-    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name)]
-    if provided is not None and (unnamed := everything - len(photos)):
-        notes.append(f"{unnamed} more photos are not used: {provided.file} does not name them")
-    if depth is not None and depth.problem:
-        notes.append(f"depth maps left out: {depth.problem}")
-    return StageOutput("; ".join(note for note in notes if note), metrics)
+    return metrics
 
 
 def _without_poses(context: StageContext, photos: int) -> StageOutput:
@@ -120,15 +141,7 @@ def _posed(
     context: StageContext, dataset: Dataset, scratch: Path, provided: Provided | None
 ) -> tuple[PosedModel, list[Attempt], str | None]:
     """The model, what was tried to get it, and what succeeded."""
-
-    reached = 0.0
-
-    def say(done: float, message: str) -> None:
-        nonlocal reached  # a mapper that starts over with other photos must not take progress back
-        reached = max(reached, done)
-        context.report_progress(reached * ESTIMATED_AT, message)
-
-    bench = Workbench(context.workspace, scratch, dataset.images, say, context.stop_requested)
+    bench = workbench(context, dataset.images, scratch)
     if provided is None:
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
         return estimate.model, estimate.attempts, estimate.best.strategy.name
@@ -139,6 +152,18 @@ def _posed(
     shown = [by_name[shot.name] for shot in provided.model.shots]
     gps_positions = local_positions([photo.gps for photo in shown])
     return with_points(replace(bench, photos=shown), provided, gps_positions), [], None
+
+
+def workbench(context: StageContext, photos: list[DatasetImage], scratch: Path) -> Workbench:
+    """Whose progress is that of the stage up to `ESTIMATED_AT`."""
+    reached = 0.0
+
+    def say(done: float, message: str) -> None:
+        nonlocal reached  # a mapper that starts over with other photos must not take progress back
+        reached = max(reached, done)
+        context.report_progress(reached * ESTIMATED_AT, message)
+
+    return Workbench(context.workspace, scratch, photos, say, context.stop_requested)
 
 
 def _method(provided: Provided | None) -> PoseOrigin:
@@ -168,7 +193,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
     return read_provided(folder, dataset.with_given_poses())
 
 
-def _gps_positions(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
+def gps_positions_of(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
     """Where GPS says that the model's shots were taken."""
     by_name = {photo.name: photo for photo in photos}
     return local_positions([by_name[shot.name].gps for shot in model.shots])
@@ -185,16 +210,21 @@ def _world(
     context.report_progress(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
-    masks = (read_mask(context.workspace, photo) for photo in shown)
-    silhouettes = [Silhouette.of(mask) if mask is not None else None for mask in masks]
+    silhouettes = silhouettes_of(context, shown)
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
     z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
-    return settle(model, silhouettes, gps_positions, z_up_within, metres)
+    return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up)
 
 
-def _write(
+def silhouettes_of(context: StageContext, photos: Sequence[DatasetImage]) -> list[Silhouette | None]:
+    """Of the photos' masks, None without one."""
+    masks = (read_mask(context.workspace, photo) for photo in photos)
+    return [Silhouette.of(mask) if mask is not None else None for mask in masks]
+
+
+def write_results(
     context: StageContext,
     world: World,
     photos: list[DatasetImage],

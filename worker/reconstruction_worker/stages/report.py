@@ -61,11 +61,13 @@ def run(context: StageContext) -> StageOutput:
 
 
 def _collect(findings: Findings, folder: Path) -> None:
-    """The exported files, as hard links where the file system has them."""
-    for export in findings.delivered():
-        for file in export.files:
-            source, target = findings.folder(StageName.EXPORT) / file.name, folder / file.name
-            try:
-                os.link(source, target)
-            except OSError:
-                shutil.copyfile(source, target)
+    """The exported files and those of the turntable, as hard links where the file system has them."""
+    files = [findings.folder(StageName.EXPORT) / file.name for export in findings.delivered() for file in export.files]
+    if findings.turntable is not None:
+        files += [findings.folder(StageName.RENDER) / name for name in findings.turntable.files]
+    for source in files:
+        target = folder / source.name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 import numpy as np
 from PIL import Image
 
@@ -9,33 +11,33 @@ from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
 from ..engines.trained import trained_field
+from ..engines.training.split import read_split
 from ..files import write_document
-from ..geometry.atlas import texels, unwrap
+from ..geometry.atlas import Atlas, Texels, texels, unwrap
 from ..geometry.bake import bake
-from ..geometry.field_depth import spread
 from ..geometry.ply_file import read_ply
-from ..geometry.scene import Scene, load_scene
+from ..geometry.scene import Scene, View, load_scene
 from ..geometry.stand_ins import RenderedView, with_stand_ins
-from ..geometry.texture_document import FILE, TextureDocument
+from ..geometry.texture_document import FILE, HeldOut, TextureDocument
+from ..quality.delivered import shown_by_mesh
 from ..stage import StageContext, StageOutput
 from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
 
 DOCUMENT = TextureDocument
-MAX_VIEWS = 200
-"""Photos that are projected; of more, those that cover the scene best."""
 
 
 def run(context: StageContext) -> StageOutput:
-    """All photos that can be used count, held-out ones too: nothing is measured on the texture. Without any, the
-    colours are those that the trained scene shows."""
+    """All photos that can be used count, held-out ones too. What the mesh shows of these is measured with a texture of
+    the others. Without any photo, the colours are those that the trained scene shows."""
     size = context.spec.mesh.texture_size
     context.advance(0, "cutting the surface into charts")
     atlas = unwrap(read_ply(context.of(StageName.MESH) / SURFACE), size)
     context.advance(25, "laying out the texture")
     surface = texels(atlas, size)
     scene = _photographed(context)
-    views = spread(tuple(view for view in scene.views if view.usable), MAX_VIEWS)
-    baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.7 * percent, message))
+    views = [view for view in scene.views if view.usable]
+    baked = bake(atlas, surface, views, size, lambda percent, message: context.advance(25 + 0.4 * percent, message))
+    held_out = _held_out(context, atlas, surface, views)
     context.advance(95, "writing the texture")
     np.savez(
         context.folder / CHARTS,
@@ -51,13 +53,45 @@ def run(context: StageContext) -> StageOutput:
         surface_share=len(surface.index) / size**2,
         photo_share=baked.photo_share,
         views={name: round(share, 4) for name, share in baked.views.items()},
+        held_out=held_out,
     )
     write_document(context.folder / FILE, document)
     used = sum(share > 0 for share in baked.views.values())
     source = "photos" if not isinstance(scene.views[0], RenderedView) else "renderings"
+    line = f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} {source}"
+    if held_out is not None:
+        line += (
+            f"; the mesh shows {held_out.coverage:.0%} of the held-out photos, with PSNR {held_out.psnr:.2f} dB and "
+            f"SSIM {held_out.ssim:.3f} there"
+        )
     return StageOutput(
-        f"{size} x {size} texels, {baked.photo_share:.0%} of the surface from {used} {source}",
+        line,
         {Metric.TEXTURE_PHOTO_PERCENT: int(baked.photo_share * 100)} if source == "photos" else {},
+    )
+
+
+def _held_out(context: StageContext, atlas: Atlas, surface: Texels, views: list[View]) -> HeldOut | None:
+    """How well the mesh shows the photos that were held out, with a texture of the others."""
+    names = set(read_split(context.of(StageName.TRAIN), [view.name for view in views]).held_out)
+    others, judged = [[view for view in views if (view.name in names) is held] for held in (False, True)]
+    if not judged or not others:
+        return None
+    without = bake(
+        atlas,
+        surface,
+        others,
+        context.spec.mesh.texture_size,
+        lambda percent, message: context.advance(65 + 0.25 * percent, f"without the held-out photos: {message}"),
+    )
+    context.advance(90, "comparing the mesh with the held-out photos")
+    found = shown_by_mesh(atlas, without.picture, judged)
+    if not found:
+        return None
+    return HeldOut(
+        photos=len(found),
+        coverage=round(fmean(one.coverage for one in found), 4),
+        psnr=round(fmean(one.psnr for one in found), 3),
+        ssim=round(fmean(one.ssim for one in found), 4),
     )
 
 

@@ -6,13 +6,16 @@ from ..engines.engine_document import EngineDocument
 from ..engines.registry import engine
 from ..engines.requirements import check_job, check_machine
 from ..stage import StageContext, StageOutput
+from ..turntable.requirements import check_turntable
 
 DOCUMENT = EngineDocument
 
 
 def run(context: StageContext) -> StageOutput:
-    """Raises InvalidSpec, HostOutOfMemory or WeightsUnavailable where the engine can't do its work."""
+    """Raises InvalidSpec, HostOutOfMemory or WeightsUnavailable where the engine can't do its work, or what comes later
+    can't."""
     chosen = engine(context.spec.chosen_engine)
     check_job(context.spec, chosen.spec)
     check_machine(chosen.spec)
+    check_turntable(context.spec, chosen.spec.makes)
     return chosen.fit(context)

@@ -317,7 +317,8 @@ def _starting(pod: Pod, spec: ReconstructionJobSpec, observed: Observed, now: da
 def _source_in_use(pod: Pod, said: str, spec: ReconstructionJobSpec, observed: Observed) -> Waiting | None:
     """Of a pod that copies from a claim: the photos', or that of another job."""
     child = next((each for each in observed.child_jobs if each.name == pod.job_name), None)
-    if spec.source.uri is not None or child is None or child.resource_class is None:
+    fetched = spec.source.uri is not None and spec.source.job_ref is None
+    if fetched or child is None or child.resource_class is None:
         return None
     volume = observed.claim.volume if observed.claim is not None else ""
     obstacle = source_in_use(said, volume) if reads_source(child.resource_class) else None

@@ -21,6 +21,7 @@ from ...times import parse_time
 from .needs import LABEL_LENGTH
 
 Document = dict[str, Any]
+_EXPIRIES = ("workspaceExpiryTime", "publishedExpiryTime", "jobExpiryTime")
 
 
 class Rest(NamedTuple):
@@ -69,7 +70,7 @@ def _rest(status: Any, remains: Remains, now: datetime) -> Rest | None:
     kept = cast(Document, status.get("retention") or {})
     if not _is_in_order(status, kept, remains):
         return None
-    moments = [parse_time(kept[name]) for name in ("workspaceExpiryTime", "jobExpiryTime") if name in kept]
+    moments = [parse_time(kept[name]) for name in _EXPIRIES if name in kept]
     until = min((moment for moment in moments if moment is not None), default=None)
     return None if until is not None and until <= now else Rest(succeeded, until)
 

@@ -19,6 +19,7 @@ from .relocation import give_up_time
 from .retention import expiry_times
 from .settling import may_settle
 from .situation import Situation
+from .unpublishing import next_removal
 from .yielding import Idleness
 
 
@@ -32,6 +33,7 @@ def next_check(
 ) -> datetime | None:
     """The earliest moment at which time alone changes the decision; None when only an observation can."""
     moments = [lapse_time(situation.cancellation), *expiry_times(after.retention, all_delivered(after))]
+    moments.append(next_removal(observed, after.retention, now))
     moments.append(may_settle(observed, situation, now))
     moments.append(now + SOON if situation.yields_turn else yielding.next_look(idle, now))
     moments += [*next_attempts(observed, after), *lost.next_look(observed, now)]

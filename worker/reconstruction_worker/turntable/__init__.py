@@ -1,0 +1,1 @@
+"""Pictures of the result from a camera that goes around it."""
