@@ -18,7 +18,7 @@ from .seed_sources import OPAQUE_ENOUGH
 
 @dataclass(frozen=True)
 class ViewWithoutOutline(View):
-    """A view whose photo is in memory, and goes on beyond the object in the object's colours."""
+    """A view whose photo is in memory, and continues beyond the object in the object's colours."""
 
     picture: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8), repr=False)  # [H, W, 3/4]
 
