@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from reconstruction_api.documents.manifest import (
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
+from reconstruction_api.exports import PreviewStyle
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE, format_of, media_type_of
+from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.engine_document import EngineDocument
 from ..files import sha256_of
 from .findings import Findings
+from .side_views import file_of
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
-TURNTABLE = "Turntable"
+TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
@@ -53,10 +57,11 @@ def quality_document(findings: Findings) -> QualityDocument:
     return findings.quality.model_copy(update=beside)
 
 
-def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
+def artifacts(folder: Path, findings: Findings, side_views: Sequence[str] = ()) -> list[DeliveredFile]:
     """The files that are in `folder`, as the manifest lists them."""
     known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
     known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    known |= dict.fromkeys(side_views, SIDE_VIEW)
     if findings.turntable is not None:
         known |= dict.fromkeys(findings.turntable.files, TURNTABLE)
     return [described(folder / name, kind) for name, kind in sorted(known.items())]
@@ -96,8 +101,15 @@ def manifest_document(
             for record in findings.records
         ],
         versions=versions(),
+        picture=_picture([file.name for file in files]),
         artifacts=files,
     )
+
+
+def _picture(names: Sequence[str]) -> str | None:
+    """What stands for the job: the best of the pictures that there are."""
+    wanted = (TurntableOutput.POSTER.file, file_of(PreviewStyle.TEXTURED, "three-quarter"), PREVIEW)
+    return next((name for name in wanted if name in names), None)
 
 
 def engine_used(findings: Findings) -> ManifestEngine:

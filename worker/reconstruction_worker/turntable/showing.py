@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from reconstruction_api.turntable import TurntableRenderer
 from ..engines.base import Makes
 from ..exporters.textured_model import Model
 from ..geometry.mesh import Mesh
+from ..geometry.mesh_raster import BehindCamera, TexturedMesh
 from ..geometry.raycast import Caster
-from ..geometry.render import Picture, render, textured
+from ..geometry.render import Picture, Shader, render, textured
 from ..geometry.rendering import Camera, Field
 
 Show = Callable[[Camera], Picture]
@@ -48,10 +50,21 @@ def show_field(field: Field) -> Show:
 
 
 def show_mesh(model: Model) -> Show:
-    """With its texture, without lighting; four rays a pixel."""
+    """With its texture, without lighting; four points a pixel."""
     mesh = Mesh(model.vertices.astype(np.float64), model.faces)
-    caster, shader = Caster(mesh), textured(mesh, model.uv, model.texture)
-    return lambda camera: render(caster, camera, shader)
+    drawn = TexturedMesh(mesh, model.uv, model.texture)
+
+    @cache
+    def rays() -> tuple[Caster, Shader]:
+        return Caster(mesh), textured(mesh, model.uv, model.texture)
+
+    def show(camera: Camera) -> Picture:
+        try:
+            return drawn.draw(camera)
+        except BehindCamera:
+            return render(rays()[0], camera, rays()[1])
+
+    return show
 
 
 def on_background(picture: Picture, colour: str) -> Picture:
