@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from reconstruction_api.baseline import explicit
+from reconstruction_api.defaults import completed
 from reconstruction_api.documents.manifest import (
     DeliveredFile,
     ManifestDocument,
     ManifestEngine,
     ManifestPhotos,
+    ManifestSource,
     ManifestStage,
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
@@ -23,6 +28,8 @@ from .findings import Findings
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
 TURNTABLE = "Turntable"
+SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "endAfter")
+"""Fields of the spec that the manifest repeats."""
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
@@ -83,6 +90,8 @@ def manifest_document(
         photos=ManifestPhotos(
             used=len(findings.photos()), dropped=len(findings.dropped()), registered=len(findings.registered())
         ),
+        source=_source(findings),
+        settings=_settings(findings),
         metres_per_unit=findings.transforms.get("metresPerUnit"),
         stages=[
             ManifestStage(
@@ -98,6 +107,18 @@ def manifest_document(
         versions=versions(),
         artifacts=files,
     )
+
+
+def _source(findings: Findings) -> ManifestSource:
+    originals = (photo.get("original", {}).get("sha256") for photo in findings.photos())
+    checksums = sorted(each for each in originals if each)
+    whole = hashlib.sha256("".join(f"{each}\n" for each in checksums).encode()).hexdigest()
+    return ManifestSource(digest=whole, sha256=checksums)
+
+
+def _settings(findings: Findings) -> dict[str, Any]:
+    written = explicit(completed(findings.spec))
+    return {name: written[name] for name in SETTINGS if name in written}
 
 
 def engine_used(findings: Findings) -> ManifestEngine:
