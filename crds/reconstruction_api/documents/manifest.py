@@ -73,5 +73,7 @@ class ManifestDocument(Document):
     stages: list[ManifestStage] = Field(default_factory=list[ManifestStage])
     versions: dict[str, str] = Field(default_factory=dict[str, str])
     """Of what the manifest itself was written with."""
+    picture: str | None = None
+    """The file that stands for the job: the turntable's poster, a preview from the side, or the sheet."""
     artifacts: list[DeliveredFile] = Field(default_factory=list[DeliveredFile])
     """Every file of the folder but the manifest itself."""
