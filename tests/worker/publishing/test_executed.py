@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.finished_workspace import FILES, followed, results
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName, graph_of
 from reconstruction_api.worker import NetworkAccess
@@ -15,7 +16,6 @@ from reconstruction_worker.stage import Delivery
 from tests.worker.stage_packages import Recorder
 
 from .bucket import Bucket
-from .results import FILES, followed, results
 
 ASKED_FOR = (StageName.BUNDLE, StageName.PUBLISH)
 SECRET = "a-secret-of-the-museum"

@@ -1,4 +1,4 @@
-"""Workspaces whose results are ready to be published, and what readers see of them."""
+"""Workspaces whose results are ready to be published, and what readers see of what was published."""
 
 from __future__ import annotations
 
