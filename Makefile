@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-poses bench-surface gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-publish bench-poses bench-surface gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -74,6 +74,9 @@ bench-peers: setup ## Jobs started a second beside JobSet and dask-kubernetes (c
 
 bench-worker: setup ## Quality, time and memory of reconstructions on a CPU beside nerfstudio's, as JSON (BENCH="--quick")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.worker_quality $(BENCH)
+
+bench-publish: setup ## Publishing a gigabyte to an S3 server beside a plain copy: rate and memory, as JSON
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.publishing --out bench/results/publishing.json $(BENCH)
 
 bench-surface: setup ## Surfaces of real photos and of a known shape: figures as JSON, pictures (BENCH="--sets monstree")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.surface $(BENCH)

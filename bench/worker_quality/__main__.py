@@ -45,7 +45,8 @@ class Measurement:
             self._rays(seconds, repeats, "nerfstudio" in methods) if {"nerfacto", "nerfstudio"} & set(methods) else {}
         )
         if "splats" in methods:
-            runs[SPLATS] = [self._splats(max(10, round(seconds / 4)), SEED + repeat) for repeat in range(repeats)]
+            steps = max(1, round(seconds / 4 / self.worker.seconds_a_step("splats")))
+            runs[SPLATS] = [self._splats(steps, SEED + repeat) for repeat in range(repeats)]
         registration = self.worker.registration()
         return [self._with_poses(rows.of_runs(found), registration) for found in runs.values()]
 
@@ -67,8 +68,8 @@ class Measurement:
         ours = self.worker.reconstruct(steps, seed)
         return self._row(method, ours), ours
 
-    def _splats(self, budget_seconds: int, seed: int) -> Row:
-        return self._row(SPLATS, self.worker.reconstruct_splats(budget_seconds, seed))
+    def _splats(self, steps: int, seed: int) -> Row:
+        return self._row(SPLATS, self.worker.reconstruct_splats(steps, seed))
 
     def _row(self, method: str, ours: Reconstruction) -> Row:
         quality, registration = ours.document("evaluate/quality.json"), ours.document("poses/registration.json")

@@ -10,9 +10,10 @@ from .rows import OURS, OURS_QUARTER, PEER, SPLATS, Row
 BETTER_DB = 2.0
 OBJECT_PSNR, OBJECT_SECONDS, OBJECT_MIB = 29.5, 100, 1536
 SPLATS_PSNR = {"object": (35.0, 27.0), "demo": (33.3, 25.0)}
-"""Decibels, and the seconds of training in which splats are to reach them. On other scenes they are to be as good as
-nerfacto in the same time, a quarter of the whole."""
-SPARE_SECONDS = 2.0
+"""Decibels, and the seconds of training in which splats are to reach them on a quiet machine. On other scenes they are
+to be as good as nerfacto in the same time, a quarter of the whole."""
+PROCESSORS = 2
+"""Of the machine that these seconds are meant for."""
 MOST_UNREGISTERED = {"drone": 0, "lund": 2}
 REPROJECTION_PX = 1.0
 POSES_MIB = 2048
@@ -61,11 +62,12 @@ def _against(scene: str, ours: Row, quarter: Row | None, peer: Row) -> Bar:
 
 
 def _splats(scene: str, splats: Row, quarter: Row | None) -> Bar:
-    text = f"{splats.psnr:.2f} dB in {splats.seconds:.0f} s"
+    text = f"{splats.psnr:.2f} dB in {splats.cpu_seconds:.0f} processor seconds"
     if scene in SPLATS_PSNR:
         psnr, seconds = SPLATS_PSNR[scene]
-        met = splats.psnr >= psnr and splats.seconds <= seconds + SPARE_SECONDS
-        return Bar(f"{scene}: splats reach {psnr:g} dB in {seconds:g} s of training", text, met)
+        met = splats.psnr >= psnr and splats.cpu_seconds <= PROCESSORS * seconds
+        what = f"{scene}: splats reach {psnr:g} dB in {seconds:g} s of training on {PROCESSORS} processors"
+        return Bar(what, text, met)
     least = quarter.psnr if quarter is not None else 0.0
     return Bar(f"{scene}: splats are as good as nerfacto in the same time ({least:.2f} dB)", text, splats.psnr >= least)
 

@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from demo import layout
+from reconstruction_api.job import Training
+from reconstruction_worker.engines.splats.settings import planned_steps
+from reconstruction_worker.engines.training.posed_photos import read_scene
 
 from .measuring import Usage, run
 from .scenes import Scene
 
-CALIBRATION_STEPS = 80
-"""Enough for a few lines of history."""
+RUN_OF = {"nerfacto": "train", "splats": "splats"}
+"""Folders of the runs by their engines."""
+CALIBRATION_STEPS = {"nerfacto": 80, "splats": 200}
+"""Enough for a few lines of history; steps of splats become slower in the course of a training, however short it is."""
 BUSY_SHARE = 0.9
 """Of its threads' time that training uses on a quiet machine."""
 
@@ -53,13 +59,16 @@ class Worker:
     def __init__(self, scene: Scene, photos: Path, folder: Path, threads: int):
         self.scene, self.photos, self.folder, self.threads = scene, photos, folder, threads
 
-    def seconds_a_step(self) -> float:
+    def seconds_a_step(self, engine: str = "nerfacto") -> float:
         """Of training on this machine, from a short one; about what it would be were nothing else running."""
-        mark = self._workspace("train") / "train" / "history.jsonl"
-        usage = self._recon("train", "calibration", length={"steps": CALIBRATION_STEPS}, seed=0, mark=mark)
-        lines = _history(self._workspace("train"))
+        name, steps = RUN_OF[engine], CALIBRATION_STEPS[engine]
+        mark = self._workspace(name) / "train" / "history.jsonl"
+        usage = self._recon(
+            "train", f"{engine}-calibration", length={"steps": steps}, seed=0, mark=mark, engine=engine, run_name=name
+        )
+        lines = _history(self._workspace(name))
         measured = (lines[-1]["seconds"] - lines[0]["seconds"]) / (lines[-1]["step"] - lines[0]["step"])
-        return min(measured, usage.cpu_seconds_after_mark / CALIBRATION_STEPS / (BUSY_SHARE * self.threads))
+        return min(measured, usage.cpu_seconds_after_mark / steps / (BUSY_SHARE * self.threads))
 
     def reconstruct(self, steps: int, seed: int) -> Reconstruction:
         """Train for so many steps and compare with the held-out photos."""
@@ -70,15 +79,15 @@ class Worker:
             workspace, training, self._recon("evaluate", "evaluate", length={"steps": steps}, seed=seed)
         )
 
-    def reconstruct_splats(self, budget_seconds: int, seed: int) -> Reconstruction:
-        """The same with the engine splats, for as many steps as it finds to fit."""
+    def reconstruct_splats(self, steps: int, seed: int) -> Reconstruction:
+        """The same with the engine splats, and no more steps than it takes by itself."""
         workspace = self._workspace("splats")
-        budget = {"timeBudgetSeconds": budget_seconds}
+        length = {"steps": min(steps, planned_steps(read_scene(workspace), Training(), torch.device("cpu")))}
         mark = workspace / "train" / "history.jsonl"
         training = self._recon(
-            "train", "splats", run_name="splats", seed=seed, engine="splats", mark=mark, length=budget
+            "train", "splats", run_name="splats", seed=seed, engine="splats", mark=mark, length=length
         )
-        evaluation = self._recon("evaluate", "splats", run_name="splats", seed=seed, engine="splats", length=budget)
+        evaluation = self._recon("evaluate", "splats", run_name="splats", seed=seed, engine="splats", length=length)
         return Reconstruction(workspace, training, evaluation)
 
     def registration(self) -> dict[str, Any]:

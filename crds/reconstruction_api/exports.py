@@ -55,13 +55,33 @@ class Audience(StrEnum):
     PUBLIC = "Public"
 
 
+class PreviewStyle(StrEnum):
+    """How the pictures from fixed sides look."""
+
+    TEXTURED = "Textured"
+    CLAY = "Clay"
+    WIREFRAME = "Wireframe"
+
+
 class Report(ApiModel):
     """What the report shows."""
+
+    rules: ClassVar = (
+        Rule(
+            "previews names each style once",
+            cel="!has(self.previews) || self.previews.all(one, self.previews.exists_one(other, other == one))",
+            holds=lambda report: report.previews is None or len(set(report.previews)) == len(report.previews),
+            field="previews",
+        ),
+    )
 
     audience: Audience | None = None
     """Who may see it; `Team` when unset. `Public` leaves out the photos, where they were taken, and names: of photos,
     and of the job on the page. Page, preview, quality.json and manifest have numbers in their place. Exports with a
     place on Earth (PointCloud, Orthophoto, DSM, Tiles) keep theirs."""
+    previews: Annotated[list[PreviewStyle], Field(min_length=1, max_length=3)] | None = None
+    """Also deliver pictures of the model from the front, right, back, left, top and three quarters, 1024 x 1024 with
+    transparency, in these styles, and `previews.png` with all of them. None when unset."""
 
 
 class Export(ApiModel):

@@ -172,8 +172,9 @@ class Training(ApiModel):
     are spread over a training), and the state that showed them best becomes the result."""
     hold_out: HoldOut = HoldOut.AUTO
     """Which photos are kept from the training to judge its result by. `Auto`: those that the provided poses name for
-    it, else one in ten; none of six `CanonicalViews`, each of which is the only one of its side. `None`: none, all are
-    trained on. Without held-out photos there is no PSNR or SSIM, and the verdict is `warn`."""
+    it, else one in ten; none of fewer than five photos, nor of six `CanonicalViews`, each of which is the only one of
+    its side. `None`: none, all are trained on. Without held-out photos there is no PSNR or SSIM, and the verdict is
+    `warn`."""
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)

@@ -145,9 +145,9 @@ def test_each_absolute_bar_can_be_missed() -> None:
         assert [bar.met for bar in bars([worse])] == [False]
 
 
-@pytest.mark.parametrize(("seconds", "psnr", "met"), [(25.0, 33.4, True), (25.0, 33.2, False), (40.0, 34.0, False)])
-def test_splats_have_a_time_and_a_quality_of_their_own(seconds: float, psnr: float, met: bool) -> None:
-    (found,) = bars([replace(OBJECT, scene="demo", method=SPLATS, psnr=psnr, seconds=seconds)])
+@pytest.mark.parametrize(("cpu_seconds", "psnr", "met"), [(50.0, 33.4, True), (50.0, 33.2, False), (80.0, 34.0, False)])
+def test_splats_have_a_time_and_a_quality_of_their_own(cpu_seconds: float, psnr: float, met: bool) -> None:
+    (found,) = bars([replace(OBJECT, scene="demo", method=SPLATS, psnr=psnr, cpu_seconds=cpu_seconds)])
     assert found.met is met
 
 

@@ -19,9 +19,11 @@ from reconstruction_api.readable import byte_size as size
 from reconstruction_api.readable import duration
 from reconstruction_api.stages import USUAL_STAGES, StageName
 from reconstruction_api.worker import Failure, Progress, StageResult
+from reconstruction_cli import local_run
 from reconstruction_cli.display import LiveDisplay, PlainDisplay
 from reconstruction_cli.local_run import run_locally
 from reconstruction_cli.progress_text import details
+from reconstruction_worker.executor import Outcome
 from reconstruction_worker.process import StopRequest
 
 JOB = """apiVersion: reconstruction.dev/v1alpha1
@@ -142,6 +144,17 @@ def test_a_job_takes_the_poses_of_one_that_was_run_before(
     (tmp_path / "out" / "statue").rename(tmp_path / "elsewhere")
     assert run_child(tmp_path, f"statue={tmp_path / 'elsewhere'}") is ExitCode.DONE
     assert run_child(tmp_path) is ExitCode.DONE, "what was copied is enough"
+
+
+def test_added_photos_are_looked_for_beside_the_job_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out" / "statue" / "workspace").mkdir(parents=True)
+    job, out, runs = tmp_path / "child.yaml", tmp_path / "out" / "child", []
+    job.write_text(CHILD.replace("{jobRef: {name: statue}}", "{jobRef: {name: statue, addPhotos: true}, uri: ./later}"))
+    monkeypatch.setattr(local_run, "execute", lambda run, *_: runs.append(run) or Outcome(stopped=True))
+    run_locally(job, out=out, volumes=(), jobs=(), source=None, until=None, verify=False, package=PACKAGE)
+    assert [(run.source, run.added) for run in runs] == [
+        (tmp_path / "out" / "statue" / "workspace", tmp_path / "later")
+    ]
 
 
 def test_a_job_that_ends_after_its_poses_delivers_them(

@@ -100,7 +100,9 @@ def test_the_same_object_is_refused_without_a_cluster_at_the_same_field(rest: Re
     assert any(field in message or line in message for field, line in places), message
 
 
-@pytest.mark.parametrize("name", ["statue", "variants", "profile-default", "profiles-by-purpose", "profiles-by-upload"])
+@pytest.mark.parametrize(
+    "name", ["statue", "formats", "variants", "profile-default", "profiles-by-purpose", "profiles-by-upload"]
+)
 def test_an_example_is_taken(rest: Rest, name: str):
     for text in (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8").split("\n---\n"):
         kind = yaml.safe_load(text)["kind"]

@@ -37,7 +37,7 @@ class StrategyResult(Document):
 
     strategy: str
     pairing: str
-    """`exhaustive`, `sequential` or `spatial`."""
+    """`exhaustive`, `sequential`, `spatial` or `alike`."""
     registered: int
     points: int = 0
     model_sizes: list[int] = Field(default_factory=list[int])

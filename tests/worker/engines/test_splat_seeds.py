@@ -26,6 +26,7 @@ from tests.worker.engines.tiny_scene import RADIUS, ball_depth, write_ball
 from tests.worker.geometry.scenes import MeshField, from_above, hills, write_poses
 
 SIZE = 48
+ANYWHERE = Bounds(0.1, 10.0)
 
 
 def shots_of(scene: Scene) -> Shots:
@@ -117,7 +118,7 @@ def in_view(photo: PosedPhoto, points: np.ndarray) -> np.ndarray:
 
 
 def test_few_photos_that_agree_put_seeds_on_the_surface(terrain: Terrain) -> None:
-    seeds = from_stereo(shots_of(terrain.scene), 2000, random())
+    seeds = from_stereo(shots_of(terrain.scene), ANYWHERE, 2000, random())
     assert 500 < len(seeds) <= 2000
     eye = terrain.scene.photos[0].camera.camera_to_world[:3, 3]
     towards = seeds.points - eye
@@ -128,7 +129,7 @@ def test_few_photos_that_agree_put_seeds_on_the_surface(terrain: Terrain) -> Non
 
 
 def test_photos_without_points_give_no_seeds_by_stereo(ball: Scene) -> None:
-    assert len(from_stereo(shots_of(ball), 100, random())) == 0
+    assert len(from_stereo(shots_of(ball), ANYWHERE, 100, random())) == 0
 
 
 def test_seeds_that_are_known_already_are_left_out() -> None:

@@ -15,7 +15,7 @@ def names(count: int) -> list[str]:
     return [f"photo_{i:03d}.png" for i in range(count)]
 
 
-@pytest.mark.parametrize(("photos", "held_out"), [(2, 0), (3, 1), (10, 1), (18, 2), (40, 4), (80, 8), (500, 8)])
+@pytest.mark.parametrize(("photos", "held_out"), [(2, 0), (4, 0), (5, 1), (10, 1), (18, 2), (40, 4), (80, 8), (500, 8)])
 def test_one_photo_in_ten_is_held_out_but_no_more_than_eight(photos: int, held_out: int) -> None:
     split = choose_split(names(photos))
     assert len(split.held_out) == held_out

@@ -22,6 +22,7 @@ from reconstruction_worker.exporters.textured_model import Model
 from reconstruction_worker.poses.georeference import GeoOrigin, Georeference
 
 from .models import figure
+from .other_readers import gltf_complaints
 from .test_simplified_model import globe
 
 BEACH = Place(np.eye(4), 46.8426, -91.9945, 160.0)
@@ -143,6 +144,7 @@ def test_tiles_are_levels_of_detail_at_their_place_on_earth(tmp_path: Path) -> N
     model = replace(globe(), place=turned(BEACH))
     paths = tiles.write(model, tmp_path)
     content = tiles.check(model, tmp_path)
+    assert [complaint for path in paths[1:] for complaint in gltf_complaints(path)] == []
     assert content.faces == len(model.faces)
     document = json.loads(paths[0].read_text())
     coarse = document["root"]

@@ -63,6 +63,10 @@ def test_a_photo_without_partners_keeps_what_its_order_suggests() -> None:
     assert (29, 30) in found(photos, frozenset({(28, 30), (29, 30)}))
 
 
+def test_photos_without_any_features_have_no_partners() -> None:
+    assert found([np.zeros((0, 128), np.float32)] * 90) == set()
+
+
 def test_only_the_best_partners_of_a_crowd_are_compared() -> None:
     same = walk(2)[0]
     photos = [same] * 100

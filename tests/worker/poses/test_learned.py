@@ -42,13 +42,18 @@ def test_they_come_before_the_costly_strategies() -> None:
 
 
 def test_without_the_extra_the_job_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learned_features, "PACKAGE", "a_package_that_nobody_has")
+    monkeypatch.setattr(learned_features, "PACKAGES", ("numpy", "a_package_that_nobody_has"))
     write_ingest(tmp_path, ball_photos(ring([-60, -40, -20, 120, 140, 160], (-8.0, 10.0))))
     with pytest.raises(ReconstructionError) as caught:
         poses.run(poses_context(tmp_path, minRegisteredPercent=100)[0])
     assert caught.value.code == "LowRegistration"
     assert "Strategy learned features was left out: the worker was installed without" in caught.value.message
     assert "'learned'" in caught.value.message
+
+
+def test_how_partners_were_chosen_is_recorded() -> None:
+    limit = match_learned.EVERY_PAIR_UP_TO
+    assert [match_learned.learned_pairing(count) for count in (limit, limit + 1)] == ["exhaustive", "alike"]
 
 
 def unit_vectors(count: int, seed: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from PIL import Image
 from demo_photos.cameras import View
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
+from reconstruction_worker.exporters.place import read_place
 from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.stage import Stopped
 from reconstruction_worker.stages import ingest, poses
@@ -181,6 +182,33 @@ def test_provided_poses_are_kept_and_get_points(
     assert registration["method"] == "provided"
     assert registration["points"] > 100
     assert registration["meanReprojectionError"] < 1
+
+
+def test_ground_control_points_tell_metres_and_place(
+    photos: dict[str, Image.Image], views: list[View], tmp_path: Path
+) -> None:
+    write_ingest(tmp_path, photos)
+    _provide(tmp_path, views, list(photos))
+    metres, spots = 3.0, np.array([[0.2, -0.9, 0.1], [-0.4, -0.8, 0.3], [0.1, -0.7, -0.5], [0.5, -0.6, 0.4]])
+    lines = ["EPSG:32615"]
+    for number, spot in enumerate(spots):
+        east, north, up = metres * spot + [576_700, 5_188_100, 160]
+        for name, view in zip(photos, views, strict=True):
+            camera = Y_UP_TO_Z_UP @ view.camera_to_world
+            x, y, z = (spot - camera[:3, 3]) @ camera[:3, :3]
+            column, row = SIZE / 2 - view.focal * x / z, SIZE / 2 + view.focal * y / z
+            lines.append(f"{east} {north} {up} {column} {row} {name} p{number}")
+    (tmp_path / "ingest" / "gcp_list.txt").write_text("\n".join(lines))
+    output = poses.run(poses_context(tmp_path)[0])
+    assert "4 ground control points fit to 0.00" in output.message
+    document = _transforms(tmp_path)
+    scale = np.cbrt(np.linalg.det(np.array(document["worldFromModel"])[:3, :3]))
+    assert document["metresPerUnit"] * scale == pytest.approx(metres, rel=2e-3)
+    place = read_place(tmp_path / "poses", document["metresPerUnit"])
+    assert place is not None and document["georeference"]["controlPoints"] == 4
+    world = spots @ np.array(document["worldFromModel"])[:3, :3].T + np.array(document["worldFromModel"])[:3, 3]
+    on_map = place.on_map(world * document["metresPerUnit"])
+    assert np.abs(on_map - (metres * spots + [576_700, 5_188_100, 160])).max() < 0.01
 
 
 def test_provided_poses_with_another_convention_contradict_the_photos(

@@ -41,6 +41,8 @@ class Detail:
     """Photos that need more to be compared are left out."""
     witnesses: int = WITNESSES
     """Other depth maps that must confirm a pixel's depth."""
+    convincing: float = CONVINCING
+    """Share of the pixels that must be confirmed."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def stereo_maps(
             maps.append(_depth(shot, others[number], family, prior[-1]))
         done(number + 1)
     found = agreed(maps, detail.witnesses)
-    if found.confirmed < CONVINCING:
+    if found.confirmed < detail.convincing:
         return None
     return replace(found, maps=[completed(one, other) for one, other in zip(found.maps, prior, strict=True)])
 

@@ -58,33 +58,33 @@ def read_geo_file(files: Iterable[SourceFile], photos: Iterable[str]) -> GeoFile
         return GeoFile(problem=f"{file.name} is not text")
     lines = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     try:
-        projection = _projection(lines[0] if lines else "")
+        projection = projection_of(lines[0] if lines else "")
     except ValueError:
         return GeoFile(problem=f"{file.name}: its first line names no coordinates that are read")
-    index = _index(photos)
+    index = photos_by_name(photos)
     found = {index[name]: place for line in lines[1:] for name, place in _place(line, projection) if name in index}
     return GeoFile(found, "" if found else f"{file.name} has no line for a photo of the source")
 
 
 @dataclass(frozen=True)
-class _Zone:
+class Zone:
     """Of UTM; None for degrees."""
 
     number: int
     south: bool
 
 
-def _projection(line: str) -> _Zone | None:
-    """Raises ValueError."""
+def projection_of(line: str) -> Zone | None:
+    """The coordinates that a first line names. Raises ValueError for others than these."""
     if _DEGREES.fullmatch(line):
         return None
     for pattern in _UTM:
         if (match := pattern.fullmatch(line)) and 1 <= int(match["zone"]) <= 60:
-            return _Zone(int(match["zone"]), _SOUTH.fullmatch(match["half"]) is not None)
+            return Zone(int(match["zone"]), _SOUTH.fullmatch(match["half"]) is not None)
     raise ValueError(line)
 
 
-def _place(line: str, zone: _Zone | None) -> Iterable[tuple[str, Gps]]:
+def _place(line: str, zone: Zone | None) -> Iterable[tuple[str, Gps]]:
     """The name that a line begins with, in any case, and its place; nothing where it is none."""
     name, *rest = line.split("\t") if "\t" in line else line.split()
     try:
@@ -94,12 +94,17 @@ def _place(line: str, zone: _Zone | None) -> Iterable[tuple[str, Gps]]:
     altitude = more[0] if more and math.isfinite(more[0]) else None
     if not (math.isfinite(x) and math.isfinite(y)):
         return
-    latitude, longitude = (y, x) if zone is None else _from_utm(x, y, zone)
+    latitude, longitude = degrees_of(x, y, zone)
     if abs(latitude) <= 90 and abs(longitude) <= 180:
         yield any_case(name.strip()), (latitude, longitude, altitude)
 
 
-def _index(photos: Iterable[str]) -> dict[str, str]:
+def degrees_of(x: float, y: float, zone: Zone | None) -> tuple[float, float]:
+    """Latitude and longitude in degrees of coordinates as the first line names them; infinite far outside of a zone."""
+    return (y, x) if zone is None else _from_utm(x, y, zone)
+
+
+def photos_by_name(photos: Iterable[str]) -> dict[str, str]:
     """Photos by their path and, where it is the only one, by the name of their file, in any case."""
     names = sorted(photos)
     by_file: dict[str, list[str]] = {}
@@ -109,7 +114,7 @@ def _index(photos: Iterable[str]) -> dict[str, str]:
     return single | {any_case(name): name for name in names}
 
 
-def _from_utm(east: float, north: float, zone: _Zone) -> tuple[float, float]:
+def _from_utm(east: float, north: float, zone: Zone) -> tuple[float, float]:
     """Latitude and longitude in degrees, to less than a millimetre (Karney, Transverse Mercator with an accuracy of a
     few nanometers, 2011, to the third order)."""
     n = _FLATTENING / (2 - _FLATTENING)

@@ -1,4 +1,5 @@
-"""Where on Earth the world of a result is: `poses/georeference.json`, and the same in `transforms.json`."""
+"""Where on Earth the world of a result is: `poses/georeference.json`, and the same in `transforms.json`. Measured
+points on the ground tell it, or else GPS."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from reconstruction_api.documents.base import Document
 
 from ..geometry.gps import align_to_gps
 from ..geometry.local_positions import Gps, local_positions, origin_of
+from .ground_control import GroundControl
 from .output import World
 
 FILE: Final = "georeference.json"
@@ -39,6 +41,22 @@ class Georeference(Document):
     """How many fit."""
     altitude_known: bool
     """False where too few photos have an altitude: heights are then relative to the cameras."""
+    control_points: int | None = None
+    """Measured points on the ground that tell the place, and whose residual it is, instead of GPS."""
+
+
+def by_control(world: World, control: GroundControl) -> Georeference:
+    """From measured points; `control` is of the model as its poses came."""
+    matrix = control.metres_from_model.matrix @ np.linalg.inv(world.world_from_model.matrix)
+    origin = control.origin
+    return Georeference(
+        origin=GeoOrigin(latitude=origin.latitude, longitude=origin.longitude, altitude=origin.altitude),
+        metres_from_world=matrix.tolist(),
+        residual_metres=round(control.residual_metres, 3),
+        photos=control.photos,
+        altitude_known=True,
+        control_points=control.points,
+    )
 
 
 def georeference(world: World, gps: Sequence[Gps | None]) -> Georeference | None:

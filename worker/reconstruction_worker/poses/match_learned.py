@@ -15,13 +15,18 @@ from PIL import Image
 from ..stage import Stopped
 from .learned_features import LearnedFeatures, LearnedMatcher, likely_partners
 from .native import follow
-from .pairs import Pair
+from .pairs import Pair, Pairing
 from .sfm import MASK_MARGIN, MIN_INLIERS, CameraGroup, Workbench, enter_photos, verification_options, write_pictures
 
 EVERY_PAIR_UP_TO: Final = 30
 """Photos of which all pairs are compared: 435 pairs, some ten minutes on two cores."""
 PARTNERS: Final = 8
 """Photos that each photo of a larger set is compared with."""
+
+
+def learned_pairing(photos: int) -> Pairing:
+    """How partners are chosen among so many photos."""
+    return Pairing.EXHAUSTIVE if photos <= EVERY_PAIR_UP_TO else Pairing.ALIKE
 
 
 def match_learned(bench: Workbench, groups: Sequence[CameraGroup], database: Path) -> None:
@@ -32,7 +37,7 @@ def match_learned(bench: Workbench, groups: Sequence[CameraGroup], database: Pat
     networks = LearnedMatcher()
     features = _find(bench.part(0.0, 0.35), networks, images, masks)
     photos = range(len(features))
-    everything = len(features) <= EVERY_PAIR_UP_TO
+    everything = learned_pairing(len(features)) is Pairing.EXHAUSTIVE
     pairs = list(itertools.combinations(photos, 2)) if everything else likely_partners(features, PARTNERS)
     _compare(bench.part(0.35, 0.98), networks, features, pairs, database)
     _verify(bench, pairs, database)

@@ -100,7 +100,7 @@ def write_transforms(
         "upFrom": world.up_from,
         "hasAlpha": world.masks.used,
         "canHoldOut": can_hold_out,
-        **({"georeference": place.model_dump(by_alias=True)} if place is not None else {}),
+        **({"georeference": place.data()} if place is not None else {}),
     }
     write_json(folder / TRANSFORMS, document)
 

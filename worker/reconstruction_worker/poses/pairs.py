@@ -29,6 +29,8 @@ class Pairing(StrEnum):
     EXHAUSTIVE = "exhaustive"
     SEQUENTIAL = "sequential"
     SPATIAL = "spatial"
+    ALIKE = "alike"
+    """Only those that look alike."""
 
 
 @dataclass(frozen=True)

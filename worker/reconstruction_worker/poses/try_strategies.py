@@ -16,7 +16,7 @@ from . import learned_features
 from .gps_agreement import Agreement, agreement
 from .gps_priors import GpsPosition, distinct_positions, write_priors
 from .mapping import reconstruct
-from .match_learned import match_learned
+from .match_learned import learned_pairing, match_learned
 from .own_lenses import with_own_lenses
 from .pairs import PairChoice, Pairing, choose_pairs
 from .partners import pairs_to_match
@@ -81,7 +81,9 @@ def try_strategies(
     for index, strategy in enumerate(steps):
         if _enough(attempts, strategy, total, required_share):
             break
-        choice = choose_pairs(len(gps_positions), gps_positions)
+        choice = choose_pairs(total, gps_positions)
+        if strategy.features.learned:
+            choice = PairChoice(learned_pairing(total), ())  # by their own features, not by these
         if strategy.features.learned and not learned_features.installed():
             attempts.append(Attempt(strategy, choice.pairing, left_out=NOT_INSTALLED))
             continue

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from reconstruction_api.baseline import explicit
+from reconstruction_api.defaults import completed
 from reconstruction_api.documents.manifest import (
     DeliveredFile,
     ManifestDocument,
     ManifestEngine,
     ManifestPhotos,
+    ManifestSource,
     ManifestStage,
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
+from reconstruction_api.exports import PreviewStyle
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE, format_of, media_type_of
+from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.engine_document import EngineDocument
 from ..files import sha256_of
 from .findings import Findings
+from .side_views import file_of
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
-TURNTABLE = "Turntable"
+TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
+SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "endAfter")
+"""Fields of the spec that the manifest repeats."""
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
@@ -53,10 +64,11 @@ def quality_document(findings: Findings) -> QualityDocument:
     return findings.quality.model_copy(update=beside)
 
 
-def artifacts(folder: Path, findings: Findings) -> list[DeliveredFile]:
+def artifacts(folder: Path, findings: Findings, side_views: Sequence[str] = ()) -> list[DeliveredFile]:
     """The files that are in `folder`, as the manifest lists them."""
     known = {name: format_of(name) for name in OWN_FILES if (folder / name).exists()}
     known |= {file.name: export.format for export in findings.delivered() for file in export.files}
+    known |= dict.fromkeys(side_views, SIDE_VIEW)
     if findings.turntable is not None:
         known |= dict.fromkeys(findings.turntable.files, TURNTABLE)
     return [described(folder / name, kind) for name, kind in sorted(known.items())]
@@ -83,6 +95,8 @@ def manifest_document(
         photos=ManifestPhotos(
             used=len(findings.photos()), dropped=len(findings.dropped()), registered=len(findings.registered())
         ),
+        source=_source(findings),
+        settings=_settings(findings),
         metres_per_unit=findings.transforms.get("metresPerUnit"),
         stages=[
             ManifestStage(
@@ -96,8 +110,27 @@ def manifest_document(
             for record in findings.records
         ],
         versions=versions(),
+        picture=_picture([file.name for file in files]),
         artifacts=files,
     )
+
+
+def _source(findings: Findings) -> ManifestSource:
+    originals = (photo.get("original", {}).get("sha256") for photo in findings.photos())
+    checksums = sorted(each for each in originals if each)
+    whole = hashlib.sha256("".join(f"{each}\n" for each in checksums).encode()).hexdigest()
+    return ManifestSource(digest=whole, sha256=checksums)
+
+
+def _settings(findings: Findings) -> dict[str, Any]:
+    written = explicit(completed(findings.spec))
+    return {name: written[name] for name in SETTINGS if name in written}
+
+
+def _picture(names: Sequence[str]) -> str | None:
+    """What stands for the job: the best of the pictures that there are."""
+    wanted = (TurntableOutput.POSTER.file, file_of(PreviewStyle.TEXTURED, "three-quarter"), PREVIEW)
+    return next((name for name in wanted if name in names), None)
 
 
 def engine_used(findings: Findings) -> ManifestEngine:

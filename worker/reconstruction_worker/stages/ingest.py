@@ -21,10 +21,12 @@ from ..files import empty_folder, write_atomically
 from ..ingest.arrange import Arrangement, arrange
 from ..ingest.bounds import check_allowed, check_count, check_depth
 from ..ingest.checks import check_contrast, note_oddities, same_pictures
+from ..ingest.control_points import FILE as CONTROL
+from ..ingest.control_points import MAX_BYTES as MAX_CONTROL_BYTES
 from ..ingest.dataset import FILE as DATASET_FILE
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
 from ..ingest.limits import Limits, limits_from
-from ..ingest.listing import SourceFile, describe
+from ..ingest.listing import SourceFile, access_to, describe
 from ..ingest.panoramas import Cut, cut_all
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..ingest.prepare import Prepared, prepare
@@ -82,6 +84,7 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         dataset = _store(context, arrangement, limits)
         _mask_backgrounds(context, dataset)
         _keep_poses(context, arrangement)
+        _keep_control(context, files)
     except Stopped:
         raise  # what was fetched stays for the next attempt
     except ReconstructionError as error:
@@ -220,6 +223,15 @@ def _collect(
         return
     first_of[checksum] = photo.name
     prepared.append(result)
+
+
+def _keep_control(context: StageContext, files: Sequence[SourceFile]) -> None:
+    """The list of ground control points, for the stage `poses`."""
+    (context.folder / CONTROL).unlink(missing_ok=True)
+    found = next((file for file in files if PurePosixPath(file.name).name.lower() == CONTROL), None)
+    if found is not None and found.size <= MAX_CONTROL_BYTES:
+        with access_to(found.name):
+            shutil.copyfile(found.path, context.folder / CONTROL)
 
 
 def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:

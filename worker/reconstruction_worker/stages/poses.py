@@ -21,6 +21,8 @@ from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
 from ..geometry.local_positions import local_positions
+from ..ingest.control_points import FILE as CONTROL
+from ..ingest.control_points import read_control_points
 from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
@@ -29,9 +31,10 @@ from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import estimate_poses
 from ..poses.georeference import FILE as GEOREFERENCE_FILE
-from ..poses.georeference import georeference
+from ..poses.georeference import by_control, georeference
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
+from ..poses.ground_control import ControlFit, GroundControl, fit_control
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
 from ..poses.posed_model import PosedModel
 from ..poses.provided import Provided, Share, provided_format, read_provided
@@ -77,7 +80,10 @@ def run(context: StageContext) -> StageOutput:
     by_name = {photo.name: photo for photo in photos}
     depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
     world = _world(context, model, photos, gps_positions, provided, depth)
-    write_results(context, world, photos, provided.shares if provided else {}, depth)
+    control = _ground_control(context, model, by_name)
+    if control.found is not None:
+        world = replace(world, metres_per_unit=control.found.metres_from_model.scale / world.scale)
+    write_results(context, world, photos, provided.shares if provided else {}, depth, control.found)
     if provided is None or provided.format is not None:  # sides of a cube share no points with any other photo
         write_model(context.folder, world.model)
     gps = agreement(model.poses[:, :3, 3], gps_positions)
@@ -86,7 +92,7 @@ def run(context: StageContext) -> StageOutput:
         document = document.model_copy(update={"caution": note})
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
-    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name)]
+    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name), control.note]
     if registration.unregistered:
         notes.append(strategies_left_out(attempts))
     if provided is not None and (unnamed := everything - len(photos)):
@@ -193,6 +199,15 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
     return read_provided(folder, dataset.with_given_poses())
 
 
+def _ground_control(context: StageContext, model: PosedModel, photos: Mapping[str, DatasetImage]) -> ControlFit:
+    """What measured points on the ground say, where the source has a list of them. `photos` by their stored names."""
+    names = [photo.original.name for photo in photos.values()]
+    control = read_control_points(context.of(StageName.INGEST) / CONTROL, names)
+    if not control.points:
+        return ControlFit(None, control.problem)
+    return fit_control(model, photos, control.points)
+
+
 def gps_positions_of(model: PosedModel, photos: list[DatasetImage]) -> list[GpsPosition]:
     """Where GPS says that the model's shots were taken."""
     by_name = {photo.name: photo for photo in photos}
@@ -230,8 +245,10 @@ def write_results(
     photos: list[DatasetImage],
     shares: Mapping[str, Share],
     depth: DepthFit | None,
+    control: GroundControl | None = None,
 ) -> None:
-    """The undistorted pictures and depth maps, then what refers to them."""
+    """The undistorted pictures and depth maps, then what refers to them. `control` is of the model before it was
+    settled."""
     total = len(world.model.shots)
 
     def written(count: int) -> None:
@@ -247,7 +264,8 @@ def write_results(
     write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
-    place = georeference(world, [by_name[shot.name].gps for shot in world.model.shots])
+    gps = [by_name[shot.name].gps for shot in world.model.shots]
+    place = by_control(world, control) if control is not None else georeference(world, gps)
     if place is not None:
         write_document(context.folder / GEOREFERENCE_FILE, place)
     write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out, place)

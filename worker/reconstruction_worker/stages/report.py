@@ -14,15 +14,16 @@ from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
 from ..engines.trained import trained_gaussians
-from ..exporters.textured_model import load_model
+from ..exporters.textured_model import Model, load_model
 from ..files import write_document
-from ..geometry.scene import load_scene
+from ..geometry.scene import Scene, load_scene
 from ..report.findings import Findings, gather
 from ..report.numbers import artifacts, engine_used, manifest_document, quality_document
 from ..report.page import report_page
 from ..report.poses_delivery import deliver_poses
 from ..report.preview import preview
 from ..report.public import for_the_public, without_cameras
+from ..report.side_views import write_side_views
 from ..report.viewer_data import viewer_document, views_document
 from ..stage import StageContext, StageOutput
 
@@ -46,18 +47,31 @@ def run(context: StageContext) -> StageOutput:
     context.advance(10, "rendering the preview")
     pictures = preview(model, shown)
     pictures.sheet.save(context.folder / PREVIEW)
+    side_views = _side_views(context, model, scene)
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
     viewer |= views_document(shown, findings.held_out())
-    page = report_page(findings, quality, artifacts(context.folder, findings), viewer, pictures.model)
+    page = report_page(findings, quality, artifacts(context.folder, findings, side_views), viewer, pictures.model)
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
-    delivered = artifacts(context.folder, findings)
+    delivered = artifacts(context.folder, findings, side_views)
     write_document(context.folder / MANIFEST_FILE, manifest_document(findings, delivered, engine_used(findings)))
     size = sum(file.size_bytes for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
+
+
+def _side_views(context: StageContext, model: Model, scene: Scene) -> list[str]:
+    """Those of `spec.report.previews`."""
+    report = context.spec.report
+    if report is None or report.previews is None:
+        return []
+
+    def advance(share: float) -> None:
+        context.advance(20 + 40 * share, "rendering the previews")
+
+    return write_side_views(report.previews, model, scene, context.folder, advance)
 
 
 def _collect(findings: Findings, folder: Path) -> None:

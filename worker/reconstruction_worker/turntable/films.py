@@ -31,7 +31,7 @@ _OPTIONS: Final = {
     "libopenh264": ("-b:v", "8M"),
     "libx264": ("-crf", "18", "-preset", "fast"),
 }
-_VP9: Final = ("-crf", "24", "-b:v", "0", "-row-mt", "1", "-cpu-used", "4")
+_VP9: Final = ("-crf", "20", "-b:v", "0", "-row-mt", "1", "-cpu-used", "4")
 _LONGEST_SECONDS: Final = 3600
 
 

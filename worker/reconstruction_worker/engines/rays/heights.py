@@ -21,7 +21,8 @@ class Heights:
         """`points` are [P, 3]; not all in one line."""
         low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         self._low, self._extent = low - MARGIN * (high - low), (1 + 2 * MARGIN) * (high - low)
-        places = self._low + np.stack(np.mgrid[:CELLS, :CELLS], axis=-1) / (CELLS - 1) * self._extent  # [x, y, 2]
+        steps = np.linspace(0, 1, CELLS)
+        places = self._low + np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1) * self._extent  # [x, y, 2]
         levels = LinearNDInterpolator(points[:, :2], points[:, 2])(places)
         around = np.isnan(levels)
         levels[around] = NearestNDInterpolator(points[:, :2], points[:, 2])(places[around])

@@ -91,7 +91,7 @@ def _seeds(setup: Setup, exposures: Exposures) -> Seeds:
     if any(photo.depth is not None for photo in setup.photos):
         more = from_depth_maps(shots, count, random)
     elif len(setup.photos) <= FEW_PHOTOS:
-        more = from_stereo(shots, count, random)
+        more = from_stereo(shots, setup.bounds, count, random)
         if not setup.scene.bounded:
             more = Seeds.together([more, between_points(shots, count, random).away_from(more)])
     elif not setup.scene.bounded:

@@ -15,6 +15,8 @@ FILE = "split.json"
 SHARE = 0.1
 MOST = 8
 FEWEST_TO_TRAIN_ON = 2
+FEWEST_TO_CHOOSE_FROM = 5
+"""Photos of which one can be held out: without the middle one of three, the others show too little of what it shows."""
 MOST_GIVEN = 25
 """Of the photos that were given for judging, how many are looked at; none of them is trained on."""
 
@@ -38,8 +40,8 @@ def split_of(scene: Scene, *, hold_out: bool) -> Split:
 
 def choose_split(names: Sequence[str]) -> Split:
     """Hold out one photo in ten (at least one, at most eight), evenly along `names`, which is in the order of capture:
-    the middle of each stretch, so that a held-out photo has trained neighbours on both sides."""
-    count = min(max(round(len(names) * SHARE), 1), MOST, max(len(names) - FEWEST_TO_TRAIN_ON, 0))
+    the middle of each stretch, so that a held-out photo has trained neighbours on both sides. None of very few."""
+    count = min(max(round(len(names) * SHARE), 1), MOST) if len(names) >= FEWEST_TO_CHOOSE_FROM else 0
     held_out = {int((i + 0.5) * len(names) / count) for i in range(count)}
     return Split(
         train=tuple(name for i, name in enumerate(names) if i not in held_out),
