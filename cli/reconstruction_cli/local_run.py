@@ -11,6 +11,7 @@ from rich.text import Text
 from reconstruction_api.defaults import completed
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import byte_size
 from reconstruction_api.source import Source
 from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
@@ -127,6 +128,10 @@ def _has(outcome: Outcome, stage: StageName) -> bool:
 
 
 def _print_results(console: Console, outcome: Outcome, files: list[Path], out: Path) -> None:
+    numbers = outcome.metrics
+    if Metric.PSNR in numbers:
+        ssim = f", SSIM {numbers[Metric.SSIM]}" if Metric.SSIM in numbers else ""
+        console.print(Text(f"Held-out views: PSNR {numbers[Metric.PSNR]} dB{ssim}"))
     console.print(Text(f"Results in {out}:"), soft_wrap=True)
     for result in outcome.stages:
         if result.name is StageName.PUBLISH:
