@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -38,6 +38,15 @@ class ManifestPhotos(Document):
     registered: int
 
 
+class ManifestSource(Document):
+    """What the photos were, without their names and places."""
+
+    digest: str
+    """SHA-256 of the checksums below, in their order, each a line."""
+    sha256: list[str] = Field(default_factory=list[str])
+    """Of each photo that was used, as it was in the source; sorted."""
+
+
 class ManifestStage(Document):
     name: str
     seconds: float
@@ -56,6 +65,10 @@ class ManifestDocument(Document):
     engine: ManifestEngine | None = None
     """None of a job that ended with its camera poses."""
     photos: ManifestPhotos
+    source: ManifestSource | None = None
+    settings: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """Fields of the spec that the results depend on, as far as they differ from what an unset field stands for; neither
+    addresses nor names of Secrets."""
     metres_per_unit: float | None = None
     stages: list[ManifestStage] = Field(default_factory=list[ManifestStage])
     versions: dict[str, str] = Field(default_factory=dict[str, str])

@@ -106,6 +106,9 @@ def test_the_manifest_says_how_the_model_was_made(artifacts: Path) -> None:
     assert manifest["job"] == JOB
     assert manifest["engine"]["licence"] == "Apache-2.0"
     assert manifest["photos"] == {"used": 11, "dropped": 1, "registered": 10}
+    assert manifest["source"]["sha256"] == sorted(manifest["source"]["sha256"])
+    assert len(manifest["source"]["digest"]) == 64
+    assert "source" not in manifest["settings"]
     assert [stage["name"] for stage in manifest["stages"]] == ["ingest", "poses", "train"]
     assert [stage["libraries"] for stage in manifest["stages"]] == [{}, {}, TRAINED_WITH]
     assert all(stage["seconds"] == 12.5 and len(stage["settingsDigest"]) == 64 for stage in manifest["stages"])

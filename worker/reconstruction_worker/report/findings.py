@@ -106,7 +106,8 @@ def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findi
         path = file(stage, name)
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    records = (read_record(workspace, stage.name) for stage in STAGES)
+    made_from_report = (StageName.BUNDLE, StageName.PUBLISH)  # an earlier one's records say nothing of this one
+    records = (read_record(workspace, stage.name) for stage in STAGES if stage.name not in made_from_report)
     return Findings(
         job_name=job_name,
         spec=spec,

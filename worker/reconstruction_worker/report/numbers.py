@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from reconstruction_api.baseline import explicit
+from reconstruction_api.defaults import completed
 from reconstruction_api.documents.manifest import (
     DeliveredFile,
     ManifestDocument,
     ManifestEngine,
     ManifestPhotos,
+    ManifestSource,
     ManifestStage,
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
@@ -27,6 +32,8 @@ from .side_views import file_of
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
 TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
+SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "endAfter")
+"""Fields of the spec that the manifest repeats."""
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
 
@@ -88,6 +95,8 @@ def manifest_document(
         photos=ManifestPhotos(
             used=len(findings.photos()), dropped=len(findings.dropped()), registered=len(findings.registered())
         ),
+        source=_source(findings),
+        settings=_settings(findings),
         metres_per_unit=findings.transforms.get("metresPerUnit"),
         stages=[
             ManifestStage(
@@ -104,6 +113,18 @@ def manifest_document(
         picture=_picture([file.name for file in files]),
         artifacts=files,
     )
+
+
+def _source(findings: Findings) -> ManifestSource:
+    originals = (photo.get("original", {}).get("sha256") for photo in findings.photos())
+    checksums = sorted(each for each in originals if each)
+    whole = hashlib.sha256("".join(f"{each}\n" for each in checksums).encode()).hexdigest()
+    return ManifestSource(digest=whole, sha256=checksums)
+
+
+def _settings(findings: Findings) -> dict[str, Any]:
+    written = explicit(completed(findings.spec))
+    return {name: written[name] for name in SETTINGS if name in written}
 
 
 def _picture(names: Sequence[str]) -> str | None:
