@@ -135,8 +135,8 @@ def table(rows: Sequence[Row]) -> str:
     slowest = max(row.frame_cpu_ms for row in rows) / available_cpus()
     lines += [
         "",
-        f"- {_mark(largest.peak_rss_mib <= MOST_MIB)} {largest.photos} photos of {largest.side} x {largest.side} pixels "
-        f"in {MOST_MIB} MiB: **{largest.peak_rss_mib:.0f} MiB**",
+        f"- {_mark(largest.peak_rss_mib <= MOST_MIB)} {largest.photos} photos of {largest.side} x {largest.side} "
+        f"pixels in {MOST_MIB} MiB: **{largest.peak_rss_mib:.0f} MiB**",
         f"- {_mark(slowest <= MOST_FRAME_MS)} a frame in {MOST_FRAME_MS} ms: **{slowest:.0f} ms on {available_cpus()} "
         "processors**",
         "",
