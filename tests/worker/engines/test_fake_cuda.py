@@ -13,6 +13,7 @@ from reconstruction_api.engines import ENGINES
 from reconstruction_worker.engines.gaussians.gsplat_rasteriser import GsplatRasteriser
 from reconstruction_worker.engines.rays.radiance_field import CHUNK, SMALLEST_CHUNK
 from reconstruction_worker.engines.rays.ray_trainer import RayTrainer
+from reconstruction_worker.engines.splatfacto.refinement import Refinement
 from reconstruction_worker.engines.splatfacto.settings import bytes_per_gaussian
 from reconstruction_worker.engines.splats.cloud import FIRST_MOMENTS, SECOND_MOMENTS
 from reconstruction_worker.engines.splats.settings import BYTES_PER_GAUSSIAN, MEMORY_SHARE
@@ -194,6 +195,22 @@ def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: P
     with fake_training("splats", tmp_path, free=free) as training:
         shown = [training.trainer.photos.at(index, small=False) for index in range(4)]  # type: ignore[attr-defined]
         assert {part.device.type for photo in shown for part in (photo.planes, photo.alpha)} == {place}
+
+
+def test_each_photo_of_a_step_counts_for_where_gaussians_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update, counted = Refinement._update_state, []
+
+    def noted(strategy: Any, params: Any, state: Any, info: Any, packed: bool = False) -> None:
+        counted.append(info)
+        update(strategy, params, state, info, packed)
+
+    monkeypatch.setattr(Refinement, "_update_state", noted)
+    with fake_training("splatfacto", tmp_path, settings={"photosPerStep": 3}) as training:
+        training.step()
+    assert len(counted) == 3
+    assert len({id(info) for info in counted}) == 3, "each with what the rasteriser has said of it"
 
 
 CALLS_OF_FORMER_STEP = 774
