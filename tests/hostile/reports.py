@@ -92,6 +92,6 @@ REPORTS = [
                   said(artifacts=[artifact(), artifact(name="../../.bashrc", uri="pvc://statue-workspace/a"),
                                   artifact(uri="javascript:alert(1)"), artifact(uri="pvc://statue-workspace/../x"),
                                   artifact(sizeBytes=-1), artifact(sha256="x")])),
-    HostileReport("a pause after a stage that there is not", said(pausedAfter="publish", metrics={"a": 1})),
+    HostileReport("a pause after a stage that there is not", said(pausedAfter="polish", metrics={"a": 1})),
     HostileReport("no JSON at all", STEERING, 3, "InternalError"),
 ]  # fmt: skip

@@ -124,7 +124,7 @@ def test_what_is_right_in_a_report_survives_what_is_wrong_in_it() -> None:
     text = said(
         stages=[
             {"name": "ingest", "digest": digest, "message": "40 photos"},
-            {"name": "publish", "digest": digest},
+            {"name": "polish", "digest": digest},
             {"name": "poses", "digest": 3},
         ],
         metrics={"images": 40, "psnr": "27.3", "depth": None, "bad name": 1, "points": 2**64},

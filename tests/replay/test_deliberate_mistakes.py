@@ -143,8 +143,8 @@ def failing(root: Path, file: str, test: str) -> bool:
         ),
         (
             "worker/reconstruction_worker/stages/texture.py",
-            "MAX_VIEWS = 200",
-            "MAX_VIEWS = 100",
+            "compress_level=4",
+            "compress_level=5",
             ("test_code_versions.py", "test_nobody_has_changed_code_of_a_stage_without_a_word"),
         ),
     ],

@@ -90,6 +90,7 @@ def test_the_files_are_those_of_the_contract(estimated: tuple[Path, list[Any], A
     assert 0 < registration["meanReprojectionError"] < 1
     assert 0 < registration["medianReprojectionError"] < 1
     assert sorted(path.name for path in (workspace / "poses").iterdir()) == [
+        "cameras.json",
         "images",
         "observations.npz",
         "points.ply",

@@ -32,7 +32,7 @@ class Subject:
 
 
 def subject_of(scene: Scene, points: NDArray[np.float64]) -> Subject:
-    """An object is seen whole: `points` [N, 3] are its surface. Of a place, whose surface goes on beyond what the
+    """An object is seen whole: `points` [N, 3] are its surface. Of a place, whose surface extends beyond what the
     photos were about, that is seen which they look at, from as far away and as wide."""
     if scene.bounded or not scene.views:
         centre = (points.min(axis=0) + points.max(axis=0)) / 2
