@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-publish bench-poses bench-surface gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-poses bench-surface gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -83,6 +83,9 @@ bench-surface: setup ## Surfaces of real photos and of a known shape: figures as
 
 bench-poses: setup ## Photos placed, how well, in what time and memory, beside pycolmap's defaults (BENCH="--only far-apart")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.camera_poses $(BENCH)
+
+bench-splats: setup ## Time and memory of splats on a CPU for 50, 100 and 200 photos, as a table and a picture
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.splats_scaling $(BENCH)
 
 gpu-check: ## Whether this machine's GPU does what the engines need (PYTHON with PyTorch; GPU_CHECK="--engines nerfacto")
 	$(if $(wildcard $(VENV)),$(VENV),$(PYTHON)) -m reconstruction_worker.gpu_check $(GPU_CHECK)

@@ -68,8 +68,7 @@ def main() -> int:
 
 def _results(folder: Path, megabytes: int) -> Path:
     """A workspace with one file of nine tenths of the size, and thirty small ones."""
-    from tests.worker.publishing.results import record, results
-
+    from harness.finished_workspace import record, results
     from reconstruction_api.stages import StageName
 
     results(folder, {})
@@ -154,8 +153,7 @@ def _copy(workspace: Path, address: str) -> None:
 
 def _publish(workspace: Path, address: str) -> None:
     del address
-    from tests.worker.publishing.results import context
-
+    from harness.finished_workspace import context
     from reconstruction_worker.stages import publish
 
     publish.run(context(workspace, {"uri": f"s3://{_BUCKET}/{{name}}/"}))

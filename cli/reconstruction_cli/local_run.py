@@ -140,3 +140,6 @@ def _print_results(console: Console, outcome: Outcome, files: list[Path], out: P
         console.print(
             Text(f"  {one_line(str(file.relative_to(out)))}  {byte_size(file.stat().st_size)}"), soft_wrap=True
         )
+    for result in outcome.stages:
+        if result.name is StageName.EVALUATE:
+            console.print(Text(f"Quality: {result.message}"), soft_wrap=True)

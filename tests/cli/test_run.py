@@ -76,6 +76,7 @@ def test_a_run_ends_with_its_results_and_a_second_one_is_done_at_once(
     assert run(job) is ExitCode.DONE
     shown = capfd.readouterr().out
     assert "PSNR 27.3 dB, SSIM 0.91" in shown
+    assert shown.splitlines()[-1] == "Quality: evaluate did it"
     assert "model.glb  5 B" in shown
     out = tmp_path / "out" / "statue"
     assert sorted(path.name for path in out.iterdir()) == ["model.glb", "model.ply", "workspace"]

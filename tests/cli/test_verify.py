@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.worker.publishing.results import FILES, results
+
+from harness.finished_workspace import FILES, results
 
 from .conftest import Recon
 

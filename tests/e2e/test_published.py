@@ -15,7 +15,6 @@ from tests.cluster import kinds
 from tests.cluster.waiting import eventually
 from tests.object_storage import s3_server
 from tests.worker.publishing.bucket import Bucket
-from tests.worker.publishing.results import followed
 
 from demo import cluster, layout, watch
 from demo.journal import Journal
@@ -24,6 +23,7 @@ from devcluster import packages
 from devcluster.cluster import Cluster
 from devcluster.kubectl import Kubectl
 from devcluster.versions import NODE_IP
+from harness.finished_workspace import followed
 
 from .runs import Document
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.model import JobKey
+from typing import Any
+
+from reconstruction_operator.model import JobKey, Policy
+from reconstruction_operator.observe import observe
 from reconstruction_operator.published_prefixes import PublishedPrefixes
+from reconstruction_operator.store import Store
 
 FIRST, SECOND, ELSEWHERE = JobKey("museum", "b"), JobKey("museum", "a"), JobKey("zoo", "a")
 
@@ -39,3 +43,35 @@ def test_a_job_that_goes_makes_room():
     assert found.after(FIRST) == (SECOND,)
     found.remove(FIRST)
     assert found.rival(SECOND) == ""
+
+
+def document(name: str, created: str, uri: str, version: int = 1) -> dict[str, Any]:
+    metadata = {
+        "namespace": "museum",
+        "name": name,
+        "uid": f"uid-of-{name}",
+        "generation": version,
+        "resourceVersion": str(version),
+        "creationTimestamp": created,
+    }
+    spec = {"source": {"uri": "s3://photos/"}, "destination": {"uri": uri}}
+    return {"metadata": metadata, "spec": spec}
+
+
+def test_what_a_decision_sees_follows_the_jobs_that_are_there():
+    store = Store()
+    store.observe_job(document("b", "2026-01-01T00:00:00Z", "s3://assets/{namespace}/"))
+    store.observe_job(document("a", "2026-01-02T00:00:00Z", "s3://assets/museum/statue"))
+
+    def rival_of_a() -> str:
+        seen = observe(store, SECOND, None, Policy())
+        assert seen is not None
+        return seen.destination_rival
+
+    assert rival_of_a() == "b"
+    store.observe_job(document("b", "2026-01-01T00:00:00Z", "s3://elsewhere/", version=2))
+    assert rival_of_a() == ""
+    store.observe_job(document("b", "2026-01-01T00:00:00Z", "s3://assets/museum/statue/", version=3))
+    assert rival_of_a() == "b"
+    store.forget_job(document("b", "2026-01-01T00:00:00Z", "s3://assets/museum/statue/", version=4))
+    assert rival_of_a() == ""

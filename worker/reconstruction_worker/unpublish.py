@@ -54,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ReconstructionError as error:
         report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
         log.error("removing failed", code=error.code, error=error.message)
+    except Exception as exception:  # the edge of the process; its text may quote what is secret
+        error = ReconstructionError("InternalError", f"The worker failed unexpectedly ({type(exception).__name__}).")
+        report, status = PodReport(failure=Failure.from_error(error)), error.exit_code
+        log.error("removing failed", code=error.code, error=error.message)
     _write(options.termination_log, report)
     sys.exit(status)
 

@@ -83,6 +83,8 @@ class QualityDocument(Document):
     """Names of the views with the lowest PSNR, the lowest first."""
     reason: str | None = None
     """Why there are no numbers of held-out views."""
+    next_step: str | None = None
+    """What to do about a result that does not pass; None where nothing stands out."""
     trained: Means | None = None
     """Of views that were trained on, where none was held out."""
     registration: RegistrationSummary | None = None

@@ -102,8 +102,9 @@ def gltf_complaints(file: Path) -> list[str]:
 def _installed() -> Path:
     """The folder with the readers."""
     content = b"".join(path.read_bytes() for path in sorted(LOCKED.rglob("*")) if path.is_file())
-    folder = CACHE / f"readers-{hashlib.sha256(content).hexdigest()[:12]}"
     CACHE.mkdir(exist_ok=True)
+    # Without links on the way: npm takes a folder behind one for a package that its lock file lacks.
+    folder = CACHE.resolve() / f"readers-{hashlib.sha256(content).hexdigest()[:12]}"
     with (CACHE / "readers.lock").open("w") as lock:  # tests run in several processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():

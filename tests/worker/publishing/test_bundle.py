@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.finished_workspace import FILES, context, results
 from reconstruction_api.documents.manifest import ManifestDocument
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 from reconstruction_worker.files import sha256_of
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.stages import bundle
-
-from .results import FILES, context, results
 
 
 def bundling(workspace: Path) -> StageContext:

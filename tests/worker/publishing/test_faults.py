@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from harness.finished_workspace import FILES, context, followed, results
 from reconstruction_api.errors import CATALOGUE, ReconstructionError
 from reconstruction_api.worker import Progress
 from reconstruction_worker.publishing import opening
@@ -19,7 +20,6 @@ from reconstruction_worker.stages import publish
 
 from .bucket import Bucket
 from .faulty import Fault, answering, cut_after, in_front_of
-from .results import FILES, context, followed, results
 
 DESTINATION = {"uri": "s3://assets/{namespace}/{name}/"}
 LARGE = FILES | {"model.obj": random.Random(1).randbytes(20 * 2**20)}

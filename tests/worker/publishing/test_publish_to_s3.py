@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.finished_workspace import FILES, MADE, context, followed, results
 from reconstruction_api.documents.published import PublishedDocument
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.stages import publish
 
 from .bucket import PREFIX, Bucket
-from .results import FILES, MADE, context, followed, results
 
 DESTINATION = {"uri": "s3://assets/{namespace}/{name}/"}
 

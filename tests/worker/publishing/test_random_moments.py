@@ -13,10 +13,10 @@ from threading import Event, Thread
 
 from botocore.exceptions import ClientError
 
+from harness.finished_workspace import context, followed, results
 from reconstruction_worker.stages import publish
 
 from .bucket import PREFIX, Bucket
-from .results import context, followed, results
 
 DESTINATION = {"uri": "s3://assets/{namespace}/{name}/"}
 KILLS = 30

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from harness.finished_workspace import FILES, context, followed, results
 from reconstruction_api.documents.published import PublishedJob
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.names import ENV_JOB
@@ -18,7 +19,6 @@ from reconstruction_worker.publishing.opening import Place, opened
 from reconstruction_worker.stages import publish
 
 from .bucket import Bucket
-from .results import FILES, context, followed, results
 
 SHARED: dict[str, Any] = {"uri": "s3://assets/shared/"}
 JOB = PublishedJob(namespace="museum", name="statue", uid="uid-1")

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from harness.finished_workspace import FILES, context, followed, results
 from reconstruction_api.documents.published import PublishedJob
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker import unpublish
 from reconstruction_worker.publishing.stores.web import WebStore
 from reconstruction_worker.stages import publish
-
-from .results import FILES, context, followed, results
 
 AUTHORIZATION = "Bearer of-the-museum"
 

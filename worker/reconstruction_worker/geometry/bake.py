@@ -75,7 +75,7 @@ def bake(
 
 
 class _Buffers:
-    """What each photo sees, made anew each time it is gone through where there are too many photos to keep it."""
+    """What each photo sees, made again each time it is read where there are too many photos to keep it."""
 
     def __init__(self, caster: Caster, views: list[View], done: Callable[[int], None]):
         self._caster, self._views, self._done = caster, views, done

@@ -27,7 +27,7 @@ def mask_backgrounds(
 ) -> None:
     """Give stored photos without a mask one where their background is plain: with `Background`, and with `Auto` where
     no photo has a mask and most backgrounds are plain. Raises InvalidSpec where `Background`
-    is asked for and fewer than `MOST_PHOTOS` of them are. `advance` is told what is being done; it may raise."""
+    is asked for and fewer than `MOST_PHOTOS` of them are. `advance` is called with what is being done; it may raise."""
     bare = [image for image in images if image.mask is None and not image.has_alpha]
     if policy not in (MaskPolicy.AUTO, MaskPolicy.BACKGROUND) or not bare:
         return

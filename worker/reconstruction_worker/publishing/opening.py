@@ -226,7 +226,7 @@ def _open_google(container: str, place: Place, access: Access) -> tuple[Endpoint
 
 
 class _GoogleToken:
-    """A token of credentials of google-auth, made anew when it is about to end."""
+    """A token of credentials of google-auth, renewed when it is about to end."""
 
     def __init__(self, credentials: Any):
         self._credentials = credentials

@@ -1,4 +1,4 @@
-"""A published set of results: what belongs to it, what its folder is called, and what readers are told of it.
+"""A published set of results: what belongs to it, what its folder is called, and what readers see of it.
 
 Readers begin with `latest.json`, which names the manifest of a set, which names the files of that set. Both are written
 after what they name, so a reader never meets a name before its file; and a set's folder is its own, so what was named

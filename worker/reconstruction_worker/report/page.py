@@ -165,6 +165,7 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Steps", f"{engine.steps:,}" if engine.steps else None),
         ("Device", engine.device),
         ("Size", size),
+        ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
         ("Up and scale from", findings.transforms.get("upFrom")),
     ]

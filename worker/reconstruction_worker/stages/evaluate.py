@@ -20,12 +20,14 @@ from reconstruction_api.quality import Verdict
 from reconstruction_api.stages import StageName
 
 from ..engines.trained import trained_field
+from ..engines.training.history import read_history
 from ..engines.training.posed_photos import PosedPhoto, read_scene
 from ..engines.training.split import read_split
 from ..files import write_document
 from ..geometry.rendering import Field
 from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
+from ..quality.next_step import next_step
 from ..quality.verdict import judge
 from ..stage import StageContext, StageOutput, Stopped
 
@@ -58,10 +60,14 @@ def run(context: StageContext) -> StageOutput:
         context.report_progress(100 * done / len(names), name)
         views.append(_compare(field, scene.photo(name), pictures, with_lpips=no_lpips is None))
     result = _summary(views, no_lpips, context.spec.quality)
+    sources = source_names(context.workspace)
     if not split.held_out:
         result = without_held_out(result)
+    elif result.verdict is not Verdict.PASS:
+        progress = [(line.step, line.psnr) for line in read_history(context.of(StageName.TRAIN))]
+        result = result.model_copy(update={"next_step": next_step(views, progress, sources)})
     write_document(context.folder / QUALITY_FILE, result)
-    return _outcome(result, context.spec.quality, source_names(context.workspace))
+    return _outcome(result, context.spec.quality, sources)
 
 
 def _nothing_compared(context: StageContext) -> StageOutput:
@@ -180,9 +186,13 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
         raise ReconstructionError(
             "QualityBelowThreshold",
             f"{found}; the job accepts PSNR {bar.warn_psnr} dB and SSIM {bar.warn_ssim}. Worst: {', '.join(worst)}.",
+            suggestion=result.next_step,
             details={**numbers, "worst": worst},
         )
-    return StageOutput(message=f"{found}: {result.verdict}", metrics={**numbers, **verdict})
+    line = f"{found}: {result.verdict}"
+    if result.verdict is not Verdict.PASS:
+        line += f"; it passes at {bar.min_psnr} dB and {bar.min_ssim}. {result.next_step or ''}".rstrip()
+    return StageOutput(message=line, metrics={**numbers, **verdict})
 
 
 def _bytes(picture: NDArray[np.float64]) -> NDArray[np.uint8]:

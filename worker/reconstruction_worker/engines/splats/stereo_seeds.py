@@ -28,9 +28,10 @@ DETAIL = Detail(side=320, most_planes=400, witnesses=1, convincing=0.02)
 """Of things seen from a few sides neighbours are far apart, and need many planes; what one other photo confirms is
 worth a try, also where an object fills but a tenth of the picture."""
 
-TURN = 0.25
-"""Where along the hull an outline is, from its near side: there the surface turns away from the camera. Measured on the
-demo: errors of such depths fall by a fifth."""
+TURN = 0.4
+"""Where along the hull an outline is, from its near side: there the surface turns away from the camera. Better too far
+than too near, where it would hide what is behind it from other places: three photos of the demo give 25.5 dB with 0.25
+and 26.0 with 0.4."""
 RIM = 9
 """Side of the square of pixels around a pixel of the outline in which nothing must be known."""
 

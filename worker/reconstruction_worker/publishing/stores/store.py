@@ -18,7 +18,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What readers are told of an object."""
+    """What an object says of itself to its readers."""
 
     media_type: str
     cache: str

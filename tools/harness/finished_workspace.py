@@ -1,4 +1,4 @@
-"""Workspaces whose results are ready to be published, and what readers see of them."""
+"""Workspaces whose results are ready to be published, and what readers see of what was published."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument, ManifestPhotos
-from reconstruction_api.formats import format_of, media_type_of
+from reconstruction_api.documents.published import LATEST
+from reconstruction_api.formats import PREVIEW, REPORT_PAGE, ExportFormat, format_of, media_type_of
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.files import sha256_of, write_document
@@ -17,7 +19,7 @@ from reconstruction_worker.records import StageRecord, outputs_of, write_record
 from reconstruction_worker.stage import Delivery, StageContext, folder_of
 
 MADE = "2026-11-29T20:00:00Z"
-FILES = {"model.glb": b"glTF" * 1000, "report.html": b"<p>a report</p>", "preview.png": b"\x89PNG"}
+FILES = {ExportFormat.GLB.file: b"glTF" * 1000, REPORT_PAGE: b"<p>a report</p>", PREVIEW: b"\x89PNG"}
 
 
 def results(workspace: Path, files: Mapping[str, bytes] = FILES, made: str = MADE) -> Path:
@@ -37,7 +39,7 @@ def results(workspace: Path, files: Mapping[str, bytes] = FILES, made: str = MAD
         for name in sorted(files)
     ]
     manifest = ManifestDocument(job="statue", photos=ManifestPhotos(used=3, dropped=0, registered=3), artifacts=listed)
-    write_document(folder / "manifest.json", manifest)
+    write_document(folder / MANIFEST_FILE, manifest)
     record(workspace, StageName.REPORT, made)
     return workspace
 
@@ -70,7 +72,7 @@ def context(workspace: Path, destination: Mapping[str, Any], **changes: Any) -> 
 
 def followed(objects: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files that a reader finds who begins with latest.json, each as its manifest says; by path."""
-    latest = json.loads(objects["latest.json"])
+    latest = json.loads(objects[LATEST])
     text = objects[latest["manifest"]]
     assert hashlib.sha256(text).hexdigest() == latest["manifestSha256"]
     found: dict[str, bytes] = {}
