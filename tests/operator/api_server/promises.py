@@ -56,7 +56,7 @@ class Promises:
             self._check_claim_deletion(found)
         elif place.kind == JOB_PLURAL and not _is_over(found, "jobSeconds", self._server):
             self._break(f"{place.name} was deleted before its time")
-        elif place.kind == "pods" and (body or {}).get("gracePeriodSeconds") == 0:
+        elif place.kind == "pods" and (body or {}).get("gracePeriodSeconds") == 0 and not _has_ended(found):
             stop_by = parse_time(found["metadata"].get("deletionTimestamp"))
             if stop_by is None or (self._server.time.now() - stop_by).total_seconds() < 300:
                 self._break(f"pod {place.name} was removed by force although its node may be well")
@@ -175,3 +175,8 @@ def _is_over(job: Document, member: str, server: ApiServer) -> bool:
         return True
     end, limit = parse_time(status.get("completionTime")), (job["spec"].get("retention") or {}).get(member)
     return end is not None and limit is not None and (server.time.now() - end).total_seconds() >= limit
+
+
+def _has_ended(pod: Document) -> bool:
+    """Its node has confirmed that nothing of it works any more."""
+    return phase(pod) in ("Succeeded", "Failed")
