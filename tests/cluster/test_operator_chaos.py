@@ -33,6 +33,8 @@ from .test_operator_replicas import SHORT, replica
 from .test_operator_zones import CLASS, GPU, GPU_TAINTS, two_zones
 from .witness import Watch, WatchOfPods, Witness
 
+QUIET_SECONDS = 900
+"""Within which each job ends once nothing more happens: controllers that met a dead API server wait for minutes."""
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SECONDS = float(os.environ.get("RECONSTRUCTION_CHAOS_SECONDS", "120"))
@@ -309,8 +311,8 @@ async def _settles(cases: list[Case]) -> None:
     for case in cases:
         await case.change(suspend=False)
     for case in cases[:-1]:
-        await case.until("Succeeded", seconds=300)
-    await cases[-1].until("Succeeded", "False", "EmptyMesh", seconds=300)
+        await case.until("Succeeded", seconds=QUIET_SECONDS)
+    await cases[-1].until("Succeeded", "False", "EmptyMesh", seconds=QUIET_SECONDS)
     for case in cases:
         await eventually(case.has_no_active_child, f"{case.name} is at rest")
 
