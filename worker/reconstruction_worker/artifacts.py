@@ -25,7 +25,7 @@ def delivered(workspace: Path, claim: str, *, bundled: bool = False, published: 
     if published:
         document = PublishedDocument.read_if_there(folder_of(workspace, StageName.PUBLISH) / PUBLISHED_FILE)
         return [
-            Artifact(**file.model_dump() | {"format": formats.get(file.name) or file.format})
+            Artifact.model_validate(file.model_dump() | {"format": formats.get(file.name) or file.format})
             for file in (document.files if document is not None else ())
         ]
     names = (StageName.REPORT, StageName.BUNDLE) if bundled else (StageName.REPORT,)

@@ -65,7 +65,7 @@ def _take_along(function: Callable[..., None]) -> None:
     from numba.core import config
     from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator
 
-    if not config.CACHE_DIR:
+    if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue]
         return
     file = inspect.getfile(function)
     known, own = (

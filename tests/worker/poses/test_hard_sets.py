@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def faint_ball(contrast: float, blur: float) -> TexturedMesh:
     return dataclasses.replace(ball, texture=pixels.astype(np.float32))
 
 
-def ring(azimuths: list[float], elevations: tuple[float, ...], zoom: float = 1.3) -> list[View]:
+def ring(azimuths: Sequence[float], elevations: tuple[float, ...], zoom: float = 1.3) -> list[View]:
     """Cameras around the ball, in degrees; the elevations alternate. The focal length is `zoom` times the width."""
     views = []
     for number, azimuth in enumerate(azimuths):

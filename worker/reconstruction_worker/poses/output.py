@@ -12,7 +12,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
-from reconstruction_api.base import ApiModel
+from reconstruction_api.documents.base import Document
 
 from ..files import write_atomically, write_json
 from ..geometry.axes import OPENGL_FROM_OPENCV
@@ -70,7 +70,7 @@ def write_transforms(
     shares: Mapping[str, str],
     exposures: Mapping[str, float],
     can_hold_out: bool,
-    place: ApiModel | None = None,
+    place: Document | None = None,
 ) -> None:
     """`transforms.json`; `shares` say what each photo was meant for by who provided the poses, and `exposures` what the
     cameras recorded, both by the photos' names; `can_hold_out` says whether there are photos that could be missed;
