@@ -52,6 +52,14 @@ class Bench:
         body = {"spec": {"audiences": [audience], "boundObjectRef": bound, "expirationSeconds": 3600}}
         return (await self.work.kube.create(path, body))["status"]["token"]
 
+    async def is_heard(self, token: str, pod: dict[str, Any]) -> None:
+        """Returns once an update of the pod's worker is accepted: the operator may not have been shown the pod yet."""
+
+        async def accepted() -> bool:
+            return await self.post(token, pod) in (200, 202)
+
+        await eventually(accepted, "the operator knows the pod")
+
     async def post(self, token: str, pod: dict[str, Any]) -> int:
         """An update of the pod's worker, from an address of its own, as pods have; the status of the answer."""
         environment = {each["name"]: each.get("value", "") for each in pod["spec"]["containers"][0]["env"]}
