@@ -10,7 +10,7 @@ from pydantic import Field
 
 from .base import ApiModel
 from .formats import RESERVED_NAMES, ExportFormat, Option, described_formats, formats_with
-from .rules import Rule
+from .rules import Rule, named_once
 from .stage_table import listed
 
 
@@ -66,14 +66,7 @@ class PreviewStyle(StrEnum):
 class Report(ApiModel):
     """What the report shows."""
 
-    rules: ClassVar = (
-        Rule(
-            "previews names each style once",
-            cel="!has(self.previews) || self.previews.all(one, self.previews.exists_one(other, other == one))",
-            holds=lambda report: report.previews is None or len(set(report.previews)) == len(report.previews),
-            field="previews",
-        ),
-    )
+    rules: ClassVar = (named_once("previews", "previews names each style once"),)
 
     audience: Audience | None = None
     """Who may see it; `Team` when unset. `Public` leaves out the photos, where they were taken, and names: of photos,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, create_model
+from pydantic.alias_generators import to_snake
 
 from .base import ApiModel, Timestamp
 from .rules import Rule
@@ -51,30 +52,27 @@ MAX_RETENTION_SECONDS: Final = 315_360_000
 """Ten years."""
 
 
+def _outlives(field: str, why: str) -> Rule:
+    """A job is not deleted before what `field` keeps."""
+
+    def holds(retention: Retention) -> bool:
+        kept: int | None = getattr(retention, to_snake(field))
+        return retention.job_seconds is None or kept is None or retention.job_seconds >= kept
+
+    return Rule(
+        f"jobSeconds must not be shorter than {field}: {why}",
+        cel=f"!has(self.jobSeconds) || !has(self.{field}) || self.jobSeconds >= self.{field}",
+        holds=holds,
+        field="jobSeconds",
+    )
+
+
 class Retention(ApiModel):
     """What becomes of an ended job, whether it succeeded or not."""
 
     rules: ClassVar = (
-        Rule(
-            "jobSeconds must not be shorter than workspaceSeconds: a job is deleted with its workspace",
-            cel="!has(self.jobSeconds) || !has(self.workspaceSeconds) || self.jobSeconds >= self.workspaceSeconds",
-            holds=lambda retention: (
-                retention.job_seconds is None
-                or retention.workspace_seconds is None
-                or retention.job_seconds >= retention.workspace_seconds
-            ),
-            field="jobSeconds",
-        ),
-        Rule(
-            "jobSeconds must not be shorter than publishedSeconds: a pod of the job removes what it has published",
-            cel="!has(self.jobSeconds) || !has(self.publishedSeconds) || self.jobSeconds >= self.publishedSeconds",
-            holds=lambda retention: (
-                retention.job_seconds is None
-                or retention.published_seconds is None
-                or retention.job_seconds >= retention.published_seconds
-            ),
-            field="jobSeconds",
-        ),
+        _outlives("workspaceSeconds", "a job is deleted with its workspace"),
+        _outlives("publishedSeconds", "a pod of the job removes what it has published"),
     )
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)

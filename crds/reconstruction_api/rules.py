@@ -71,6 +71,17 @@ class Rule:
         return entry | ({"fieldPath": f".{self.field}"} if self.field else {})
 
 
+def named_once(field: str, message: str) -> Rule:
+    """A list of plain values, which may be unset, names each only once; `field` as the API spells it."""
+
+    def holds(model: BaseModel) -> bool:
+        values = getattr(model, to_snake(field))
+        return values is None or len(set(values)) == len(values)
+
+    cel = f"!has(self.{field}) || self.{field}.all(one, self.{field}.exists_one(other, other == one))"
+    return Rule(message, cel=cel, holds=holds, field=field)
+
+
 def _below(holds: Callable[[Any], bool], parts: list[str]) -> Callable[[Any], bool]:
     def holds_of_part(model: Any) -> bool:
         for part in parts:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from .base import ApiModel
-from .rules import Rule
+from .rules import Rule, named_once
 
 
 class TurntablePreset(StrEnum):
@@ -84,12 +84,7 @@ class Turntable(ApiModel):
             holds=lambda turntable: (turntable.width is None) == (turntable.height is None),
             field="width",
         ),
-        Rule(
-            "outputs names each kind once",
-            cel="!has(self.outputs) || self.outputs.all(one, self.outputs.exists_one(other, other == one))",
-            holds=lambda turntable: len(set(turntable.outputs)) == len(turntable.outputs),
-            field="outputs",
-        ),
+        named_once("outputs", "outputs names each kind once"),
     )
 
     frames: int = Field(default=1440, ge=2, le=14_400)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..compiled import threaded
 from .cameras import project
 from .mesh import Mesh
+from .render import Picture
 from .rendering import Camera
 
-Picture = NDArray[np.uint8]
 BAND: Final = 32
 """Rows."""
 _NEAR: Final = 1e-6

@@ -14,12 +14,17 @@ def orbit_camera(points: NDArray[np.float64], turn: float, elevation: float, sid
     """A square camera of `side` pixels that sees all points [N, 3]; `turn` 0 looks from -y, angles in degrees."""
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     radius = float(np.linalg.norm(points - centre, axis=1).max())
+    pose = np.eye(4)
+    pose[:3, :3] = upright(turn, elevation)
+    pose[:3, 3] = centre + pose[:3, 2] * radius / np.sin(FIELD_OF_VIEW / 2)
+    focal = side / 2 / np.tan(FIELD_OF_VIEW / 2)
+    return Camera(pose, focal, focal, side / 2, side / 2, side, side)
+
+
+def upright(turn: float, elevation: float) -> NDArray[np.float64]:
+    """Right, up and backward [3, 3], as columns, of a camera without roll that looks at the middle; `turn` 0 looks from
+    -y, angles in degrees, counter-clockwise from above."""
     yaw, pitch = np.radians(turn), np.radians(elevation)
     back = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
     right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    pose = np.eye(4)
-    pose[:3] = np.stack(
-        [right, np.cross(back, right), back, centre + back * radius / np.sin(FIELD_OF_VIEW / 2)], axis=1
-    )
-    focal = side / 2 / np.tan(FIELD_OF_VIEW / 2)
-    return Camera(pose, focal, focal, side / 2, side / 2, side, side)
+    return np.stack([right, np.cross(back, right), back], axis=1)

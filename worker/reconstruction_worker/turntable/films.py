@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.turntable import TRANSPARENT, Turntable, TurntableOutput
 
+from ..zip_writing import add_file
 from .frames import FOLDER
 
 ENV_FFMPEG: Final = "RECONSTRUCTION_FFMPEG"
@@ -80,7 +81,7 @@ def _zip(frames: Sequence[Path], file: Path) -> None:
     """PNG is compressed already."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for frame in frames:
-            archive.write(frame, f"{FOLDER}/{frame.name}")
+            add_file(archive, f"{FOLDER}/{frame.name}", frame, zipfile.ZIP_STORED)
 
 
 def _animate(turntable: Turntable, frames: Sequence[Path], file: Path) -> None:

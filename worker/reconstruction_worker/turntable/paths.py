@@ -11,11 +11,10 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from reconstruction_api.turntable import Turntable, TurntableEasing, TurntablePath
 
+from ..geometry.orbit import FIELD_OF_VIEW, upright
 from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
 
-FIELD_OF_VIEW = np.radians(30)
-"""Across the shorter side of a frame, where the photos do not say."""
 SPIRAL_DEGREES, HIGHEST_DEGREES = 45.0, 80.0
 DOLLY = 2.0, 1.0
 """Distance at the beginning and at the end, as multiples of the one that is asked for."""
@@ -65,12 +64,9 @@ def cameras(turntable: Turntable, scene: Scene, subject: Subject) -> list[Camera
 def around(subject: Subject, turn: float, elevation: float, distance: float, size: tuple[int, int]) -> Camera:
     """A camera that looks at the subject; `turn` 0 looks from -y, angles in degrees, counter-clockwise from above.
     `distance` 1 is where it just fits."""
-    yaw, pitch = np.radians(turn), np.radians(elevation)
-    back = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
-    right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     pose = np.eye(4)
-    far = distance * subject.radius / np.sin(subject.field_of_view / 2)
-    pose[:3] = np.stack([right, np.cross(back, right), back, subject.centre + back * far], axis=1)
+    pose[:3, :3] = upright(turn, elevation)
+    pose[:3, 3] = subject.centre + pose[:3, 2] * (distance * subject.radius / np.sin(subject.field_of_view / 2))
     return _camera(pose, subject.field_of_view, size)
 
 
@@ -82,8 +78,9 @@ def _camera(pose: NDArray[np.float64], field_of_view: float, size: tuple[int, in
 def _moments(turntable: Turntable) -> NDArray[np.float64]:
     """For each frame, how much of the path lies behind it, 0 to 1. A path that ends where it begins stops one frame
     before."""
-    goes_around = turntable.path in (TurntablePath.CIRCLE,)
-    closed = goes_around and turntable.turn_degrees != 0 and turntable.turn_degrees % 360 == 0
+    closed = (
+        turntable.path is TurntablePath.CIRCLE and turntable.turn_degrees != 0 and turntable.turn_degrees % 360 == 0
+    )
     steps = np.arange(turntable.frames) / (turntable.frames if closed else turntable.frames - 1)
     return steps**2 * (3 - 2 * steps) if turntable.easing is TurntableEasing.EASE_IN_OUT else steps
 

@@ -16,7 +16,7 @@ from ..exporters.textured_model import Model
 from ..geometry.mesh import Mesh
 from ..geometry.mesh_raster import BehindCamera, TexturedMesh
 from ..geometry.raycast import Caster
-from ..geometry.render import Picture, Shader, render, textured
+from ..geometry.render import Picture, Shader, over, render, textured
 from ..geometry.rendering import Camera, Field
 
 Show = Callable[[Camera], Picture]
@@ -69,7 +69,5 @@ def show_mesh(model: Model) -> Show:
 
 def on_background(picture: Picture, colour: str) -> Picture:
     """The picture on a colour such as `#f0f0f0`, opaque. RGBA"""
-    plain = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float32)
-    alpha = picture[..., 3:].astype(np.float32) / np.float32(255)
-    mixed = picture[..., :3] * alpha + plain * (1 - alpha)
-    return np.concatenate([mixed + 0.5, np.full_like(mixed[..., :1], 255)], axis=-1).astype(np.uint8)
+    mixed = over(picture, np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255)
+    return np.concatenate([mixed, np.full_like(mixed[..., :1], 255)], axis=-1)

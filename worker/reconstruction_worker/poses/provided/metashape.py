@@ -17,6 +17,7 @@ from .frames import Frame, from_frames, numbers, opengl
 from .provided_poses import NEVER, Provided
 from .turned import PixelFrames
 from .validity import invalid
+from .xml_files import xml_root
 
 FILE: Final = "the XML of Metashape"
 _COEFFICIENTS: Final = ("k1", "k2", "k3", "p1", "p2")
@@ -24,13 +25,7 @@ _COEFFICIENTS: Final = ("k1", "k2", "k3", "p1", "p2")
 
 def read_metashape(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """Poses and intrinsics of the first chunk's aligned cameras. Raises InvalidPoses naming the camera."""
-    data = (folder / kept_as(Tool.METASHAPE)).read_bytes()
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise invalid(FILE, "it declares entities, which are not read.")
-    try:
-        chunk = Xml.fromstring(data).find("chunk")
-    except Xml.ParseError as error:
-        raise invalid(FILE, f"it is not valid XML: {error}.") from error
+    chunk = xml_root(folder / kept_as(Tool.METASHAPE), FILE).find("chunk")
     if chunk is None:
         raise invalid(FILE, "it holds no chunk.")
     sensors = {sensor.get("id"): _sensor(sensor) for sensor in chunk.iterfind("sensors/sensor")}

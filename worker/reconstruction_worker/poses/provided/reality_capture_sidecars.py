@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree as Xml
 
 from ...ingest.dataset import Dataset
 from ...ingest.pose_files import SIDECAR_PREFIX, PoseFormat, sidecar_of
@@ -17,6 +16,7 @@ from .reality_capture_lens import lens
 from .transforms import CLAIMED_DEGREES
 from .turned import PixelFrames
 from .validity import invalid
+from .xml_files import xml_root
 
 FILE: Final = "the XMP files of RealityCapture"
 _SPACE: Final = "{http://www.capturingreality.com/ns/xcr/1.1#}"
@@ -38,13 +38,7 @@ def read_reality_capture_sidecars(folder: Path, dataset: Dataset, pixel_frames: 
 
 
 def _frame(path: Path, name: str, size: tuple[int, int]) -> Frame:
-    data = path.read_bytes()
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise invalid(name, "it declares entities, which are not read.")
-    try:
-        description = Xml.fromstring(data).find(_DESCRIPTION)
-    except (Xml.ParseError, ValueError, LookupError) as error:
-        raise invalid(name, f"it is not valid XML: {error}.") from error
+    description = xml_root(path, name).find(_DESCRIPTION)
     if description is None:
         raise invalid(name, "it holds no description.")
 
