@@ -150,6 +150,11 @@ def _confirmed(findings: Findings) -> str | None:
     return f"{mesh.confirmed_share:.0%}{rest}"
 
 
+def _up_and_scale(findings: Findings) -> str | None:
+    known, found = findings.spec.poses.known_distance, findings.transforms.get("upFrom")
+    return found if known is None else f"{found}; the scale from a known distance of {known.metres} m"
+
+
 def _facts(findings: Findings) -> list[tuple[str, object]]:
     engine = engine_used(findings)
     scale = findings.transforms.get("metresPerUnit")
@@ -166,5 +171,5 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Size", size),
         ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
-        ("Up and scale from", findings.transforms.get("upFrom")),
+        ("Up and scale from", _up_and_scale(findings)),
     ]

@@ -70,11 +70,11 @@ def sparse_document(points: NDArray[Any]) -> dict[str, Any] | None:
     return _cloud(points[:: -(-len(points) // MOST_SPARSE)])
 
 
-def points_document(points: NDArray[Any], scene: Scene) -> dict[str, Any]:
+def points_document(points: NDArray[Any], scene: Scene, metres_per_unit: float | None = None) -> dict[str, Any]:
     """The same with points (`position` and `colour`, as the stage `poses` writes them) in place of a model."""
     cameras = np.array([view.camera.camera_to_world[:3, 3] for view in scene.views])
     cloud = _cloud(points, framing=None if len(points) else cameras)
-    return {"mesh": cloud, "metresPerUnit": scene.metres_per_unit, **views_document(scene, [])}
+    return {"mesh": cloud, "metresPerUnit": metres_per_unit, **views_document(scene, [])}
 
 
 def views_document(scene: Scene, held_out: list[str]) -> dict[str, Any]:

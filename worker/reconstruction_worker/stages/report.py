@@ -18,6 +18,7 @@ from ..exporters.textured_model import Model, load_model
 from ..files import write_document
 from ..geometry.scene import Scene, load_scene
 from ..geometry.sparse import read_coloured_points
+from ..geometry.world_scale import metres_per_unit
 from ..report.cloud import worth_showing
 from ..report.comparisons import comparisons
 from ..report.findings import Document, Findings, gather
@@ -58,7 +59,7 @@ def run(context: StageContext) -> StageOutput:
     context.advance(60, "writing the report")
     viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
     viewer |= views_document(shown, findings.held_out())
-    viewer["metresPerUnit"] = scene.metres_per_unit
+    viewer["metresPerUnit"] = metres_per_unit(scene.metres_per_unit, context.spec)
     if not public:
         viewer = _with_evidence(context, viewer, scene, findings)
     compared = comparisons(findings, quality, trained_makes(context), shown, show_mesh(model))

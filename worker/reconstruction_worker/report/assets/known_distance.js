@@ -1,17 +1,17 @@
 // The scale of a job from one length that somebody knows: the lines of YAML that say so.
 
 /** A coordinate, or a length, as the spec has decimals: text. */
-const decimal = (value) => `"${Number(value.toPrecision(7))}"`;
+const decimal = (value) => `"${Number(value.toFixed(6))}"`;
 const place = (point) => `[${point.map(decimal).join(", ")}]`;
 
 /** What to put into the job's file for `metres` between two points of the model. */
-function knownDistanceYaml([from, to], metres) {
+function knownDistanceYaml([start, end], metres) {
   return [
     "spec:",
     "  poses:",
     "    knownDistance:",
-    `      from: ${place(from)}`,
-    `      to: ${place(to)}`,
+    `      start: ${place(start)}`,
+    `      end: ${place(end)}`,
     `      metres: ${decimal(metres)}`,
   ].join("\n");
 }

@@ -5,12 +5,17 @@ const press = (button, on) => button.setAttribute("aria-pressed", String(on));
 /** The buttons of the bar and the tools. `measure` may be null. */
 function layers(viewer, measure) {
   const stage = find("#stage"), legend = find("#legend");
+  const cameras = find("[data-toggle=cameras]"), photos = find("[data-toggle=photos]");
+  const showPhotos = (on) => {
+    viewer.showPhotos = on;
+    press(photos, on);
+    return on;
+  };
   const toggles = {
-    cameras: () => viewer.toggleCameras(),
+    cameras: () => showPhotos(viewer.toggleCameras()), // the cameras come with their photos, and take them away
     photos: () => {
-      viewer.showPhotos = !viewer.showPhotos;
-      if (viewer.showPhotos && !viewer.showCameras) press(find("[data-toggle=cameras]"), viewer.toggleCameras());
-      return viewer.showPhotos;
+      if (!viewer.showCameras) press(cameras, viewer.toggleCameras());
+      return showPhotos(!viewer.showPhotos);
     },
     turn: () => viewer.toggleTurning(),
     measure: () => measure.toggle(),

@@ -22,7 +22,7 @@ class Viewer {
     this.cameras = new Cameras(gl, data.cameras, data.sheet, images.sheet, 0.16 * this.radius);
     this.mode = this.surface.solid ? MODES.texture : MODES.points;
     this.showCameras = false;
-    this.showPhotos = true; // with the cameras
+    this.showPhotos = false; // on the cameras
     this.turning = false;
     this.photoOpacity = 1;
     this.at = null; // index of the camera that the view has flown to
