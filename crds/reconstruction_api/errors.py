@@ -175,6 +175,9 @@ _KINDS = (
               "The job waits; ask the platform team to check the storage class that the profile names."),
     ErrorKind("CreationRefused", _R, True, "The cluster refuses an object that the job needs.",
               "The job waits and tries again; show the platform team what the cluster says."),
+    ErrorKind("ControlPlaneUnavailable", _R, True, "A part of the cluster's control plane does not answer another one.",
+              "Nothing to do if it passes: the job waits and continues by itself. If it lasts, the platform team "
+              "should look at the API server, etcd and the controller manager."),
     ErrorKind("SourceInUse", _R, True, "The volume claim that the job reads from is in use on another node.",
               "The job waits for it without counting as running; claims that several jobs are to read at the same time "
               "need the access mode ReadOnlyMany or ReadWriteMany."),
