@@ -100,6 +100,8 @@ _KINDS = (
               "Wait for condition Exported; `kubectl get recon` shows the progress."),
     ErrorKind("CheckpointIncompatible", _S, False, "The checkpoint belongs to other settings or is damaged.",
               "Start the training again in a new workspace."),
+    ErrorKind("InputsRemoved", _S, False, "What a change of the job needs is no longer kept.",
+              "Take the change back, or raise spec.redo.ingest to have all of it made again from the photos."),
     ErrorKind("DependencyNotReady", _S, True, "A job that this one builds on has not finished.",
               "Wait for the other job; this one continues by itself."),
     ErrorKind("DependencyFailed", _S, True, "A job that this one builds on has failed.",

@@ -12,6 +12,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.training.history import HistoryLine
+from ..geometry.mesh_document import CROP_PICTURE
 from ..geometry.photo_support import Support
 from ..geometry.texture_document import HeldOut
 from .chart import Chart, line_chart
@@ -64,6 +65,7 @@ def report_page(
         turns=film is not None,
         turntable="" if film is not None else _contact_sheet(findings),
         support=_support(scene),
+        crop=_crop(findings),
     )
     return page_of(findings, contents, delivered, scene if film is None else {**scene, "turntable": film}, still)
 
@@ -125,6 +127,16 @@ def _contact_sheet(findings: Findings) -> str:
     return scaled_url(findings.folder(StageName.RENDER) / name, SHEET_SIDE)
 
 
+def _crop(findings: Findings) -> Document | None:
+    """None where nothing was cut."""
+    path = findings.folder(StageName.MESH) / CROP_PICTURE
+    crop = findings.mesh.crop if findings.mesh else None
+    if crop is None or not crop.cut or not path.exists():
+        return None
+    text = crop.in_words()
+    return {"text": text[0].upper() + text[1:], "picture": scaled_url(path, SHEET_SIDE)}
+
+
 def _charts(history: list[HistoryLine]) -> list[Chart]:
     steps = [line.step for line in history]
 
@@ -171,5 +183,6 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Size", size),
         ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
+        ("Part of the scene", findings.mesh.crop.in_words() if findings.mesh and findings.mesh.crop else None),
         ("Up and scale from", _up_and_scale(findings)),
     ]

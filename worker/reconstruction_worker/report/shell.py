@@ -62,6 +62,8 @@ class Contents:
     """The contact sheet as a data URL, where there is none to play."""
     support: list[Document] = field(default_factory=list)
     """What the colours of the surface's confidence mean: `level`, `text` and `share`."""
+    crop: Document | None = None
+    """What of the scene was left out: `text`, and `picture` of before and after as a data URL."""
     weakest: list[Document] = field(default_factory=list)
     """Photos that are held by few points: `name` and `points`."""
 
