@@ -64,6 +64,10 @@ class RetentionDefaults(ApiModel):
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.workspaceSeconds` of jobs that leave it unset; forever when unset here too."""
+    checkpoint_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """`spec.retention.checkpointSeconds` of jobs that leave it unset; with the workspace when unset here too."""
+    artifact_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """`spec.retention.artifactSeconds` of jobs that leave it unset; with the workspace when unset here too."""
     published_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.publishedSeconds` of jobs that leave it unset; forever when unset here too."""
     job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
@@ -82,7 +86,7 @@ class JobDefaults(ApiModel):
     quality: QualityDefaults | None = None
     """The bar for held-out views."""
     retention: RetentionDefaults | None = None
-    """How long the workspace and the job are kept after the end."""
+    """How long the workspace, parts of it, what was published and the job are kept after the end."""
     soft_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """`spec.softDeadlineSeconds` of jobs that leave it unset."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
@@ -117,6 +121,8 @@ PATHS: Final = (
     "quality.warnSSIM",
     "quality.onFailure",
     "retention.workspaceSeconds",
+    "retention.checkpointSeconds",
+    "retention.artifactSeconds",
     "retention.publishedSeconds",
     "retention.jobSeconds",
     "softDeadlineSeconds",
@@ -151,6 +157,8 @@ _ORDERS: Final = (
     _Order("quality.warnPSNR", "quality.minPSNR"),
     _Order("quality.warnSSIM", "quality.minSSIM"),
     _Order("retention.workspaceSeconds", "retention.jobSeconds"),
+    _Order("retention.checkpointSeconds", "retention.jobSeconds"),
+    _Order("retention.artifactSeconds", "retention.jobSeconds"),
     _Order("retention.publishedSeconds", "retention.jobSeconds"),
     _Order("softDeadlineSeconds", "activeDeadlineSeconds", drops=True),
 )
