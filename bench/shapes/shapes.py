@@ -114,7 +114,7 @@ def around(middle: float, distance: float = 2.2, count: int = 36) -> Callable[[]
     def poses() -> list[Array]:
         found = []
         for number in range(count):
-            azimuth, elevation = 2 * math.pi * number / (count / 3), math.radians((8, 28, 52)[number % 3])
+            azimuth, elevation = 2 * math.pi * number / count, math.radians((8, 28, 52)[number % 3])
             level, height = distance * math.cos(elevation), distance * math.sin(elevation)
             eye = np.array([level * math.sin(azimuth), -level * math.cos(azimuth), middle + height])
             found.append(looking(eye, np.array([0, 0, middle])))
