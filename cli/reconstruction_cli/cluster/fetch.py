@@ -121,7 +121,7 @@ def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: P
     ):
         for artifact in artifacts:
             task = progress.add_task(artifact.name, total=artifact.size_bytes)
-            path = _path_in_pod(artifact, job)
+            path = path_in_pod(artifact, job)
 
             def read(offset: int, path: str = path) -> Iterator[bytes]:
                 return read_file(cluster, pod, CONTAINER, path, offset)
@@ -132,7 +132,7 @@ def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: P
                 raise _unreadable(artifact, str(error)) from None
 
 
-def _path_in_pod(artifact: Artifact, job: Job) -> str:
+def path_in_pod(artifact: Artifact, job: Job) -> str:
     """Raises ArtifactStoreError for a file on another volume than the job's own."""
     path = artifact.uri.removeprefix(f"pvc://{job.status.workspace_claim}/")
     if path == artifact.uri or not _is_harmless(path):
