@@ -28,27 +28,27 @@ def is_published(uri: str) -> bool:
     return uri.partition("://")[0] in (*OBJECTS, *_WEB)
 
 
-def read_published(uri: str, offset: int) -> Iterator[bytes]:
-    """The content from a byte on. Raises ConnectionError for what may pass, DestinationAccessDenied, and
-    ArtifactStoreError where there is no such file."""
+def read_published(uri: str, offset: int, *, requester_pays: bool = False) -> Iterator[bytes]:
+    """The content from a byte on; `requester_pays` is for S3, where the bucket asks for it. Raises ConnectionError for
+    what may pass, DestinationAccessDenied, and ArtifactStoreError where there is no such file."""
     scheme = uri.partition("://")[0]
-    yield from _read_web(uri, offset) if scheme in _WEB else _read_object(uri, offset)
+    yield from _read_web(uri, offset) if scheme in _WEB else _read_object(uri, offset, requester_pays)
 
 
-def signed(uri: str, seconds: int) -> str:
+def signed(uri: str, seconds: int, *, requester_pays: bool = False) -> str:
     """An address that anybody can read for so long. Raises DestinationAccessDenied."""
     import obstore
 
     with _Denials(uri):
-        client, path = _object(uri)
+        client, path = _object(uri, requester_pays)
         return str(obstore.sign(client, "GET", path, timedelta(seconds=seconds)))
 
 
-def _read_object(uri: str, offset: int) -> Iterator[bytes]:
+def _read_object(uri: str, offset: int, requester_pays: bool) -> Iterator[bytes]:
     import obstore
 
     with _Denials(uri):
-        client, path = _object(uri)
+        client, path = _object(uri, requester_pays)
         options: Any = {"range": {"offset": offset}} if offset else {}
         for part in obstore.get(client, path, options=options).stream(min_chunk_size=_AT_ONCE):
             yield bytes(part)
@@ -72,14 +72,15 @@ def _read_web(uri: str, offset: int) -> Iterator[bytes]:
         raise ConnectionError(str(error.reason)) from None
 
 
-def _object(uri: str) -> tuple[Any, str]:
+def _object(uri: str, requester_pays: bool) -> tuple[Any, str]:
     """A store of obstore, and the path there."""
     from obstore.store import from_url
 
     scheme, _, rest = uri.partition("://")
     container, _, path = rest.partition("/")
     options: Any = {"allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")}
-    return from_url(f"{scheme}://{container}", client_options=options), unquote(path)
+    more: Any = {"request_payer": True} if requester_pays and scheme == "s3" else {}
+    return from_url(f"{scheme}://{container}", client_options=options, **more), unquote(path)
 
 
 class _Denials:

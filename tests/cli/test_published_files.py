@@ -51,6 +51,12 @@ def test_a_signed_address_is_for_anybody_and_holds_no_secret(bucket: Bucket) -> 
     assert requests.get(url, timeout=10).content == CONTENT
 
 
+def test_a_bucket_that_charges_its_readers_is_told_who_pays(bucket: Bucket) -> None:
+    assert "x-amz-request-payer=requester" in signed(URI, 3600, requester_pays=True)
+    assert "request-payer" not in signed(URI, 3600)
+    assert b"".join(read_published(URI, 0, requester_pays=True)) == CONTENT
+
+
 def test_a_file_that_is_gone_is_named(bucket: Bucket) -> None:
     with pytest.raises(ReconstructionError) as caught:
         list(read_published("s3://assets/museum/statue/set/gone.glb", 0))

@@ -21,7 +21,7 @@ from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
 from ..published_files import is_published, read_published
-from .artifacts import delivered
+from .artifacts import delivered, requester_pays
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
 from .interruption import one_interruption
@@ -50,7 +50,7 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
         for claim in sorted({claim_of(artifact, job) for artifact in on_volume}):
             _check_claim(cluster, job, claim)
         with one_interruption(), _local_disk(folder), _staging(folder) as staging:
-            _fetch_published(published, staging)
+            _fetch_published(published, staging, pays=requester_pays(job))
             if on_volume:
                 _fetch(cluster, job, on_volume, staging, seconds)
             for artifact in missing:
@@ -92,7 +92,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
+def _fetch_published(artifacts: Sequence[Artifact], staging: Path, *, pays: bool) -> None:
     """From the destination itself, with the credentials of whoever calls."""
     with _progress() as progress:
         for artifact in artifacts:
@@ -100,7 +100,7 @@ def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
 
             def read(offset: int, uri: str = artifact.uri) -> Iterator[bytes]:
                 try:
-                    yield from read_published(uri, offset)
+                    yield from read_published(uri, offset, requester_pays=pays)
                 except ConnectionError as error:
                     raise Disconnected(str(error)) from None
 
