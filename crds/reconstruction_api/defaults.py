@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel, to_snake
@@ -22,6 +22,8 @@ from .job import (
     BUILT_IN_PRESET,
     MAX_SECONDS,
     MAX_STEPS,
+    Mesh,
+    MeshCrop,
     Quality,
     QualityAction,
     ReconstructionJobSpec,
@@ -42,6 +44,22 @@ class TrainingDefaults(ApiModel):
     """`spec.training.steps` of jobs that set neither it nor `preset`."""
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
+
+
+class MeshDefaults(ApiModel):
+    """What the mesh shows where a job does not say."""
+
+    rules: ClassVar = (
+        Rule(
+            "crop Box is for a job, which knows its box",
+            cel="!has(self.crop) || self.crop != 'Box'",
+            holds=lambda mesh: mesh.crop is not MeshCrop.BOX,
+            field="crop",
+        ),
+    )
+
+    crop: MeshCrop | None = None
+    """`spec.mesh.crop` of jobs that leave it unset; Scene when unset here too."""
 
 
 class QualityDefaults(ApiModel):
@@ -83,6 +101,8 @@ class JobDefaults(ApiModel):
     """`spec.engine` of jobs that leave it unset; nerfacto when unset here too."""
     training: TrainingDefaults | None = None
     """How the engine is trained. Jobs that take over another job's training take none of it."""
+    mesh: MeshDefaults | None = None
+    """What the mesh shows."""
     quality: QualityDefaults | None = None
     """The bar for held-out views."""
     retention: RetentionDefaults | None = None
@@ -95,6 +115,7 @@ class JobDefaults(ApiModel):
 
 _PARTS: Final[dict[str, type[ApiModel]]] = {
     "training": TrainingDefaults,
+    "mesh": MeshDefaults,
     "quality": QualityDefaults,
     "retention": RetentionDefaults,
 }
@@ -115,6 +136,7 @@ PATHS: Final = (
     "training.preset",
     "training.steps",
     "training.timeBudgetSeconds",
+    "mesh.crop",
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",
@@ -224,7 +246,7 @@ def _filled_part(spec: ReconstructionJobSpec, name: str, values: Values) -> Any:
     """A field of the spec with the values in it; a value that this release does not know is left out."""
     if name in values or to_camel(name) in values:
         return values[to_camel(name)]
-    known: Training | Quality | Retention = getattr(spec, name) or Retention()
+    known: Training | Mesh | Quality | Retention = getattr(spec, name) or Retention()
     model, chosen = _PARTS[name], dict[str, Any]()
     for path, value in values.items():
         part, _, member = path.partition(".")
