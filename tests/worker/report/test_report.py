@@ -183,6 +183,11 @@ def test_worst_views_come_with_photo_render_and_error(page: str) -> None:
     assert {"photo of IMG_0003.png", "render of IMG_0003.png", "error of IMG_0003.png"} <= set(captions)
 
 
+def test_what_was_cut_off_the_scene_is_shown_and_said(page: str) -> None:
+    assert "Cut to the object (the cameras go round it): 61% of the surface left out." in page
+    assert "The surface before and after it was cut" in page
+
+
 def test_the_preview_shows_photo_and_model_alike(artifacts: Path) -> None:
     with Image.open(artifacts / "preview.png") as image:
         sheet = np.asarray(image.convert("RGB")).astype(float)

@@ -82,6 +82,7 @@ def shown(camera: Camera, gaussians: Gaussians, folder: Path) -> np.ndarray:
   const splats = new Splats(gl, unpacked, {json.dumps(document["levels"])}, () => 0);
   gl.clear(gl.COLOR_BUFFER_BIT);
   splats.draw({json.dumps(described)}, {camera.width}, {camera.height});
+  document.documentElement.dataset.viewer = "ready";
 }})();
 </script>""")
     return np.asarray(screenshot(page, folder, size=(camera.width, camera.height)), np.float64) / 255

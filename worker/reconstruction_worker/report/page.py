@@ -14,6 +14,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.training.history import HistoryLine
+from ..geometry.mesh_document import CROP_PICTURE
 from ..geometry.texture_document import HeldOut
 from .chart import Chart, line_chart
 from .decimals import number
@@ -52,6 +53,7 @@ def report_page(
         lpips_reason=(quality.lpips_reason or "").rstrip("."),
         charts=_charts(findings.history),
         turntable=_contact_sheet(findings),
+        crop=_crop(findings),
     )
     return page_of(findings, contents, delivered, scene, still)
 
@@ -118,6 +120,16 @@ def _contact_sheet(findings: Findings) -> str:
     return scaled_url(findings.folder(StageName.RENDER) / name, SHEET_SIDE)
 
 
+def _crop(findings: Findings) -> Document | None:
+    """None where nothing was cut."""
+    path = findings.folder(StageName.MESH) / CROP_PICTURE
+    crop = findings.mesh.crop if findings.mesh else None
+    if crop is None or not crop.cut or not path.exists():
+        return None
+    text = crop.in_words()
+    return {"text": text[0].upper() + text[1:], "picture": scaled_url(path, SHEET_SIDE)}
+
+
 def _picture(folder: Path, name: str, kind: str) -> Path | None:
     for stem in (name, Path(name).stem):
         path = folder / f"{stem}.{kind}.jpg"
@@ -167,5 +179,6 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Size", size),
         ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
+        ("Part of the scene", findings.mesh.crop.in_words() if findings.mesh and findings.mesh.crop else None),
         ("Up and scale from", findings.transforms.get("upFrom")),
     ]

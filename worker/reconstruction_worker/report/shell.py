@@ -54,6 +54,8 @@ class Contents:
     charts: list[Chart] = field(default_factory=list)
     turntable: str = ""
     """The contact sheet as a data URL."""
+    crop: Document | None = None
+    """What of the scene was left out: `text`, and `picture` of before and after as a data URL."""
     weakest: list[Document] = field(default_factory=list)
     """Photos that are held by few points: `name` and `points`."""
 

@@ -13,7 +13,7 @@ from reconstruction_api.exports import Audience
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
-from ..engines.trained import trained_gaussians
+from ..engines.trained import kept_gaussians
 from ..exporters.textured_model import Model, load_model
 from ..files import write_document
 from ..geometry.scene import Scene, load_scene
@@ -51,7 +51,7 @@ def run(context: StageContext) -> StageOutput:
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
-    viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
+    viewer = viewer_document(model, scene, findings.held_out(), kept_gaussians(context))
     viewer |= views_document(shown, findings.held_out())
     page = report_page(findings, quality, artifacts(context.folder, findings, side_views), viewer, pictures.model)
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
