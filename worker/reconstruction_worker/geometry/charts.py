@@ -121,7 +121,8 @@ def _merged(
     apart = pairs[:, 0] != pairs[:, 1]
     low, high = pairs[apart].min(axis=1), pairs[apart].max(axis=1)
     keys, index = np.unique(low * count + high, return_inverse=True)
-    return np.stack([keys // count, keys % count], axis=1), np.bincount(index, shared[apart], len(keys)).astype(np.float64)
+    length = np.bincount(index, shared[apart], len(keys)).astype(np.float64)
+    return np.stack([keys // count, keys % count], axis=1), length
 
 
 def _each_others_best(pairs: NDArray[np.int64], cost: NDArray[np.float64], count: int) -> NDArray[np.int64]:
