@@ -68,7 +68,7 @@ def earlier_set(context: StageContext) -> Iterator[EarlierSet]:
 
 
 def gone(what: str, suggestion: str | None = None) -> ReconstructionError:
-    """What can't be made from what was published."""
+    """What the published files are not enough for."""
     return ReconstructionError("InputsRemoved", f"{what[0].upper()}{what[1:]}.", suggestion=suggestion)
 
 
