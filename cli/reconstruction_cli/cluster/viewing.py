@@ -20,14 +20,15 @@ from reconstruction_api.worker import Artifact
 from ..published_files import is_published, read_published
 from ..viewing.folder import curve
 from ..viewing.viewed import REPORT, Moment
+from .artifacts import requester_pays
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER as FILES_CONTAINER
 from .download_pod import download_pod
-from .fetch import path_in_pod
 from .jobs import Job, get_job
 from .pod_logs import CONTAINER as WORKER_CONTAINER
 from .pod_phases import pods_path
 from .transfer import Unreadable, output_of, read_file
+from .volumes import mounts_of, path_in_pod
 
 _BY_NAME: Final = {stage.name.value: stage for stage in STAGES}
 _WAIT_SECONDS: Final = 300.0
@@ -107,7 +108,8 @@ class ViewedJob:
         artifact = self._artifacts[name]
         try:
             if is_published(artifact.uri):
-                yield from read_published(artifact.uri, 0)
+                pays = requester_pays(get_job(self._cluster, self._name))
+                yield from read_published(artifact.uri, 0, requester_pays=pays)
             else:
                 yield from self._read_volume(artifact)
         except (Unreadable, Disconnected, ConnectionError) as error:
@@ -117,7 +119,7 @@ class ViewedJob:
         with self._lock:
             job = get_job(self._cluster, self._name)
             if self._pod is None:
-                pod = download_pod(self._cluster, job, _WAIT_SECONDS, lambda text: click.echo(text, err=True))
+                pod = download_pod(self._cluster, job, mounts_of(job), _WAIT_SECONDS, _say)
                 self._pod = self._stack.enter_context(pod)
         yield from read_file(self._cluster, self._pod, FILES_CONTAINER, path_in_pod(artifact, job), 0)
 
@@ -135,6 +137,10 @@ class ViewedJob:
         if found["picture"]:
             self._picture, self._version = base64.b64decode(found["picture"]), found["version"]
         return curve(found["lines"])
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _training_pod(cluster: Cluster, name: str) -> str | None:

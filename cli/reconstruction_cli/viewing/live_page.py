@@ -18,6 +18,7 @@ def _hash(text: str) -> str:
 
 _STYLE: Final = _asset("live.css")
 _SCRIPT: Final = _asset("live.js")
+ICON: Final = _asset("icon.svg")
 PAGE: Final = _asset("live.html").replace("/*style*/", _STYLE).replace("/*script*/", _SCRIPT)
 POLICY: Final = (
     f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; img-src 'self'; connect-src 'self'; "

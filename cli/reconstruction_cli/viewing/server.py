@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.formats import media_type_of
 
-from .live_page import PAGE, POLICY
+from .live_page import ICON, PAGE, POLICY
 from .viewed import Moment, Viewed
 
 LOOPBACK: Final = "127.0.0.1"
@@ -118,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send("text/html; charset=utf-8", [PAGE.encode()], {"Content-Security-Policy": POLICY})
             case "events":
                 self._events()
+            case "icon.svg":
+                self._send("image/svg+xml", [ICON.encode()])
             case "view.jpg":
                 self._send("image/jpeg", [self.server.viewed.picture()])
             case _:
