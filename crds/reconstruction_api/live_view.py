@@ -1,4 +1,4 @@
-"""Pictures of a training as it goes, in the workspace: made for as long as somebody asks for them."""
+"""How a training is followed in its workspace: its history, and pictures for as long as somebody asks for them."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ WANTED_SECONDS: Final = 30.0
 """For so long after that pictures are made."""
 PICTURE: Final = "view.jpg"
 """The last one."""
+
+HISTORY: Final = "history.jsonl"
+"""In the folder of the stage `train`, one JSON object a line."""
+CURVE: Final = ("step", "loss", "psnr", "heldOutPsnr")
+"""Of a line, what curves show."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.live_view import FOLDER, PICTURE, WANTED
+from reconstruction_api.live_view import FOLDER, HISTORY, PICTURE, WANTED
 from reconstruction_api.names import LABEL_JOB, WORKSPACE_PATH
 from reconstruction_api.stages import STAGES, StageName
 from reconstruction_api.worker import Artifact
@@ -48,13 +48,15 @@ try:
 except OSError:
     pass
 try:
-    found["lines"] = open(os.path.join(folder, "train", "history.jsonl")).read().splitlines()[-4000:]
+    found["lines"] = open(os.path.join(folder, "TRAIN", "HISTORY")).read().splitlines()[-4000:]
 except OSError:
     pass
 print(json.dumps(found))
 """.replace("FOLDER", FOLDER)
     .replace("WANTED", WANTED)
     .replace("PICTURE", PICTURE)
+    .replace("TRAIN", StageName.TRAIN)
+    .replace("HISTORY", HISTORY)
 )
 """Runs in the worker's pod: asks the training for pictures, and prints the last one and the history."""
 

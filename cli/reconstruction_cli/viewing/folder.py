@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.live_view import FOLDER, PICTURE, WANTED
+from reconstruction_api.live_view import CURVE, FOLDER, HISTORY, PICTURE, WANTED
 from reconstruction_api.stages import STAGES, StageName
 
-from .viewed import CURVE, REPORT, Moment
+from .viewed import REPORT, Moment
 
 _PART: Final = 1 << 18
 _LOCK: Final = ".reconstruction-lock"
@@ -49,7 +49,7 @@ class Folder:
         stage = next((each for each in STAGES if each not in done), STAGES[-1])
         training = stage.name is StageName.TRAIN
         self._ask_for_pictures(training)
-        history = read_history(self._workspace / "train" / "history.jsonl") if training or len(done) > 2 else []
+        history = read_history(self._workspace / StageName.TRAIN / HISTORY) if training or len(done) > 2 else []
         return Moment(
             title=self._title,
             stage=stage.title,

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.formats import media_type_of
+from reconstruction_api.live_view import PICTURE
 
 from .live_page import ICON, PAGE, POLICY
 from .viewed import Moment, Viewed
@@ -120,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._events()
             case "icon.svg":
                 self._send("image/svg+xml", [ICON.encode()])
-            case "view.jpg":
+            case str() if name == PICTURE:
                 self._send("image/jpeg", [self.server.viewed.picture()])
             case _:
                 self._file(name)

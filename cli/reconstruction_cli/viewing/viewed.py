@@ -9,8 +9,6 @@ from typing import Final, Protocol
 from reconstruction_api.formats import REPORT_PAGE
 
 REPORT: Final = REPORT_PAGE
-CURVE: Final = ("step", "loss", "psnr", "heldOutPsnr")
-"""Of a line of the history, what the curves show."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Moment:
     message: str = ""
     percent: float | None = None
     history: list[list[float | None]] = field(default_factory=list)
-    """Lines with the numbers of `CURVE`."""
+    """Lines with the numbers of `live_view.CURVE`."""
     picture: str = ""
     """Changes with each new picture of what is being trained; empty while there is none."""
     report: bool = False
