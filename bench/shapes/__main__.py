@@ -32,6 +32,7 @@ PAGE = layout.ROOT / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parents[1] / "results" / "shapes.json"
 WORK = layout.ROOT / "out" / "bench-shapes"
 SHARE_OF_TIME = {"nerfacto": 1.0, "splats": 0.25}
+STAGES = ("ingest", "poses", "train", "evaluate", "mesh", "texture")
 LEAST_F, MOST_BEHIND = 0.90, 0.01
 """Of splats' F-score at 2 %: what it must be, and by how much it may be below nerfacto's."""
 
@@ -73,7 +74,7 @@ def measure(shape: Shape, engine: str, seconds: float) -> Row:
     command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", folder / "result", "--until", "texture"]
     usage = run(command, folder / "run.log", available_cpus())
     workspace = folder / "result" / "workspace"
-    took = {file.stem: _read(workspace, f"stages/{file.name}")["seconds"] for file in workspace.glob("stages/*.json")}
+    took = {stage: _read(workspace, f"stages/{stage}.json")["seconds"] for stage in STAGES}
     return Row(
         shape=shape.name,
         engine=engine,
