@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -94,7 +95,10 @@ def _report(page: Path) -> dict[str, Any]:
             tempfile.TemporaryDirectory(prefix="bench-report-") as folder,
             browsing(page.resolve(), Path(folder), ready=VIEWER) as shown,
         ):
-            times.append(shown.value("Number(document.documentElement.dataset.firstPicture)") / 1000)
+            said = shown.value("String(document.documentElement.dataset.firstPicture)")
+            times.append(float(said) / 1000 if said.isdigit() else math.nan)
+    if any(math.isnan(each) for each in times):
+        raise SystemExit(f"{page} was written by a release whose page does not say when it has drawn.")
     seconds = statistics.median(times)
     megabytes = page.stat().st_size / 1e6
     return {
