@@ -28,9 +28,9 @@ class StageName(StrEnum):
     INGEST = "ingest"
     POSES = "poses"
     TRAIN = "train"
-    EVALUATE = "evaluate"
     MESH = "mesh"
     TEXTURE = "texture"
+    EVALUATE = "evaluate"
     EXPORT = "export"
     RENDER = "render"
     REPORT = "report"
@@ -159,19 +159,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         saves_on_stop=True,
     ),
     Stage(
-        name=StageName.EVALUATE,
-        title="Evaluation",
-        resource_class=ResourceClass.RECONSTRUCT,
-        needs=(StageName.TRAIN,),
-        fields=("quality",),
-        weight=5,
-        code_version=5,
-        redo="measure the held-out views again",
-        document="quality.json",
-        metrics=(Metric.PSNR, Metric.SSIM, Metric.LPIPS, Metric.QUALITY_VERDICT),
-        can_pause_after=True,
-    ),
-    Stage(
         name=StageName.MESH,
         title="Mesh",
         resource_class=ResourceClass.RECONSTRUCT,
@@ -191,10 +178,31 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.MESH,),
         fields=("mesh.textureSize",),
         weight=6,
-        code_version=3,
+        code_version=4,
         redo="bake the texture again",
         document="texture.json",
         metrics=(Metric.TEXTURE_PHOTO_PERCENT,),
+        can_pause_after=True,
+    ),
+    Stage(
+        name=StageName.EVALUATE,
+        title="Evaluation",
+        resource_class=ResourceClass.RECONSTRUCT,
+        needs=(StageName.TRAIN, StageName.TEXTURE),
+        fields=("quality",),
+        weight=5,
+        code_version=6,
+        redo="measure the held-out views again",
+        document="quality.json",
+        metrics=(
+            Metric.PSNR,
+            Metric.SSIM,
+            Metric.LPIPS,
+            Metric.MESH_PSNR,
+            Metric.MESH_SSIM,
+            Metric.MESH_COVERAGE_PERCENT,
+            Metric.QUALITY_VERDICT,
+        ),
         can_pause_after=True,
     ),
     Stage(
@@ -228,7 +236,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.EVALUATE, StageName.EXPORT, StageName.RENDER),
         fields=("report",),
         weight=2,
-        code_version=6,
+        code_version=7,
         redo="write the report again",
         document="manifest.json",
     ),

@@ -27,7 +27,7 @@ from reconstruction_api.stages import (
 ASKED_FOR = {StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH}
 ALL = set(StageName) - ASKED_FOR
 FROM_TRAIN = ALL - {StageName.INGEST, StageName.POSES}
-FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EXPORT, StageName.REPORT}
+FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EVALUATE, StageName.EXPORT, StageName.REPORT}
 
 
 def spec(**changes: Any) -> ReconstructionJobSpec:

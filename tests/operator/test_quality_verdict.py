@@ -76,7 +76,9 @@ def test_pass_warn_and_fail_each_show(
     assert not failed or f"PSNR {psnr:.2f} dB" in message(after.job.status, "Validated")
 
 
-def test_the_reason_is_a_column_of_the_wide_output() -> None:
+def test_the_reason_is_a_column_and_the_sentence_one_of_the_wide_output() -> None:
     columns = {each["name"]: each for each in document(JOB)["spec"]["versions"][0]["additionalPrinterColumns"]}
     assert columns["Quality"]["jsonPath"] == '.status.conditions[?(@.type=="Validated")].reason'
-    assert columns["Quality"]["priority"] == 1
+    assert columns["Quality"]["priority"] == 0
+    assert columns["Verdict"]["jsonPath"] == '.status.conditions[?(@.type=="Validated")].message'
+    assert columns["Verdict"]["priority"] == 1

@@ -317,6 +317,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),
+        needs=stage.needs,
         network=run.network if stage.name in _CONNECTED else None,
         credentials=_credentials(run, stage.name),
         delivery=run.delivery if stage.name is StageName.PUBLISH else None,

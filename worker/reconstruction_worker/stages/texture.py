@@ -18,7 +18,8 @@ from ..geometry.bake import bake
 from ..geometry.ply_file import read_ply
 from ..geometry.scene import Scene, View, load_scene
 from ..geometry.stand_ins import RenderedView, with_stand_ins
-from ..geometry.texture_document import FILE, HeldOut, TextureDocument
+from ..geometry.texture_document import FILE, HeldOut, ShownView, TextureDocument
+from ..quality.basis import judged_by, kept_from_texture
 from ..quality.delivered import shown_by_mesh
 from ..stage import StageContext, StageOutput
 from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
@@ -72,8 +73,12 @@ def run(context: StageContext) -> StageOutput:
 
 def _held_out(context: StageContext, atlas: Atlas, surface: Texels, views: list[View]) -> HeldOut | None:
     """How well the mesh shows the photos that were held out, with a texture of the others."""
-    names = set(read_split(context.of(StageName.TRAIN), [view.name for view in views]).held_out)
-    others, judged = [[view for view in views if (view.name in names) is held] for held in (False, True)]
+    split = read_split(context.of(StageName.TRAIN), [view.name for view in views])
+    held_out, _ = judged_by(split.held_out, early_stopping=context.spec.training.early_stopping)
+    trained = [view.name for view in views if view.name not in split.held_out]
+    names = {*split.held_out, *(kept_from_texture(len(held_out), trained) if held_out else ())}
+    others = [view for view in views if view.name not in names]
+    judged = [view for view in views if view.name in names and view.name not in {*split.held_out} - {*held_out}]
     if not judged or not others:
         return None
     without = bake(
@@ -92,6 +97,16 @@ def _held_out(context: StageContext, atlas: Atlas, surface: Texels, views: list[
         coverage=round(fmean(one.coverage for one in found), 4),
         psnr=round(fmean(one.psnr for one in found), 3),
         ssim=round(fmean(one.ssim for one in found), 4),
+        views=[
+            ShownView(
+                name=one.name,
+                coverage=round(one.coverage, 4),
+                psnr=round(one.psnr, 3),
+                ssim=round(one.ssim, 4),
+                trained=one.name not in held_out,
+            )
+            for one in found
+        ],
     )
 
 
