@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
 
@@ -71,6 +72,42 @@ class PhotoSide(StrEnum):
     TOWARDS_CAMERA = "TowardsCamera"
 
 
+Coordinates = Annotated[list[DecimalString], Field(min_length=3, max_length=3)]
+"""x, y and z."""
+
+
+class KnownDistance(ApiModel):
+    """A length that somebody has measured, between two points of the result."""
+
+    rules: ClassVar = (
+        Rule(
+            "metres must be above 0",
+            cel="double(self.metres) > 0.0",
+            holds=lambda known: float(known.metres) > 0,
+            field="metres",
+        ),
+        Rule(
+            "start and end must be two different points",
+            cel=" || ".join(f"double(self.start[{axis}]) != double(self.end[{axis}])" for axis in range(3)),
+            holds=lambda known: [float(value) for value in known.start] != [float(value) for value in known.end],
+            field="end",
+        ),
+    )
+
+    start: Coordinates
+    """One end, in the coordinates of the report (the scene's own unit, z up), as its viewer measures them."""
+    end: Coordinates
+    """The other end."""
+    metres: DecimalString
+    """How far they are from each other."""
+
+    @property
+    def metres_per_unit(self) -> float:
+        """Metres in one unit of the scene."""
+        start, end = ([float(value) for value in point] for point in (self.start, self.end))
+        return float(self.metres) / math.dist(start, end)
+
+
 class Poses(ApiModel):
     """Where camera poses come from."""
 
@@ -104,6 +141,11 @@ class Poses(ApiModel):
     """Which way up is in the photos, where they can't tell: `Left` where what stands upright lies on its back in them,
     its top at their left side; `TowardsCamera` where all are taken from above. Unset, GPS, provided poses and level
     cameras tell."""
+    known_distance: KnownDistance | None = None
+    """Gives the result its scale: exports are in metres, whatever GPS, depth maps or provided poses say. It can be
+    added when a job has ended: the exports and the report are written again, and nothing else. The report's viewer
+    measures two points and writes this part. Where poses are estimated again (`redo.poses`, other photos) the scene's
+    unit is another, and the distance has to be measured again."""
     min_registered_percent: int = Field(default=60, ge=1, le=100)
     """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 

@@ -53,6 +53,7 @@ class Page:
         self.session: str | None = None
         self.numbers = itertools.count(1)
         self.complaints: list[str] = []
+        self.requests: list[str] = []  # addresses of all that it has asked for
         self.loaded = False
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -72,12 +73,14 @@ class Page:
         self.loaded |= event["method"] == "Page.loadEventFired"
         if event["method"] in {"Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"}:
             self.complaints.append(json.dumps(event["params"]))
+        if event["method"] == "Network.requestWillBeSent":
+            self.requests.append(event["params"]["request"]["url"])
 
     def open(self, address: str, size: tuple[int, int], ready: str) -> None:
         """Load the page in a window of so many pixels and wait until an element matches the selector `ready`."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call(
             "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False

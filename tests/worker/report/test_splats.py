@@ -170,7 +170,7 @@ def with_splats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     def write() -> Path:
         gaussians = cloud()
         gaussians.harmonics[:] = np.array([1.6, -1.6, -1.6], np.float32)
-        monkeypatch.setattr(report, "trained_gaussians", lambda context: gaussians)
+        monkeypatch.setattr(report, "kept_gaussians", lambda context: gaussians)
         monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
         workspace = tmp_path / "workspace"
         workspace.mkdir()
