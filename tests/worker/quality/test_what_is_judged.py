@@ -23,7 +23,7 @@ PLANNED = BY_NAME[StageName.EVALUATE].needs
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trained scene that shows its two held-out photos with 18 and 20 dB."""
-    photos = [SimpleNamespace(name=name, usable=True) for name in HELD_OUT]
+    photos = [SimpleNamespace(name=name, usable=True, camera=None) for name in HELD_OUT]
     shown = {name: ViewQuality(name=name, psnr=psnr, ssim=0.8) for name, psnr in zip(HELD_OUT, (18, 20), strict=True)}
     stand_ins: dict[str, Any] = {
         "read_scene": lambda _: SimpleNamespace(photos=photos, photo=lambda name: name),

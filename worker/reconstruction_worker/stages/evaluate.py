@@ -32,6 +32,7 @@ from ..geometry.texture_document import TextureDocument
 from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
 from ..quality.basis import judged_by, margin
+from ..quality.missing_side import missing_side
 from ..quality.next_step import next_step
 from ..quality.verdict import MESH, judge, judged_mesh, of_what_is_delivered
 from ..stage import StageContext, StageOutput, Stopped
@@ -73,8 +74,9 @@ def run(context: StageContext) -> StageOutput:
     else:
         result = _with_delivered(context, result.model_copy(update={"caution": caution}))
         if result.verdict is not Verdict.PASS:
+            missing = missing_side([photo.camera for photo in scene.photos])
             progress = [(line.step, line.psnr) for line in read_history(context.of(StageName.TRAIN))]
-            result = result.model_copy(update={"next_step": next_step(views, progress, sources)})
+            result = result.model_copy(update={"next_step": next_step(views, progress, sources, missing)})
     write_document(context.folder / QUALITY_FILE, result)
     return _outcome(result, context.spec.quality, sources)
 
