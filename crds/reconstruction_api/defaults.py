@@ -27,6 +27,7 @@ from .job import (
     Quality,
     QualityAction,
     ReconstructionJobSpec,
+    TextureSource,
     Training,
     TrainingPreset,
 )
@@ -47,7 +48,7 @@ class TrainingDefaults(ApiModel):
 
 
 class MeshDefaults(ApiModel):
-    """What the mesh shows where a job does not say."""
+    """What the mesh shows, and its colours are from, where a job does not say."""
 
     rules: ClassVar = (
         Rule(
@@ -60,6 +61,8 @@ class MeshDefaults(ApiModel):
 
     crop: MeshCrop | None = None
     """`spec.mesh.crop` of jobs that leave it unset; Scene when unset here too."""
+    texture_source: TextureSource | None = None
+    """`spec.mesh.textureSource` of jobs that leave it unset; Training when unset here too."""
 
 
 class QualityDefaults(ApiModel):
@@ -137,6 +140,7 @@ PATHS: Final = (
     "training.steps",
     "training.timeBudgetSeconds",
     "mesh.crop",
+    "mesh.textureSource",
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",
