@@ -22,6 +22,7 @@ from .job import (
     BUILT_IN_PRESET,
     MAX_SECONDS,
     MAX_STEPS,
+    DepthFusion,
     Quality,
     QualityAction,
     ReconstructionJobSpec,
@@ -42,6 +43,9 @@ class TrainingDefaults(ApiModel):
     """`spec.training.steps` of jobs that set neither it nor `preset`."""
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
+    depth_fusion: DepthFusion | None = None
+    """`spec.training.depthFusion` of jobs that leave it unset; when unset here too, Auto for jobs whose engine neither
+    they nor the profile name, where the profile offers `depth-fusion`."""
 
 
 class QualityDefaults(ApiModel):
@@ -106,11 +110,14 @@ DEFAULTS_RULES: Final[tuple[Rule, ...]] = (
 Values = dict[str, str | int]
 """Values by the field's path in a spec; what is unset is absent."""
 
+DEPTH_FUSION: Final = "training.depthFusion"
+
 PATHS: Final = (
     "engine",
     "training.preset",
     "training.steps",
     "training.timeBudgetSeconds",
+    DEPTH_FUSION,
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",
@@ -127,6 +134,7 @@ PATHS: Final = (
 BUILT_IN: Final[Values] = {
     "engine": BUILT_IN_ENGINE,
     "training.preset": BUILT_IN_PRESET.value,
+    DEPTH_FUSION: DepthFusion.AUTO.value,
     "quality.minPSNR": BUILT_IN_BAR.min_psnr,
     "quality.minSSIM": BUILT_IN_BAR.min_ssim,
     "quality.warnPSNR": BUILT_IN_BAR.warn_psnr,
@@ -168,6 +176,8 @@ def filled(spec: ReconstructionJobSpec, *layers: Values) -> Values:
     result: Values = {}
     for layer in (*layers, BUILT_IN):
         usable = {path: value for path, value in layer.items() if path not in own and path not in result}
+        if layer is BUILT_IN and "engine" not in usable:  # somebody wants an engine, or it was chosen long ago
+            usable.pop(DEPTH_FUSION, None)
         result |= _agreeing(_applicable(usable, spec), own | result)
     return result
 
