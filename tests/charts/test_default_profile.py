@@ -44,7 +44,8 @@ def applied(values: dict[str, Any] | None = None, **options: Any) -> dict[str, A
 def test_the_profile_of_the_defaults_offers_the_workers_engines() -> None:
     document = applied()
     assert document["metadata"]["name"] == "default"
-    assert [engine["name"] for engine in document["spec"]["engines"]] == ["nerfacto", "splats", "vanilla-nerf", "depth-fusion"]
+    engines = [engine["name"] for engine in document["spec"]["engines"]]
+    assert engines == ["nerfacto", "splats", "vanilla-nerf", "depth-fusion"]
     assert document["spec"]["gpu"]["limits"] == {"memory": "32Gi", "nvidia.com/gpu": 1}
     assert "podUser" not in document["spec"], "what the values leave open, the API server fills in"
 

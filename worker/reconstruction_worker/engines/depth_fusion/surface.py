@@ -22,7 +22,7 @@ from ...geometry.surface_bounds import surface_bounds
 from ...geometry.tsdf import TRUNCATION_VOXELS
 
 MIN_RESOLUTION, MAX_RESOLUTION = 64, 512
-VOXELS_PER_FOOTPRINT = 1.0
+VOXELS_PER_FOOTPRINT = 0.75
 VOXELS_PER_DISAGREEMENT = 0.7
 """Voxels in what maps disagree by: finer ones would show their noise."""
 FEWEST_ROUNDS, MOST_ROUNDS = 10, 40
