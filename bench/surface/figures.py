@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_cross, with_faces
 from reconstruction_worker.geometry.ply_file import read_ply
+from reconstruction_worker.records import read_record
 
 from . import still_life
 from .nearness import Nearness, nearness
@@ -43,9 +45,8 @@ class Row:
 def figures(photo_set: PhotoSet, workspace: Path) -> Row:
     """Of a workspace whose mesh is textured."""
     document, texture = _read(workspace, "mesh/mesh.json"), _read(workspace, "texture/texture.json")
-    seconds = {
-        file.stem: _read(workspace, f"stages/{file.name}")["seconds"] for file in workspace.glob("stages/*.json")
-    }
+    records = [record for name in StageName if (record := read_record(workspace, name)) is not None]
+    seconds = {record.stage: record.seconds for record in records}
     mesh = read_ply(workspace / "mesh" / "mesh.ply")
     count, labels = component_labels(mesh)
     areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
@@ -53,7 +54,7 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
     return Row(
         set=photo_set.name,
         seconds=round(sum(seconds.values()), 1),
-        mesh_seconds=seconds["mesh"],
+        mesh_seconds=round(seconds[StageName.MESH], 1),
         confirmed_share=document.get("confirmedShare"),
         main_piece_share=round(float(areas.max() / areas.sum()), 4),
         faces=document["faces"],

@@ -90,6 +90,10 @@ class Worker:
         evaluation = self._recon("evaluate", "splats", run_name="splats", seed=seed, engine="splats", length=length)
         return Reconstruction(workspace, training, evaluation)
 
+    def quiet_seconds(self, ours: Reconstruction) -> float:
+        """How long a training took, or about would have taken were nothing else running."""
+        return min(ours.seconds, ours.training.cpu_seconds_after_mark / (BUSY_SHARE * self.threads))
+
     def registration(self) -> dict[str, Any]:
         """`poses/registration.json` of the photos in the size that the scene names for it."""
         side = self.scene.poses_max_side

@@ -157,6 +157,7 @@ spec:
   mesh:
     targetFaces: 100000
     textureSize: {texture}
+    crop: Auto    # only the object, where the cameras go round one on a table; Object, Scene: whatever there is
   exports:
     - format: GLB    # also: {others}
   quality:

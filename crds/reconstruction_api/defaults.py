@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel, to_snake
@@ -23,6 +23,8 @@ from .job import (
     MAX_SECONDS,
     MAX_STEPS,
     DepthFusion,
+    Mesh,
+    MeshCrop,
     Quality,
     QualityAction,
     ReconstructionJobSpec,
@@ -48,6 +50,22 @@ class TrainingDefaults(ApiModel):
     they nor the profile name, where the profile offers `depth-fusion`."""
 
 
+class MeshDefaults(ApiModel):
+    """What the mesh shows where a job does not say."""
+
+    rules: ClassVar = (
+        Rule(
+            "crop Box is for a job, which knows its box",
+            cel="!has(self.crop) || self.crop != 'Box'",
+            holds=lambda mesh: mesh.crop is not MeshCrop.BOX,
+            field="crop",
+        ),
+    )
+
+    crop: MeshCrop | None = None
+    """`spec.mesh.crop` of jobs that leave it unset; Scene when unset here too."""
+
+
 class QualityDefaults(ApiModel):
     """The bar for held-out views where a job does not say."""
 
@@ -68,6 +86,10 @@ class RetentionDefaults(ApiModel):
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.workspaceSeconds` of jobs that leave it unset; forever when unset here too."""
+    checkpoint_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """`spec.retention.checkpointSeconds` of jobs that leave it unset; with the workspace when unset here too."""
+    artifact_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """`spec.retention.artifactSeconds` of jobs that leave it unset; with the workspace when unset here too."""
     published_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """`spec.retention.publishedSeconds` of jobs that leave it unset; forever when unset here too."""
     job_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
@@ -83,10 +105,12 @@ class JobDefaults(ApiModel):
     """`spec.engine` of jobs that leave it unset; nerfacto when unset here too."""
     training: TrainingDefaults | None = None
     """How the engine is trained. Jobs that take over another job's training take none of it."""
+    mesh: MeshDefaults | None = None
+    """What the mesh shows."""
     quality: QualityDefaults | None = None
     """The bar for held-out views."""
     retention: RetentionDefaults | None = None
-    """How long the workspace and the job are kept after the end."""
+    """How long the workspace, parts of it, what was published and the job are kept after the end."""
     soft_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
     """`spec.softDeadlineSeconds` of jobs that leave it unset."""
     active_deadline_seconds: int | None = Field(default=None, ge=1, le=MAX_SECONDS)
@@ -95,6 +119,7 @@ class JobDefaults(ApiModel):
 
 _PARTS: Final[dict[str, type[ApiModel]]] = {
     "training": TrainingDefaults,
+    "mesh": MeshDefaults,
     "quality": QualityDefaults,
     "retention": RetentionDefaults,
 }
@@ -118,12 +143,15 @@ PATHS: Final = (
     "training.steps",
     "training.timeBudgetSeconds",
     DEPTH_FUSION,
+    "mesh.crop",
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",
     "quality.warnSSIM",
     "quality.onFailure",
     "retention.workspaceSeconds",
+    "retention.checkpointSeconds",
+    "retention.artifactSeconds",
     "retention.publishedSeconds",
     "retention.jobSeconds",
     "softDeadlineSeconds",
@@ -159,6 +187,8 @@ _ORDERS: Final = (
     _Order("quality.warnPSNR", "quality.minPSNR"),
     _Order("quality.warnSSIM", "quality.minSSIM"),
     _Order("retention.workspaceSeconds", "retention.jobSeconds"),
+    _Order("retention.checkpointSeconds", "retention.jobSeconds"),
+    _Order("retention.artifactSeconds", "retention.jobSeconds"),
     _Order("retention.publishedSeconds", "retention.jobSeconds"),
     _Order("softDeadlineSeconds", "activeDeadlineSeconds", drops=True),
 )
@@ -226,7 +256,7 @@ def _filled_part(spec: ReconstructionJobSpec, name: str, values: Values) -> Any:
     """A field of the spec with the values in it; a value that this release does not know is left out."""
     if name in values or to_camel(name) in values:
         return values[to_camel(name)]
-    known: Training | Quality | Retention = getattr(spec, name) or Retention()
+    known: Training | Mesh | Quality | Retention = getattr(spec, name) or Retention()
     model, chosen = _PARTS[name], dict[str, Any]()
     for path, value in values.items():
         part, _, member = path.partition(".")

@@ -100,6 +100,8 @@ _KINDS = (
               "Wait for condition Exported; `kubectl get recon` shows the progress."),
     ErrorKind("CheckpointIncompatible", _S, False, "The checkpoint belongs to other settings or is damaged.",
               "Start the training again in a new workspace."),
+    ErrorKind("InputsRemoved", _S, False, "What a change of the job needs is no longer kept.",
+              "Take the change back, or raise spec.redo.ingest to have all of it made again from the photos."),
     ErrorKind("DependencyNotReady", _S, True, "A job that this one builds on has not finished.",
               "Wait for the other job; this one continues by itself."),
     ErrorKind("DependencyFailed", _S, True, "A job that this one builds on has failed.",
@@ -173,6 +175,9 @@ _KINDS = (
               "The job waits; ask the platform team to check the storage class that the profile names."),
     ErrorKind("CreationRefused", _R, True, "The cluster refuses an object that the job needs.",
               "The job waits and tries again; show the platform team what the cluster says."),
+    ErrorKind("ControlPlaneUnavailable", _R, True, "A part of the cluster's control plane does not answer another one.",
+              "Nothing to do if it passes: the job waits and continues by itself. If it lasts, the platform team "
+              "should look at the API server, etcd and the controller manager."),
     ErrorKind("SourceInUse", _R, True, "The volume claim that the job reads from is in use on another node.",
               "The job waits for it without counting as running; claims that several jobs are to read at the same time "
               "need the access mode ReadOnlyMany or ReadWriteMany."),

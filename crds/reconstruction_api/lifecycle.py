@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 from pydantic.alias_generators import to_snake
 
 from .base import ApiModel, Timestamp
+from .names import REMOVAL
 from .rules import Rule
 from .stage_table import STAGES
 
@@ -67,17 +68,37 @@ def _outlives(field: str, why: str) -> Rule:
     )
 
 
+class Removal(StrEnum):
+    """What of an ended job a pod removes when its time is over. The value is that of the label of the pod's Job."""
+
+    PUBLISHED = REMOVAL
+    """What is at the destination."""
+    CHECKPOINTS = "checkpoints"
+    """Those of the training, in the workspace."""
+    ARTIFACTS = "artifacts"
+    """The delivered files in the workspace."""
+
+
 class Retention(ApiModel):
     """What becomes of an ended job, whether it succeeded or not."""
 
     rules: ClassVar = (
         _outlives("workspaceSeconds", "a job is deleted with its workspace"),
         _outlives("publishedSeconds", "a pod of the job removes what it has published"),
+        _outlives("checkpointSeconds", "a job is deleted with its workspace"),
+        _outlives("artifactSeconds", "a job is deleted with its workspace"),
     )
 
     workspace_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """The workspace claim, with photos, checkpoints and artifacts, is deleted this long after the end; never when
     unset."""
+    checkpoint_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """The training's checkpoints, the trained model among them, are removed from the workspace this long after the end,
+    by a pod; with the workspace when unset. Meshes can be exported in other formats all the same; a change that needs
+    the trained model trains again."""
+    artifact_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
+    """The files that the job delivers (exports, turntable, report, bundle) are removed from the workspace this long
+    after the end, by a pod; with the workspace when unset. What is at `spec.destination` stays."""
     published_seconds: int | None = Field(default=None, ge=0, le=MAX_RETENTION_SECONDS)
     """What the job has published to `spec.destination` is removed this long after the end, by a pod; never when unset.
     Deleting the job does not remove it."""
@@ -92,12 +113,36 @@ class RetentionStatus(ApiModel):
     """When the workspace claim will be deleted."""
     workspace_removed_time: Timestamp | None = None
     """When the workspace claim was deleted. A change of the spec that needs it starts the job over, from the photos."""
+    checkpoints_expiry_time: Timestamp | None = None
+    """Since when, or from when on, the training's checkpoints are to be removed; absent once they are."""
+    checkpoints_removed_time: Timestamp | None = None
+    """When they were removed. A change of the spec that needs the trained model trains it again."""
+    artifacts_expiry_time: Timestamp | None = None
+    """Since when, or from when on, the delivered files in the workspace are to be removed; absent once they are."""
+    artifacts_removed_time: Timestamp | None = None
+    """When they were removed."""
     published_expiry_time: Timestamp | None = None
     """Since when, or from when on, what was published is to be removed; absent once it is."""
     published_removed_time: Timestamp | None = None
     """When what was published was removed."""
     job_expiry_time: Timestamp | None = None
     """When the job itself will be deleted."""
+
+    def expiry_of(self, what: Removal) -> str | None:
+        """When it is to be removed."""
+        return {
+            Removal.PUBLISHED: self.published_expiry_time,
+            Removal.CHECKPOINTS: self.checkpoints_expiry_time,
+            Removal.ARTIFACTS: self.artifacts_expiry_time,
+        }[what]
+
+    def removal_of(self, what: Removal) -> str | None:
+        """When it was removed."""
+        return {
+            Removal.PUBLISHED: self.published_removed_time,
+            Removal.CHECKPOINTS: self.checkpoints_removed_time,
+            Removal.ARTIFACTS: self.artifacts_removed_time,
+        }[what]
 
 
 class CancellationState(StrEnum):

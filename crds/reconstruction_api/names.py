@@ -46,5 +46,5 @@ SOURCE_PATH: Final = "/source"
 CREDENTIALS_PATH: Final = "/var/run/secrets/source-credentials"  # a file for each credential of spec.source.secretName
 DESTINATION_PATH: Final = "/destination"  # the claim of spec.destination
 DESTINATION_CREDENTIALS_PATH: Final = "/var/run/secrets/destination-credentials"  # the same of spec.destination
-REMOVAL: Final = "removal"  # value of LABEL_CLASS of the Jobs that remove what was published
+REMOVAL: Final = "removal"  # value of LABEL_CLASS of the Jobs that remove something of an ended job
 TERMINATION_LOG: Final = "/dev/termination-log"

@@ -13,7 +13,7 @@ from .base import TEXT_FORMS
 from .errors import CATALOGUE, Category, ErrorKind, ExitCode
 from .metric_names import Metric
 from .schema import Schema
-from .stage_table import STAGES
+from .stage_table import STAGES, Stage
 
 _COMMAND: Final = "python -m reconstruction_api.reference"
 _HEADER: Final = f"<!-- Generated from reconstruction_api by `{_COMMAND}`; do not edit. -->\n"
@@ -87,10 +87,15 @@ def errors_page() -> str:
     return "\n".join([_ERRORS_INTRODUCTION, "## Exit statuses of worker and `recon`\n", exits, *sections])
 
 
+def _fields(stage: Stage) -> str:
+    apart = f" without {_codes(stage.apart_from)}" if stage.apart_from else ""
+    return _codes(stage.all_fields) + apart
+
+
 def stages_page() -> str:
     """Every stage, and what the stages measure."""
     runs = (
-        (f"`{stage.name}`", stage.title, f"`{stage.resource_class}`", _codes(stage.needs), _codes(stage.all_fields))
+        (f"`{stage.name}`", stage.title, f"`{stage.resource_class}`", _codes(stage.needs), _fields(stage))
         for stage in STAGES
     )
     can = (

@@ -61,6 +61,8 @@ class Stage:
     local runs, get the new files; those that keep an earlier plan keep what they have."""
     title: str = ""
     """For people, in reports."""
+    apart_from: tuple[str, ...] = ()
+    """Members of `fields` that it does not depend on, each as `field.member`."""
     redo: str = ""
     """What raising `spec.redo.<name>` does: `train again from the beginning`. Empty where a stage can't be redone."""
     document: str = ""
@@ -98,6 +100,11 @@ class Stage:
             value: Any = document
             for part in path.split("."):
                 value = value.get(part, {})
+            for member in self.apart_from:
+                parent, _, name = member.rpartition(".")
+                if parent == path and name in value:
+                    value = {**value}
+                    del value[name]
             if value != {}:
                 result[path] = value
         return result
@@ -124,6 +131,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         resource_class=ResourceClass.PREPARE,
         needs=(StageName.INGEST,),
         fields=("poses",),
+        apart_from=("poses.knownDistance",),
         weight=12,
         code_version=7,
         redo="estimate the camera poses again",
@@ -176,9 +184,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         title="Mesh",
         resource_class=ResourceClass.RECONSTRUCT,
         needs=(StageName.TRAIN,),
-        fields=("mesh.targetFaces", "mesh.minPieceShare"),
+        fields=("mesh.targetFaces", "mesh.minPieceShare", "mesh.crop", "mesh.box"),
         weight=10,
-        code_version=5,
+        code_version=6,
         redo="extract the surface again",
         document="mesh.json",
         metrics=(Metric.VERTICES, Metric.FACES, Metric.COMPONENTS),
@@ -202,7 +210,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         title="Export",
         resource_class=ResourceClass.DELIVER,
         needs=(StageName.TEXTURE,),
-        fields=("exports",),
+        fields=("exports", "poses.knownDistance"),
         weight=2,
         code_version=2,
         redo="write the exports again",
@@ -226,9 +234,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         title="Report",
         resource_class=ResourceClass.DELIVER,
         needs=(StageName.EVALUATE, StageName.EXPORT, StageName.RENDER),
-        fields=("report",),
+        fields=("report", "poses.knownDistance"),
         weight=2,
-        code_version=6,
+        code_version=7,
         redo="write the report again",
         document="manifest.json",
     ),

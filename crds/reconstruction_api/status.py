@@ -278,7 +278,7 @@ class ReconstructionJobStatus(ApiModel):
     cancellation: CancellationStatus | None = None
     """What became of spec.cancellation."""
     retention: RetentionStatus | None = None
-    """When the workspace and the job go."""
+    """When the workspace, parts of it, what was published and the job go."""
     notifications: list[Delivery] = Field(default_factory=list[Delivery])
     """Messages to the receivers of spec.notifications: all that are pending, and those of the latest event."""
     spec_digest: str | None = None

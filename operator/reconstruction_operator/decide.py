@@ -26,14 +26,14 @@ from .policies.control.claims import adoptions
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
 from .policies.control.pinning import pinned_at, to_pin
+from .policies.control.removal_pods import removals_by_pods
 from .policies.control.removals import removals
 from .policies.control.renewal import current_digest
-from .policies.control.retention import is_removed, remaining, retention
+from .policies.control.retention import has_checkpoints, is_removed, remaining, retention
 from .policies.control.schedule import next_check
 from .policies.control.shared_sources import awaiting_source
 from .policies.control.situation import Situation
 from .policies.control.turn import WAITS_FOR_TURN, admission_time
-from .policies.control.unpublishing import unpublishing
 from .policies.control.yielding import idleness, slot_state, yield_time, yield_turn
 from .policies.reporting.conditions import conditions
 from .policies.reporting.notices import notices
@@ -70,7 +70,7 @@ def decide(observed: Observed, now: datetime) -> Plan:
     actions: tuple[Action, ...] = (
         *outdated(observed, situation),
         *removals(observed, situation, status, now),
-        *unpublishing(observed, situation, status.retention, now),
+        *removals_by_pods(observed, situation, status.retention, now),
         *lost.removals(observed, situation.acceptance.profile, now),
         *adoptions(observed),
         *created,
@@ -129,7 +129,7 @@ def _status(
         stages=stages,
         runs=list(situation.runs),
         metrics=numbers,
-        checkpoints=[] if is_removed(kept) else checkpoints(observed, situation),
+        checkpoints=checkpoints(observed, situation) if has_checkpoints(kept) else [],
         artifacts=remaining(artifacts(observed, situation), kept, observed.job),
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),

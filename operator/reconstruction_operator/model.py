@@ -78,6 +78,8 @@ class UpstreamJob:
     """Code and message; empty while it can still succeed."""
     doing: str
     """For people."""
+    checkpoints_gone: str = ""
+    """When those of its training were removed from its workspace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,5 +328,5 @@ class Observed:
     """The earliest other job of the namespace that was there before this one and whose destination overlaps with its
     own; empty where there is none."""
     removal_jobs: tuple[ChildJob, ...] = ()
-    """Those that remove what was published; no other policy looks at them, nor at their pods."""
+    """Those that remove something of the ended job; nothing else works while one does."""
     removal_pods: tuple[Pod, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reconstruction_api.lifecycle import RetentionStatus
 from reconstruction_api.reasons import Reason
 from reconstruction_api.stages import graph_of
 from reconstruction_api.status import ConditionType, ReconstructionJobStatus, StageState
@@ -17,6 +18,7 @@ _LONGEST_CHAIN = 32
 def upstream_job_of(view: JobView) -> UpstreamJob:
     """A job as others see it: only what matters to them, so that little of what it does wakes them."""
     status, spec = view.status, view.spec
+    kept = status.retention or RetentionStatus()
     succeeded = next((each for each in status.conditions if each.type == ConditionType.SUCCEEDED), None)
     failed = succeeded is not None and succeeded.status == "False"
     return UpstreamJob(
@@ -27,7 +29,8 @@ def upstream_job_of(view: JobView) -> UpstreamJob:
         runs=_stages(view),
         done=frozenset(each.name for each in status.stages if each.state is StageState.SUCCEEDED),
         claim=status.workspace_claim or "",
-        files_gone=(status.retention.workspace_removed_time if status.retention else None) or "",
+        files_gone=kept.workspace_removed_time or "",
+        checkpoints_gone=kept.checkpoints_removed_time or "",
         current=status.observed_generation == view.generation,
         failed=f"{succeeded.reason}: {succeeded.message}" if succeeded is not None and failed else "",
         doing=_doing(status),

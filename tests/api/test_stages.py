@@ -27,6 +27,7 @@ from reconstruction_api.stages import (
 ASKED_FOR = {StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH}
 ALL = set(StageName) - ASKED_FOR
 FROM_TRAIN = ALL - {StageName.INGEST, StageName.POSES}
+KNOWN = {"start": ["0", "0", "0"], "end": ["0", "0", "1"], "metres": "2"}
 FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EXPORT, StageName.REPORT}
 
 
@@ -46,6 +47,7 @@ def changed(**changes: Any) -> set[StageName]:
         ({"source": {"uri": "s3://others/"}}, ALL),
         ({"images": {"maxSidePixels": 800}}, ALL),
         ({"poses": {"minRegisteredPercent": 80}}, ALL - {StageName.INGEST}),
+        ({"poses": {"knownDistance": KNOWN}}, {StageName.EXPORT, StageName.REPORT}),
         ({"training": {"steps": 5000}}, FROM_TRAIN),
         ({"training": {"seed": 1}}, FROM_TRAIN),
         ({"engine": "splatfacto"}, FROM_TRAIN),

@@ -120,8 +120,9 @@ def test_another_wish_is_met_by_the_pod_that_delivers_alone(publishing: Publishi
 
 
 def test_a_pod_takes_it_back_when_its_time_is_over(publishing: Publishing) -> None:
-    publishing.change(retention={"publishedSeconds": 0})
-    status = publishing.wait(lambda now: "publishedRemovedTime" in now.get("retention", {}))
+    publishing.change(retention={"publishedSeconds": 0, "artifactSeconds": 0})
+    removed = {"publishedRemovedTime", "artifactsRemovedTime"}
+    status = publishing.wait(lambda now: removed <= now.get("retention", {}).keys())
     assert publishing.bucket.objects(PREFIX) == {}
     assert status.get("artifacts", []) == []
     assert eventually(lambda: "removal" not in publishing.children(), SECONDS)

@@ -80,3 +80,19 @@ def test_with_a_full_workspace_photos_are_not_blamed(
         StageName.POSES, -signal.SIGABRT, peak_memory=0, memory_limit=None, oom_killed=False, workspace=tmp_path
     )
     assert crash.code == "DiskFull"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: no kernel image is available for execution on the device\nErrors might be reported later.",
+        "radix_sort: failed on 1st step: cudaErrorNoKernelImageForDevice: no kernel image",
+        "CUDA error: the provided PTX was compiled with an unsupported toolchain.",
+    ],
+)
+def test_an_image_whose_kernels_are_for_other_gpus_is_tried_elsewhere(message: str) -> None:
+    error = from_exception(RuntimeError(message), StageName.TRAIN)
+    assert (error.code, error.kind.retryable) == ("GPUUnavailable", True)
+    assert message.split("\n")[0].rstrip(".") in error.message
+    assert "reported later" not in error.message
+    assert "CUDA_ARCHITECTURES" in error.suggestion

@@ -14,6 +14,12 @@ from .disk_space import is_full, says_full
 
 _BLAMED_ON_INPUT = frozenset({"ImageCorrupt", "PoseEstimationFailed", "LowRegistration", "ExportFailed", "EmptyMesh"})
 """Codes that say the photos are at fault, which a library that could not write looks like too."""
+_NO_KERNELS = (
+    "no kernel image is available",  # cudaErrorNoKernelImageForDevice
+    "cudaErrorNoKernelImageForDevice",  # the same by its name, from CUB
+    "PTX was compiled with an unsupported toolchain",  # cudaErrorUnsupportedPtxVersion: the driver is too old for it
+)
+"""How CUDA says that what it should run was compiled for GPUs of other kinds."""
 _NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 _LIKELY_OUT_OF_MEMORY = 0.5
 """Share of the memory limit above which a SIGKILL nobody here sent is taken for the kernel's out-of-memory killer."""
@@ -29,11 +35,28 @@ def from_exception(exception: BaseException, stage: StageName, workspace: Path |
         return ReconstructionError("HostOutOfMemory", f"Stage {stage} could not get the memory it asked for.")
     if failed_on_gpu(exception):
         return ReconstructionError("GPUOutOfMemory", f"Stage {stage} exhausted the memory of the GPU.")
+    if _has_no_kernels_for_gpu(exception):
+        return ReconstructionError(
+            "GPUUnavailable",
+            f"Stage {stage} needs kernels that this image has for other GPUs only: {_first_line(exception)}.",
+            suggestion="Use a profile with other GPUs, or an image made with this one's compute capability among its "
+            "CUDA_ARCHITECTURES (docs/gpu.md).",
+        )
     if full or says_full(exception):
         return _disk_full(stage)
     return ReconstructionError(
         "InternalError", f"Stage {stage} failed unexpectedly.", details={"exception": type(exception).__name__}
     )
+
+
+def _has_no_kernels_for_gpu(exception: BaseException) -> bool:
+    """Whether a library was compiled for GPUs of other kinds than this machine's. PyTorch's own kernels are looked at
+    before a training begins; what those of other libraries were compiled for only CUDA knows."""
+    return isinstance(exception, RuntimeError) and any(words in str(exception) for words in _NO_KERNELS)
+
+
+def _first_line(exception: BaseException) -> str:
+    return str(exception).strip().split("\n")[0].rstrip(".")
 
 
 def _disk_full(stage: StageName) -> ReconstructionError:

@@ -72,6 +72,13 @@ def _places(job: Job) -> Iterator[str]:
     if kept := status.retention:
         times = (("removed", kept.workspace_removed_time), ("kept until", kept.workspace_expiry_time))
         yield from (f"files      {word} {moment}" for word, moment in times if moment)
+        for part, removed, expiry in (
+            ("checkpoint", kept.checkpoints_removed_time, kept.checkpoints_expiry_time),
+            ("artifacts ", kept.artifacts_removed_time, kept.artifacts_expiry_time),
+            ("published ", kept.published_removed_time, kept.published_expiry_time),
+        ):
+            times = (("removed", removed), ("kept until", expiry))
+            yield from (f"{part} {word} {moment}" for word, moment in times if moment)
         if kept.job_expiry_time:
             yield f"job        deleted at {kept.job_expiry_time}"
     for delivery in status.notifications:

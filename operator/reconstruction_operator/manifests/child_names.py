@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from reconstruction_api.lifecycle import Removal
 from reconstruction_api.stages import ResourceClass
 
 _SUFFIX = {ResourceClass.PREPARE: "prep", ResourceClass.RECONSTRUCT: "fit", ResourceClass.DELIVER: "ship"}
@@ -28,9 +29,9 @@ def child_job_name(job_name: str, uid: str, resource_class: ResourceClass, diges
     return f"{job_name}-{_SUFFIX[resource_class]}-{_short(seed)}"
 
 
-def removal_job_name(job_name: str, uid: str, attempt: int) -> str:
-    """The Job that removes what the job has published."""
-    return f"{_removal_prefix(job_name)}{_short(f'{uid}/removal/{attempt}'.encode())}"
+def removal_job_name(job_name: str, uid: str, what: Removal, attempt: int) -> str:
+    """The Job that removes something of the ended job."""
+    return f"{_removal_prefix(job_name)}{_short(f'{uid}/{what}/{attempt}'.encode())}"
 
 
 def is_removal(job_name: str, name: str) -> bool:

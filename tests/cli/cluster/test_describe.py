@@ -76,7 +76,11 @@ def test_what_is_kept_and_who_was_told(recon: Recon, museum: Museum) -> None:
     museum.create()
     url, moment = "https://example.org/hook", "2026-02-28T12:00:00Z"
     museum.write_status(
-        retention={"workspaceExpiryTime": moment, "jobExpiryTime": "2026-03-31T12:00:00Z"},
+        retention={
+            "workspaceExpiryTime": moment,
+            "checkpointsRemovedTime": "2026-02-01T12:00:00Z",
+            "jobExpiryTime": "2026-03-31T12:00:00Z",
+        },
         checkpoints=[{"name": "train/checkpoints/step-001000.ckpt", "step": 1000, "sizeBytes": 1, "sha256": "0" * 64}],
         notifications=[
             {
@@ -91,4 +95,5 @@ def test_what_is_kept_and_who_was_told(recon: Recon, museum: Museum) -> None:
     )
     out = recon("describe", "statue").out
     assert f"kept until {moment}" in out and "deleted at 2026-03-31" in out and "checkpoint step 1000" in out
+    assert "checkpoint removed 2026-02-01" in out
     assert "Succeeded to https://example.org/…: Failed: no answer" in out and "hook" not in out

@@ -144,3 +144,12 @@ def test_waiting_for_another_job_is_reported_once_and_is_no_warning() -> None:
     reported = [(each.warning, each.reason) for each in actions(plan, Emit)]
     assert (False, "DependencyNotReady") in reported
     assert settled(waiting)[1].actions == ()
+
+
+def test_a_training_whose_checkpoints_were_removed_can_not_be_taken_over_but_its_poses_can() -> None:
+    gone = upstream_job(done=frozenset({"ingest", "poses", "train"}), checkpoints_gone="2026-02-01T00:00:00Z")
+    after, plan = settled(seen_with(gone, "Training"))
+    assert actions(plan, CreateJob) == []
+    assert "the checkpoints of job 'base' were removed at 2026-02-01" in message(after.job.status, "Accepted")
+    _, plan = settled(seen_with(gone, "Poses"))
+    assert actions(plan, CreateJob)

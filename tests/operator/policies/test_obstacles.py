@@ -96,6 +96,20 @@ def test_the_place_of_the_volume_is_named() -> None:
             'serviceaccount "gone" not found',
         ),
         ('Job.batch "a" is invalid: spec.template: too much', "CreationRefused", "too much"),
+        (
+            'Error creating: Post "https://10.0.0.1:6443/api/v1/namespaces/n/pods": dial tcp 10.0.0.1:6443: connect: '
+            "connection refused",
+            "ControlPlaneUnavailable",
+            "connection refused",
+        ),
+        ("Error creating: etcdserver: request timed out", "ControlPlaneUnavailable", "etcdserver"),
+        ("Timeout: request did not complete within requested timeout", "ControlPlaneUnavailable", "continues"),
+        (
+            'Internal error occurred: failed calling webhook "check.example.com": failed to call webhook: Post '
+            '"https://check.n.svc:443/": dial tcp 10.0.0.9:443: connect: connection refused',
+            "CreationRefused",
+            "check.example.com",
+        ),
     ],
 )
 def test_a_refusal_becomes_a_code_and_a_next_step(message: str, code: str, told: str) -> None:
@@ -108,6 +122,8 @@ def test_pods_of_a_job_that_are_refused_one_after_the_other_are_refused_in_the_s
     """Otherwise every try of the Job controller would change the status."""
     tries = [f'Error creating: pods "a-{name}" is forbidden: exceeded quota: team' for name in ("x", "y")]
     assert not_created(tries[0]) == not_created(tries[1])
+    resets = [f"read tcp 10.0.0.2:{port}->10.0.0.1:6443: read: connection reset by peer" for port in (40_110, 51_222)]
+    assert not_created(resets[0]) == not_created(resets[1])
 
 
 def test_a_very_long_message_is_cut() -> None:

@@ -185,8 +185,32 @@ def test_an_image_without_an_engines_kernels_refuses_it(monkeypatch: pytest.Monk
     with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
         check_image(Device.AUTO, SPLATFACTO, promised=True)
     assert (failure.value.code, failure.value.details["missing"]) == ("EngineUnavailable", "gsplat.csrc")
+    assert "device to CPU" not in failure.value.suggestion
     check_image(Device.AUTO, NERFACTO, promised=True)
-    check_image(Device.AUTO, ENGINES["splats"], promised=False)
+
+
+def test_what_trains_on_a_cpu_too_is_refused_for_a_gpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphics, "is_compiled", lambda module: False)
+    splats = ENGINES["splats"]
+    for device, promised in ((Device.AUTO, True), (Device.CUDA, False)):
+        with pytest.raises(ReconstructionError, match="gsplat's CUDA code") as failure:
+            check_image(device, splats, promised=promised)
+        assert failure.value.code == "EngineUnavailable"
+        assert "set spec.training.device to CPU" in failure.value.suggestion
+    check_image(Device.AUTO, splats, promised=False)
+    check_image(Device.CPU, splats, promised=True)
+
+
+def test_on_a_gpu_without_compiled_kernels_splats_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconstruction_worker.engines.splats.method import SplatsMethod
+
+    monkeypatch.setattr("gsplat.cuda._backend._C", None)
+    with pytest.raises(ReconstructionError, match="splats needs gsplat's CUDA code") as failure:
+        SplatsMethod().check(torch.device("cuda"))
+    assert (failure.value.code, "set spec.training.device to CPU" in failure.value.suggestion) == (
+        "EngineUnavailable", True,
+    )  # fmt: skip
+    SplatsMethod().check(torch.device("cpu"))
 
 
 def test_what_is_installed_here_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

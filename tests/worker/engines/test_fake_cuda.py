@@ -22,6 +22,7 @@ from reconstruction_worker.engines.splats.trainer import KEPT_SHARE, SplatsTrain
 from .fake_cuda import GIB
 from .fake_training import METHODS, fake_training
 from .tiny_scene import write_ball
+from .untrained import set_up
 
 RAYS = ["nerfacto", "vanilla-nerf"]
 GAUSSIANS = ["splatfacto", "splats"]
@@ -76,6 +77,25 @@ def test_memory_is_estimated_within_a_factor_of_two(engine: str, preset: str, tm
         measured = (training.render(field).peak - before) / field.chunk
         assert isinstance(training.trainer, RayTrainer)
         assert 0.5 < training.trainer.bytes_per_rendered_ray / measured < 2
+
+
+@pytest.mark.parametrize(
+    ("engine", "most", "reckoned"),
+    [("splats", "mostGaussians", BYTES_PER_GAUSSIAN), ("splatfacto", "randomPoints", bytes_per_gaussian(3))],
+)
+def test_memory_of_a_gaussian_is_estimated_within_a_factor_of_two(
+    engine: str, most: str, reckoned: int, tmp_path: Path
+) -> None:
+    """Too low an estimate makes more than there is memory for, too high a one leaves memory unused."""
+    peaks = []
+    for count in (50_000, 100_000):
+        with fake_training(engine, tmp_path, free=200 * GIB, settings={most: count, "harmonics": 3}) as training:
+            if engine == "splats":
+                training.trainer.cloud.grow(count)  # type: ignore[attr-defined]
+            training.step()
+            peaks.append(training.step().peak)
+    measured = (peaks[1] - peaks[0]) / 50_000
+    assert 0.5 < reckoned / measured < 2
 
 
 def test_without_warp_the_estimates_are_those_of_nerfstudios_encoding(
@@ -252,23 +272,13 @@ def loaded(training: Any) -> Any:
 
 def state_on_the_cpu(engine: str, workspace: Path) -> dict[str, Any]:
     """After two real steps."""
-    from reconstruction_worker.engines.training.fit import Setup, _bounds
-    from reconstruction_worker.engines.training.posed_photos import read_scene
-
-    from .tiny_scene import context
-
     write_ball(workspace, views=6, size=40)
-    scene, device = read_scene(workspace), torch.device("cpu")
-    photos = list(scene.photos)
-    pictures = [photo.pixels() for photo in photos]
-    wanted = context(workspace, training={"steps": 10, "raysPerStep": 256}).spec.training
-    bounds = _bounds(scene, [photo.camera for photo in photos], pictures)
     method = METHODS[engine]()
-    settings = method.settings(scene, bounds, wanted, device)
-    trainer = method.trainer(Setup(scene, photos, pictures, bounds, settings, wanted, device))
+    setup = set_up(method, workspace, steps=10, raysPerStep=256)
+    trainer = method.trainer(setup)
     for _ in range(2):
         trainer.train_step()
-    return trainer.state() | {"step": 2, "settings": settings}
+    return trainer.state() | {"step": 2, "settings": setup.settings}
 
 
 def tensors_in(value: Any) -> list[torch.Tensor]:

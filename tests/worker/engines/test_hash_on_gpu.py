@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pynvml
 import pytest
 import torch
 from nerfstudio.field_components.encodings import HashEncoding
+from pynvml import NVML_ERROR_DRIVER_NOT_LOADED, NVMLError
 
+from reconstruction_worker.engines import gpu_kernels
 from reconstruction_worker.engines.gpu_kernels import launching
 from reconstruction_worker.engines.gpu_kernels.launching import ARCHITECTURES, MODULES, compile_ahead, compiled_for
 from reconstruction_worker.engines.rays import hash_encoding
 from reconstruction_worker.engines.rays.hash_on_gpu import hash_encode
+from reconstruction_worker.gpu_check.findings import Outcome
+from reconstruction_worker.gpu_check.hash_check import check_hash_grids
 
 from .fake_cuda import fake_cuda
 
@@ -61,6 +66,43 @@ def test_a_model_on_a_gpu_uses_them_in_any_shape_of_batch() -> None:
         assert module(torch.rand(5, 7, 3, device="cuda")).shape == (5, 7, 12)
         assert usage.calls["hash_encode"] == 1
         assert sum(usage.calls.values()) <= 3
+
+
+@pytest.mark.parametrize(
+    ("driver", "works"),
+    [(12040, False), (13000, True), (13020, True), (NVMLError(NVML_ERROR_DRIVER_NOT_LOADED), True)],
+    ids=["of CUDA 12.4", "of CUDA 13.0", "of CUDA 13.2", "does not say"],
+)
+def test_kernels_are_left_alone_where_the_driver_is_too_old_for_warp(
+    driver: int | Exception, works: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch for an older CUDA works with such a driver; Warp finds no GPU there."""
+
+    def answer() -> int:
+        if isinstance(driver, Exception):
+            raise driver
+        return driver
+
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", answer)
+    gpu_kernels.gpu_kernels_are_available.cache_clear()
+    try:
+        assert gpu_kernels.gpu_kernels_are_available() is works
+        with fake_cuda():
+            assert hash_encoding.accelerate(encoding().to("cuda"), torch.device("cuda")) == int(works)
+        found = next(iter(check_hash_grids(torch.device("cuda"), points=0))) if not works else None
+        assert found is None or found.outcome is Outcome.SKIPPED
+    finally:
+        gpu_kernels.gpu_kernels_are_available.cache_clear()
+
+
+def test_the_oldest_driver_is_the_one_that_warp_asks_for() -> None:
+    import warp
+    from warp._src import context
+
+    warp.init()
+    assert context.runtime.min_driver_version == gpu_kernels.OLDEST_CUDA
 
 
 def test_the_operators_fit_torchs_rules() -> None:

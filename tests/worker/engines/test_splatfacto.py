@@ -16,11 +16,14 @@ from reconstruction_api.engines import GPU_ONLY
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.engines.registry import available, engine_spec
 from reconstruction_worker.engines.splatfacto import ENGINE
+from reconstruction_worker.engines.splatfacto.method import SplatMethod
+from reconstruction_worker.engines.splatfacto.splat_trainer import SplatTrainer
 from reconstruction_worker.engines.training.checkpoint_store import load_checkpoint
 from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import over_white, psnr
 from reconstruction_worker.stage import Stopped
 from tests.worker.engines.tiny_scene import RADIUS, Stop, ball, context, look_at_origin, write_ball
+from tests.worker.engines.untrained import set_up
 
 STEPS = 60
 TRAINING = {"steps": STEPS, "checkpointEverySteps": 30}
@@ -101,6 +104,29 @@ def test_with_several_photos_a_step_as_many_gaussians_grow(tmp_path: Path, on_th
     one, four = (gaussians_after(tmp_path / str(n), gradientAccumulation=n) for n in (1, 4))
     assert one > 200
     assert 0.7 < four / one < 1.5
+
+
+def test_the_gradient_of_a_step_is_the_mean_of_its_photos(tmp_path: Path, on_this_cpu: None) -> None:
+    ball_with_points(tmp_path)
+    method = SplatMethod()
+    trainer = method.trainer(set_up(method, tmp_path, **TRAINING, gradientAccumulation=3))
+    drawn = trainer.random.get_state()
+    together = gradients_of_a_step(trainer)
+    trainer.random.set_state(drawn)
+    trainer.photos_per_step = 1
+    torch.manual_seed(0)
+    apart = [gradients_of_a_step(trainer, seed=None) for _ in range(3)]
+    for name, gradient in together.items():
+        torch.testing.assert_close(gradient, sum(each[name] for each in apart) / 3)
+    assert any((one - other).abs().max() > 0 for one, other in zip(apart[0].values(), apart[1].values(), strict=True))
+
+
+def gradients_of_a_step(trainer: SplatTrainer, seed: int | None = 0) -> dict[str, torch.Tensor]:
+    """`seed` is of the random backgrounds."""
+    if seed is not None:
+        torch.manual_seed(seed)
+    trainer._accumulate_gradients()
+    return {name: parameter.grad.clone() for name, parameter in trainer.module.gauss_params.items()}
 
 
 def test_there_are_never_more_gaussians_than_there_is_room_for(

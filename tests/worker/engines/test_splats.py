@@ -107,6 +107,12 @@ def test_there_are_more_gaussians_afterwards_and_no_more_than_settled(tmp_path: 
     assert len(first["model"]["means"]) < len(last["model"]["means"]) <= settings["mostGaussians"]
 
 
+def test_each_step_looks_at_as_many_photos_as_the_job_says(tmp_path: Path) -> None:
+    write_ball(tmp_path, views=5, size=16)
+    trained(tmp_path, steps=10, gradientAccumulation=3)
+    assert checkpoint(tmp_path, 10)["compared"] == 30
+
+
 def test_gaussians_are_flat_and_none_is_a_needle(through: Path) -> None:
     scales = np.sort(ENGINE.gaussians(through / "train").scales, axis=1)
     assert np.median(scales[:, 0] / scales[:, 1]) < 0.3

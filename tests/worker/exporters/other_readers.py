@@ -98,6 +98,11 @@ def gltf_complaints(file: Path) -> list[str]:
     return [f"{each['code']}: {each['message']}" for each in issues["messages"] if each["severity"] < 2]
 
 
+def axe() -> str:
+    """The script of axe-core, which looks for what shuts people out of a page."""
+    return (_installed() / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
 @cache
 def _installed() -> Path:
     """The folder with the readers."""

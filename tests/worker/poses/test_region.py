@@ -75,6 +75,28 @@ def test_parts_without_points_are_inside_the_box_when_the_masks_show_them() -> N
     assert region.box[1, 2] >= HALF[2] - 0.02
 
 
+def test_half_an_object_without_any_point_is_inside_the_box() -> None:
+    """As when photos of its lower half are too different to be matched."""
+    points = brick_points(4000)
+    points = points[points[:, 2] > 0.35]
+    model = a_model(around(), points)
+    region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))
+    assert region.box[0, 2] == pytest.approx(-HALF[2], abs=0.1)
+    assert np.abs(region.box[:, :2] - [-HALF[:2], HALF[:2]]).max() < 0.1
+
+
+def test_what_lies_behind_an_object_seen_from_one_side_is_left_out() -> None:
+    """Its outlines tell no depth."""
+    angles = np.linspace(-0.6, 0.6, 24)
+    poses = np.array(
+        [looking(4.0 * np.array([np.cos(a), np.sin(a), 0.2 * np.sin(5 * a)]), np.zeros(3), Z) for a in angles]
+    )
+    points = brick_points(4000)
+    model = a_model(poses, points[points[:, 0] > 0.3])
+    region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))
+    assert region.box[0, 0] > -0.6
+
+
 def test_near_and_far_enclose_the_object_from_every_camera() -> None:
     model = a_model(around(), brick_points())
     region = find_region(model, SceneKind.BOUNDED, brick_silhouettes(model))

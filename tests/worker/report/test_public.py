@@ -58,6 +58,7 @@ def test_a_report_for_the_public_names_none_and_has_no_cameras(tmp_path: Path) -
     text = text_of(folder)
     assert [name for name in names if name in text] == []
     assert JOB not in (folder / "report.html").read_text()
+    assert "Cut out of the scene" not in text, "a photo's place shows what was around"
     assert viewer_of(folder)["cameras"] == []
     quality = json.loads((folder / "quality.json").read_text())
     assert all(view["name"].startswith("photo") for view in quality["views"])

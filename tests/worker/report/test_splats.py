@@ -82,6 +82,7 @@ def shown(camera: Camera, gaussians: Gaussians, folder: Path) -> np.ndarray:
   const splats = new Splats(gl, unpacked, {json.dumps(document["levels"])}, () => 0);
   gl.clear(gl.COLOR_BUFFER_BIT);
   splats.draw({json.dumps(described)}, {camera.width}, {camera.height});
+  document.documentElement.dataset.viewer = "ready";
 }})();
 </script>""")
     return np.asarray(screenshot(page, folder, size=(camera.width, camera.height)), np.float64) / 255
@@ -169,7 +170,7 @@ def with_splats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     def write() -> Path:
         gaussians = cloud()
         gaussians.harmonics[:] = np.array([1.6, -1.6, -1.6], np.float32)
-        monkeypatch.setattr(report, "trained_gaussians", lambda context: gaussians)
+        monkeypatch.setattr(report, "kept_gaussians", lambda context: gaussians)
         monkeypatch.setattr("reconstruction_worker.report.preview.PANEL", 60)
         workspace = tmp_path / "workspace"
         workspace.mkdir()

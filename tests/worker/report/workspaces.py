@@ -69,7 +69,10 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
     for line in history[::5]:
         line |= {"heldOutPsnr": line["psnr"] - 1, "heldOutSsim": 0.5 + line["step"] / 3000}
     (workspace / "train" / "history.jsonl").write_text("\n".join(json.dumps(line) for line in history))
-    document(workspace, "mesh/mesh.json", {"vertices": 1002, "faces": 2000, "components": 1, "watertight": True})
+    crop = {"asked": "Auto", "cut": True, "reason": "the cameras go round it", "cutShare": 0.61}
+    mesh = {"vertices": 1002, "faces": 2000, "components": 1, "watertight": True, "crop": crop}
+    document(workspace, "mesh/mesh.json", mesh)
+    Image.fromarray(np.full((30, 80, 3), 200, np.uint8)).save(workspace / "mesh" / "crop.jpg")
     quality = {
         "psnr": 25.5,
         "ssim": 0.9,
@@ -79,6 +82,7 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
         "thresholds": {"minPSNR": 25, "minSSIM": 0.85, "warnPSNR": 20, "warnSSIM": 0.75},
         "views": views,
         "worst": [names[3], names[7]],
+        "nextStep": f"Look at {names[3]}: it is blurred.",
     }
     document(workspace, "evaluate/quality.json", quality)
     (workspace / "evaluate" / "views").mkdir()

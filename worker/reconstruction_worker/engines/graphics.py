@@ -39,12 +39,13 @@ def check_image(device: Device, engine: EngineSpec, *, promised: bool) -> None:
         )
     for module in engine.gpu_modules:
         if not is_compiled(module):
+            library = module.split(".")[0]
+            instead = "choose nerfacto" if engine.needs_gpu else "set spec.training.device to CPU, or choose nerfacto"
             raise ReconstructionError(
                 "EngineUnavailable",
-                f"spec.engine: {engine.name} needs {module.split('.')[0]}'s CUDA code on a GPU, which this image has "
-                "neither compiled nor a CUDA toolkit to compile it with.",
-                suggestion=f"Ask the platform team for an image with a compiled {module.split('.')[0]}, or choose "
-                "nerfacto.",
+                f"spec.engine: {engine.name} needs {library}'s CUDA code on a GPU, which this image has neither "
+                "compiled nor a CUDA toolkit to compile it with.",
+                suggestion=f"Ask the platform team for an image with a compiled {library}, or {instead}.",
                 details={"engine": engine.name, "missing": module},
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.stages import StageName
 
+from ..checkpoints import were_removed
 from ..geometry.coloured_mesh import ColouredMesh, MeshField
 from ..geometry.gaussians import Gaussians
 from ..geometry.rendering import Field
@@ -25,6 +26,7 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     """The same, as the engine made it."""
     from .training.device import choose_device
 
+    _check_kept(context)
     engine = engine_of(context)
     on_cpu = engine.spec.shown_by_cpu
     device = "cpu" if on_cpu else choose_device(context.spec.training.device, engine.spec).type
@@ -50,10 +52,28 @@ def trained_gaussians(context: StageContext) -> Gaussians | None:
     Needs no GPU."""
     engine = engine_of(context)
     if isinstance(engine, GaussianEngine):
+        _check_kept(context)
         return engine.gaussians(context.of(StageName.TRAIN))
     if engine.spec.makes is Makes.GAUSSIANS:
         raise _contradiction(engine.spec.name, Makes.GAUSSIANS)
     return None
+
+
+def kept_gaussians(context: StageContext) -> Gaussians | None:
+    """The same, and None where they went with the checkpoints."""
+    return None if were_removed(context.workspace) else trained_gaussians(context)
+
+
+def _check_kept(context: StageContext) -> None:
+    """Raises InputsRemoved where the trained model went with the checkpoints."""
+    if were_removed(context.workspace):
+        raise ReconstructionError(
+            "InputsRemoved",
+            f"Stage {context.name} needs the trained model, which was removed with the checkpoints "
+            "(spec.retention.checkpointSeconds).",
+            suggestion="Take the change back, or raise spec.redo.train: the training runs again with the photos and "
+            "poses that are still there.",
+        )
 
 
 def _contradiction(name: str, makes: Makes) -> ReconstructionError:

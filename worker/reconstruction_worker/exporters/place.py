@@ -14,6 +14,7 @@ import numpy as np
 import pycolmap
 from numpy.typing import NDArray
 
+from ..geometry.world_scale import with_scale
 from ..poses.georeference import FILE, Georeference
 
 _NORTH, _SOUTH = 32600, 32700
@@ -74,12 +75,13 @@ class Place:
         return np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def read_place(poses: Path, metres_per_unit: float | None) -> Place | None:
-    """Of the model in metres that the stage `poses` has a georeference for; None where it has none."""
+def read_place(poses: Path, metres_per_unit: float | None, known: float | None = None) -> Place | None:
+    """Of the model in metres that the stage `poses` has a georeference for; None where it has none. A `known` scale,
+    in metres for a unit of the world, is more exact than that of the georeference."""
     found = Georeference.read_if_there(poses / FILE)
     if found is None or metres_per_unit is None:
         return None
-    matrix = np.asarray(found.metres_from_world, np.float64)
+    matrix = with_scale(np.asarray(found.metres_from_world, np.float64), known)
     matrix = matrix @ np.diag([1 / metres_per_unit] * 3 + [1.0])
     return Place(matrix, found.origin.latitude, found.origin.longitude, found.origin.altitude)
 

@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import MeshCrop
 
+from .crop import Crop, Wish, crop_document, find_crop
 from .depth_budget import Budget
 from .field_depth import DepthMap, render_depth, windows, within_budget
-from .fine_surface import fused_surface
+from .fine_surface import WHOLE_GRID, fused_surface
 from .holes import without_holes
 from .landmarks import landmarks
 from .mesh import Mesh, component_labels
-from .mesh_document import MeshDocument
+from .mesh_document import CropDocument, MeshDocument
 from .photo_depth import PhotoDepth, photo_depth
 from .pieces import Pieces, supported_pieces
 from .refine_surface import Refiner
@@ -35,6 +37,8 @@ HOLE_SHARE = 0.35
 """Holes with a perimeter up to this share of the box's diagonal are closed."""
 SMOOTHING_ROUNDS = 40
 """Of the fused surface: what this takes away, the photos bring back where it was real."""
+COARSE_SMOOTHING = 10
+"""Rounds, of the surface in which an object is looked for."""
 COARSE_REACHES, FINE_REACHES = (3.0, 1.5), (1.0,)
 """How far the surface may move towards where the photos agree, pass by pass, in voxels, or in `REACH_SHARE`."""
 REACH_SHARE = 1 / 256
@@ -46,6 +50,8 @@ EDGE_PIXELS = 1.5
 """The surface is not divided into triangles with shorter edges than this many of the photos' pixels."""
 STEREO_PIXELS, STEREO_PIXELS_PER_VIEW = 8_000_000, 60_000
 """What photos are compared in: so many pixels in all, and at least so many each."""
+NOTHING_IN_BOX = "There is no surface inside spec.mesh.box."
+HOW_TO_GIVE_IT = "Give it in the coordinates of the exported PLY, whose bounds are in export/exports.json."
 CONVINCING = 0.05
 """Share of what photos show that they must confirm together for their depth to be used at all."""
 
@@ -58,13 +64,16 @@ def extract_mesh(
     progress: Callable[[float, str], None] = lambda percent, message: None,
     points: SparsePoints | None = None,
     min_piece_share: float | None = None,
+    wish: Wish | None = None,
+    on_crop: Callable[[Mesh, Crop], None] = lambda coarse, crop: None,
 ) -> tuple[Mesh, MeshDocument]:
     """Fuse the depth that the photos tell, and the field where they don't, and move the surface to where photos agree.
 
     Photos are compared where the sparse `points` are given, be they none at all; otherwise all depth is the field's.
     The mesh has at most `target_faces` triangles. Pieces with less than `min_piece_share` of the largest one's area are
-    dropped, or, where it is None, those that cameras don't support. `progress` gets the percentage and what is being
-    done. Raises EmptyMesh when the field shows no surface.
+    dropped, or, where it is None, those that cameras don't support. `wish` says what of the scene is wanted, all where
+    it is None; `on_crop` gets the coarse surface of the whole scene and what is left of it, where it is cut. `progress`
+    gets the percentage and what is being done. Raises EmptyMesh when there is no surface.
     """
     seen = windows(scene, list(scene.views))
     views = [view for view in scene.views if view.name in seen]
@@ -81,9 +90,14 @@ def extract_mesh(
     if bounds is None:
         raise ReconstructionError("EmptyMesh", "The trained field is transparent everywhere inside the scene's box.")
     progress(60, "fusing depth maps")
+    disagreement = photos.disagreement if photos is not None and believed else 0.0
+    crop, cut = _crop(wish, maps, bounds, scene, on_crop)
+    if crop is not None:
+        bounds = _within(crop.box, bounds)
     side = float(np.ptp(bounds, axis=0).max())
-    resolution = _resolution(maps, side, photos.disagreement if photos is not None and believed else 0.0)
-    fused = _fused(maps, bounds, resolution, scene, min_piece_share)
+    footprint = _footprint(maps) if crop is None else _footprint_at(maps, bounds.mean(axis=0))
+    resolution = _resolution(footprint, side, disagreement)
+    fused = _fused(maps, bounds, resolution, scene, min_piece_share, crop)
     progress(65, "comparing photos")
     compared = decimated(smoothed(fused.pieces.mesh, SMOOTHING_ROUNDS), max(MOST_COMPARED, target_faces))
     fine = _detailed(compared, views, max(side / resolution, side * REACH_SHARE), target_faces, progress)
@@ -109,13 +123,27 @@ def extract_mesh(
         unsupported_pieces=fused.pieces.unsupported,
         largest_dropped_share=round(fused.pieces.largest_dropped, 5),
         filled_holes=fused.filled_holes,
+        crop=cut,
     )
 
 
-def finished_mesh(made: Mesh, target_faces: int) -> tuple[Mesh, MeshDocument]:
-    """A mesh that an engine made, with at most `target_faces` triangles. Raises EmptyMesh."""
+def finished_mesh(
+    made: Mesh,
+    target_faces: int,
+    wish: Wish | None = None,
+    on_crop: Callable[[Mesh, Crop], None] = lambda coarse, crop: None,
+) -> tuple[Mesh, MeshDocument]:
+    """A mesh that an engine made, with at most `target_faces` triangles. Of an engine that makes a mesh nothing but a
+    box can be wanted: `wish` and `on_crop` as above. Raises EmptyMesh."""
     if len(made.faces) == 0:
         raise ReconstructionError("EmptyMesh", "The engine's mesh has no triangles.")
+    cut = None
+    if wish is not None and wish.crop is not MeshCrop.SCENE:
+        crop, why = find_crop(wish, made, [], 0.0, bounded=True)
+        cut = crop_document(wish, crop, why, made)
+        if crop is not None:
+            on_crop(made, crop)
+            made = _not_empty(crop.cut(made, 0.0))
     mesh = made
     if len(made.faces) > target_faces:
         mesh = simplified(made, target_faces, _hole_perimeter(made.bounds()))
@@ -127,7 +155,46 @@ def finished_mesh(made: Mesh, target_faces: int) -> tuple[Mesh, MeshDocument]:
         area=mesh.area(),
         bounds=mesh.bounds().tolist(),
         faces_before_decimation=len(made.faces),
+        crop=cut,
     )
+
+
+def _crop(
+    wish: Wish | None,
+    maps: list[DepthMap],
+    bounds: NDArray[np.float64],
+    scene: Scene,
+    on_crop: Callable[[Mesh, Crop], None],
+) -> tuple[Crop | None, CropDocument | None]:
+    """What is to be kept, told by a coarse surface of everything; None for all of it."""
+    if wish is None or wish.crop is MeshCrop.SCENE:
+        return None, None
+    coarse, crop, why = None, None, "there is no surface"
+    side = float(np.ptp(bounds, axis=0).max())
+    raw = fused_surface(maps, bounds, WHOLE_GRID, scene.bounded)
+    if raw is not None:
+        voxel = side / WHOLE_GRID
+        seen = observed(raw, maps, TRUNCATION_VOXELS * voxel, scene.witnesses, (PATCH_SHARE * _diagonal(bounds)) ** 2)
+        coarse = smoothed(seen, COARSE_SMOOTHING) if len(seen.faces) else None
+        if coarse is not None:
+            crop, why = find_crop(wish, coarse, [view.camera for view in scene.views], voxel, scene.bounded)
+            if crop is not None:
+                on_crop(coarse, crop)
+    return crop, crop_document(wish, crop, why, coarse)
+
+
+def _within(box: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What two boxes share. Raises EmptyMesh."""
+    both = np.stack([np.maximum(box[0], bounds[0]), np.minimum(box[1], bounds[1])])
+    if (both[1] <= both[0]).any():
+        raise ReconstructionError("EmptyMesh", NOTHING_IN_BOX, suggestion=HOW_TO_GIVE_IT)
+    return both
+
+
+def _not_empty(mesh: Mesh) -> Mesh:
+    if len(mesh.faces) == 0:
+        raise ReconstructionError("EmptyMesh", NOTHING_IN_BOX, suggestion=HOW_TO_GIVE_IT)
+    return mesh
 
 
 def _of_photos(
@@ -157,9 +224,15 @@ class _Fused:
 
 
 def _fused(
-    maps: list[DepthMap], bounds: NDArray[np.float64], resolution: int, scene: Scene, min_piece_share: float | None
+    maps: list[DepthMap],
+    bounds: NDArray[np.float64],
+    resolution: int,
+    scene: Scene,
+    min_piece_share: float | None,
+    crop: Crop | None,
 ) -> _Fused:
-    """Iso-surface of the fused depth maps: what was seen, of that the pieces that cameras support; no small holes."""
+    """Iso-surface of the fused depth maps: what was seen and is wanted, of that the pieces that cameras support; no
+    small holes."""
     raw = fused_surface(maps, bounds, resolution, scene.bounded)
     if raw is None:
         raise ReconstructionError("EmptyMesh", "The depth maps of the trained field do not agree on any surface.")
@@ -167,6 +240,8 @@ def _fused(
     seen = observed(raw, maps, tolerance, scene.witnesses, patch=(PATCH_SHARE * _diagonal(bounds)) ** 2)
     if len(seen.faces) == 0:
         raise ReconstructionError("EmptyMesh", "No part of the surface was seen by enough cameras.")
+    if crop is not None:
+        seen = _not_empty(crop.cut(seen, float(np.ptp(bounds, axis=0).max()) / resolution))
     pieces = supported_pieces(without_pinches(seen), maps, tolerance, min_piece_share, scene.bounded)
     whole, filled = without_holes(pieces.mesh, _hole_perimeter(bounds))
     return _Fused(Pieces(whole, pieces.unsupported, pieces.specks, pieces.largest_dropped), filled)
@@ -192,10 +267,20 @@ def _detailed(
     return mesh
 
 
-def _resolution(maps: list[DepthMap], side: float, disagreement: float) -> int:
+def _footprint(maps: list[DepthMap]) -> float:
+    """Width of the depth maps' pixels on what they show, in world units."""
+    return float(np.median([value for one in maps if (value := one.footprint()) > 0]))
+
+
+def _footprint_at(maps: list[DepthMap], place: NDArray[np.float64]) -> float:
+    """The same at a place [3]."""
+    away = [np.linalg.norm(one.camera.camera_to_world[:3, 3] - place) / one.camera.fx for one in maps]
+    return float(np.median(away))
+
+
+def _resolution(footprint: float, side: float, disagreement: float) -> int:
     """Voxels along the longest side: as many as the depth maps can tell apart (a finer grid shows their noise), and
     none smaller than what they disagree by."""
-    footprint = float(np.median([value for one in maps if (value := one.footprint()) > 0]))
     wanted = VOXELS_PER_FOOTPRINT * side / footprint
     if disagreement > 0:
         wanted = min(wanted, side / disagreement)

@@ -5,9 +5,36 @@ from __future__ import annotations
 from typing import Final
 
 from reconstruction_api.documents.base import Document
+from reconstruction_api.job import MeshCrop
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 FILE: Final = BY_NAME[StageName.MESH].document
+
+
+CROP_PICTURE: Final = "crop.jpg"
+
+
+class CropDocument(Document):
+    """What of the scene is in the mesh, where `spec.mesh.crop` is anything but `Scene`."""
+
+    asked: MeshCrop
+    cut: bool
+    reason: str
+    """Why, or why not."""
+    cut_share: float | None = None
+    """Of the surface's area, that was left out."""
+    box: list[list[float]] | None = None
+    """Lower and upper corner of what was kept. [2, 3]"""
+    plane: list[float] | None = None
+    """Unit normal, upwards, and offset of what the object stands on. [4]"""
+
+    def in_words(self) -> str:
+        """What was left out, or why nothing was."""
+        part = "spec.mesh.box" if self.asked is MeshCrop.BOX else "the object"
+        if not self.cut:
+            return f"not cut to {part}: {self.reason}"
+        reason = "" if self.asked is MeshCrop.BOX else f" ({self.reason})"
+        return f"cut to {part}{reason}: {self.cut_share or 0:.0%} of the surface left out"
 
 
 class MeshDocument(Document):
@@ -40,3 +67,5 @@ class MeshDocument(Document):
     largest_dropped_share: float = 0.0
     """Area of the largest piece that is not in the mesh, as a share of the largest one's."""
     filled_holes: int = 0
+    crop: CropDocument | None = None
+    """None where all of the scene was wanted."""

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from ..compiled import threaded
 from .field_depth import OPAQUE, DepthMap
-from .mesh import Mesh, component_labels, face_cross, vertex_normals, with_faces
+from .mesh import Mesh, boundary_edges, component_labels, face_cross, vertex_normals, with_faces
 from .tsdf import camera_arrays
 from .visibility import pixel
 
 SUPPORT = 0.5
 """Share of the cameras' looks at a piece that must have met it, where others saw past it."""
-LEAST_SIZE = 0.015
+RAG = 1.0
+"""Pieces that are narrower than so many times the tolerance, and open, are rags."""
+LEAST_SIZE = 0.03
 """Pieces whose box has a smaller diagonal, as a share of the whole surface's, are specks."""
 
 
@@ -31,7 +33,7 @@ class Pieces:
     unsupported: int = 0
     """Pieces that most cameras see past."""
     specks: int = 0
-    """Pieces that are too small."""
+    """Pieces that are too small, or narrow strips."""
     largest_dropped: float = 0.0
     """Area of the largest piece that was dropped, as a share of the largest one's."""
 
@@ -50,11 +52,22 @@ def supported_pieces(mesh: Mesh, maps: list[DepthMap], tolerance: float, share: 
     np.minimum.at(low, labels, corners.min(axis=1))
     np.maximum.at(high, labels, corners.max(axis=1))
     large = np.linalg.norm(high - low, axis=1) >= LEAST_SIZE * float(np.linalg.norm(np.ptp(mesh.bounds(), axis=0)))
+    large &= _width(mesh, labels, count, areas / 2) >= RAG * tolerance
     supported = _support(mesh, labels, count, maps, tolerance, carve) >= SUPPORT
     supported[areas.argmax()] = True
     kept = large & supported
     dropped = float(part[~kept].max(initial=0))
     return Pieces(with_faces(mesh, kept[labels]), int((large & ~supported).sum()), int((~large).sum()), dropped)
+
+
+def _width(mesh: Mesh, labels: NDArray[np.integer], count: int, areas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How wide each piece is, if it were a strip: infinite without a border. [count]"""
+    ends = mesh.vertices[boundary_edges(mesh)]
+    of_vertex = np.zeros(len(mesh.vertices), np.int64)
+    of_vertex[mesh.faces] = labels[:, None]
+    piece = of_vertex[boundary_edges(mesh)[:, 0]]
+    around = np.bincount(piece, weights=np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1), minlength=count)
+    return np.where(around > 0, 2 * areas / np.maximum(around, 1e-20), np.inf)
 
 
 def _support(

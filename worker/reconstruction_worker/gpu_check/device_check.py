@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from ..engines.training.cuda import GIB, driver_version, found_graphics
+from ..engines.driver import driver_version
+from ..engines.training.cuda import GIB, found_graphics
 from .findings import Finding, judged
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .findings import Finding, judged
+from .findings import Finding, Outcome, judged
 
 POINTS, LEVELS, ROWS = 1 << 18, 16, 1 << 19
 FACTORS = (1, 2654435761, 805459861)
@@ -16,8 +16,12 @@ FACTORS = (1, 2654435761, 805459861)
 
 def check_hash_grids(device: torch.device, points: int = POINTS, rows: int = ROWS) -> Iterator[Finding]:
     """Against an obvious implementation, on the same device; and how fast they are."""
+    from ..engines.gpu_kernels import gpu_kernels_are_available
     from ..engines.rays.hash_on_gpu import hash_encode
 
+    if device.type == "cuda" and not gpu_kernels_are_available():
+        yield Finding("hash grid", Outcome.SKIPPED, "the driver is too old for Warp: nerfstudio's own is used instead")
+        return
     random = torch.Generator().manual_seed(0)
     places = torch.rand(points, 3, generator=random).to(device)
     table = torch.rand(LEVELS * rows, 2, generator=random).to(device).requires_grad_()

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from ..geometry.similarity import Similarity
 from .posed_model import PosedModel
-from .silhouettes import Silhouette, hull_box
+from .silhouettes import RESOLUTION, Silhouette, hull_box
 
 MASKED_SHARE: Final = 0.8
 """Photos that must have a mask for the scene to count as one object."""
 BACKGROUND_SHARE: Final = 0.05
 """Share of a photo that must be background for its mask to say something."""
+EDGE_ON: Final = 0.35
+"""Cosine between a photo's view and the normal of a side of the box up to which it shows where that side is."""
+EDGE_ON_SHARE: Final = 0.1
+"""Photos that must."""
 MIN_TRACK: Final = 3
 """Photos that must show a point for it to count: two agree by chance."""
 
@@ -95,11 +99,30 @@ def _bounded_box(points: Array, model: PosedModel, silhouettes: list[Silhouette 
         return _outlined_box(model, silhouettes)
     core = np.percentile(points, [1, 99], axis=0)
     size = np.ptp(core, axis=0)
-    hull = hull_box(model, silhouettes, _grown(core, np.maximum(0.5 * size, 0.25 * size.max())))
+    limits = _grown(core, np.maximum(0.5 * size, 0.25 * size.max()))
+    hull = hull_box(model, silhouettes, limits)
     if hull is None:
         return _grown(core, 0.1 * size.max())
+    hull = _beyond(hull, limits, model, silhouettes)
     hull = np.stack([np.minimum(hull[0], core[0]), np.maximum(hull[1], core[1])])
     return _grown(hull, 0.02 * np.ptp(hull, axis=0).max())
+
+
+def _beyond(hull: Array, limits: Array, model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:
+    """The box, with each of its sides that the limits have cut moved to where the outlines end, if enough photos show
+    that side edge-on: what has no point at all may be half of an object."""
+    cell = np.ptp(limits, axis=0) / RESOLUTION
+    cut = np.abs(hull - limits) < 1.5 * cell
+    if not cut.any():
+        return hull
+    rays = model.poses[:, :3, 3] - hull.mean(axis=0)
+    across = np.abs(rays) / np.linalg.norm(rays, axis=1, keepdims=True)
+    wanted = cut & ((across < EDGE_ON).sum(axis=0) >= max(2, EDGE_ON_SHARE * len(rays)))
+    if not wanted.any():
+        return hull
+    outlined = _outlined_box(model, silhouettes)
+    farther = np.stack([np.minimum(hull[0], outlined[0]), np.maximum(hull[1], outlined[1])])
+    return np.where(wanted, farther, hull)
 
 
 def _outlined_box(model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:

@@ -23,6 +23,7 @@ from ..exporters.exports_document import ExportEntry, ExportsDocument
 from ..geometry import mesh_document, texture_document
 from ..geometry.mesh_document import MeshDocument
 from ..geometry.texture_document import TextureDocument
+from ..geometry.world_scale import in_known_scale
 from ..ingest import dataset
 from ..libraries import read_libraries
 from ..records import StageRecord, read_record
@@ -113,7 +114,7 @@ def gather(workspace: Path, spec: ReconstructionJobSpec, job_name: str) -> Findi
         spec=spec,
         workspace=workspace,
         dataset=read(StageName.INGEST, dataset.FILE),
-        transforms=read(StageName.POSES, TRANSFORMS),
+        transforms=in_known_scale(read(StageName.POSES, TRANSFORMS), spec),
         registration=RegistrationDocument.read_if_there(file(StageName.POSES, registration.FILE))
         or RegistrationDocument(),
         engine=EngineDocument.read_if_there(file(StageName.TRAIN, engine_document.FILE)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 
 from reconstruction_api.documents.manifest import DeliveredFile
@@ -14,6 +12,8 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.turntable import TurntableOutput
 
 from ..engines.training.history import HistoryLine
+from ..geometry.mesh_document import CROP_PICTURE
+from ..geometry.photo_support import Support
 from ..geometry.texture_document import HeldOut
 from .chart import Chart, line_chart
 from .decimals import number
@@ -21,12 +21,17 @@ from .findings import Document, Findings
 from .inline_pictures import scaled_url
 from .numbers import engine_used
 from .shell import Contents, page_of, running_time, tile, tiles
+from .turning import player
 
-WORST_VIEWS = 4
-VIEW_SIDE = 420
-"""Longer side of the pictures of the worst views, in pixels."""
 SHEET_SIDE = 1500
 """Longer side of the turntable's contact sheet, in pixels."""
+SUPPORT = {
+    Support.NONE: "no photo",
+    Support.ONE: "one photo or one direction",
+    Support.TWO: "two photos",
+    Support.MANY: "three or more, from different sides",
+}
+"""What holds a spot of the surface, in words."""
 VERDICTS = {
     Verdict.PASS: "Quality passed",
     Verdict.WARN: "Quality: warning",
@@ -35,10 +40,16 @@ VERDICTS = {
 
 
 def report_page(
-    findings: Findings, quality: QualityDocument, delivered: list[DeliveredFile], scene: Document, still: Image.Image
+    findings: Findings,
+    quality: QualityDocument,
+    compared: list[Document],
+    delivered: list[DeliveredFile],
+    scene: Document,
+    still: Image.Image,
 ) -> str:
-    """The page as text. `quality` and `delivered` are what quality.json and the manifest say, `scene` is the viewer's
-    document, `still` stands in for the viewer where there is no WebGL."""
+    """The page as text. `quality` and `delivered` are what quality.json and the manifest say, `compared` is what
+    `comparisons` gives, `scene` the viewer's document, `still` stands in for the viewer where there is no WebGL."""
+    film = player(findings)
     contents = Contents(
         eyebrow="Reconstruction report",
         verdict=_verdict(quality),
@@ -47,13 +58,25 @@ def report_page(
         tiles=_tiles(findings, quality),
         facts=_facts(findings),
         quality_views=[_view(view) for view in quality.views],
-        worst_views=_worst_views(findings, quality),
+        compared=compared,
         held_out=quality.reason is None,
         lpips_reason=(quality.lpips_reason or "").rstrip("."),
         charts=_charts(findings.history),
-        turntable=_contact_sheet(findings),
+        turns=film is not None,
+        turntable="" if film is not None else _contact_sheet(findings),
+        support=_support(scene),
+        crop=_crop(findings),
     )
-    return page_of(findings, contents, delivered, scene, still)
+    return page_of(findings, contents, delivered, scene if film is None else {**scene, "turntable": film}, still)
+
+
+def _support(scene: Document) -> list[Document]:
+    """What the colours of the surface mean, and how much of it has each."""
+    shares = scene.get("supportShares", [])
+    return [
+        {"level": level.value, "text": text, "share": f"{share:.0%}"}
+        for (level, text), share in zip(SUPPORT.items(), shares, strict=False)
+    ]
 
 
 def _verdict(quality: QualityDocument) -> Document | None:
@@ -96,20 +119,6 @@ def _view(view: ViewQuality) -> Document:
     }
 
 
-def _worst_views(findings: Findings, quality: QualityDocument) -> list[Document]:
-    by_name = {view.name: view for view in quality.views}
-    found = []
-    for name in quality.worst[:WORST_VIEWS]:
-        pictures = []
-        for kind in ("photo", "render", "error"):
-            path = _picture(findings.folder(StageName.EVALUATE) / "views", name, kind)
-            if path is not None:
-                pictures.append({"kind": kind, "url": scaled_url(path, VIEW_SIDE)})
-        if name in by_name:
-            found.append({**_view(by_name[name]), "pictures": pictures})
-    return found
-
-
 def _contact_sheet(findings: Findings) -> str:
     """Of the turntable, where it has one; empty otherwise."""
     name = TurntableOutput.CONTACT_SHEET.file
@@ -118,12 +127,14 @@ def _contact_sheet(findings: Findings) -> str:
     return scaled_url(findings.folder(StageName.RENDER) / name, SHEET_SIDE)
 
 
-def _picture(folder: Path, name: str, kind: str) -> Path | None:
-    for stem in (name, Path(name).stem):
-        path = folder / f"{stem}.{kind}.jpg"
-        if path.exists():
-            return path
-    return None
+def _crop(findings: Findings) -> Document | None:
+    """None where nothing was cut."""
+    path = findings.folder(StageName.MESH) / CROP_PICTURE
+    crop = findings.mesh.crop if findings.mesh else None
+    if crop is None or not crop.cut or not path.exists():
+        return None
+    text = crop.in_words()
+    return {"text": text[0].upper() + text[1:], "picture": scaled_url(path, SHEET_SIDE)}
 
 
 def _charts(history: list[HistoryLine]) -> list[Chart]:
@@ -151,6 +162,11 @@ def _confirmed(findings: Findings) -> str | None:
     return f"{mesh.confirmed_share:.0%}{rest}"
 
 
+def _up_and_scale(findings: Findings) -> str | None:
+    known, found = findings.spec.poses.known_distance, findings.transforms.get("upFrom")
+    return found if known is None else f"{found}; the scale from a known distance of {known.metres} m"
+
+
 def _facts(findings: Findings) -> list[tuple[str, object]]:
     engine = engine_used(findings)
     scale = findings.transforms.get("metresPerUnit")
@@ -168,5 +184,6 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         ("Size", size),
         ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
-        ("Up and scale from", findings.transforms.get("upFrom")),
+        ("Part of the scene", findings.mesh.crop.in_words() if findings.mesh and findings.mesh.crop else None),
+        ("Up and scale from", _up_and_scale(findings)),
     ]

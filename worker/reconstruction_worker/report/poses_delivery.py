@@ -24,6 +24,7 @@ from reconstruction_api.stages import StageName
 from ..files import write_document, write_json
 from ..geometry.scene import load_scene
 from ..geometry.sparse import load_points, read_coloured_points
+from ..geometry.world_scale import in_known_scale, metres_per_unit
 from ..stage import StageContext, StageOutput
 from ..stage_files import OBSERVATIONS, POINTS, TRANSFORMS
 from ..zip_writing import add_file, member
@@ -42,7 +43,7 @@ PACKED_AT: Final = 80.0
 def deliver_poses(context: StageContext) -> StageOutput:
     """Write transforms.json, points.ply, registration.json, dataset.zip, preview.png, report.html and manifest.json."""
     poses, folder = context.of(StageName.POSES), context.folder
-    transforms = json.loads((poses / TRANSFORMS).read_text(encoding="utf-8"))
+    transforms = in_known_scale(json.loads((poses / TRANSFORMS).read_text(encoding="utf-8")), context.spec)
     pictures = [context.workspace / frame["file_path"] for frame in transforms["frames"]]
     maps = [
         context.workspace / frame["depth_file_path"] for frame in transforms["frames"] if "depth_file_path" in frame
@@ -71,7 +72,7 @@ def _report(context: StageContext, findings: Findings) -> list[DeliveredFile]:
     still = picture_of(points, scene)
     still.save(context.folder / PREVIEW)
     seen = {name: len(shown) for name, shown in load_points(context.workspace, scene).seen.items()}
-    viewer = points_document(points, scene)
+    viewer = points_document(points, scene, metres_per_unit(scene.metres_per_unit, context.spec))
     page = context.folder / REPORT_PAGE
     files = [described(path) for path in sorted(context.folder.iterdir()) if path != page]
     text = poses_page(findings, gps_fit(findings), seen, files, viewer, still)

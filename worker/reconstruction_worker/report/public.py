@@ -39,8 +39,10 @@ def for_the_public(findings: Findings) -> Findings:
         transforms={**kept, "frames": frames},
         registration=findings.registration.model_copy(update={"masks": None}),
         split=_with(split, [*map(numbered, split.train)], [*map(numbered, split.held_out)]) if split else None,
+        mesh=findings.mesh.model_copy(update={"crop": None}) if findings.mesh else None,
         quality=findings.quality.model_copy(
             update={
+                "next_step": None,
                 "views": [view.model_copy(update={"name": numbered(view.name)}) for view in findings.quality.views],
                 "worst": [],
             }

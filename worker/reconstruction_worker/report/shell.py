@@ -28,7 +28,10 @@ from .inline_pictures import jpeg_url
 from .numbers import versions
 from .photo_notes import left_out, noted
 
-SCRIPTS = ("math.js", "scene.js", "splats.js", "viewer.js", "page.js")
+SCRIPTS = (
+    "math.js", "scene.js", "splats.js", "picking.js", "viewer.js", "measure.js", "known_distance.js", "layers.js",
+    "gallery.js", "compare.js", "turntable.js", "theme.js", "page.js",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,20 @@ class Contents:
     facts: list[tuple[str, object]]
     """Names and values; those without a value are left out."""
     quality_views: list[Document] = field(default_factory=list)
-    worst_views: list[Document] = field(default_factory=list)
+    compared: list[Document] = field(default_factory=list)
+    """Photos beside renderings: `name`, `psnr`, `ssim`, and `pictures` with `kind`, `label` and `url`."""
     held_out: bool = True
     """Whether these are of photos that were held out from training."""
     lpips_reason: str = ""
     charts: list[Chart] = field(default_factory=list)
+    turns: bool = False
+    """The viewer's document has a turntable to play."""
     turntable: str = ""
-    """The contact sheet as a data URL."""
+    """The contact sheet as a data URL, where there is none to play."""
+    support: list[Document] = field(default_factory=list)
+    """What the colours of the surface's confidence mean: `level`, `text` and `share`."""
+    crop: Document | None = None
+    """What of the scene was left out: `text`, and `picture` of before and after as a data URL."""
     weakest: list[Document] = field(default_factory=list)
     """Photos that are held by few points: `name` and `points`."""
 

@@ -21,7 +21,9 @@ from ..geometry.rendering import Camera
 
 LEVELS: Final = (25_000, 50_000, 100_000, 200_000, 400_000)
 """Gaussians that a device draws, as many as it can in time. The last is how many there are in a page, of about 20 bytes
-each; of more, those are kept that are seen most."""
+each, where the mesh leaves room for them; of more, those are kept that are seen most."""
+BYTES_EACH: Final = 27
+"""Of the page, for each Gaussian: what it takes in SPZ, in base64."""
 COARSE: Final = 100_000
 """Gaussians that a phone draws at most."""
 LARGEST: Final = 3.0
@@ -30,12 +32,14 @@ EYES: Final = 24
 """Cameras from which colours are averaged."""
 
 
-def splats_document(gaussians: Gaussians, cameras: Sequence[Camera]) -> dict[str, Any]:
-    """`gaussians` are in world units, z up. Colours are the same from all sides: what the cameras see on average.
+def splats_document(gaussians: Gaussians, cameras: Sequence[Camera], most: int | None = None) -> dict[str, Any]:
+    """`gaussians` are in world units, z up; the page holds `most` of them, or as many as the last level says. Colours
+    are the same from all sides: what the cameras see on average.
 
     The first Gaussians of the file are a coarse level, the first of them and more a finer one.
     """
-    parts = [part for part in np.split(_ranked(contributions(gaussians, cameras)), LEVELS) if len(part)]
+    ranked = _ranked(contributions(gaussians, cameras), min(most or LEVELS[-1], LEVELS[-1]))
+    parts = [part for part in np.split(ranked, LEVELS) if len(part)]
     kept = chosen(gaussians, np.concatenate([part[z_order(gaussians.means[part])] for part in parts]))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "splats.spz"
@@ -45,10 +49,10 @@ def splats_document(gaussians: Gaussians, cameras: Sequence[Camera]) -> dict[str
     return {"count": len(kept), "coarse": min(COARSE, len(kept)), "levels": levels, "data": data}
 
 
-def _ranked(contribution: NDArray[np.float32]) -> NDArray[np.int64]:
+def _ranked(contribution: NDArray[np.float32], most: int) -> NDArray[np.int64]:
     """Those that are seen most, as many as a page holds, so that of the first each number stands for all: drawn by lot,
     with chances as their contributions (Efraimidis and Spirakis 2006)."""
-    kept = np.argsort(-contribution, kind="stable")[: LEVELS[-1]]
+    kept = np.argsort(-contribution, kind="stable")[:most]
     lots = np.log(np.random.default_rng(0).uniform(1e-12, 1, len(kept))) / np.maximum(contribution[kept], 1e-6)
     return kept[np.argsort(-lots, kind="stable")]
 

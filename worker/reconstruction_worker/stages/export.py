@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from ..geometry.contribution import contributions
 from ..geometry.gaussians import Gaussians
 from ..geometry.merging import reduced
 from ..geometry.scene import Scene, load_scene
+from ..geometry.world_scale import metres_per_unit
 from ..stage import StageContext, StageOutput
 
 DOCUMENT = ExportsDocument
@@ -34,7 +36,9 @@ DOCUMENT = ExportsDocument
 def run(context: StageContext) -> StageOutput:
     """Raises ExportFailed when a written file does not hold what it should."""
     scene = load_scene(context.workspace)
-    place = read_place(context.of(StageName.POSES), scene.metres_per_unit)
+    known = metres_per_unit(None, context.spec)
+    scene = replace(scene, metres_per_unit=metres_per_unit(scene.metres_per_unit, context.spec))
+    place = read_place(context.of(StageName.POSES), scene.metres_per_unit, known)
     model = load_model(context.of(StageName.TEXTURE), scene.metres_per_unit, place)
     gaussians, meshes = _Gaussians(context, scene, model), _Meshes(model)
     exports = []

@@ -13,19 +13,25 @@ from reconstruction_api.exports import Audience
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE
 from reconstruction_api.stages import StageName, end_stage
 
-from ..engines.trained import trained_gaussians
+from ..engines.trained import kept_gaussians, trained_makes
 from ..exporters.textured_model import Model, load_model
 from ..files import write_document
 from ..geometry.scene import Scene, load_scene
-from ..report.findings import Findings, gather
+from ..geometry.sparse import read_coloured_points
+from ..geometry.world_scale import metres_per_unit
+from ..report.cloud import worth_showing
+from ..report.comparisons import comparisons
+from ..report.findings import Document, Findings, gather
 from ..report.numbers import artifacts, engine_used, manifest_document, quality_document
 from ..report.page import report_page
 from ..report.poses_delivery import deliver_poses
 from ..report.preview import preview
 from ..report.public import for_the_public, without_cameras
 from ..report.side_views import write_side_views
-from ..report.viewer_data import viewer_document, views_document
+from ..report.viewer_data import sparse_document, viewer_document, views_document, with_support
 from ..stage import StageContext, StageOutput
+from ..stage_files import POINTS
+from ..turntable.showing import show_mesh
 
 DOCUMENT = ManifestDocument
 
@@ -51,15 +57,29 @@ def run(context: StageContext) -> StageOutput:
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
-    viewer = viewer_document(model, scene, findings.held_out(), trained_gaussians(context))
+    viewer = viewer_document(model, scene, findings.held_out(), kept_gaussians(context))
     viewer |= views_document(shown, findings.held_out())
-    page = report_page(findings, quality, artifacts(context.folder, findings, side_views), viewer, pictures.model)
+    viewer["metresPerUnit"] = metres_per_unit(scene.metres_per_unit, context.spec)
+    if not public:
+        viewer = _with_evidence(context, viewer, scene, findings)
+    compared = comparisons(findings, quality, trained_makes(context), shown, show_mesh(model))
+    page = report_page(
+        findings, quality, compared, artifacts(context.folder, findings, side_views), viewer, pictures.model
+    )
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings, side_views)
     write_document(context.folder / MANIFEST_FILE, manifest_document(findings, delivered, engine_used(findings)))
     size = sum(file.size_bytes for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
+
+
+def _with_evidence(context: StageContext, viewer: Document, scene: Scene, findings: Findings) -> Document:
+    """What shows where photos were, too: how well they hold the surface, and the points that they share."""
+    names = findings.split.train if findings.split is not None else [view.name for view in scene.views]
+    viewer = with_support(viewer, [view.camera for view in scene.only(names).views])
+    points = worth_showing(read_coloured_points(context.of(StageName.POSES) / POINTS))
+    return {**viewer, "sparse": sparse_document(points)}
 
 
 def _side_views(context: StageContext, model: Model, scene: Scene) -> list[str]:

@@ -93,7 +93,8 @@ def blocked(observed: Observed, situation: Situation, now: datetime) -> Blocked 
         for child in observed.child_jobs
         if not (child.finished or _ends_by_itself(child, observed, situation))
     ]
-    busy += [pod.name for pod in observed.pods if not pod.finished]
+    busy += [child.name for child in observed.removal_jobs if not child.finished]
+    busy += [pod.name for pod in (*observed.pods, *observed.removal_pods) if not pod.finished]
     busy += observed.strangers
     if _lacks_workspace(observed, situation) and observed.refusal is not None:
         return _refused(observed.refusal, run.job_name, now)

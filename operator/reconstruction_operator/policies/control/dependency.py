@@ -61,6 +61,9 @@ def _unready(last: StageName, upstream: UpstreamJob) -> Dependency:
     if upstream.files_gone:
         text = f"the workspace of job {upstream.name!r} was removed at {upstream.files_gone}."
         return _failed("SourceNotFound", f"{_FIELD}: {text}")
+    if upstream.checkpoints_gone and last is StageName.TRAIN:
+        text = f"the checkpoints of job {upstream.name!r} were removed at {upstream.checkpoints_gone}."
+        return _failed("SourceNotFound", f"{_FIELD}: {text} Set reuse to Poses in another job, or train them again.")
     if upstream.current and last in upstream.done and upstream.claim:
         return Dependency()
     if upstream.current and upstream.failed:

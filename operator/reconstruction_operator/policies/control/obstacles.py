@@ -13,6 +13,16 @@ from reconstruction_api.errors import CATALOGUE
 _PREEMPTION = re.compile(r"\s*preemption: .*$", re.DOTALL)
 _SHORT_OF = re.compile(r"Insufficient (\S+?)[,.]?(?=\s|$)")
 _POD_NAME = re.compile(r'^(?:\(combined from similar events\): )?Error creating: (?:pods? "[^"]+" is forbidden: )?')
+_NO_ANSWER = (
+    *("connection refused", "connection reset by peer", "no route to host", "i/o timeout", "unexpected EOF", ": EOF"),
+    *("TLS handshake timeout", "http2: client connection", "etcdserver: ", "context deadline exceeded"),
+    *("server is currently unable to handle the request", "server was unable to return a response"),
+    *("Timeout: request did not complete", "apiserver is shutting down", "no leader"),
+)
+"""Words of Go's net and net/http, of etcd and of the API server for a request without an answer: nothing refused it."""
+_WEBHOOK = "webhook"
+"""An admission webhook that does not answer is somebody's to repair, and its name stands in the message."""
+_OWN_PORT = re.compile(r"\b(read|write) tcp \S+?->")
 _SELECTOR = "didn't match Pod's node affinity/selector"
 _ELSEWHERE = ("volume node affinity conflict", "didn't match PersistentVolume's node affinity")
 """The scheduler says so only of nodes that would take the pod otherwise; the words before and since Kubernetes 1.34."""
@@ -64,9 +74,11 @@ def unscheduled(message: str, volume_location: str = "") -> Obstacle:
 
 def not_created(message: str) -> Obstacle:
     """Why the API server refuses an object: to the operator, or to the Job controller that wants the pod."""
-    said = _POD_NAME.sub("", message).strip()
+    said = _OWN_PORT.sub(r"\1 tcp ", _POD_NAME.sub("", message)).strip()
     if "exceeded quota" in said:
         return _obstacle("QuotaExceeded", "The namespace's quota is used up.", said)
+    if _WEBHOOK not in said and any(words in said for words in _NO_ANSWER):
+        return _obstacle("ControlPlaneUnavailable", "The cluster could not create what the job needs.", said)
     return _obstacle("CreationRefused", "The cluster refuses what the job needs.", said)
 
 

@@ -21,7 +21,13 @@ from ...times import parse_time
 from .needs import LABEL_LENGTH
 
 Document = dict[str, Any]
-_EXPIRIES = ("workspaceExpiryTime", "publishedExpiryTime", "jobExpiryTime")
+_EXPIRIES = (
+    "workspaceExpiryTime",
+    "checkpointsExpiryTime",
+    "artifactsExpiryTime",
+    "publishedExpiryTime",
+    "jobExpiryTime",
+)
 
 
 class Rest(NamedTuple):

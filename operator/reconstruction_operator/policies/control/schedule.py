@@ -16,10 +16,10 @@ from .heartbeat import CODE as WORKER_SILENT
 from .heartbeat import silence_time
 from .notify import all_delivered, next_attempts
 from .relocation import give_up_time
+from .removal_pods import next_removal
 from .retention import expiry_times
 from .settling import may_settle
 from .situation import Situation
-from .unpublishing import next_removal
 from .yielding import Idleness
 
 

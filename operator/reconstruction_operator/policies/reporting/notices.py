@@ -19,7 +19,7 @@ from ..control.situation import CLASS_COMPLETED, WORKSPACE_LOST, WORKSPACE_MOVED
 
 _WAITING_REASONS = (
     "ConcurrencyLimit", "DependencyNotReady", "Queued", "Unschedulable", "WorkspaceElsewhere", "GPUUnavailable",
-    "QuotaExceeded", "QueueNotAdmitting",
+    "QuotaExceeded", "QueueNotAdmitting", "ControlPlaneUnavailable",
     "VolumeUnavailable", "CreationRefused", "NodeLost", "PodNotStarting", "ImagePullFailed", "SourceAccessDenied",
     "SourceInUse", "SourceNotFound", "InternalError",
 )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -95,7 +94,7 @@ class RayTrainer:
             "adam": adam_state(self.model.module, self.optimizers),
             "scaler": self.scaler.state_dict(),
             "parts": self.parts,
-            "steps": self.schedule.steps,
+            **self.schedule.state(),
             "rate_factor": self.rate_factor,
             "pixels_random": self.pixels.random.get_state(),
             "random": random_state(),
@@ -110,7 +109,7 @@ class RayTrainer:
         if checkpoint["scaler"] and self.scaler.is_enabled():  # it has no state on the CPU
             self.scaler.load_state_dict(checkpoint["scaler"])
         self.parts = checkpoint["parts"]
-        self.schedule = replace(self.schedule, steps=checkpoint["steps"])
+        self.schedule = self.schedule.restored(checkpoint)
         self.rate_factor = checkpoint["rate_factor"]
         self.pixels.random.set_state(checkpoint["pixels_random"].cpu())
         restore_random_state(checkpoint["random"])

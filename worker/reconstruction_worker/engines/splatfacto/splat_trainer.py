@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ class SplatTrainer:
             "refinement": dict(self.module.strategy_state),
             "most_gaussians": self.module.strategy.most,
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "steps": self.schedule.steps,
+            **self.schedule.state(),
             "rate_factor": self.rate_factor,
             "photos_random": self.random.get_state(),
             "random": random_state(),
@@ -113,7 +113,7 @@ class SplatTrainer:
             optimizer.load_state_dict(checkpoint["optimizers"][name])
         self.module.strategy_state = {name: self._here(value) for name, value in checkpoint["refinement"].items()}
         self.module.strategy.most = checkpoint.get("most_gaussians", self.module.strategy.most)
-        self.schedule = replace(self.schedule, steps=checkpoint["steps"])
+        self.schedule = self.schedule.restored(checkpoint)
         self.rate_factor = checkpoint["rate_factor"]
         self.random.set_state(checkpoint["photos_random"].cpu())
         restore_random_state(checkpoint["random"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,6 @@ class SplatsTrainer:
         self.step = 0
         self.compared = 0
         """Photos that were compared."""
-        self.slower_later = SLOWER_LATER if photos.have_small_ones else SLOWER_WITH_MORE
         self.rate_factor = 1.0
         self._degree = degree_of(cloud.parameters)
         self._refinement = Refinement(extent)
@@ -79,7 +77,13 @@ class SplatsTrainer:
     @property
     def share(self) -> float:
         """Of the training that is over."""
-        return min(1.0, self.step / self.schedule.steps)
+        return self.schedule.share(self.step)
+
+    @property
+    def slower_later(self) -> float:
+        if self.photos.have_small_ones and self.share < SMALL_UNTIL:
+            return SLOWER_LATER
+        return SLOWER_WITH_MORE if self.share < GROWTH_UNTIL else 1.0
 
     @property
     def rate(self) -> float:
@@ -111,7 +115,7 @@ class SplatsTrainer:
             "model": {**cloud.pop("values"), **learnt},
             "cloud": cloud,
             "exposures": self.exposures.state(),
-            "steps": self.schedule.steps,
+            **self.schedule.state(),
             "compared": self.compared,
             "rate_factor": self.rate_factor,
             "most": self.cloud.most,
@@ -124,7 +128,7 @@ class SplatsTrainer:
             self.cloud.keep_most_opaque(checkpoint["most"])
         self.cloud.restore({"values": checkpoint["model"], **checkpoint["cloud"]})
         self.exposures.restore(checkpoint["exposures"])
-        self.schedule = replace(self.schedule, steps=checkpoint["steps"])
+        self.schedule = self.schedule.restored(checkpoint)
         self.compared = checkpoint["compared"]
         self.rate_factor = checkpoint["rate_factor"]
         self._queue = list(checkpoint["queue"])

@@ -8,6 +8,8 @@ from typing import Final
 
 import torch
 
+from ..driver import driver_version
+
 GIB: Final = 2**30
 OLDEST_DRIVERS: Final = {11: "450.80", 12: "525.60", 13: "580.65"}
 """By CUDA's major version; from NVIDIA's table of minor version compatibility (CUDA release notes)."""
@@ -58,22 +60,6 @@ def runs_on(capability: tuple[int, int], built_for: Sequence[str]) -> bool:
         if built <= capability and (kind == "compute" or built[0] == capability[0]):
             return True
     return False
-
-
-def driver_version() -> str | None:
-    """Of NVIDIA's driver, such as `580.95.05`; None where it does not say."""
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-        try:
-            return str(pynvml.nvmlSystemGetDriverVersion())
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return None
 
 
 def _reason(driver: str | None, cuda: str) -> str:

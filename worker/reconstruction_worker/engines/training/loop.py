@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from reconstruction_api.errors import ReconstructionError
@@ -58,6 +58,7 @@ class TrainingLoop:
         self.levelling = Levelling()
         self.plan = TimePlan(context.spec.training.time_budget_seconds)
         self.planned = self.plan.budget is None
+        self.wanted = trainer.schedule.steps
         self.spent_before = 0.0
         """Seconds of training in earlier processes, up to the checkpoint that this one began with."""
         self.started = time.monotonic()
@@ -135,11 +136,12 @@ class TrainingLoop:
         return History(self.context.folder / HISTORY_FILE, self.trainer.step)
 
     def _plan(self) -> None:
-        if self.planned:
+        if self.plan.budget is None:
             return
-        steps = self.plan.steps(self.trainer.step, self.spent, self.total, self.trainer.slower_later)
+        trainer, planned = self.trainer, self.total if self.planned else None
+        steps = self.plan.steps(trainer.step, self.spent, self.wanted, trainer.slower_later, planned)
         if steps is not None:
-            self.trainer.schedule = replace(self.trainer.schedule, steps=steps)
+            trainer.schedule = trainer.schedule.ending_at(steps, trainer.step)
             self.planned = True
 
     def _look(self) -> Look:

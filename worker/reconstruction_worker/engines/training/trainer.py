@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import torch
 
@@ -21,9 +21,27 @@ class Schedule:
     first_rate: float
     last_rate: float
     """The learning rate falls exponentially from `first_rate` to `last_rate`."""
+    planned_at: tuple[int, float] = (0, 0.0)
+    """The step at which `steps` became what they are, and the share of the training that was over then."""
+
+    def share(self, step: int) -> float:
+        """Of the training that is over, 0..1. It goes on from where it was when the number of steps changes."""
+        since, before = self.planned_at
+        return min(1.0, before + (1 - before) * (step - since) / max(1, self.steps - since))
 
     def rate(self, step: int) -> float:
-        return self.first_rate * (self.last_rate / self.first_rate) ** (step / self.steps)
+        return self.first_rate * (self.last_rate / self.first_rate) ** self.share(step)
+
+    def ending_at(self, steps: int, step: int) -> Self:
+        """With so many steps in all, from `step` on."""
+        return replace(self, steps=steps, planned_at=(step, self.share(step)))
+
+    def state(self) -> dict[str, Any]:
+        return {"steps": self.steps, "plannedAt": list(self.planned_at)}
+
+    def restored(self, checkpoint: dict[str, Any]) -> Self:
+        since, share = checkpoint.get("plannedAt", (0, 0.0))
+        return replace(self, steps=checkpoint["steps"], planned_at=(since, share))
 
 
 class Trainer(Protocol):
@@ -33,10 +51,13 @@ class Trainer(Protocol):
     schedule: Schedule
     step: int
     """Steps done."""
-    slower_later: float
-    """How many times as long a step takes on average as one at the beginning."""
     rate_factor: float
     """What the scheduled learning rate is multiplied with: 1 until training diverged."""
+
+    @property
+    def slower_later(self) -> float:
+        """How many times as long the steps that are left take on average as one now."""
+        ...
 
     @property
     def rate(self) -> float:

@@ -3,18 +3,24 @@
 const SURFACE_VERTEX = `#version 300 es
 uniform mat4 clip; uniform vec3 low, span; uniform bool textured; uniform sampler2D picture; uniform float pointSize;
 layout(location = 0) in vec3 position; layout(location = 1) in vec3 normal;
-layout(location = 2) in vec2 uv; layout(location = 3) in vec3 colour;
-out vec3 shade; out vec3 facing; out vec2 place;
+layout(location = 2) in vec2 uv; layout(location = 3) in vec3 colour; layout(location = 4) in float support;
+out vec3 shade; out vec3 facing; out vec2 place; out float level;
 void main() {
   gl_Position = clip * vec4(low + position * span, 1.0);
   gl_PointSize = clamp(pointSize / gl_Position.w, 1.5, 14.0);
-  facing = normal; place = uv;
+  facing = normal; place = uv; level = support;
   shade = textured ? textureLod(picture, uv, 1.0).rgb : colour;
 }`;
 const SURFACE_FRAGMENT = `#version 300 es
 precision highp float;
 uniform int mode; uniform bool textured; uniform sampler2D picture; uniform vec3 back, up, line;
-in vec3 shade; in vec3 facing; in vec2 place; out vec4 result;
+in vec3 shade; in vec3 facing; in vec2 place; in float level; out vec4 result;
+
+vec3 confidence() { // as --support-0 to 3 in the page's style; told apart by the colour-blind, too
+  return level < 0.5 ? vec3(0.75, 0.21, 0.34) : level < 1.5 ? vec3(0.96, 0.60, 0.25)
+       : level < 2.5 ? vec3(0.98, 0.87, 0.55) : vec3(0.27, 0.52, 0.72);
+}
+
 void main() {
   if (mode == 3) {
     vec2 off = gl_PointCoord - 0.5;
@@ -25,7 +31,7 @@ void main() {
   vec3 normal = normalize(gl_FrontFacing ? facing : -facing);
   float light = 0.34 + 0.52 * max(dot(normal, back), 0.0) + 0.16 * max(dot(normal, up), 0.0);
   vec3 seen = mode == 0 ? (textured ? texture(picture, place).rgb : shade)
-            : (mode == 1 ? vec3(0.83, 0.81, 0.78) : vec3(0.93, 0.945, 0.96)) * light;
+            : (mode == 6 ? 1.08 * confidence() : mode == 1 ? vec3(0.83, 0.81, 0.78) : vec3(0.93, 0.945, 0.96)) * light;
   result = vec4(gl_FrontFacing ? seen : seen * 0.6, 1.0);
 }`;
 const CAMERA_VERTEX = `#version 300 es
@@ -104,12 +110,22 @@ class Surface {
     if (mesh.normals) attribute(gl, 1, bytes(mesh.normals), 3, gl.BYTE, true);
     if (mesh.uv) attribute(gl, 2, bytes(mesh.uv), 2, gl.UNSIGNED_SHORT, true);
     if (mesh.colours) attribute(gl, 3, bytes(mesh.colours), 3, gl.UNSIGNED_BYTE, true);
+    if (mesh.support) attribute(gl, 4, bytes(mesh.support), 1, gl.UNSIGNED_BYTE, false);
     this.solid = Boolean(mesh.indices);
     if (this.solid) {
       this.indices = new Uint32Array(bytes(mesh.indices).buffer);
       this.triangles = this.elements(this.indices);
     }
     this.texture = image ? pictureTexture(gl, image, true) : null;
+  }
+
+  /** The vertices in the world's coordinates, three numbers each. */
+  world() {
+    if (!this.places) {
+      const { low, high } = this.mesh, steps = new Uint16Array(bytes(this.mesh.positions).buffer);
+      this.places = Float32Array.from(steps, (step, i) => low[i % 3] + (step / 65535) * (high[i % 3] - low[i % 3]));
+    }
+    return this.places;
   }
 
   elements(data) {
@@ -196,7 +212,7 @@ class Cameras {
     gl.uniform1i(at("photo"), 1);
     gl.uniform4f(at("colour"), 0, 0, 0, opacity);
     gl.bindVertexArray(this.photos);
-    gl.drawArrays(gl.TRIANGLES, only === null ? 0 : 6 * only, only === null ? 6 * this.list.length : 6);
+    if (opacity > 0) gl.drawArrays(gl.TRIANGLES, only === null ? 0 : 6 * only, only === null ? 6 * this.list.length : 6);
     gl.uniform1i(at("photo"), 0);
     gl.bindVertexArray(this.pyramids);
     if (only === null) {

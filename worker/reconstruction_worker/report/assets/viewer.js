@@ -1,9 +1,10 @@
 // The interactive view: orbit, pan, zoom, flights to cameras. Draws only when something has changed.
 
-const MODES = { texture: 0, clay: 1, wire: 2, points: 3, splats: 5 };
+const MODES = { texture: 0, clay: 1, wire: 2, points: 3, splats: 5, confidence: 6 };
 const TAN_Y = Math.tan((15 * Math.PI) / 180);
 const STEEPEST = (89 * Math.PI) / 180;
 const FLIGHT_MS = 700;
+const TURN_SECONDS = 24; // for once around
 
 class Viewer {
   /** `images` are the decoded texture (or null) and the sheet of thumbnails. Throws where WebGL 2 is missing. */
@@ -16,13 +17,18 @@ class Viewer {
     this.centre = blend(low, high, 0.5);
     this.radius = norm(subtract(high, low)) / 2;
     this.surface = new Surface(gl, data.mesh, images.texture);
+    this.sparse = data.sparse ? new Surface(gl, data.sparse, null) : null;
     this.splats = null;
     this.cameras = new Cameras(gl, data.cameras, data.sheet, images.sheet, 0.16 * this.radius);
     this.mode = this.surface.solid ? MODES.texture : MODES.points;
     this.showCameras = false;
+    this.showPhotos = false; // on the cameras
+    this.turning = false;
     this.photoOpacity = 1;
     this.at = null; // index of the camera that the view has flown to
     this.onArrive = () => {};
+    this.onDraw = () => {}; // after each picture
+    this.onClick = () => false; // whether it was about something else than choosing a camera
     this.home = this.homeOrbit();
     this.orbit = { ...this.home };
     this.listen();
@@ -89,6 +95,15 @@ class Viewer {
     return this.showCameras;
   }
 
+  /** Let it turn, or stop it. */
+  toggleTurning() {
+    this.turning = !this.turning;
+    this.turnedAt = null;
+    if (this.turning) this.leave();
+    this.redraw();
+    return this.turning;
+  }
+
   fly(from, to, milliseconds) {
     this.flight = { from, to, start: performance.now(), milliseconds, now: from };
     this.redraw();
@@ -125,6 +140,11 @@ class Viewer {
       if (t === 1) this.flight = null;
       this.redraw();
     }
+    if (this.turning && !flight) {
+      if (this.turnedAt) this.orbit.yaw += ((now - this.turnedAt) / 1000) * ((2 * Math.PI) / TURN_SECONDS);
+      this.turnedAt = now;
+      this.redraw();
+    }
     const pose = this.pose();
     const reach = norm(subtract(pose.eye, this.centre));
     this.clip = clipMatrix(pose, canvas.width / canvas.height, 0.01 * this.radius, reach + 8 * this.radius);
@@ -132,18 +152,36 @@ class Viewer {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.DEPTH_TEST);
-    const spacing = this.radius / Math.sqrt(Math.max(this.surface.mesh.vertexCount, 1));
-    const size = this.surface.solid ? 1.6 : 0.4; // of a surface the points shall cover it, others shall not hide each other
+    const shown = this.mode === MODES.points && this.sparse ? this.sparse : this.surface;
+    const spacing = this.radius / Math.sqrt(Math.max(shown.mesh.vertexCount, 1));
+    const size = shown.solid ? 1.6 : 0.4; // of a surface the points shall cover it, others shall not hide each other
     const pixels = (size * spacing * canvas.height) / (2 * pose.tanY);
     if (this.mode === MODES.splats) {
       gl.colorMask(false, false, false, false); // the mesh hides the cameras behind it
       this.surface.draw(this.clip, pose, MODES.texture, pixels, [0, 0, 0]);
       gl.colorMask(true, true, true, true);
       if (!this.splats.draw(pose, canvas.width, canvas.height)) this.redraw();
-    } else this.surface.draw(this.clip, pose, this.mode, pixels, [0.13, 0.36, 0.72]);
+    } else shown.draw(this.clip, pose, this.mode, pixels, [0.13, 0.36, 0.72]);
     const colours = { used: [0.14, 0.34, 0.84, 1], heldOut: [0.9, 0.55, 0.1, 1] };
     if (this.at !== null) this.cameras.draw(this.clip, colours, this.photoOpacity, this.at);
-    else if (this.showCameras) this.cameras.draw(this.clip, colours, 0.92, null);
+    else if (this.showCameras) this.cameras.draw(this.clip, colours, this.showPhotos ? 0.92 : 0, null);
+    this.onDraw();
+  }
+
+  /** Where a point of the world is on the canvas, in CSS pixels; null behind the camera. */
+  screenPlace(point) {
+    const { x, y, w } = project(this.clip, point);
+    return w > 0 ? [((x + 1) / 2) * this.canvas.clientWidth, ((1 - y) / 2) * this.canvas.clientHeight] : null;
+  }
+
+  /** The point of the surface, or the nearest of the sparse points, under a place of the canvas, or null. */
+  pointAt(x, y) {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!this.surface.solid || (this.mode === MODES.points && this.sparse)) {
+      return nearestPoint((this.sparse ?? this.surface).world(), (point) => this.screenPlace(point), [x, y]);
+    }
+    const ray = rayThrough(this.pose(), width / height, (2 * x) / width - 1, 1 - (2 * y) / height);
+    return firstHit(this.surface.world(), this.surface.indices, ray);
   }
 
   /** Index of the camera drawn under a place of the canvas, or null. */
@@ -209,7 +247,8 @@ class Viewer {
     const up = (event) => {
       if (pointers.delete(event.pointerId) && moved < 4 && event.type === "pointerup") {
         const box = canvas.getBoundingClientRect();
-        const camera = this.pick(event.clientX - box.left, event.clientY - box.top);
+        const x = event.clientX - box.left, y = event.clientY - box.top;
+        const camera = this.onClick(x, y) ? null : this.pick(x, y);
         if (camera !== null) this.goTo(camera);
       }
     };

@@ -1,12 +1,15 @@
-"""Published results go by a pod: when the job is cancelled, or when retention.publishedSeconds are over."""
+"""What goes by a pod: published results, checkpoints and artifacts of the workspace, each when its time is over."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from reconstruction_api.lifecycle import Removal
 from reconstruction_api.worker import Artifact
-from reconstruction_operator.actions import CreateJob, DeleteJob, DeleteSelf, Emit
+from reconstruction_operator.actions import CreateJob, DeleteClaim, DeleteJob, DeleteSelf, Emit
 from reconstruction_operator.model import ChildJob, Observed
 
 from ..builders import (
@@ -127,3 +130,89 @@ def test_a_cancelled_job_takes_back_what_it_has_published() -> None:
     assert actions(plan, CreateJob) == []  # the pod that works is stopped first
     seen, plan = settled(replace(seen, child_jobs=(), pods=()), NOW + seconds(40))
     assert [each.in_workspace for each in actions(plan, CreateJob)] == [False]
+
+
+def succeeded(**retention: Any) -> Observed:
+    return done(None, **retention)
+
+
+def attempt_of(created: CreateJob, **state: Any) -> ChildJob:
+    marks = created.manifest["metadata"]["labels"]
+    digest, attempt = marks["reconstruction.dev/digest"], int(marks["reconstruction.dev/attempt"])
+    return ChildJob(
+        created.manifest["metadata"]["name"], f"uid-of-{digest}-{attempt}", UID, None, digest, attempt, **state
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "part"), [("checkpointSeconds", "checkpoints"), ("artifactSeconds", "artifacts")], ids=str
+)
+def test_a_part_of_the_workspace_goes_by_a_pod_of_its_own(field: str, part: str) -> None:
+    seen = succeeded(**{field: 60})
+    _, early = settled(seen, NOW + seconds(59))
+    assert (actions(early, CreateJob), early.next_check) == ([], NOW + seconds(60))
+    seen, plan = settled(seen, NOW + seconds(60))
+    (created,) = actions(plan, CreateJob)
+    pod = created.manifest["spec"]["template"]["spec"]
+    assert pod["containers"][0]["command"] == ["python3", "-m", "reconstruction_worker.tidying", part]
+    assert "workspace" in {volume["name"] for volume in pod["volumes"]}
+    seen = replace(seen, removal_jobs=(attempt_of(created, succeeded=True, ended=NOW + seconds(70)),))
+    after, plan = settled(seen, NOW + seconds(70))
+    kept = after.job.status.retention
+    assert kept is not None
+    assert kept.removal_of(Removal(part)) == "2026-03-01T12:01:10Z"
+    assert kept.expiry_of(Removal(part)) is None
+    assert f"{part.capitalize()}Removed" in [emit.reason for emit in actions(plan, Emit)]
+    _, later = settled(replace(after, removal_jobs=()), NOW + seconds(10**6))
+    assert later.actions == ()
+
+
+def test_what_the_status_lists_goes_with_it() -> None:
+    seen, plan = settled(succeeded(checkpointSeconds=60, artifactSeconds=60), NOW + seconds(60))
+    for number in range(2):  # one pod at a time
+        (created,) = actions(plan, CreateJob)
+        moment = NOW + seconds(70 + number)
+        seen, plan = settled(replace(seen, removal_jobs=(attempt_of(created, succeeded=True, ended=moment),)), moment)
+    assert (seen.job.status.checkpoints, actions(plan, CreateJob)) == ([], [])
+    kept = seen.job.status.retention
+    assert kept is not None and kept.checkpoints_removed_time and kept.artifacts_removed_time
+
+
+def test_a_workspace_that_is_gone_has_no_parts_to_remove() -> None:
+    seen, _ = settled(succeeded(checkpointSeconds=120, workspaceSeconds=60), NOW + seconds(60))
+    seen, plan = settled(replace(seen, claim=None), NOW + seconds(200))
+    assert actions(plan, CreateJob) == []
+    assert seen.job.status.retention is not None
+    assert seen.job.status.retention.checkpoints_expiry_time is None
+
+
+def test_a_pod_that_removes_lets_go_of_a_workspace_that_is_to_go() -> None:
+    seen, plan = settled(succeeded(checkpointSeconds=60, workspaceSeconds=120), NOW + seconds(60))
+    (created,) = actions(plan, CreateJob)
+    _, plan = settled(replace(seen, removal_jobs=(attempt_of(created),)), NOW + seconds(120))
+    assert created.manifest["metadata"]["name"] in [job.name for job in actions(plan, DeleteJob)]
+    assert len(actions(plan, DeleteClaim)) == 1
+
+
+def test_a_job_that_runs_again_waits_for_the_pod_that_removes() -> None:
+    seen, plan = settled(succeeded(checkpointSeconds=60), NOW + seconds(60))
+    (created,) = actions(plan, CreateJob)
+    seen = replace(seen, removal_jobs=(attempt_of(created),))
+    seen, plan = settled(changed(seen, exports=[{"format": "PLY"}]), NOW + seconds(70))
+    assert [job.name for job in actions(plan, DeleteJob)][-1] == created.manifest["metadata"]["name"]
+    assert actions(plan, CreateJob) == []
+    _, plan = settled(replace(seen, removal_jobs=()), NOW + seconds(80))
+    (made,) = actions(plan, CreateJob)
+    assert made.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"] == "deliver"
+
+
+def test_a_failed_removal_holds_up_no_other() -> None:
+    seen, plan = settled(
+        done(publishedSeconds=60, checkpointSeconds=60),
+        NOW + seconds(60),
+    )
+    (first,) = actions(plan, CreateJob)
+    failed = attempt_of(first, failed=True, ended=NOW + seconds(70))
+    _, plan = settled(replace(seen, removal_jobs=(failed,)), NOW + seconds(71))
+    (second,) = actions(plan, CreateJob)
+    assert second.manifest["metadata"]["labels"]["reconstruction.dev/digest"] == "checkpoints"

@@ -1,0 +1,1 @@
+"""How near the meshes of several engines come to shapes that are known."""
