@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,58 @@ def terrain() -> Mesh:
     return Mesh(np.stack([x, y, z], axis=-1).reshape(-1, 3), faces.astype(np.int32))
 
 
+def facade() -> Mesh:
+    """A house's front with recessed windows, balconies and a cornice, on a pavement."""
+    parts = [_slab((-3, 0.15, 0), (3, 0.3, 3)), _slab((-3, -2.5, -0.05), (3, 0.3, 0))]
+    columns, sills = (-3, -2.2, -1.4, -0.4, 0.4, 1.4, 2.2, 3), (0, 0.5, 1.2, 1.9, 2.6, 3)
+    for left, right in pairwise(columns):
+        for low, high in pairwise(sills):
+            window = columns.index(left) % 2 == 1 and sills.index(low) in (1, 3)
+            if not window:
+                parts.append(_slab((left, 0, low), (right, 0.15, high)))
+    parts += [_slab((x - 0.5, -0.35, 1.75), (x + 0.5, 0, 1.85)) for x in (-1.8, 1.8)]
+    parts.append(_slab((-3, -0.15, 2.85), (3, 0, 3)))
+    return _mesh(trimesh.util.concatenate(parts))
+
+
+def room() -> Mesh:
+    """Walls, floor and ceiling of four by three metres from inside, a table, a shelf and a ball."""
+    walls = _slab((-2, -1.5, 0), (2, 1.5, 2.4))
+    walls.invert()
+    parts = [walls, _slab((-0.6, -0.4, 0.7), (0.6, 0.4, 0.76)), _slab((1.6, -1.2, 0), (2, 0.2, 1.6))]
+    parts += [_slab((x - 0.04, y - 0.04, 0), (x + 0.04, y + 0.04, 0.7)) for x in (-0.5, 0.5) for y in (-0.3, 0.3)]
+    parts.append(trimesh.creation.icosphere(subdivisions=5, radius=0.22).apply_translation([0.1, 0, 0.98]))
+    return _mesh(trimesh.util.concatenate(parts))
+
+
+def _slab(low: tuple[float, float, float], high: tuple[float, float, float]) -> trimesh.Trimesh:
+    """A box of small faces."""
+    box = trimesh.creation.box(bounds=np.array([low, high]))
+    vertices, faces = trimesh.remesh.subdivide_to_size(box.vertices, box.faces, 0.05)
+    return trimesh.Trimesh(vertices, faces)
+
+
+def along_street() -> list[Array]:
+    """Two rows of photos of a front, each as it is seen when walking by."""
+    found = []
+    for number in range(30):
+        x, height = -2.4 + 4.8 * (number // 2) / 14, (0.9, 1.9)[number % 2]
+        aside = 0.5 * math.sin(number)
+        found.append(looking(np.array([x, -2.3, height]), np.array([x + aside, 0, 1.4])))
+    return found
+
+
+def from_inside() -> list[Array]:
+    """Photos on a loop through the room, each of what lies across."""
+    found = []
+    for number in range(48):
+        angle = 2 * math.pi * number / 48
+        eye = np.array([1.2 * math.cos(angle), 1.0 * math.sin(angle), (1.2, 1.7)[number % 2]])
+        at = -0.8 * eye + [0, 0, 2.0 - (0.4, 0.9)[number // 2 % 2] - 0.2 * eye[2]]
+        found.append(looking(eye, at))
+    return found
+
+
 def face() -> Mesh:
     """The scan that the demo's photos are made of; y is up, in millimetres."""
     scan = _face()
@@ -151,5 +204,7 @@ SHAPES = (
     Shape("convex", convex, around(0.4)),
     Shape("concave", concave, around(0.45)),
     Shape("terrain", terrain, flown, cut_out=False),
+    Shape("facade", facade, along_street, cut_out=False, focal=0.8),
+    Shape("room", room, from_inside, cut_out=False, focal=0.7),
     Shape("face", face, face_poses, focal=0.5 / math.tan(math.radians(FIELD_OF_VIEW_DEGREES / 2)), write=face_photos),
 )

@@ -14,7 +14,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.readable import byte_size
 from reconstruction_api.source import Source
-from reconstruction_api.stages import Stage, StageName, graph_of, reused_stages
+from reconstruction_api.stages import ResourceClass, Stage, StageName, graph_of, reused_stages, stages_of
 from reconstruction_api.text import one_line
 from reconstruction_worker.executor import STAGE_PACKAGE, Outcome, Run, execute, log_of
 from reconstruction_worker.observers import Observers
@@ -37,12 +37,13 @@ def run_locally(
     source: Path | None,
     until: str | None,
     verify: bool,
+    from_destination: bool = False,
     package: str = STAGE_PACKAGE,
     clock: Clock = SYSTEM,
 ) -> ExitCode:
     """Run a job and print its end. Raises ReconstructionError for what is wrong before the first stage."""
     job = read_job(job_file)
-    stages = _stages_until(until, graph_of(job.spec))
+    stages = _stages_until(until, _stages_that_deliver(job.spec) if from_destination else graph_of(job.spec))
     if any(stage.name is StageName.TRAIN for stage in stages):
         check_engine(job.spec.chosen_engine)
         check_hardware(job.spec)
@@ -51,8 +52,10 @@ def run_locally(
         job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent
     )
     workspace = (out / "workspace").resolve()
-    photos = source if source is not None else _photos(job.spec, folders, workspace)
-    added = local_source(job.spec.source.without_job(), folders) if job.spec.source.adds_photos else None
+    photos, added = source, None
+    if not from_destination:
+        photos = source if source is not None else _photos(job.spec, folders, workspace)
+        added = local_source(job.spec.source.without_job(), folders) if job.spec.source.adds_photos else None
     spec = completed(job.spec)
     if source is not None and spec.source.job_ref is not None:  # photos instead of the other job's results
         spec = spec.model_copy(update={"source": Source(uri=str(source))})
@@ -89,6 +92,17 @@ def _photos(spec: ReconstructionJobSpec, folders: LocalFolders, workspace: Path)
         if copied and all(read_record(workspace, stage) is not None for stage in copied):
             return None
         raise
+
+
+def _stages_that_deliver(spec: ReconstructionJobSpec) -> tuple[Stage, ...]:
+    """Raises InvalidSpec for a job that publishes nothing."""
+    if spec.destination is None:
+        raise ReconstructionError(
+            "InvalidSpec",
+            "--from-destination: spec.destination is not set, so there are no published results.",
+            details={"field": "spec.destination"},
+        )
+    return stages_of(ResourceClass.DELIVER, graph_of(spec))
 
 
 def _stages_until(last: str | None, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -1,7 +1,7 @@
 """Reads files that a job has published, and signs addresses of them, with the credentials of whoever calls.
 
 S3, Google Cloud Storage and Azure take them from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`,
-`GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` ...); a web server is asked without any.
+`GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_CONNECTION_STRING` ...); a web server is asked without any.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from reconstruction_api.errors import ReconstructionError
 
 OBJECTS: Final = ("s3", "gs", "az")
 """Schemes whose addresses can be signed."""
+_CONNECTION_STRING: Final = {
+    "accountname": "account_name",
+    "accountkey": "account_key",
+    "sharedaccesssignature": "sas_key",
+    "blobendpoint": "endpoint",
+}
+"""Parts of Azure's connection string, and obstore's names of them."""
 _WEB: Final = ("https", "http")
 _AT_ONCE: Final = 2**20
 _SECONDS: Final = 60
@@ -28,27 +35,27 @@ def is_published(uri: str) -> bool:
     return uri.partition("://")[0] in (*OBJECTS, *_WEB)
 
 
-def read_published(uri: str, offset: int) -> Iterator[bytes]:
-    """The content from a byte on. Raises ConnectionError for what may pass, DestinationAccessDenied, and
-    ArtifactStoreError where there is no such file."""
+def read_published(uri: str, offset: int, *, requester_pays: bool = False) -> Iterator[bytes]:
+    """The content from a byte on; `requester_pays` is for S3, where the bucket asks for it. Raises ConnectionError for
+    what may pass, DestinationAccessDenied, and ArtifactStoreError where there is no such file."""
     scheme = uri.partition("://")[0]
-    yield from _read_web(uri, offset) if scheme in _WEB else _read_object(uri, offset)
+    yield from _read_web(uri, offset) if scheme in _WEB else _read_object(uri, offset, requester_pays)
 
 
-def signed(uri: str, seconds: int) -> str:
+def signed(uri: str, seconds: int, *, requester_pays: bool = False) -> str:
     """An address that anybody can read for so long. Raises DestinationAccessDenied."""
     import obstore
 
     with _Denials(uri):
-        client, path = _object(uri)
+        client, path = _object(uri, requester_pays)
         return str(obstore.sign(client, "GET", path, timedelta(seconds=seconds)))
 
 
-def _read_object(uri: str, offset: int) -> Iterator[bytes]:
+def _read_object(uri: str, offset: int, requester_pays: bool) -> Iterator[bytes]:
     import obstore
 
     with _Denials(uri):
-        client, path = _object(uri)
+        client, path = _object(uri, requester_pays)
         options: Any = {"range": {"offset": offset}} if offset else {}
         for part in obstore.get(client, path, options=options).stream(min_chunk_size=_AT_ONCE):
             yield bytes(part)
@@ -72,14 +79,28 @@ def _read_web(uri: str, offset: int) -> Iterator[bytes]:
         raise ConnectionError(str(error.reason)) from None
 
 
-def _object(uri: str) -> tuple[Any, str]:
+def _object(uri: str, requester_pays: bool) -> tuple[Any, str]:
     """A store of obstore, and the path there."""
     from obstore.store import from_url
 
     scheme, _, rest = uri.partition("://")
     container, _, path = rest.partition("/")
-    options: Any = {"allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")}
-    return from_url(f"{scheme}://{container}", client_options=options), unquote(path)
+    config = _of_shell(scheme) | ({"request_payer": True} if requester_pays and scheme == "s3" else {})
+    address = str(config.get("endpoint") or config.get("base_url") or os.environ.get("AWS_ENDPOINT_URL", ""))
+    options: Any = {"allow_http": address.startswith("http://")}
+    return from_url(f"{scheme}://{container}", client_options=options, **config), unquote(path)
+
+
+def _of_shell(scheme: str) -> dict[str, Any]:
+    """What the shell says that obstore does not look for: another server of Google's protocol, Azure's connection
+    string."""
+    if scheme == "gs" and (host := os.environ.get("STORAGE_EMULATOR_HOST")):
+        return {"base_url": host if "://" in host else f"http://{host}", "skip_signature": True}
+    text = os.environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
+    if scheme != "az" or not text:
+        return {}
+    given = {name.strip().lower(): value for name, _, value in (part.partition("=") for part in text.split(";"))}
+    return {option: given[name] for name, option in _CONNECTION_STRING.items() if given.get(name)}
 
 
 class _Denials:

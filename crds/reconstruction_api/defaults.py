@@ -46,8 +46,8 @@ class TrainingDefaults(ApiModel):
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
     depth_fusion: DepthFusion | None = None
-    """`spec.training.depthFusion` of jobs that leave it unset; when unset here too, Auto for jobs whose engine neither
-    they nor the profile name, where the profile offers `depth-fusion`."""
+    """`spec.training.depthFusion` of jobs that set neither it nor `engine`; when unset here too, Auto where `engine` is
+    unset here as well, and the profile offers `depth-fusion`."""
 
 
 class MeshDefaults(ApiModel):
@@ -206,7 +206,7 @@ def filled(spec: ReconstructionJobSpec, *layers: Values) -> Values:
     result: Values = {}
     for layer in (*layers, BUILT_IN):
         usable = {path: value for path, value in layer.items() if path not in own and path not in result}
-        if layer is BUILT_IN and "engine" not in usable:  # somebody wants an engine, or it was chosen long ago
+        if layer is BUILT_IN and "engine" not in usable:  # the profile wants an engine, or it was chosen long ago
             usable.pop(DEPTH_FUSION, None)
         result |= _agreeing(_applicable(usable, spec), own | result)
     return result
@@ -226,6 +226,8 @@ def _applicable(values: Values, spec: ReconstructionJobSpec) -> Values:
     reused = spec.source.job_ref is not None and spec.source.job_ref.reuse is Reuse.TRAINING
     if reused:
         values = {path: value for path, value in values.items() if not path.startswith("training.")}
+    if spec.engine is not None:  # who names an engine wants it
+        values = {path: value for path, value in values.items() if path != DEPTH_FUSION}
     if spec.training.preset is not None:  # who names a preset wants its number of steps
         values = {path: value for path, value in values.items() if path != "training.steps"}
     return values

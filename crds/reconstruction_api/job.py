@@ -225,8 +225,8 @@ class Training(ApiModel):
     depth_fusion: DepthFusion | None = None
     """`Auto` leaves the training out where all photos of an object have depth maps and these agree: engine
     `depth-fusion` then makes the surface of the maps, in seconds, and the train stage says which and why. `Never`
-    trains. When unset, what the profile's `defaults` say; else `Auto` where neither the job nor the profile names an
-    engine and the profile offers `depth-fusion`, otherwise `Never`. It is looked at when training begins."""
+    trains. When unset, `Never` in jobs that name an engine; in others what the profile's `defaults` say, else `Auto`
+    where they name no engine either and the profile offers `depth-fusion`. It is looked at when training begins."""
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)

@@ -265,6 +265,9 @@ class ReconstructionJobStatus(ApiModel):
     """Volume claim that the job's stages share."""
     abandoned_workspace: str | None = None
     """uid of the volume claim that was given up because its volume was where no GPU is; absent in most jobs."""
+    from_destination: bool | None = None
+    """The workspace was gone when the job was changed, and the present one holds only what was made from the published
+    results; absent in most jobs. A change that needs more starts the job over, from the photos."""
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""

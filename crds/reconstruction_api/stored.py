@@ -29,6 +29,7 @@ MEMORY: Final = (
     "completionTime",
     "workspaceClaim",
     "abandonedWorkspace",
+    "fromDestination",
 )
 """Fields that decide what happens next, those first that say most when they can't be understood. The others are for
 people, and are made again by the next decision."""

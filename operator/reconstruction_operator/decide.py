@@ -136,6 +136,7 @@ def _status(
         profile_revision=pinned_at(observed, situation.acceptance.snapshot),
         workspace_claim=_workspace_claim(observed, kept, created),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
+        from_destination=_holds_only_published(before, situation, kept),
         admission_time=admission_time(observed, situation, started=started, now=now),
         yield_time=yield_time(observed, situation, now),
         start_time=before.start_time or (format_time(now) if started else None),
@@ -161,6 +162,15 @@ def _status_of_unreadable_spec(
             "profile": masked(before.profile),
         }
     )
+
+
+def _holds_only_published(
+    before: ReconstructionJobStatus, situation: Situation, kept: RetentionStatus | None
+) -> bool | None:
+    """Whether the workspace lacks what is not published. One that is gone lacks nothing."""
+    if situation.from_destination:
+        return True
+    return None if situation.starts_over or is_removed(kept) else before.from_destination
 
 
 def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def upstream_job_of(view: JobView) -> UpstreamJob:
         runs=_stages(view),
         done=frozenset(each.name for each in status.stages if each.state is StageState.SUCCEEDED),
         claim=status.workspace_claim or "",
-        files_gone=kept.workspace_removed_time or "",
+        files_gone=kept.workspace_removed_time or ("an earlier time" if status.from_destination else ""),
         checkpoints_gone=kept.checkpoints_removed_time or "",
         current=status.observed_generation == view.generation,
         failed=f"{succeeded.reason}: {succeeded.message}" if succeeded is not None and failed else "",

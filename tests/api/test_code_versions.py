@@ -18,7 +18,7 @@ from code_versions import closure
 from code_versions.closure import Sources
 from code_versions.ledger import FILE
 from code_versions.syntax import digest_of_module
-from reconstruction_api.stage_table import STAGES
+from reconstruction_api.stage_table import BY_NAME, STAGES, StageName
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,7 +122,8 @@ def test_code_of_an_engine_concerns_the_stages_that_work_with_engines(checkout: 
 def test_the_message_says_what_to_do(checkout: Checkout) -> None:
     checkout.edit("stages/texture.py", "compress_level=4", "compress_level=5")
     _, message = checkout.check()
-    assert "texture (code_version 3): worker.stages.texture" in message
+    version = BY_NAME[StageName.TEXTURE].code_version
+    assert f"texture (code_version {version}): worker.stages.texture" in message
     assert "raise its code_version in crds/reconstruction_api/stage_table.py" in message
     assert "make same-results STAGE=texture" in message
 

@@ -45,7 +45,8 @@ def test_the_profile_of_the_defaults_offers_the_workers_engines() -> None:
     document = applied()
     assert document["metadata"]["name"] == "default"
     engines = [engine["name"] for engine in document["spec"]["engines"]]
-    assert engines == ["nerfacto", "splats", "vanilla-nerf", "depth-fusion"]
+    assert engines == ["splats", "nerfacto", "vanilla-nerf", "depth-fusion"]
+    assert document["spec"]["defaults"] == {"engine": "splats", "training": {"depthFusion": "Auto"}}
     assert document["spec"]["gpu"]["limits"] == {"memory": "32Gi", "nvidia.com/gpu": 1}
     assert "podUser" not in document["spec"], "what the values leave open, the API server fills in"
 
@@ -57,6 +58,7 @@ def test_every_field_of_a_profile_may_be_a_value() -> None:
         if name != "gpu":
             assert document["spec"][name] == value
     assert document["spec"]["gpu"].items() >= FULL["gpu"].items()
+    assert document["spec"]["defaults"] == {"mesh": {"crop": "Auto"}}, "whose engines these are decides which is usual"
 
 
 def test_a_default_is_removed_with_null() -> None:
@@ -64,7 +66,7 @@ def test_a_default_is_removed_with_null() -> None:
     document = applied({"spec": spec})
     assert document["spec"]["gpu"]["limits"] == {"memory": "32Gi"}
     assert document["spec"]["workspace"] == {"size": "5Gi"}
-    assert applied({"spec": None})["spec"].keys() == {"engines"}
+    assert applied({"spec": None})["spec"].keys() == {"engines", "defaults"}
 
 
 @pytest.mark.parametrize(

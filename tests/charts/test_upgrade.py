@@ -56,8 +56,10 @@ def at(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 def test_an_upgrade_with_the_values_of_the_release_before_makes_the_same_objects(
     tmp_path: Path, values: dict[str, Any]
 ) -> None:
-    """`helm upgrade --reuse-values` knows no value that is newer than the release."""
-    assert helm.render(values, chart=helm.with_previous_values(tmp_path)) == helm.render(values)
+    """`helm upgrade --reuse-values` knows no value that is newer than the release, and the default profile has the same
+    defaults as before."""
+    as_before = {"defaultProfile": {**values.get("defaultProfile", {}), "spec": {"defaults": None}}}
+    assert helm.render(values, chart=helm.with_previous_values(tmp_path)) == helm.render({**values, **as_before})
 
 
 @pytest.mark.parametrize("path", paths(VALUES), ids=".".join)

@@ -51,6 +51,20 @@ def test_a_signed_address_is_for_anybody_and_holds_no_secret(bucket: Bucket) -> 
     assert requests.get(url, timeout=10).content == CONTENT
 
 
+def test_azures_connection_string_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = "AccountName=museum;AccountKey=c2VjcmV0;BlobEndpoint=http://127.0.0.1:9/museum"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"DefaultEndpointsProtocol=http;{account};")
+    url = signed("az://assets/statue/model.glb", 60)
+    assert url.startswith("http://127.0.0.1:9/museum/assets/statue/model.glb?")
+    assert "c2VjcmV0" not in url
+
+
+def test_a_bucket_that_charges_its_readers_is_told_who_pays(bucket: Bucket) -> None:
+    assert "x-amz-request-payer=requester" in signed(URI, 3600, requester_pays=True)
+    assert "request-payer" not in signed(URI, 3600)
+    assert b"".join(read_published(URI, 0, requester_pays=True)) == CONTENT
+
+
 def test_a_file_that_is_gone_is_named(bucket: Bucket) -> None:
     with pytest.raises(ReconstructionError) as caught:
         list(read_published("s3://assets/museum/statue/set/gone.glb", 0))

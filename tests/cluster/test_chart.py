@@ -64,7 +64,7 @@ def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
     assert config is not None
     profile = yaml.safe_load(config["data"]["profile.yaml"])
     engines = [engine["name"] for engine in profile["spec"]["engines"]]
-    assert engines == ["nerfacto", "splats", "vanilla-nerf", "depth-fusion"]
+    assert engines == ["splats", "nerfacto", "vanilla-nerf", "depth-fusion"]
     release.apply(profile, dry_run=True)
     job = {
         "apiVersion": "reconstruction.dev/v1alpha1",

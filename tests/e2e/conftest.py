@@ -16,6 +16,7 @@ from demo import layout, preparation
 from .runs import Document, DrivenRun
 
 SMALL: Document = {
+    "engine": "nerfacto",  # slow enough to be stopped in the middle
     "images": {"maxSidePixels": 128},
     "training": {"steps": 80, "checkpointEverySteps": 20, "raysPerStep": 768, "device": "CPU"},
     "mesh": {"targetFaces": 10000, "textureSize": 512},

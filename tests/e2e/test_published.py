@@ -119,10 +119,28 @@ def test_another_wish_is_met_by_the_pod_that_delivers_alone(publishing: Publishi
     assert "(0 sent)" in next(each["message"] for each in status["stages"] if each["name"] == "publish")
 
 
+def test_a_pod_removes_a_part_of_the_workspace(publishing: Publishing) -> None:
+    publishing.change(retention={"artifactSeconds": 0})
+    status = publishing.wait(lambda now: "artifactsRemovedTime" in now.get("retention", {}))
+    assert status["artifacts"], "what was published stays"
+
+
+def test_without_its_workspace_another_wish_is_met_from_what_was_published(publishing: Publishing) -> None:
+    before = followed(publishing.bucket.objects(PREFIX))
+    publishing.change(retention={"workspaceSeconds": 0})
+    publishing.wait(lambda now: "workspaceRemovedTime" in now.get("retention", {}))
+    publishing.change(bundle=False)
+    wanted = {*before, "manifest.json"} - {"bundle.zip"}
+    status = publishing.wait(lambda now: {each["name"] for each in now.get("artifacts", [])} == wanted)
+    after = followed(publishing.bucket.objects(PREFIX))
+    assert after == {name: content for name, content in before.items() if name != "bundle.zip"}
+    assert all(each["uri"].startswith("https://cdn.example.org/") for each in status["artifacts"])
+    assert "prepare" not in publishing.children()
+
+
 def test_a_pod_takes_it_back_when_its_time_is_over(publishing: Publishing) -> None:
-    publishing.change(retention={"publishedSeconds": 0, "artifactSeconds": 0})
-    removed = {"publishedRemovedTime", "artifactsRemovedTime"}
-    status = publishing.wait(lambda now: removed <= now.get("retention", {}).keys())
+    publishing.change(retention={"publishedSeconds": 0})
+    status = publishing.wait(lambda now: "publishedRemovedTime" in now.get("retention", {}))
     assert publishing.bucket.objects(PREFIX) == {}
     assert status.get("artifacts", []) == []
     assert eventually(lambda: "removal" not in publishing.children(), SECONDS)

@@ -50,6 +50,9 @@ from .workspace import MIN_FREE_BYTES, check_space, locked
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
 REUSE_MODULE: Final = "reconstruction_worker.reuse"
 """Runs instead of a stage's own module where another job's result is taken over."""
+FROM_DESTINATION_PACKAGE: Final = "reconstruction_worker.from_destination"
+"""Has modules of these stages for jobs whose workspace is gone and whose results were published."""
+_FROM_DESTINATION: Final = (StageName.EXPORT, StageName.RENDER, StageName.REPORT)
 SAVING_GRACE_SECONDS: Final = 3600.0
 """How long a stage that saves on a stop may take for it (in a pod the kubelet is less patient). One that has nothing to
 save yet ends at once."""
@@ -170,7 +173,7 @@ def log_of(workspace: Path, stage: StageName | str) -> Path:
 
 def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:
     """The record of a stage whose files are true for the run's spec, and whether they were there before."""
-    inputs = _digests_of_inputs(run.workspace, stage)
+    inputs = _digests_of_inputs(run, stage)
     record = read_record(run.workspace, stage.name)
     if record and _still_holds(run, stage, record, inputs):
         return record, True
@@ -307,8 +310,9 @@ def _identity_of_photos(run: Run, source: Path) -> str | None:
 
 
 def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> ChildResult:
+    connected = stage.name in _CONNECTED or _starts_from_destination(run, stage)
     request = StageRequest(
-        module=REUSE_MODULE if stage.name in reused_stages(run.spec) else f"{run.package}.{stage.name}",
+        module=_module_of(run, stage),
         stage=stage.name,
         workspace=str(run.workspace),
         spec=run.spec,
@@ -317,9 +321,9 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),
-        network=run.network if stage.name in _CONNECTED else None,
-        credentials=_credentials(run, stage.name),
-        delivery=run.delivery if stage.name is StageName.PUBLISH else None,
+        network=run.network if connected else None,
+        credentials=_credentials(run, stage.name) if connected else None,
+        delivery=run.delivery if connected and stage.name is not StageName.INGEST else None,
     )
     try:
         return run_in_child(
@@ -338,16 +342,33 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
 
 
 def _credentials(run: Run, stage: StageName) -> str | None:
-    """Each stage's process sees the Secret that it needs, and no other."""
-    folders = {StageName.INGEST: run.credentials, StageName.PUBLISH: run.destination_credentials}
-    folder = folders.get(stage)
+    """Each stage's process that connects sees the Secret that it needs, and no other."""
+    folder = run.credentials if stage is StageName.INGEST else run.destination_credentials
     return str(folder) if folder is not None else None
 
 
-def _digests_of_inputs(workspace: Path, stage: Stage) -> dict[str, str]:
+def _module_of(run: Run, stage: Stage) -> str:
+    if stage.name in reused_stages(run.spec):
+        return REUSE_MODULE
+    package = FROM_DESTINATION_PACKAGE if _starts_from_destination(run, stage) else run.package
+    return f"{package}.{stage.name}"
+
+
+def _starts_from_destination(run: Run, stage: Stage) -> bool:
+    """Whether a stage that delivers has nothing to start from in the workspace, which is a new one: what there is of
+    the job is what it has published."""
+    if run.delivery is None or stage.name not in _FROM_DESTINATION:
+        return False
+    needs = [need for need in stage.needs if need not in _FROM_DESTINATION]
+    return any(read_record(run.workspace, need) is None for need in needs)
+
+
+def _digests_of_inputs(run: Run, stage: Stage) -> dict[str, str]:
     digests = {}
     for need in stage.needs:
-        record = read_record(workspace, need)
+        record = read_record(run.workspace, need)
+        if record is None and _starts_from_destination(run, stage):
+            continue
         if record is None:
             raise ReconstructionError(
                 "InternalError", f"Stage {stage.name} needs the result of stage {need}, which is not in the workspace."

@@ -36,7 +36,10 @@ def show_signed(cluster: Cluster, name: str, seconds: int, output: str | None) -
     """Print addresses of a job's published artifacts that can be read for so long. Nothing of them is kept. Raises
     ArtifactsNotReady, and what `signed` raises."""
     job = get_job(cluster, name)
-    addresses = {artifact.name: signed(_object_address(job, artifact), seconds) for artifact in delivered(job)}
+    addresses = {
+        artifact.name: signed(_object_address(job, artifact), seconds, requester_pays=requester_pays(job))
+        for artifact in delivered(job)
+    }
     if output in ("json", "yaml"):
         print_document({"items": [{"name": name, "url": url} for name, url in addresses.items()]}, output)
         return
@@ -61,6 +64,11 @@ def _object_address(job: Job, artifact: Artifact) -> str:
             suggestion="Only what is published to s3://, gs:// or az:// can be signed; see `recon download`.",
         )
     return uri
+
+
+def requester_pays(job: Job) -> bool:
+    """Whether the bucket that the job publishes to charges those who ask."""
+    return (job.spec.get("destination") or {}).get("requesterPays") is True
 
 
 def delivered(job: Job) -> list[Artifact]:

@@ -1,16 +1,16 @@
-"""A pod through which a job's files are read: restricted, read-only, and gone soon after."""
+"""A pod through which a job's files on volumes are read: restricted, read-only, and gone soon after."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.names import API_VERSION, GROUP, JOB_KIND, LABEL_JOB, WORKSPACE_PATH
+from reconstruction_api.names import API_VERSION, GROUP, JOB_KIND, LABEL_JOB
 from reconstruction_api.pod_security import pod_security_context
 from reconstruction_api.profile import ProfileSpec
 
@@ -37,28 +37,33 @@ while idle < 120:
 
 
 @contextlib.contextmanager
-def download_pod(cluster: Cluster, job: Job, seconds: float, report: Callable[[str], None]) -> Iterator[str]:
-    """The name of a running pod that has the job's workspace below WORKSPACE_PATH; it is removed in the end, whatever
-    happens. `tell` hears what the pod waits for.
+def download_pod(
+    cluster: Cluster, job: Job, mounts: Mapping[str, str], seconds: float, report: Callable[[str], None]
+) -> Iterator[str]:
+    """The name of a running pod that has volume claims where `mounts` says; it is removed in the end, whatever happens.
+    `report` hears what the pod waits for.
 
-    Raises ArtifactsNotReady when the job has no workspace, ProfileNotFound, ImagePullFailed, ArtifactStoreError when
+    Raises ArtifactsNotReady when the job has never run, ProfileNotFound, ImagePullFailed, ArtifactStoreError when
     the pod does not start within `seconds`, and what `Cluster` raises.
     """
     remove_ended(cluster, f"{LABEL_DOWNLOAD}={job.name}")
     name = f"{job.name}-get-{secrets.token_hex(3)}"
     try:
-        pod = cluster.call("POST", pods_path(cluster), body=manifest(with_profile(cluster, job), name)).body
+        pod = cluster.call("POST", pods_path(cluster), body=manifest(with_profile(cluster, job), name, mounts)).body
         _wait_until_running(cluster, pod, seconds, report)
         yield name
     finally:
         remove(cluster, name)
 
 
-def manifest(job: Job, name: str) -> Document:
-    """The pod, placed and equipped as the job's profile asks for CPU pods, near a worker pod if one runs: some volumes
+def manifest(job: Job, name: str, mounts: Mapping[str, str]) -> Document:
+    """The pod, with each claim of `mounts` at its path.
+
+    It is placed and equipped as the job's profile asks for CPU pods, near a worker pod if one runs: some volumes
     can be used on one node only."""
-    if job.status.workspace_claim is None or job.status.profile is None:
-        raise ReconstructionError("ArtifactsNotReady", f"{job.full_name} has no workspace.")
+    if job.status.profile is None:
+        raise ReconstructionError("ArtifactsNotReady", f"{job.full_name} was not accepted yet.")
+    volumes = {f"volume-{number}": claim for number, claim in enumerate(mounts)}
     try:
         profile = ProfileSpec.model_validate(job.status.profile.spec, extra="ignore")
         image = next(engine.image for engine in profile.engines if engine.name == job.engine)
@@ -73,8 +78,12 @@ def manifest(job: Job, name: str) -> Document:
         "enableServiceLinks": False,
         "securityContext": pod_security_context(profile),
         "affinity": _near_workers(job.name),
-        "containers": [_container(image, profile.image_pull_policy)],
-        "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": job.status.workspace_claim}}],
+        "containers": [
+            _container(image, profile.image_pull_policy, {volume: mounts[claim] for volume, claim in volumes.items()})
+        ],
+        "volumes": [
+            {"name": volume, "persistentVolumeClaim": {"claimName": claim}} for volume, claim in volumes.items()
+        ],
     }
     optional = {
         "nodeSelector": dict(profile.cpu.node_selector),
@@ -90,7 +99,7 @@ def manifest(job: Job, name: str) -> Document:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def _container(image: str, pull_policy: str) -> dict[str, Any]:
+def _container(image: str, pull_policy: str, volumes: Mapping[str, str]) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": image,
@@ -105,7 +114,7 @@ def _container(image: str, pull_policy: str) -> dict[str, Any]:
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "workspace", "mountPath": WORKSPACE_PATH, "readOnly": True}],
+        "volumeMounts": [{"name": volume, "mountPath": path, "readOnly": True} for volume, path in volumes.items()],
     }
 
 

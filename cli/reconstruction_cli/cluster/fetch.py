@@ -1,4 +1,4 @@
-"""Brings a job's artifacts from its volume to this machine."""
+"""Brings a job's artifacts to this machine: from its volumes, or from where they are published."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import click
@@ -17,17 +17,17 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.names import WORKSPACE_PATH
 from reconstruction_api.readable import byte_size
 from reconstruction_api.worker import Artifact
 
 from ..published_files import is_published, read_published
-from .artifacts import delivered
+from .artifacts import delivered, requester_pays
 from .connection import Cluster, Disconnected
 from .download_pod import CONTAINER, download_pod
 from .interruption import one_interruption
 from .jobs import Job, get_job
 from .transfer import Unreadable, read_file
+from .volumes import claim_of, is_harmless, mounts_of, path_in_pod
 
 _MOST_BREAKS: Final = 5
 """Lost connections in a row, without a byte in between, after which a download fails."""
@@ -47,10 +47,10 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
     if missing:
         published = [artifact for artifact in missing if is_published(artifact.uri)]
         on_volume = [artifact for artifact in missing if artifact not in published]
-        if on_volume:
-            _check_claim(cluster, job)
+        for claim in sorted({claim_of(artifact, job) for artifact in on_volume}):
+            _check_claim(cluster, job, claim)
         with one_interruption(), _local_disk(folder), _staging(folder) as staging:
-            _fetch_published(published, staging)
+            _fetch_published(published, staging, pays=requester_pays(job))
             if on_volume:
                 _fetch(cluster, job, on_volume, staging, seconds)
             for artifact in missing:
@@ -64,17 +64,11 @@ def download(cluster: Cluster, name: str, *, files: Sequence[str], to: Path | No
 
 def _chosen(artifacts: list[Artifact], files: Sequence[str]) -> list[Artifact]:
     """Raises a usage error for a file that the job did not deliver."""
-    by_name = {artifact.name: artifact for artifact in artifacts if _is_harmless(artifact.name)}
+    by_name = {artifact.name: artifact for artifact in artifacts if is_harmless(artifact.name)}
     for file in files:
         if file not in by_name:
             raise click.UsageError(f"The job has no artifact '{file}'. It has: {', '.join(by_name)}.")
     return [by_name[file] for file in dict.fromkeys(files)] if files else list(by_name.values())
-
-
-def _is_harmless(name: str) -> bool:
-    """A status must not say where on this machine files are written."""
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 def _is_there(path: Path, artifact: Artifact) -> bool:
@@ -84,9 +78,8 @@ def _is_there(path: Path, artifact: Artifact) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
 
 
-def _check_claim(cluster: Cluster, job: Job) -> None:
+def _check_claim(cluster: Cluster, job: Job, claim: str) -> None:
     """A pod would wait for a claim that is gone. Raises ArtifactStoreError."""
-    claim = job.status.workspace_claim
     with contextlib.suppress(ReconstructionError):
         cluster.get(f"/api/v1/namespaces/{job.namespace}/persistentvolumeclaims/{claim}")
         return
@@ -99,7 +92,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
+def _fetch_published(artifacts: Sequence[Artifact], staging: Path, *, pays: bool) -> None:
     """From the destination itself, with the credentials of whoever calls."""
     with _progress() as progress:
         for artifact in artifacts:
@@ -107,7 +100,7 @@ def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
 
             def read(offset: int, uri: str = artifact.uri) -> Iterator[bytes]:
                 try:
-                    yield from read_published(uri, offset)
+                    yield from read_published(uri, offset, requester_pays=pays)
                 except ConnectionError as error:
                     raise Disconnected(str(error)) from None
 
@@ -115,13 +108,15 @@ def _fetch_published(artifacts: Sequence[Artifact], staging: Path) -> None:
 
 
 def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: Path, seconds: float) -> None:
+    mounts, used = mounts_of(job), {claim_of(artifact, job) for artifact in artifacts}
+    mounts = {claim: path for claim, path in mounts.items() if claim in used}
     with (
-        download_pod(cluster, job, seconds, lambda text: click.echo(text, err=True)) as pod,
+        download_pod(cluster, job, mounts, seconds, lambda text: click.echo(text, err=True)) as pod,
         _progress() as progress,
     ):
         for artifact in artifacts:
             task = progress.add_task(artifact.name, total=artifact.size_bytes)
-            path = _path_in_pod(artifact, job)
+            path = path_in_pod(artifact, job)
 
             def read(offset: int, path: str = path) -> Iterator[bytes]:
                 return read_file(cluster, pod, CONTAINER, path, offset)
@@ -130,17 +125,6 @@ def _fetch(cluster: Cluster, job: Job, artifacts: Sequence[Artifact], staging: P
                 receive(artifact, read, staging / artifact.name, lambda count, task=task: progress.advance(task, count))
             except Unreadable as error:
                 raise _unreadable(artifact, str(error)) from None
-
-
-def _path_in_pod(artifact: Artifact, job: Job) -> str:
-    """Raises ArtifactStoreError for a file on another volume than the job's own."""
-    path = artifact.uri.removeprefix(f"pvc://{job.status.workspace_claim}/")
-    if path == artifact.uri or not _is_harmless(path):
-        raise _store_error(
-            f"{artifact.name} is published at {artifact.uri}, and not on the job's own volume.",
-            "Mount that claim in a pod of yours to read it.",
-        )
-    return f"{WORKSPACE_PATH}/{path}"
 
 
 def receive(

@@ -30,6 +30,11 @@ from reconstruction_api.stage_table import StageName, listed
     "--source", type=click.Path(path_type=Path), metavar="PATH", help="Folder or archive to use instead of spec.source."
 )
 @click.option("--until", metavar="STAGE", help=f"Last stage to run: {listed(StageName)}.")
+@click.option(
+    "--from-destination",
+    is_flag=True,
+    help="Only deliver: where the workspace is gone, from the results that are at spec.destination.",
+)
 @click.option("--verify", is_flag=True, help="Compare every byte of earlier results before relying on them.")
 def command(
     job_file: Path,
@@ -38,6 +43,7 @@ def command(
     jobs: tuple[str, ...],
     source: Path | None,
     until: str | None,
+    from_destination: bool,
     verify: bool,
 ) -> None:
     """Run a job on this machine: photos in, 3D assets out.
@@ -48,5 +54,14 @@ def command(
     from ..local_run import run_locally
 
     raise click.exceptions.Exit(
-        run_locally(job_file, out=out, volumes=volumes, jobs=jobs, source=source, until=until, verify=verify)
+        run_locally(
+            job_file,
+            out=out,
+            volumes=volumes,
+            jobs=jobs,
+            source=source,
+            until=until,
+            verify=verify,
+            from_destination=from_destination,
+        )
     )

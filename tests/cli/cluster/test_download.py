@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.cluster.conftest import CRDS, Museum, account_token, artifact, museum_on, use_token
+from tests.cli.cluster.conftest import CRDS, JOB, Museum, account_token, artifact, museum_on, use_token
 from tests.cli.cluster.watcher import Watcher
 from tests.cli.conftest import Answer, Recon
 from tests.cluster.pods import restricted_pod
@@ -22,8 +22,10 @@ from reconstruction_api.worker import Artifact
 from reconstruction_cli.cluster.connection import Disconnected
 from reconstruction_cli.cluster.download_pod import manifest
 from reconstruction_cli.cluster.fetch import receive
-from reconstruction_cli.cluster.jobs import parse
+from reconstruction_cli.cluster.jobs import Job, parse
+from reconstruction_cli.cluster.volumes import mounts_of, path_in_pod
 
+PUBLISHED = b"what the job has published"
 FILES = {"model.glb": 20_000_000, "report.html": 70_001, "empty.json": 0, "obj/model.obj": 12}
 
 
@@ -47,12 +49,12 @@ def pods(museum: Museum) -> list[str]:
     ]
 
 
-def claim(museum: Museum) -> None:
+def claim(museum: Museum, name: str = "statue-workspace") -> None:
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     museum.send(
         "POST",
         f"/api/v1/namespaces/{museum.name}/persistentvolumeclaims",
-        {"metadata": {"name": "statue-workspace"}, "spec": spec},
+        {"metadata": {"name": name}, "spec": spec},
     )
 
 
@@ -64,15 +66,21 @@ def gallery(node_kubeconfig: Path, python_image: str, tmp_path_factory: pytest.T
     with museum_on(rest, node_kubeconfig, tmp_path_factory.mktemp("gallery"), enforce="restricted") as museum:
         museum.create()
         claim(museum)
+        claim(museum, "results")
         program = (
             "import pathlib, random\n"
+            "pathlib.Path('/results/set').mkdir()\n"
+            f"pathlib.Path('/results/set/a model.glb').write_bytes({PUBLISHED!r})\n"
             f"for name, size in {FILES!r}.items():\n"
             "    path = pathlib.Path('/workspace/artifacts', name)\n"
             "    path.parent.mkdir(parents=True, exist_ok=True)\n"
             "    path.write_bytes(random.Random(name).randbytes(size))\n"
         )
         pod = restricted_pod(
-            "writer", python_image, ["python3", "-c", program], claims={"statue-workspace": "/workspace"}
+            "writer",
+            python_image,
+            ["python3", "-c", program],
+            claims={"statue-workspace": "/workspace", "results": "/results"},
         )
         museum.send("POST", f"/api/v1/namespaces/{museum.name}/pods", pod)
         writer = f"/api/v1/namespaces/{museum.name}/pods/writer"
@@ -112,6 +120,47 @@ def test_all_files_arrive_whole_and_only_once(fetch, gallery: Museum, tmp_path: 
     assert "  model.glb  20.0 MB  (was there)" in again
     assert "  report.html  70.0 kB" in again
     assert (tmp_path / "out" / "statue" / "report.html").read_bytes() == content("report.html")
+
+
+@pytest.mark.node
+def test_what_is_published_on_a_claim_arrives_without_the_workspace(
+    recon: Recon, gallery: Museum, python_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(gallery.kubeconfig))
+    destination = "spec:\n  destination: {persistentVolumeClaim: {claimName: results}}"
+    gallery.create(JOB.replace("name: statue", "name: shown").replace("spec:", destination))
+    checksum = hashlib.sha256(PUBLISHED).hexdigest()
+    there = {"uri": "pvc://results/set/a%20model.glb"}
+    gallery.write_status(
+        "shown", artifacts=[artifact("model.glb", PUBLISHED, checksum) | there], profile=profile(python_image)
+    )
+    answer = recon("download", "shown", "--to", tmp_path)
+    assert answer.status == 0, answer.err
+    assert (tmp_path / "model.glb").read_bytes() == PUBLISHED
+    assert not pods(gallery)
+
+
+def published_job(uri: str) -> tuple[Job, Artifact]:
+    document = {
+        "metadata": {"name": "statue", "namespace": "museum", "uid": "1", "generation": 1},
+        "spec": {"destination": {"persistentVolumeClaim": {"claimName": "results", "path": "3d"}}},
+        "status": {"workspaceClaim": "statue-workspace"},
+    }
+    return parse(document), Artifact.model_validate(artifact("model.glb") | {"uri": uri})
+
+
+def test_a_file_is_looked_for_on_the_volume_that_its_address_names() -> None:
+    job, on_claim = published_job("pvc://results/3d/set/model%20one.glb")
+    assert path_in_pod(on_claim, job) == "/destination/3d/set/model one.glb"
+    job, in_workspace = published_job("pvc://statue-workspace/artifacts/model.glb")
+    assert path_in_pod(in_workspace, job) == "/workspace/artifacts/model.glb"
+
+
+@pytest.mark.parametrize("uri", ["pvc://payroll/salaries.csv", "pvc://results/%2e%2e/other", "file:///etc/passwd"])
+def test_a_status_does_not_say_which_volumes_are_mounted(uri: str) -> None:
+    job, elsewhere = published_job(uri)
+    with pytest.raises(ReconstructionError, match=r"which (is neither|leads elsewhere)"):
+        path_in_pod(elsewhere, job)
 
 
 @pytest.mark.node
@@ -293,7 +342,7 @@ def test_the_pod_goes_where_the_profiles_cpu_pods_go() -> None:
             "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", **spec)},
         }
     )
-    pod = manifest(job, "statue-get-1")
+    pod = manifest(job, "statue-get-1", mounts_of(job))
     assert pod["spec"]["nodeSelector"] == {"pool": "cpu"}
     assert pod["spec"]["tolerations"] == [{"key": "batch", "operator": "Exists"}]
     assert pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
@@ -311,6 +360,6 @@ def test_the_pod_runs_as_the_user_that_wrote_the_files(user: str) -> None:
             "status": {"workspaceClaim": "statue-workspace", "profile": profile("worker:1", podUser=user)},
         }
     )
-    context = manifest(job, "statue-get-1")["spec"]["securityContext"]
+    context = manifest(job, "statue-get-1", mounts_of(job))["spec"]["securityContext"]
     named = {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
     assert (len(named), context["runAsNonRoot"]) == (3 if user == "Fixed" else 0, True)

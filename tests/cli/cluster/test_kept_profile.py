@@ -48,7 +48,7 @@ def read(answer: dict[str, Any] | str, of: Job = ACCEPTED) -> Job:
 
 
 def test_a_download_pod_is_made_as_the_kept_profile_says() -> None:
-    pod = manifest(read({"data": data_of(SNAPSHOT)}), "statue-get-1")
+    pod = manifest(read({"data": data_of(SNAPSHOT)}), "statue-get-1", {"statue-workspace": "/workspace"})
     assert pod["spec"]["containers"][0]["image"] == "worker:1"
 
 

@@ -254,7 +254,8 @@ FUSING = [*ENGINES, {"name": "depth-fusion", "image": "worker:1"}]
         ({}, {"engines": FUSING, "defaults": {"engine": "splats"}}, None),
         ({}, {"engines": FUSING, "defaults": {"training": {"depthFusion": "Never"}}}, "Never"),
         ({"engine": "nerfacto"}, {"engines": FUSING}, None),
-        ({"engine": "splats"}, {"engines": FUSING, "defaults": {"training": {"depthFusion": "Auto"}}}, "Auto"),
+        ({"engine": "splats"}, {"engines": FUSING, "defaults": {"training": {"depthFusion": "Auto"}}}, None),
+        ({}, {"engines": FUSING, "defaults": {"engine": "splats", "training": {"depthFusion": "Auto"}}}, "Auto"),
     ],
 )
 def test_depth_maps_may_be_fused_where_nobody_names_an_engine(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+import requests
 
 from harness.finished_workspace import FILES, MADE, context, followed, results
 from reconstruction_api.documents.published import PublishedDocument
@@ -100,12 +102,35 @@ def test_readers_may_be_led_to_another_address(bucket: Bucket, tmp_path: Path):
     assert document.files[0].uri == f"https://cdn.example.org/statue/{document.set}/manifest.json"
 
 
-def test_the_storage_encrypts_as_it_is_asked_to(bucket: Bucket, tmp_path: Path):
-    encryption = {"method": "KMS", "keyName": "museum"}
+@pytest.mark.parametrize(
+    ("encryption", "kept_as"),
+    [
+        ({"method": "KMS", "keyName": "museum"}, ("aws:kms", "museum")),
+        ({"method": "StorageKey"}, ("AES256", None)),
+    ],
+    ids=["KMS", "StorageKey"],
+)
+def test_the_storage_encrypts_as_it_is_asked_to(
+    bucket: Bucket, tmp_path: Path, encryption: dict[str, str], kept_as: tuple[str, str | None]
+):
     publish.run(context(results(tmp_path), DESTINATION | {"encryption": encryption}))
-    key = next(key for key in bucket.objects() if key.endswith("model.glb"))
-    head = bucket.client.head_object(Bucket="assets", Key=PREFIX + key)
-    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "museum")
+    for key in bucket.objects():
+        head = bucket.client.head_object(Bucket="assets", Key=PREFIX + key)
+        assert (head["ServerSideEncryption"], head.get("SSEKMSKeyId")) == kept_as, key
+
+
+def test_every_request_says_that_the_account_of_the_credentials_pays(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)  # where the server keeps its recording
+    recorder = f"{bucket.address}/moto-api/recorder"
+    for order in ("reset-recording", "start-recording"):
+        requests.post(f"{recorder}/{order}", timeout=10).raise_for_status()
+    publish.run(context(results(tmp_path / "workspace"), DESTINATION | {"requesterPays": True}))
+    requests.post(f"{recorder}/stop-recording", timeout=10).raise_for_status()
+    heard = [json.loads(line) for line in requests.get(f"{recorder}/download-recording", timeout=10).text.splitlines()]
+    payers = {each["headers"].get("X-Amz-Request-Payer") for each in heard if "/assets/" in each["url"]}
+    assert (len(heard) > len(FILES), payers) == (True, {"requester"})
 
 
 def test_a_bucket_that_is_not_there_is_named(bucket: Bucket, tmp_path: Path):

@@ -8,19 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xatlas
 from numba import njit
 from numpy.typing import NDArray
 
 from ..compiled import compiled, threaded
+from .layout import laid_flat
 from .mesh import Mesh, vertex_normals
+from .packing import packed
 
 GUTTER_TEXELS = 4
 """Space between charts, so that filtering and small mip levels do not mix them."""
-
-BLOCK_FACES = 2000
-"""Faces that are cut into charts at a time: the time it takes grows faster than their number (five times as long for
-100,000 faces at once), and charts across the borders are neither larger nor less distorted."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +42,11 @@ class Texels:
 def unwrap(mesh: Mesh, size: int) -> Atlas:
     """Cut the surface into charts and pack them for a picture of `size` x `size` texels. Faces keep their order."""
     normals = vertex_normals(mesh)
-    atlas = xatlas.Atlas()
-    blocks = _blocks(mesh.vertices[mesh.faces].mean(axis=1), np.arange(len(mesh.faces)))
-    used = []
-    for block in blocks:
-        vertices, corners = np.unique(mesh.faces[block], return_inverse=True)
-        atlas.add_mesh(mesh.vertices[vertices].astype(np.float32), corners.reshape(-1, 3).astype(np.uint32))
-        used.append(vertices)
-    packing = xatlas.PackOptions()
-    packing.resolution = size
-    packing.padding = GUTTER_TEXELS
-    packing.bilinear = True
-    atlas.generate(xatlas.ChartOptions(), packing)
-    parts = [atlas[number] for number in range(len(blocks))]
-    source = np.concatenate([vertices[part[0]] for vertices, part in zip(used, parts, strict=True)])
-    starts = np.cumsum([0, *(len(part[0]) for part in parts)])
-    faces = np.empty((len(mesh.faces), 3), np.int32)
-    for block, part, start in zip(blocks, parts, starts[:-1], strict=True):
-        faces[block] = part[1].astype(np.int32) + start
-    uv = np.concatenate([part[2] for part in parts]).astype(np.float32)
-    return Atlas(Mesh(mesh.vertices[source], faces), normals[source].astype(np.float32), uv, int(atlas.chart_count))
-
-
-def _blocks(centres: NDArray[np.float64], faces: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Faces halved along the longer side of the box around their centres, until no part has more than BLOCK_FACES."""
-    if len(faces) <= BLOCK_FACES:
-        return [faces]
-    here = centres[faces]
-    order = np.argsort(here[:, np.ptp(here, axis=0).argmax()], kind="stable")
-    half = len(faces) // 2
-    return [*_blocks(centres, faces[order[:half]]), *_blocks(centres, faces[order[half:]])]
+    flat = laid_flat(mesh)
+    placed = packed(flat.places, flat.faces, flat.chart, size, GUTTER_TEXELS)
+    uv = (placed.places / size).astype(np.float32)
+    source = Mesh(mesh.vertices[flat.source], flat.faces.astype(np.int32))
+    return Atlas(source, normals[flat.source].astype(np.float32), uv, flat.charts)
 
 
 def texels(atlas: Atlas, size: int) -> Texels:

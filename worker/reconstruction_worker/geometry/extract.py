@@ -166,7 +166,7 @@ def _crop(
     scene: Scene,
     on_crop: Callable[[Mesh, Crop], None],
 ) -> tuple[Crop | None, CropDocument | None]:
-    """What is to be kept, told by a coarse surface of everything; None for all of it."""
+    """What is to be kept, judged by a coarse surface of everything; None for all of it."""
     if wish is None or wish.crop is MeshCrop.SCENE:
         return None, None
     coarse, crop, why = None, None, "there is no surface"

@@ -32,7 +32,7 @@ from .side_views import file_of
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
 TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
-SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "endAfter")
+SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "report", "endAfter")
 """Fields of the spec that the manifest repeats."""
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 

@@ -40,14 +40,14 @@ def run(context: StageContext) -> StageOutput:
     scene = replace(scene, metres_per_unit=metres_per_unit(scene.metres_per_unit, context.spec))
     place = read_place(context.of(StageName.POSES), scene.metres_per_unit, known)
     model = load_model(context.of(StageName.TEXTURE), scene.metres_per_unit, place)
-    gaussians, meshes = _Gaussians(context, scene, model), _Meshes(model)
+    gaussians, meshes = _Gaussians(context, scene, model), SimplerMeshes(model)
     exports = []
     wanted = context.spec.exports
     for done, export in enumerate(wanted):
         context.advance(100 * done / len(wanted), f"writing {export.label}")
         gaussian = export.format.gaussians
         content = gaussians.at_most(export.max_splats) if gaussian else meshes.with_at_most(export.target_faces)
-        exports.append(_export(export, content, context.folder))
+        exports.append(write_entry(export, content, context.folder))
     write_document(context.folder / FILE, ExportsDocument(metric=model.metric, exports=exports))
     size = sum(file.size_bytes for export in exports for file in export.files)
     names = ", ".join(export.label for export in wanted)
@@ -80,7 +80,7 @@ class _Gaussians:
         return contributions(self.trained, [view.camera for view in self.scene.views])
 
 
-class _Meshes:
+class SimplerMeshes:
     """The textured model, and simpler ones made from it; the last is kept, for entries that follow each other."""
 
     def __init__(self, model: Model):
@@ -95,7 +95,7 @@ class _Meshes:
         return self._last[1]
 
 
-def _export(export: Export, model: Model | Gaussians, folder: Path) -> ExportEntry:
+def write_entry(export: Export, model: Model | Gaussians, folder: Path) -> ExportEntry:
     """Write one entry of `spec.exports` and open it again. Files have their names only once they have passed."""
     exporter = exporter_of(export.format)
     with TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:

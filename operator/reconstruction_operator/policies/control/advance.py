@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.lifecycle import CancellationStatus
+from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun
 
 from ...actions import ExpectAbsent
@@ -25,6 +26,7 @@ from .class_runs import begin_run, carried_over, recorded_seconds, restarted, wi
 from .conclusion import conclude, count_replaced_pods
 from .credible import credible_outcome
 from .dependency import dependency
+from .destinations import was_published
 from .failure import deadline_exceeded
 from .hold import hold_of
 from .limits import deadline_seconds
@@ -115,7 +117,8 @@ def _abandon_unreachable_workspace(situation: Situation, observed: Observed, now
 
 
 def _start_over_without_workspace(situation: Situation, observed: Observed) -> Situation:
-    """Results that a class builds on are in the workspace: where it is gone, they are made again first."""
+    """Results that a class builds on are in the workspace: where it is gone, they are made again first. What is only to
+    be delivered otherwise is made from what was published, where there is such."""
     job, claim = observed.job, observed.claim
     if situation.current is None or situation.failure is not None:
         return situation
@@ -123,22 +126,29 @@ def _start_over_without_workspace(situation: Situation, observed: Observed) -> S
     gone = (
         claim is None or lost or (claim.parent_uid == job.uid and (claim.deleting or claim.uid == situation.abandoned))
     )
+    partial = bool(job.status.from_destination) and situation.current.resource_class is not ResourceClass.DELIVER
     waits_in_vain = (lost and not isinstance(situation.outcome, Absent)) or is_held_up(
         observed, situation.current, situation.outcome
     )
-    if not gone or not (waits_in_vain or any(run.completed for run in situation.runs)):
+    if not (gone or partial) or not (waits_in_vain or any(run.completed for run in situation.runs)):
         return situation
+    if situation.current.resource_class is ResourceClass.DELIVER and was_published(job) and not waits_in_vain:
+        situation = replace(situation, from_destination=True)
+        return situation if claim is not None else _expecting_no_claim(situation, job)
     runs = tuple(restarted(job, run) for run in situation.runs)
     first = next(run for run in runs if run.digest == situation.needs[0].digest)
     situation = replace(situation, starts_over=True, runs=runs, current=first, outcome=Absent(), attempt_reports=())
     if claim is None:
-        expected = ExpectAbsent("claim", claim_name(job.key.name))
-        return replace(situation, expects=(*situation.expects, expected))
+        return _expecting_no_claim(situation, job)
     if lost:
         text = f"The volume of claim {claim.name} is lost: the job starts over, from the photos."
         notice = Notice(True, WORKSPACE_LOST, text)
         return replace(situation, notices=(*situation.notices, notice))
     return situation
+
+
+def _expecting_no_claim(situation: Situation, job: JobView) -> Situation:
+    return replace(situation, expects=(*situation.expects, ExpectAbsent("claim", claim_name(job.key.name))))
 
 
 def _stop_where_not_accepted(situation: Situation, observed: Observed, now: datetime) -> Situation:

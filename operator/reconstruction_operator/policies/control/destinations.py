@@ -31,6 +31,15 @@ def published_at(job: JobView) -> tuple[str, ...]:
     return (address,) if public is None else (address, f"{public.rstrip('/')}/")
 
 
+def was_published(job: JobView) -> bool:
+    """Whether the job's results are at the destination that its spec names now: the last look has seen them listed, or
+    the job has begun to build on them."""
+    if job.status.from_destination and job.status.completion_time is None:
+        return True
+    places = published_at(job)
+    return bool(places) and any(each.uri.startswith(places) for each in job.status.artifacts)
+
+
 def forbidden_destination(
     destination: Destination, job: JobView, rival: str, profile: ProfileSpec, name: str, *, started: bool
 ) -> ReconstructionError | None:

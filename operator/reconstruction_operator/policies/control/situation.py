@@ -67,6 +67,8 @@ class Situation:
     """Conclusions from absence that are to be checked."""
     starts_over: bool = False
     """The workspace is gone with all that was finished: everything runs again, from the photos."""
+    from_destination: bool = False
+    """The workspace is gone, and only pods that deliver are to run: they start from what was published."""
     awaits: str = ""
     """What has to happen to another job first."""
     hold: Hold | None = None

@@ -77,6 +77,9 @@ def notices(
     explained = any(each.reason in (WORKSPACE_LOST, WORKSPACE_MOVED) for each in situation.notices)
     if situation.starts_over and not explained:
         result.append(Notice(True, "WorkspaceGone", "The workspace was deleted: the job starts over, from the photos."))
+    if after.from_destination and not before.from_destination:
+        text = "The workspace was deleted: what is to be delivered is made from the published results."
+        result.append(Notice(False, "FromDestination", text))
     failure = situation.failure if situation.acceptance.accepted else None
     if failure is not None and _turned(before, after, ConditionType.SUCCEEDED, "False"):
         result.append(Notice(True, failure.code, f"{failure.message} {failure.suggestion}"))

@@ -25,7 +25,7 @@ class Schedule:
     """The step at which `steps` became what they are, and the share of the training that was over then."""
 
     def share(self, step: int) -> float:
-        """Of the training that is over, 0..1. It goes on from where it was when the number of steps changes."""
+        """Of the training that is over, 0..1. It continues from where it was when the number of steps changes."""
         since, before = self.planned_at
         return min(1.0, before + (1 - before) * (step - since) / max(1, self.steps - since))
 

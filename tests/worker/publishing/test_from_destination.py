@@ -1,0 +1,240 @@
+"""A job whose workspace is gone is changed: what the published files are enough for is made from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.finished_workspace import context, followed, record, results
+from reconstruction_api.baseline import explicit
+from reconstruction_api.defaults import completed
+from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
+from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument
+from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.exports import Export
+from reconstruction_api.formats import REPORT_PAGE
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
+from reconstruction_worker.executor import Outcome, Run, execute
+from reconstruction_worker.exporters.registry import exporter_of
+from reconstruction_worker.exporters.textured_model import Model
+from reconstruction_worker.files import write_document
+from reconstruction_worker.from_destination import export, report
+from reconstruction_worker.from_destination.published_model import best_source, read_model
+from reconstruction_worker.process import StopRequest
+from reconstruction_worker.report.numbers import SETTINGS
+from reconstruction_worker.stage import Delivery, folder_of
+from reconstruction_worker.stages import publish
+from tests.worker.exporters.models import figure
+from tests.worker.stage_packages import Recorder
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "results"}}
+GLB, OBJ = {"format": "GLB"}, {"format": "OBJ"}
+
+Later = Callable[..., None]
+
+
+def exported(model: Model, folder: Path, entries: list[dict[str, Any]]) -> dict[str, tuple[str, bytes]]:
+    """Format and content of each file, by its name."""
+    files: dict[str, tuple[str, bytes]] = {}
+    for entry in entries:
+        wanted, scratch = Export.model_validate(entry), folder / json.dumps(entry).translate({47: None})
+        scratch.mkdir(parents=True)
+        written, _ = exporter_of(wanted.format).written(model, scratch, wanted)
+        files |= {path.name: (wanted.format.value, path.read_bytes()) for path in written}
+    return files
+
+
+def spec_of(**fields: Any) -> ReconstructionJobSpec:
+    known = {"source": {"uri": "s3://photos/"}, "engine": "nerfacto", "destination": CLAIM}
+    return ReconstructionJobSpec.model_validate(known | fields)
+
+
+def publish_results(
+    tmp_path: Path, entries: list[dict[str, Any]], metres: float | None = None, **spec: Any
+) -> dict[str, bytes]:
+    """What a job has published whose workspace is gone: the figure in these formats, and a report."""
+    files = exported(figure(), tmp_path / "scratch", entries)
+    contents = {name: content for name, (_, content) in files.items()} | {REPORT_PAGE: b"<p>the page</p>"}
+    workspace = results(tmp_path / "gone", contents)
+    path = folder_of(workspace, StageName.REPORT) / MANIFEST_FILE
+    document = ManifestDocument.read(path)
+    listed = [
+        DeliveredFile(**{**dict(file), "format": files[file.name][0] if file.name in files else file.format})
+        for file in document.artifacts
+    ]
+    written = explicit(completed(spec_of(exports=entries, **spec)))
+    settings = {name: written[name] for name in SETTINGS if name in written}
+    update = {"artifacts": listed, "settings": settings, "metres_per_unit": metres}
+    write_document(path, document.model_copy(update=update))
+    record(workspace, StageName.REPORT, "2026-11-29T20:00:00Z")
+    publish.run(context(workspace, CLAIM, delivery={"folder": str(tmp_path / "claim")}))
+    return contents
+
+
+def published(tmp_path: Path) -> Mapping[str, bytes]:
+    root = tmp_path / "claim"
+    return followed({path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.*")})
+
+
+def executed(tmp_path: Path, **fields: Any) -> Outcome:
+    """The stages that deliver in a new workspace, for a changed spec, as a pod runs them."""
+    spec = spec_of(**fields)
+    delivery = Delivery(namespace="museum", name="statue", uid="uid-1", folder=str(tmp_path / "claim"))
+    stages = stages_of(ResourceClass.DELIVER, graph_of(spec))
+    run = Run(spec=spec, workspace=tmp_path / "new", stages=stages, delivery=delivery)
+    return execute(run, Recorder(), StopRequest())
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Later:
+    """The same in this process: exports, report and publication of a changed spec, each time in a new workspace."""
+    workspaces = (tmp_path / f"new-{number}" for number in range(9))
+
+    def run(**fields: Any) -> None:
+        workspace = next(workspaces)
+        for number, stage in enumerate((export, report, publish)):
+            made = context(workspace, CLAIM, delivery={"folder": str(tmp_path / "claim")})
+            named = replace(made, name=list(ORDER)[number], spec=spec_of(**fields))
+            named.folder.mkdir(parents=True, exist_ok=True)
+            stage.run(named)
+            record(workspace, named.name, f"2026-11-30T20:00:0{number}Z")
+
+    return run
+
+
+ORDER = (StageName.EXPORT, StageName.REPORT, StageName.PUBLISH)
+
+
+def refusal(later: Later, **fields: Any) -> str:
+    with pytest.raises(ReconstructionError) as raised:
+        later(**fields)
+    assert raised.value.code == "InputsRemoved"
+    return raised.value.message
+
+
+def test_a_new_format_is_made_from_the_published_model_and_the_rest_stays_as_it_was(tmp_path: Path, later: Later):
+    before = publish_results(tmp_path, [GLB, OBJ])
+    wanted = [GLB, {"format": "STL"}, {"format": "FBX"}, {"format": "GLB", "name": "web"}]
+    outcome = executed(tmp_path, exports=wanted, bundle=True)
+    assert outcome.failure is None
+    assert [(each.name, each.skipped) for each in outcome.stages] == [
+        (StageName.EXPORT, False),
+        (StageName.REPORT, False),
+        (StageName.BUNDLE, False),
+        (StageName.PUBLISH, False),
+    ]
+    after = published(tmp_path)
+    assert after.keys() == {"model.glb", "model.stl", "model.fbx", "web.glb", REPORT_PAGE, "bundle.zip"}
+    assert (after["model.glb"], after[REPORT_PAGE]) == (before["model.glb"], before[REPORT_PAGE])
+    again = executed(tmp_path, exports=wanted, bundle=True)
+    assert all(each.skipped for each in again.stages)
+
+
+def test_what_is_changed_once_can_be_changed_again(tmp_path: Path, later: Later):
+    publish_results(tmp_path, [GLB])
+    later(exports=[GLB, {"format": "PLY"}])
+    later(exports=[GLB, {"format": "PLY"}, {"format": "USDZ"}])
+    assert published(tmp_path).keys() == {"model.glb", "model.ply", "model.usdz", REPORT_PAGE}
+
+
+@pytest.mark.parametrize(
+    ("published_as", "wanted", "words"),
+    [
+        (GLB, {"format": "SPZ"}, "entry SPZ, needs the Gaussians"),
+        (GLB, {"format": "Orthophoto"}, "entry Orthophoto, needs the place on Earth"),
+        ({"format": "PLY"}, {"format": "GLB"}, "entry GLB, needs the whole model with its texture"),
+    ],
+    ids=["Gaussians", "place", "no model"],
+)
+def test_a_format_that_needs_more_is_refused_and_says_what(
+    tmp_path: Path, later: Later, published_as: dict[str, Any], wanted: dict[str, Any], words: str
+):
+    publish_results(tmp_path, [published_as], metres=2.0, engine="splats")
+    before = published(tmp_path)
+    assert words in refusal(later, exports=[published_as, wanted], engine="splats")
+    assert published(tmp_path) == before
+
+
+def test_without_a_map_its_formats_need_only_the_model(tmp_path: Path, later: Later):
+    publish_results(tmp_path, [GLB])
+    later(exports=[GLB, {"format": "DSM"}, {"format": "SPLAT", "maxSplats": 1000}])
+    assert published(tmp_path).keys() == {"model.glb", "dsm.tif", "splats.ply", REPORT_PAGE}
+
+
+def test_what_is_not_an_export_is_refused_by_the_name_of_its_field(tmp_path: Path, later: Later):
+    publish_results(tmp_path, [GLB])
+    said = refusal(later, exports=[GLB], mesh={"targetFaces": 500}, report={"audience": "Public"})
+    assert "spec.mesh.targetFaces, spec.report asks for" in said
+
+
+def test_nothing_there_and_another_jobs_results_are_told_apart(tmp_path: Path, later: Later):
+    (tmp_path / "claim").mkdir()
+    assert "no results of the job at 'pvc://results/'" in refusal(later, exports=[GLB])
+    publish_results(tmp_path, [GLB])
+    latest = tmp_path / "claim" / "latest.json"
+    latest.write_text(latest.read_text().replace("uid-1", "uid-2"))
+    assert "results of another job" in refusal(later, exports=[GLB])
+
+
+def test_a_file_that_was_changed_at_the_destination_is_not_built_on(tmp_path: Path, later: Later):
+    publish_results(tmp_path, [GLB])
+    (model,) = (tmp_path / "claim").rglob("model.glb")
+    model.write_bytes(model.read_bytes()[:-4] + b"\1\1\1\1")
+    with pytest.raises(ReconstructionError, match=r"model\.glb at 'pvc://results/' is not what") as raised:
+        later(exports=[GLB, {"format": "STL"}])
+    assert raised.value.code == "ArtifactStoreError"
+
+
+@pytest.mark.parametrize(
+    ("entry", "within"),
+    [
+        ({"format": "GLB"}, 0),
+        ({"format": "GLTF", "textureFormat": "PNG"}, 0),
+        ({"format": "OBJ"}, 1e-5),
+        ({"format": "GLB", "compression": "Quantized"}, 1e-3),
+        ({"format": "GLB", "compression": "Meshopt"}, 1e-3),
+        ({"format": "GLB", "compression": "Draco"}, 1e-3),
+    ],
+    ids=str,
+)
+def test_the_model_is_read_back_as_it_was_written(tmp_path: Path, entry: dict[str, Any], within: float):
+    model, written = figure(), Export.model_validate(entry)
+    exporter_of(written.format).written(model, tmp_path, written)
+    read = read_model(tmp_path, written, metric=False)
+    corners = [
+        np.concatenate([each.vertices[each.faces], each.normals[each.faces], each.uv[each.faces]], axis=2)
+        for each in (model, read)
+    ]
+    # Some encoders have an order of their own.
+    expected, found = (each.reshape(len(each), -1)[np.lexsort(each[:, :, :3].sum(1).round(2).T)] for each in corners)
+    assert len(expected) == len(found)
+    triangles = [np.sort(each[:, :, :3].mean(axis=1).round(2), axis=0) for each in corners]
+    assert np.allclose(*triangles, atol=max(within, 1e-6))
+    if written.chosen_compression.value in ("None", "Quantized"):
+        assert np.allclose(expected, found, atol=max(within * 10, 1e-6))
+    assert np.abs(read.texture.astype(int) - model.texture).mean() < 3
+
+
+def test_the_file_that_has_lost_least_is_read():
+    entries = [
+        {"format": "STL"},
+        {"format": "GLB", "name": "small", "targetFaces": 500},
+        {"format": "GLB", "name": "draco", "compression": "Draco"},
+        {"format": "GLB"},
+        {"format": "OBJ"},
+    ]
+    exports = [Export.model_validate(each) for each in entries]
+    assert [getattr(best_source(exports[:count]), "label", None) for count in range(1, 6)] == [
+        None,
+        None,
+        "draco",
+        "GLB",
+        "OBJ",
+    ]

@@ -1,0 +1,54 @@
+"""What a change of the job needs beyond the published files, in words for its author."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from reconstruction_api.baseline import explicit
+from reconstruction_api.defaults import completed
+from reconstruction_api.documents.manifest import ManifestDocument
+from reconstruction_api.engines import Makes
+from reconstruction_api.exports import Export
+from reconstruction_api.formats import ExportFormat
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import STAGES, StageName
+
+from .earlier_set import gone
+
+_AT_HAND: Final = (StageName.EXPORT, StageName.BUNDLE, StageName.PUBLISH)
+"""Stages that the published files are enough for."""
+_ON_THE_MAP: Final = (ExportFormat.POINT_CLOUD, ExportFormat.ORTHOPHOTO, ExportFormat.DSM, ExportFormat.TILES)
+
+
+def check_settings(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> None:
+    """Raises InputsRemoved where the spec asks for something else than was published, beside the exports. A turntable
+    that is no longer wanted is left out."""
+    if changed := sorted(set(_changed(spec, manifest))):
+        fields = ", ".join(f"spec.{path}" for path in changed)
+        raise gone(
+            f"the workspace is gone, and the published files are not enough for what {fields} asks for: it takes the "
+            "photos, the camera poses or the trained model"
+        )
+
+
+def lacking(export: Export, manifest: ManifestDocument, makes: Makes) -> str:
+    """What an entry needs and nobody has any more; empty where the textured model is enough. `makes` is what the job's
+    engine does."""
+    if export.format.gaussians and makes is Makes.GAUSSIANS:
+        return "the Gaussians that the engine has trained"
+    if export.format in _ON_THE_MAP and manifest.metres_per_unit is not None:
+        return "the place on Earth, which was kept with the camera poses"
+    return ""
+
+
+def _changed(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> Iterator[str]:
+    """Paths of fields. The source never changes, and how often stages were asked for again is not in a manifest."""
+    document = explicit(completed(spec))
+    for stage in STAGES:
+        if stage.name in _AT_HAND or (stage.name is StageName.RENDER and spec.turntable is None):
+            continue
+        wanted, published = stage.settings_in(document), stage.settings_in(manifest.settings)
+        for path in {*wanted, *published} - {"source", f"redo.{stage.name}"}:
+            if wanted.get(path) != published.get(path):
+                yield path
