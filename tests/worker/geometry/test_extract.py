@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from reconstruction_worker.geometry.fine_surface import fused_surface
 from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_normals, with_faces
 from reconstruction_worker.geometry.pieces import supported_pieces
 from reconstruction_worker.geometry.scene import Scene, load_scene
-from reconstruction_worker.geometry.surface import iso_surface
+from reconstruction_worker.geometry.surface import iso_surface, observed
 from reconstruction_worker.geometry.tsdf import Grid, fuse
 
 from .compare import f_score
@@ -96,6 +97,50 @@ def test_a_floater_that_most_cameras_see_past_is_dropped_and_counted() -> None:
     assert found.largest_dropped == pytest.approx((0.06 / 0.5) ** 2, rel=0.01)
     seen_by_all = supported_pieces(both, render_depth(MeshField(both), cameras), 0.02, share=None, carve=True)
     assert len(seen_by_all.mesh.faces) == len(both.faces)
+
+
+@pytest.mark.parametrize(("looks", "confirmed", "stays"), [(4, False, False), (8, True, True), (14, False, True)])
+def test_what_only_the_field_shows_must_be_seen_by_many(looks: int, confirmed: bool, stays: bool) -> None:
+    both = beside(bumpy_sphere(0.5), bumpy_sphere(0.06))
+    maps = []
+    for number, one in enumerate(render_depth(MeshField(both), around(14))):
+        small = np.linalg.norm(one.points() - [0.75, 0, 0.6], axis=-1) < 0.1
+        trust = np.where(small & (not confirmed), np.float32(0.005), one.trust)
+        alpha = np.where(small & (number >= looks), np.float32(0), one.alpha)
+        maps.append(replace(one, trust=trust, alpha=alpha))
+    found = supported_pieces(both, maps, 0.02, share=None, carve=False)
+    assert component_labels(found.mesh)[0] == (2 if stays else 1)
+    assert found.unsupported == (0 if stays else 1)
+
+
+def test_a_narrow_open_strip_is_a_rag_and_a_wider_one_is_none() -> None:
+    assert rags_beside(strip_width=0.012) == 1
+    assert rags_beside(strip_width=0.1) == 0
+
+
+def rags_beside(strip_width: float) -> int:
+    """Of a ball and a sheet of this width below the cameras' eyes."""
+    sheet = hills(1.0, 40)
+    strip = Mesh(sheet.vertices * [0.3, strip_width, 0] - [0.75, 0, 0], sheet.faces)
+    both = beside(bumpy_sphere(0.5), strip)
+    maps = render_depth(MeshField(both), around(14, low=0.2))
+    found = supported_pieces(both, maps, 0.02, share=None, carve=False)
+    assert component_labels(found.mesh)[0] == 2 - found.specks
+    return found.specks
+
+
+def test_a_fringe_that_photos_do_not_confirm_is_trimmed_and_the_rest_stays() -> None:
+    terrain = hills()
+    maps = []
+    for number, one in enumerate(render_depth(MeshField(terrain), from_above())):
+        outside = np.abs(one.points()[..., 0]) > 0.6
+        trust = np.where(outside, np.float32(0.005), one.trust)
+        alpha = np.where(outside & (number not in (1, 5)), np.float32(0), one.alpha)
+        maps.append(replace(one, trust=trust, alpha=alpha))
+    confirmed = observed(terrain, maps, 0.02, 2, patch=0.06)
+    assert confirmed.vertices[:, 0].min() > -0.66
+    as_before = observed(terrain, [replace(one, trust=one.alpha) for one in maps], 0.02, 2, patch=0.06)
+    assert as_before.vertices[:, 0].min() < -0.7
 
 
 def beside(one: Mesh, other: Mesh) -> Mesh:

@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import threaded
+from .agreement import WITNESSES
 from .field_depth import OPAQUE, DepthMap
+from .matching import FIELD_TRUST
 from .mesh import Mesh, boundary_edges, component_labels, face_cross, vertex_normals, with_faces
+from .surface import MANY_VIEWS
 from .tsdf import camera_arrays
 from .visibility import pixel
 
 SUPPORT = 0.5
 """Share of the cameras' looks at a piece that must have met it, where others saw past it."""
+CONFIRMED_SHARE = 0.3
+"""Of what is seen of a piece, that two cameras must confirm, where photos confirm depth."""
+UNCONFIRMED_LOOKS, UNCONFIRMED_SHARE = 6, 0.25
+"""Cameras, or share of them, that must on average meet a piece which only the field shows: something plain, in which
+photos have nothing to match, is seen from many places, and what the field makes up from few."""
 RAG = 1.0
 """Pieces that are narrower than so many times the tolerance, and open, are rags."""
 LEAST_SIZE = 0.03
@@ -31,7 +39,7 @@ class Pieces:
 
     mesh: Mesh
     unsupported: int = 0
-    """Pieces that most cameras see past."""
+    """Pieces that most cameras see past, or that too few confirm."""
     specks: int = 0
     """Pieces that are too small, or narrow strips."""
     largest_dropped: float = 0.0
@@ -53,7 +61,7 @@ def supported_pieces(mesh: Mesh, maps: list[DepthMap], tolerance: float, share: 
     np.maximum.at(high, labels, corners.max(axis=1))
     large = np.linalg.norm(high - low, axis=1) >= LEAST_SIZE * float(np.linalg.norm(np.ptp(mesh.bounds(), axis=0)))
     large &= _width(mesh, labels, count, areas / 2) >= RAG * tolerance
-    supported = _support(mesh, labels, count, maps, tolerance, carve) >= SUPPORT
+    supported = _supported(mesh, labels, count, maps, tolerance, carve)
     supported[areas.argmax()] = True
     kept = large & supported
     dropped = float(part[~kept].max(initial=0))
@@ -70,26 +78,33 @@ def _width(mesh: Mesh, labels: NDArray[np.integer], count: int, areas: NDArray[n
     return np.where(around > 0, 2 * areas / np.maximum(around, 1e-20), np.inf)
 
 
-def _support(
+def _supported(
     mesh: Mesh, labels: NDArray[np.integer], count: int, maps: list[DepthMap], tolerance: float, carve: bool
-) -> NDArray[np.float64]:
-    """Of the looks at each piece the share that met it. [count]"""
-    met, past = np.zeros(len(mesh.vertices), np.int32), np.zeros(len(mesh.vertices), np.int32)
+) -> NDArray[np.bool_]:
+    """Whether the looks at each piece mostly meet it, and photos confirm it or many cameras agree on it. [count]"""
+    met, past, sure = (np.zeros(len(mesh.vertices), np.int32) for _ in range(3))
     normals = vertex_normals(mesh)
     for one in maps:
-        seen = (*camera_arrays(one.camera), one.distance, one.alpha)
-        _look(len(normals), met, past, mesh.vertices, normals, *seen, tolerance, carve)
+        seen = (*camera_arrays(one.camera), one.distance, one.alpha, one.trust)
+        _look(len(normals), met, past, sure, mesh.vertices, normals, *seen, tolerance, carve)
     piece = np.zeros(len(mesh.vertices), np.int64)
     piece[mesh.faces] = labels[:, None]
     hits = np.bincount(piece, weights=met, minlength=count)
-    return hits / np.maximum(hits + np.bincount(piece, weights=past, minlength=count), 1)
+    looked_at = hits / np.maximum(hits + np.bincount(piece, weights=past, minlength=count), 1) >= SUPPORT
+    if len(maps) < MANY_VIEWS:
+        return looked_at
+    seen = np.maximum(np.bincount(piece, weights=met > 0, minlength=count), 1)
+    confirmed = np.bincount(piece, weights=sure >= WITNESSES, minlength=count) / seen >= CONFIRMED_SHARE
+    agreed_on = hits / seen >= min(UNCONFIRMED_LOOKS, UNCONFIRMED_SHARE * len(maps))
+    return looked_at & (confirmed | agreed_on)
 
 
 @threaded()
 def _look(
-    begin, end, met, past, vertices, normals, rotation, centre, lens, distance, alpha, tolerance, carve
+    begin, end, met, past, sure, vertices, normals, rotation, centre, lens, distance, alpha, trust, tolerance, carve
 ):  # pragma: no cover - compiled
-    """Count for each vertex a camera that looks at its front and meets it, or sees past it; give or take a pixel."""
+    """Count for each vertex a camera that looks at its front and meets it, or sees past it, give or take a pixel; and
+    one whose depth other photos confirm."""
     height, width = distance.shape
     for index in range(begin, end):
         column, row, depth = pixel(vertices[index], rotation, centre, lens)
@@ -99,14 +114,17 @@ def _look(
         if x * normals[index, 0] + y * normals[index, 1] + z * normals[index, 2] <= 0:
             continue
         reach = np.sqrt(x * x + y * y + z * z)
-        seen, beyond = False, True
+        seen, beyond, known = False, True, False
         for i in range(max(int(row) - 1, 0), min(int(row) + 2, height)):
             for j in range(max(int(column) - 1, 0), min(int(column) + 2, width)):
                 if alpha[i, j] < OPAQUE:
                     beyond = beyond and carve
                     continue
                 gap, slack = distance[i, j] - reach, tolerance + reach / lens[0]
-                seen = seen or -slack < gap < slack
+                close = -slack < gap < slack
+                seen = seen or close
+                known = known or (close and trust[i, j] > FIELD_TRUST)
                 beyond = beyond and gap > slack
         met[index] += 1 if seen else 0
         past[index] += 1 if beyond else 0
+        sure[index] += 1 if known else 0

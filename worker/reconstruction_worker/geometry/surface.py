@@ -11,6 +11,7 @@ from skimage.measure import marching_cubes
 from ..compiled import threaded
 from .field_depth import OPAQUE, DepthMap
 from .holes import without_holes
+from .matching import FIELD_TRUST
 from .mesh import (
     Mesh,
     boundary_edges,
@@ -28,6 +29,10 @@ TAUBIN_FORWARD, TAUBIN_BACKWARD = 0.5, -0.53
 """Factors of G. Taubin, "Curve and surface smoothing without shrinkage", ICCV 1995."""
 FACING = 0.05
 """Cosine between a surface and a camera's ray below which the camera sees it edge-on."""
+MANY_VIEWS = 6
+"""Depth maps from which on what photos do not confirm must be seen by more cameras."""
+FRINGE = 0.6
+"""How wide a fringe may be that is trimmed: share of the side of the largest patch that may be unseen."""
 REPAIR_SHARE = 0.005
 """Share of the wanted triangles kept free for repairs after the simplification."""
 REPAIR_ROUNDS = 5
@@ -69,25 +74,45 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int, pat
     with the patches up to an area of `patch` that it surrounds.
 
     What is left of a face scan is an open front, of a flight over terrain an open sheet. The border of what was seen is
-    evened out along the surface; otherwise it would be as ragged as the depth maps' pixels.
+    evened out along the surface; otherwise it would be as ragged as the depth maps' pixels. A fringe that photos do not
+    confirm, and that few cameras agree on, is trimmed.
     """
     normals = vertex_normals(mesh)
-    witnesses = np.zeros(len(mesh.vertices), np.int32)
+    witnesses, sure = np.zeros(len(mesh.vertices), np.int32), np.zeros(len(mesh.vertices), np.int32)
     for one in maps:
-        seen_by = (*camera_arrays(one.camera), one.distance, one.alpha)
-        _witness(len(normals), witnesses, mesh.vertices, normals, *seen_by, tolerance)
-    seen = (witnesses >= min(views, len(maps))).astype(np.float64)
+        seen_by = (*camera_arrays(one.camera), one.distance, one.alpha, one.trust)
+        _witness(len(normals), witnesses, sure, mesh.vertices, normals, *seen_by, tolerance)
     mean = neighbour_mean(mesh)
-    for _ in range(BORDER_ROUNDS):
-        seen = mean @ seen
-    keep = np.all(seen[mesh.faces] > 0.5, axis=1)
+    keep = np.all(_evened(mean, witnesses >= min(views, len(maps)))[mesh.faces], axis=1)
     hidden = np.flatnonzero(~keep)
-    if len(hidden) == 0 or not keep.any():
-        return with_faces(mesh, keep)
-    count, labels = component_labels(Mesh(mesh.vertices, mesh.faces[hidden]))
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh)[hidden], axis=1) / 2, minlength=count)
-    keep[hidden] = (areas < patch)[labels]
+    if len(hidden) and keep.any():
+        count, labels = component_labels(Mesh(mesh.vertices, mesh.faces[hidden]))
+        areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh)[hidden], axis=1) / 2, minlength=count)
+        keep[hidden] = (areas < patch)[labels]
+    if len(maps) >= MANY_VIEWS:
+        weak = ~_evened(mean, 2 * witnesses + sure >= 3 * views)
+        keep &= ~np.any(_fringe(mesh, keep, weak, mean, round(FRINGE * np.sqrt(patch) / tolerance))[mesh.faces], axis=1)
     return with_faces(mesh, keep)
+
+
+def _evened(mean: csr_array, marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Marked vertices with an even border along the surface. [V]"""
+    share = marked.astype(np.float64)
+    for _ in range(BORDER_ROUNDS):
+        share = mean @ share
+    return share > 0.5
+
+
+def _fringe(
+    mesh: Mesh, keep: NDArray[np.bool_], weak: NDArray[np.bool_], mean: csr_array, steps: int
+) -> NDArray[np.bool_]:
+    """Weak vertices that so many steps over weak ones lead to from the border of the kept faces [F]. [V]"""
+    border = np.zeros(len(mesh.vertices), np.bool_)
+    border[boundary_edges(Mesh(mesh.vertices, mesh.faces[keep]))] = True
+    reached = border & weak
+    for _ in range(steps):
+        reached |= weak & (mean @ reached.astype(np.float64) > 0)
+    return reached
 
 
 def without_pinches(mesh: Mesh) -> Mesh:
@@ -187,9 +212,10 @@ def _proper(mesh: Mesh) -> Mesh:
 
 @threaded()
 def _witness(
-    begin, end, witnesses, vertices, normals, rotation, centre, lens, distance, alpha, tolerance
+    begin, end, witnesses, sure, vertices, normals, rotation, centre, lens, distance, alpha, trust, tolerance
 ):  # pragma: no cover - compiled
-    """Count a camera for each vertex whose front it saw within `tolerance`, plus a pixel's width, of its depth."""
+    """Count a camera for each vertex whose front it saw within `tolerance`, plus a pixel's width, of its depth; and one
+    whose depth other photos confirm."""
     height, width = distance.shape
     for index in range(begin, end):
         x, y, z = vertices[index] - centre
@@ -205,3 +231,4 @@ def _witness(
         gap = abs(distance[int(row), int(column)] - reach)
         if facing > FACING and gap < tolerance + reach / lens[0] and alpha[int(row), int(column)] >= OPAQUE:
             witnesses[index] += 1
+            sure[index] += 1 if trust[int(row), int(column)] > FIELD_TRUST else 0
