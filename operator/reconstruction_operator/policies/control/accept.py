@@ -147,7 +147,7 @@ def _refusal(
             f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
             f"It offers: {', '.join(engines)}.",
         )
-    if not started and spec.training.depth_fusion is DepthFusion.AUTO and not offers_fusion(profile):
+    if not started and written.training.depth_fusion is DepthFusion.AUTO and not offers_fusion(profile):
         return (
             "EngineUnavailable",
             f"spec.training.depthFusion: profile {name!r} does not offer {DEPTH_FUSION_ENGINE!r}. "

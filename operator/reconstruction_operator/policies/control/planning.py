@@ -74,8 +74,8 @@ def offers_fusion(profile: ProfileSpec) -> bool:
 
 def _kept(spec: ReconstructionJobSpec, status: ReconstructionJobStatus) -> tuple[Values, frozenset[str]]:
     """What stood for unset fields before, and the fields that nothing stood for: a default that the profile has been
-    given since does not reach them. The engine of a job, and whether depth maps are
-    fused in its place, never change; the rest goes with the profile's name."""
+    given since does not reach them. The engine of a job, and whether depth maps are fused in its place, never change;
+    the rest goes with the profile's name."""
     engine: Values = {"engine": status.engine} if status.engine else {}
     if DEPTH_FUSION in status.defaults:
         engine[DEPTH_FUSION] = status.defaults[DEPTH_FUSION]
@@ -95,6 +95,7 @@ def _adopted(job: JobView, spec: ReconstructionJobSpec) -> Planned:
     engine, _ = _kept(spec, job.status)
     for layers in ((engine, _pinned_defaults(job.status.profile)), (FIRST_RELEASE,)):
         fill = filled(spec, *layers)
+        fill.pop(DEPTH_FUSION, None)  # that operator knew nothing of it
         whole = completed(spec, fill)
         for stages in (FIRST_STAGES, None):
             plan = fresh_plan(whole, job.generation, stages)
