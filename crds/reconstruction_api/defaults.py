@@ -28,6 +28,7 @@ from .job import (
     Quality,
     QualityAction,
     ReconstructionJobSpec,
+    TextureSource,
     Training,
     TrainingPreset,
 )
@@ -51,7 +52,7 @@ class TrainingDefaults(ApiModel):
 
 
 class MeshDefaults(ApiModel):
-    """What the mesh shows where a job does not say."""
+    """What the mesh shows, and its colours are from, where a job does not say."""
 
     rules: ClassVar = (
         Rule(
@@ -64,6 +65,8 @@ class MeshDefaults(ApiModel):
 
     crop: MeshCrop | None = None
     """`spec.mesh.crop` of jobs that leave it unset; Scene when unset here too."""
+    texture_source: TextureSource | None = None
+    """`spec.mesh.textureSource` of jobs that leave it unset; Training when unset here too."""
 
 
 class QualityDefaults(ApiModel):
@@ -144,6 +147,7 @@ PATHS: Final = (
     "training.timeBudgetSeconds",
     DEPTH_FUSION,
     "mesh.crop",
+    "mesh.textureSource",
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",

@@ -257,6 +257,11 @@ class Training(ApiModel):
         return self.steps or PRESET_STEPS[self.chosen_preset][0 if on_gpu else 1]
 
 
+class TextureSource(StrEnum):
+    ORIGINAL = "Original"
+    TRAINING = "Training"
+
+
 class MeshCrop(StrEnum):
     AUTO = "Auto"
     OBJECT = "Object"
@@ -314,6 +319,12 @@ class Mesh(ApiModel):
     """The mesh is simplified to at most this many triangles."""
     texture_size: int = Field(default=2048, ge=64, le=8192)
     """Side of the square texture in pixels."""
+    texture_source: TextureSource | None = None
+    """Which photos the texture's detail is from. `Training`: those that are trained on, of at most
+    `images.maxSidePixels`. `Original`: the photos in the size that they came in, of which the stage `ingest` keeps
+    copies in the workspace, for as long as that is kept. Photos whose originals are not there, as where it was set
+    after they were read, give what `Training` would, and the stage's message and the report say so. When unset, what
+    the profile's `defaults` say, else `Training`."""
     min_piece_share: DecimalString | None = None
     """Separate pieces of the surface with less than this share of the largest one's area are left out: `0` keeps all,
     `1` the largest alone. Unset, the photos decide: pieces stay that most photos which look at them see, however small,
@@ -327,6 +338,11 @@ class Mesh(ApiModel):
     box: MeshBox | None = None
     """What `crop: Box` keeps, in the coordinates of the exported PLY: z up, in metres where the scale is known, else in
     the scene's own unit."""
+
+    @property
+    def chosen_texture_source(self) -> TextureSource:
+        """Which photos the texture is from, where neither the job nor a profile says so too."""
+        return self.texture_source or TextureSource.TRAINING
 
     @property
     def chosen_crop(self) -> MeshCrop:

@@ -88,6 +88,17 @@ def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(tmp_path: Pa
     CheckpointStore(tmp_path / "nowhere", 1).remove_leftovers()
 
 
+@pytest.mark.parametrize(("saved", "restored"), [(0, False), (1, True), (2, False)])
+def test_random_numbers_of_gpus_continue_where_there_are_as_many(
+    saved: int, restored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", given.append)
+    restore_random_state(random_state() | {"cuda": [torch.zeros(16, dtype=torch.uint8)] * saved})
+    assert bool(given) is restored
+
+
 def test_random_numbers_continue_where_they_were_saved(tmp_path: Path) -> None:
     def draw() -> list[float]:
         return [random.random(), float(np.random.rand()), float(torch.rand(1)), float(np.random.normal())]

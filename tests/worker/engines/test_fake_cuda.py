@@ -11,13 +11,16 @@ import torch
 
 from reconstruction_api.engines import ENGINES
 from reconstruction_worker.engines.gaussians.gsplat_rasteriser import GsplatRasteriser
+from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
 from reconstruction_worker.engines.rays.radiance_field import CHUNK, SMALLEST_CHUNK
 from reconstruction_worker.engines.rays.ray_trainer import RayTrainer
 from reconstruction_worker.engines.splatfacto.refinement import Refinement
 from reconstruction_worker.engines.splatfacto.settings import bytes_per_gaussian
+from reconstruction_worker.engines.splatfacto.splat_trainer import SplatTrainer
 from reconstruction_worker.engines.splats.cloud import FIRST_MOMENTS, SECOND_MOMENTS
 from reconstruction_worker.engines.splats.settings import BYTES_PER_GAUSSIAN, MEMORY_SHARE
 from reconstruction_worker.engines.splats.trainer import KEPT_SHARE, SplatsTrainer
+from reconstruction_worker.engines.vanilla_nerf.nerf_model import VanillaNerf
 
 from .fake_cuda import GIB
 from .fake_training import METHODS, fake_training
@@ -136,12 +139,16 @@ def test_a_training_continues_from_its_state(engine: str, tmp_path: Path) -> Non
     with fake_training(engine, tmp_path) as training:
         for _ in range(2):
             training.step()
-        state = training.trainer.state() | {"step": 2}
+        trainer: Any = training.trainer
+        if engine == "splatfacto":
+            trainer.module.strategy.most = 12_345  # memory ran out
+        state = trainer.state() | {"step": 2}
         again = training.again()
-        again.restore(state)
+        again.restore(as_read(state))
         assert again.step == 2
-        restored = again.state()
-        assert described(restored) == described(training.trainer.state())
+        assert described(again.state()) == described(trainer.state())
+        if engine in RAYS:
+            assert state["scaler"]["scale"], "half precision continues with the scale that it has found"
 
 
 @pytest.mark.parametrize("engine", [*RAYS, "splats"])
@@ -203,6 +210,48 @@ def test_splats_that_do_not_fit_are_given_up_until_they_do(tmp_path: Path, monke
         assert again.cloud.most == fewer, "there is no memory for more after a restart, either"
 
 
+FAILING = {
+    "nerfacto": (Nerfacto, "losses"),
+    "vanilla-nerf": (VanillaNerf, "losses"),
+    "splatfacto": (SplatTrainer, "_accumulate_gradients"),
+    "splats": (GsplatRasteriser, "compare"),
+}
+"""What runs out of memory in a step."""
+
+
+@pytest.mark.parametrize("engine", METHODS)
+def test_what_torch_holds_in_reserve_is_given_back_before_a_second_try(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_training(engine, tmp_path, settings={"mostGaussians": 10_000}) as training:
+        given_back = fails_once(monkeypatch, *FAILING[engine])
+        if engine == "splats":
+            training.trainer.cloud.grow(8000)  # type: ignore[attr-defined]
+        training.step()
+        assert (given_back[:2], given_back.count("given back")) == (["given back", "tried again"], 1)
+        if engine in RAYS:
+            with training.trainer.looking() as field:
+                given_back = fails_once(monkeypatch, FAILING[engine][0], "colours")
+                training.render(field)
+                assert given_back[:2] == ["given back", "tried again"]
+
+
+def fails_once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:
+    """The first call finds no memory. Returns what happens afterwards."""
+    original, happened, failed = getattr(owner, name), [], []
+
+    def failing(*arguments: Any) -> Any:
+        if not failed:
+            failed.append(True)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        happened.append("tried again")
+        return original(*arguments)
+
+    monkeypatch.setattr(owner, name, failing)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: happened.append("given back"))
+    return happened
+
+
 @pytest.mark.parametrize(("free", "place"), [(4 * GIB, "cuda"), (1000, "cpu")])
 def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: Path) -> None:
     write_ball(tmp_path, views=6, size=40)
@@ -215,6 +264,14 @@ def test_photos_are_on_the_gpu_where_they_fit(free: int, place: str, tmp_path: P
     with fake_training("splats", tmp_path, free=free) as training:
         shown = [training.trainer.photos.at(index, small=False) for index in range(4)]  # type: ignore[attr-defined]
         assert {part.device.type for photo in shown for part in (photo.planes, photo.alpha)} == {place}
+
+
+@pytest.mark.parametrize(("engine", "waits"), [("nerfacto", 0), ("splatfacto", 0), ("splats", 1)])
+def test_photos_in_the_machines_memory_are_not_waited_for(engine: str, waits: int, tmp_path: Path) -> None:
+    """splats waits for the loss, wherever photos are."""
+    with fake_training(engine, tmp_path, free=1000, settings={"mostGaussians": 1000}) as training:
+        training.step()
+        assert sum(training.step().synchronisations.values()) == waits
 
 
 def test_each_photo_of_a_step_counts_for_where_gaussians_are_added(
@@ -286,6 +343,15 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
         return [value]
     values = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     return [tensor for each in values for tensor in tensors_in(each)]
+
+
+def as_read(state: Any) -> Any:
+    """What a checkpoint's file gives: everything is on the processor."""
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {name: as_read(each) for name, each in state.items()}
+    return [as_read(each) for each in state] if isinstance(state, list) else state
 
 
 def described(value: Any) -> Any:

@@ -20,6 +20,7 @@ from reconstruction_worker.engines.training.held_out_views import HeldOutViews, 
 from reconstruction_worker.engines.training.loop import TrainingLoop
 from reconstruction_worker.engines.training.losses import Losses
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto, read_scene
+from reconstruction_worker.engines.training.system import SystemNumbers, SystemSampler
 from reconstruction_worker.engines.training.trainer import Schedule
 from reconstruction_worker.geometry.rendering import Camera, Field, Rendering
 from reconstruction_worker.stage import Stopped
@@ -161,6 +162,16 @@ def test_live_numbers_tell_the_machine_the_speed_and_the_held_out_views(tmp_path
         assert number is not None and number > 0
     assert last.cpu_percent is not None
     assert last.gpu_memory_bytes is last.gpu_percent is None
+
+
+def test_live_numbers_tell_how_a_gpu_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = SystemNumbers(memory_bytes=1, cpu_percent=2.0, gpu_memory_bytes=3, gpu_percent=98.5, disk_free_bytes=4)
+    monkeypatch.setattr(SystemSampler, "sample", lambda _: numbers)
+    told: list[Progress] = []
+    stop = Stop()
+    stop.report = told.append  # type: ignore[method-assign]
+    run(tmp_path, Views(20), steps=20, stop=stop)
+    assert (told[-1].gpu_memory_bytes, told[-1].gpu_percent) == (3, 98.5)
 
 
 def test_a_time_budget_shortens_a_training_and_its_learning_rate_still_falls_to_the_end(

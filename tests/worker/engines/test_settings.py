@@ -92,3 +92,9 @@ def test_depth_maps_weigh_less_the_more_photos_there_are() -> None:
     assert many["depthWeights"] == pytest.approx([0.01, 0.0001])
     assert (few["depthTolerance"], many["depthTolerance"]) == (0.03, 0.03)
     assert (without["depthWeights"], without["depthTolerance"]) == ([0.002, 0.002], 0.0)
+
+
+def test_splatfacto_has_no_more_gaussians_than_half_of_the_memory_holds() -> None:
+    each = splatfacto.bytes_per_gaussian(3)
+    few, many = (splatfacto.derive_settings(scene(), Training(), free) for free in (2 * each * 1500, 1 << 50))
+    assert (few["mostGaussians"], many["mostGaussians"]) == (1500, splatfacto.MOST_GAUSSIANS)

@@ -11,7 +11,13 @@ import torch
 
 from reconstruction_api.job import Training
 from reconstruction_worker.engines.splats.overlap import overlap_is_small, photos_of_a_place
-from reconstruction_worker.engines.splats.settings import ROUNDS_OF_SMALL_OVERLAP, STEPS_OF_FEW, derive_settings
+from reconstruction_worker.engines.splats.settings import (
+    BYTES_PER_GAUSSIAN,
+    MEMORY_SHARE,
+    ROUNDS_OF_SMALL_OVERLAP,
+    STEPS_OF_FEW,
+    derive_settings,
+)
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene
 from reconstruction_worker.geometry.rendering import Camera
 
@@ -59,6 +65,13 @@ def test_few_photos_are_learnt_soon(photos: int, steps: int) -> None:
 def test_who_says_how_long_to_train_gets_it() -> None:
     assert settings(a_flight(2.0), steps=700)["steps"] == 700
     assert settings(a_flight(2.0), gradientAccumulation=4)["steps"] == ROUNDS_OF_SMALL_OVERLAP * PHOTOS // 4
+
+
+def test_there_are_no_more_gaussians_than_there_is_memory_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    plenty = settings(a_flight(0.5))["mostGaussians"]
+    free = int(1500 * BYTES_PER_GAUSSIAN / MEMORY_SHARE)
+    monkeypatch.setattr("reconstruction_worker.engines.splats.settings.free_bytes", lambda _: free)
+    assert settings(a_flight(0.5))["mostGaussians"] == 1500 < plenty
 
 
 def test_without_points_nothing_is_known_of_the_overlap() -> None:

@@ -136,6 +136,13 @@ def test_there_are_never_more_gaussians_than_there_is_room_for(
     assert 120 < gaussians_after(tmp_path) <= 150
 
 
+def test_no_more_gaussians_are_added_than_there_is_memory_for(
+    tmp_path: Path, on_this_cpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.splatfacto.refinement.free_bytes", lambda _: 0)
+    assert gaussians_after(tmp_path) <= 120
+
+
 def at_most(monkeypatch: pytest.MonkeyPatch, gaussians: int) -> list[int]:
     """Memory for so many; returns the numbers that were tried."""
     from tests.worker.engines import slow_rasteriser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def sampled(monkeypatch: pytest.MonkeyPatch, utilization: object) -> SystemSampl
 def test_the_use_of_the_gpu_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = sampled(monkeypatch, 70).sample()
     assert (numbers.gpu_percent, numbers.gpu_memory_bytes) == (70.0, 5)
+
+
+def test_without_the_library_that_asks_it_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert sampled(monkeypatch, 70).sample().gpu_percent is None
+
+
+def test_the_image_has_that_library() -> None:
+    lock = (Path(__file__).parents[3] / "requirements" / "worker.txt").read_text()
+    assert "\nnvidia-ml-py==" in lock
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.atlas import Atlas, Texels, texels, unwrap
-from reconstruction_worker.geometry.bake import Baked, bake
+from reconstruction_worker.geometry.bake import BLENDINGS, Baked, bake, baked_in_each_way
 from reconstruction_worker.geometry.ply_file import write_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import render, textured
@@ -107,6 +107,24 @@ def test_one_photo_that_disagrees_is_left_out(atlas: Atlas, tmp_path: Path) -> N
     baked = bake(atlas, surface, list(scene.views), SIZE)
     error = np.abs(baked.picture.reshape(-1, 3)[surface.index] / 255 - paint(surface.points))
     assert (error.max(axis=1) > 0.15).mean() < 0.01
+
+
+def test_photos_of_another_exposure_and_tint_are_levelled(atlas: Atlas, tmp_path: Path) -> None:
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12))
+    scene = load_scene(tmp_path)
+    for number, tint in ((2, (0.6, 0.7, 0.8)), (7, (0.75, 0.75, 0.6))):
+        photo = np.array(Image.open(scene.views[number].image))
+        photo[..., :3] = photo[..., :3] * tint
+        Image.fromarray(photo).save(scene.views[number].image)
+    surface = texels(atlas, SIZE)
+    plain, levelled, _ = baked_in_each_way(atlas, surface, list(scene.views), SIZE, BLENDINGS)
+
+    def error(baked: Baked) -> float:
+        """Apart from the exposure of the whole, which is anyone's guess."""
+        found, painted = baked.picture.reshape(-1, 3)[surface.index] / 255, paint(surface.points)
+        return float(np.abs(found * (painted.mean(axis=0) / found.mean(axis=0)) - painted).mean())
+
+    assert error(levelled) < 0.6 * error(plain)
 
 
 def _area(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from reconstruction_api.turntable import TurntableOutput
 from ..engines.training.history import HistoryLine
 from ..geometry.mesh_document import CROP_PICTURE
 from ..geometry.photo_support import Support
-from ..geometry.texture_document import HeldOut
+from ..geometry.texture_document import HeldOut, TextureDocument
 from .chart import Chart, line_chart
 from .decimals import number
 from .findings import Document, Findings
@@ -97,7 +97,7 @@ def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
-        tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture.photo_share if texture else None)),
+        tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture)),
         tile("Time", running_time(findings)),
     )
 
@@ -106,8 +106,13 @@ def _coverage(shown: HeldOut | None) -> str | None:
     return None if shown is None else f"on {shown.coverage:.0%} of the held-out views"
 
 
-def _share(value: float | None) -> str | None:
-    return None if value is None else f"{value:.0%} from photos"
+def _share(texture: TextureDocument | None) -> str | None:
+    if texture is None or texture.photo_share is None:
+        return None
+    line = f"{texture.photo_share:.0%} from photos"
+    if texture.originals:
+        line += f", {texture.originals} in their original size"
+    return f"{line}; {texture.note}" if texture.note else line
 
 
 def _view(view: ViewQuality) -> Document:
