@@ -201,7 +201,8 @@ def _solved(found: _Equations, parameters: Array, size: float) -> Array:
     usual = np.array([(USUAL_OFFSET * size) ** -2, USUAL_STRETCH**-2])
     together = np.kron(np.full((count, count), 1 / count**2), np.diag(usual / COMMON_SHARE**2))
     held = np.diag(np.tile(usual, count)) + together
-    return np.linalg.solve(share * normal + held, share * right - held @ parameters.reshape(-1)).reshape(-1, 2)
+    change = np.linalg.solve(share * normal + held, share * right - held @ parameters.reshape(-1))
+    return np.asarray(change, np.float64).reshape(-1, 2)
 
 
 def _moved(one: DepthMap, cloud: _Cloud, offset: float, stretch: float) -> DepthMap:

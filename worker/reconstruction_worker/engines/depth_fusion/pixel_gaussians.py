@@ -37,7 +37,7 @@ def pixel_gaussians(surface: ColouredMesh, views: Sequence[View]) -> Gaussians:
     caster, normals = Caster(mesh), vertex_normals(mesh)
     pixels = sum(view.camera.width * view.camera.height for view in views)
     factor = min(1.0, (MOST / max(pixels, 1)) ** 0.5)
-    parts: list[tuple[NDArray[np.float64], ...]] = []
+    parts: list[tuple[NDArray[np.floating], ...]] = []
     for number, view in enumerate(views):
         camera = view.camera.scaled(factor)
         hits, rays = caster.view(camera), pixel_rays(camera)
