@@ -224,6 +224,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.TEXTURE,),
         fields=("turntable",),
         weight=5,
+        code_version=2,
         redo="render the turntable again",
         document="turntable.json",
         resumes=True,
