@@ -91,7 +91,7 @@ def _kept(spec: ReconstructionJobSpec, status: ReconstructionJobStatus) -> tuple
 def _adopted(job: JobView, spec: ReconstructionJobSpec) -> Planned:
     """The plan of a job whose status has none: an operator that keeps no plan has accepted it, or has written its
     status since. The digests it left show what it took for unset fields, and which stages it knew."""
-    best: tuple[int, Planned] | None = None
+    best: tuple[tuple[int, bool], Planned] | None = None
     engine, _ = _kept(spec, job.status)
     for layers in ((engine, _pinned_defaults(job.status.profile)), (FIRST_RELEASE,)):
         fill = filled(spec, *layers)
@@ -106,13 +106,14 @@ def _adopted(job: JobView, spec: ReconstructionJobSpec) -> Planned:
     return best[1]
 
 
-def _agreement(plan: JobPlan, status: ReconstructionJobStatus) -> int:
-    """How much of what the job has done so far fits the plan."""
+def _agreement(plan: JobPlan, status: ReconstructionJobStatus) -> tuple[int, bool]:
+    """How much of what the job has done so far fits the plan, and whether its stages are those in status."""
     digests = plan.digests()
     classes = {each: plan.class_digest(each) for each in ResourceClass}
     runs = sum(run.digest == classes.get(run.resource_class) for run in status.runs)
     done = (each for each in status.stages if each.state is StageState.SUCCEEDED)
-    return runs + sum(each.digest is not None and each.digest == digests.get(each.name) for each in done)
+    fits = runs + sum(each.digest is not None and each.digest == digests.get(each.name) for each in done)
+    return fits, [each.name for each in status.stages] == [stage.name for stage in plan.stages]
 
 
 def _pinned_defaults(profile: ProfileSnapshot | None) -> Values:
