@@ -298,6 +298,7 @@ WITHOUT_EFFECT: Final = {
     "training.checkpointEverySteps": "What an interrupted training starts from.",
     "training.keepCheckpoints": "What is kept beside the result.",
     "training.resultPrecision": "How the result is stored; looked at when training ends.",
+    "training.depthFusion": "Whether depth maps that agree are fused instead; looked at when training begins.",
     "suspend": "Whether anything runs now.",
     "pauseAfter": "When something runs.",
     "endAfter": "Which stages there are, and what the report needs.",

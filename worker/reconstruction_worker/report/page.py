@@ -193,6 +193,7 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         size = " × ".join(f"{(high - low) * factor:.3g}" for low, high in zip(*box, strict=True)) + f" {unit}"
     return [
         ("Engine", engine.name),
+        ("Why this engine", findings.engine.choice if findings.engine else None),
         ("Engine's licence", engine.licence),
         ("Steps", f"{engine.steps:,}" if engine.steps else None),
         ("Device", engine.device),
