@@ -22,11 +22,13 @@ from .job import (
     BUILT_IN_PRESET,
     MAX_SECONDS,
     MAX_STEPS,
+    DepthFusion,
     Mesh,
     MeshCrop,
     Quality,
     QualityAction,
     ReconstructionJobSpec,
+    TextureSource,
     Training,
     TrainingPreset,
 )
@@ -44,10 +46,13 @@ class TrainingDefaults(ApiModel):
     """`spec.training.steps` of jobs that set neither it nor `preset`."""
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
+    depth_fusion: DepthFusion | None = None
+    """`spec.training.depthFusion` of jobs that set neither it nor `engine`; when unset here too, Auto where `engine` is
+    unset here as well, and the profile offers `depth-fusion`."""
 
 
 class MeshDefaults(ApiModel):
-    """What the mesh shows where a job does not say."""
+    """What the mesh shows, and its colours are from, where a job does not say."""
 
     rules: ClassVar = (
         Rule(
@@ -60,6 +65,8 @@ class MeshDefaults(ApiModel):
 
     crop: MeshCrop | None = None
     """`spec.mesh.crop` of jobs that leave it unset; Scene when unset here too."""
+    texture_source: TextureSource | None = None
+    """`spec.mesh.textureSource` of jobs that leave it unset; Training when unset here too."""
 
 
 class QualityDefaults(ApiModel):
@@ -131,12 +138,16 @@ DEFAULTS_RULES: Final[tuple[Rule, ...]] = (
 Values = dict[str, str | int]
 """Values by the field's path in a spec; what is unset is absent."""
 
+DEPTH_FUSION: Final = "training.depthFusion"
+
 PATHS: Final = (
     "engine",
     "training.preset",
     "training.steps",
     "training.timeBudgetSeconds",
+    DEPTH_FUSION,
     "mesh.crop",
+    "mesh.textureSource",
     "quality.minPSNR",
     "quality.minSSIM",
     "quality.warnPSNR",
@@ -155,6 +166,7 @@ PATHS: Final = (
 BUILT_IN: Final[Values] = {
     "engine": BUILT_IN_ENGINE,
     "training.preset": BUILT_IN_PRESET.value,
+    DEPTH_FUSION: DepthFusion.AUTO.value,
     "quality.minPSNR": BUILT_IN_BAR.min_psnr,
     "quality.minSSIM": BUILT_IN_BAR.min_ssim,
     "quality.warnPSNR": BUILT_IN_BAR.warn_psnr,
@@ -198,6 +210,8 @@ def filled(spec: ReconstructionJobSpec, *layers: Values) -> Values:
     result: Values = {}
     for layer in (*layers, BUILT_IN):
         usable = {path: value for path, value in layer.items() if path not in own and path not in result}
+        if layer is BUILT_IN and "engine" not in usable:  # the profile wants an engine, or it was chosen long ago
+            usable.pop(DEPTH_FUSION, None)
         result |= _agreeing(_applicable(usable, spec), own | result)
     return result
 
@@ -216,6 +230,8 @@ def _applicable(values: Values, spec: ReconstructionJobSpec) -> Values:
     reused = spec.source.job_ref is not None and spec.source.job_ref.reuse is Reuse.TRAINING
     if reused:
         values = {path: value for path, value in values.items() if not path.startswith("training.")}
+    if spec.engine is not None:  # who names an engine wants it
+        values = {path: value for path, value in values.items() if path != DEPTH_FUSION}
     if spec.training.preset is not None:  # who names a preset wants its number of steps
         values = {path: value for path, value in values.items() if path != "training.steps"}
     return values

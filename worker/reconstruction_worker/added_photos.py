@@ -20,6 +20,7 @@ from .ingest.dataset import Dataset, DatasetImage, DroppedImage
 from .ingest.limits import limits_from
 from .ingest.listing import describe
 from .stage import StageContext, folder_of
+from .stage_files import ORIGINALS
 
 FILE: Final = "added.json"
 THUMBNAILS: Final = "thumbnails"
@@ -125,6 +126,9 @@ def _moved(context: StageContext, before: Dataset, new: list[DatasetImage], scra
         thumbnail = f"{StageName.INGEST}/{THUMBNAILS}/{old}.jpg"
         if (scratch / thumbnail).exists():
             _move(context.workspace, scratch, thumbnail, stem)
+        original = f"{ORIGINALS}/{old}.jpg"
+        if (scratch / original).exists():
+            _move(context.workspace, scratch, original, stem)
         # Whether poses beside them name them says nothing here.
         yield image.model_copy(
             update={**files, "name": f"{stem}{PurePosixPath(image.name).suffix}", "given_pose": None}

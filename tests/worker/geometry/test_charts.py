@@ -55,12 +55,12 @@ def test_faces_keep_their_proportions(rough: Atlas) -> None:
 def test_charts_keep_their_distance() -> None:
     flat = laid_flat(rough_ball())
     places = packed(flat.places, flat.faces, flat.chart, SIZE, GUTTER_TEXELS).places
-    covered = np.zeros((SIZE, SIZE), np.uint8)
+    covered = np.zeros((SIZE, SIZE), bool)
     for chart in range(flat.charts):
         own = np.zeros((SIZE, SIZE), np.uint8)
         for face in places[flat.faces[flat.chart == chart]]:
-            cv2.fillConvexPoly(own, np.floor(face).astype(np.int32), 1)
-        wide = cv2.dilate(own, np.ones((GUTTER_TEXELS - 1, GUTTER_TEXELS - 1), np.uint8))
+            cv2.fillConvexPoly(own, np.floor(face).astype(np.int32), (1,))
+        wide = np.asarray(cv2.dilate(own, np.ones((GUTTER_TEXELS - 1, GUTTER_TEXELS - 1), np.uint8))) > 0
         assert not (covered & wide).any()
         covered |= wide
 

@@ -338,3 +338,20 @@ def test_what_a_profile_does_not_allow_is_refused(
     write_photos(photos, 3)
     error = failure(tmp_path, photos, limits=Limits().allowing(SourceLimits(**allowed)))
     assert error.code == code and words in error.message
+
+
+def test_originals_of_photos_that_are_made_smaller_are_kept_where_the_texture_wants_them(
+    tmp_path: Path, photos: Path
+) -> None:
+    write_photos(photos, 2)  # 320 x 240
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    (photos / "turned.jpg").write_bytes(encoded(picture(7, 640, 400), "JPEG", exif=exif))
+    result = Ingested(tmp_path, photos, images={"maxSidePixels": 320}, mesh={"textureSource": "Original"})
+    kept = result.workspace / "originals"
+    assert [path.name for path in kept.iterdir()] == ["turned.jpg"]
+    assert Image.open(kept / "turned.jpg").size == (400, 640)
+    result = Ingested(tmp_path, photos, images={"maxSidePixels": 160}, mesh={"textureSource": "Original"})
+    assert (result.workspace / "originals" / "p0.jpg").read_bytes() == (photos / "p0.jpg").read_bytes()
+    result = Ingested(tmp_path, photos, images={"maxSidePixels": 160})
+    assert not list((result.workspace / "originals").iterdir())

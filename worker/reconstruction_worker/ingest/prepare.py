@@ -14,6 +14,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, Images, MaskPolicy
 
 from ..files import sha256_of
+from ..stage_files import ORIGINALS
 from .arrange import Arrangement
 from .checks import Appearance, appearance
 from .dataset import DatasetImage, Original
@@ -34,7 +35,7 @@ class Prepared:
 
 def prepare(
     photo: SourceFile, stem: str, arrangement: Arrangement, settings: Images, limits: Limits, workspace: Path,
-    tones: ToneScales | None = None,
+    tones: ToneScales | None = None, *, keep_original: bool = False,
 ) -> Prepared:  # fmt: skip
     """Store one photo as `ingest/images/<stem>.jpg` (photos that were JPEG) or `.png` (anything else, and all with
     alpha). Raises ImageCorrupt, FileTooLarge or UnsupportedFormat, and DepthInvalid where depth maps are required."""
@@ -44,6 +45,8 @@ def prepare(
     original = Original(name=photo.name, width=decoded.width, height=decoded.height, sha256=sha256_of(photo.path))
     picture, mask = _combine(decoded, mask, settings.masks)
     factor = min(1.0, settings.max_side_pixels / max(picture.size))
+    if keep_original and factor < 1:
+        _keep_original(photo, decoded, picture, workspace / ORIGINALS / f"{stem}.jpg")
     if factor < 1:
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         picture = picture.resize(size, Image.Resampling.LANCZOS)
@@ -80,6 +83,14 @@ def prepare(
         notes=decoded.notes,
     )
     return Prepared(image, appearance(picture))
+
+
+def _keep_original(photo: SourceFile, decoded: Decoded, picture: Image.Image, path: Path) -> None:
+    """The photo in its own size, for the texture. Its mask is that of the smaller one."""
+    if decoded.plain and picture.mode == "RGB":
+        shutil.copyfile(photo.path, path)
+    else:
+        picture.convert("RGB").save(path, quality=95, subsampling=0)
 
 
 def _mask_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +40,12 @@ class Undistorter:
     def __init__(self, camera: pycolmap.Camera):
         self.pinhole = pinhole_of(camera)
         self._camera = camera
-        self._map: SourcePixels | None = None
-        if _displacement(camera) > NEGLIGIBLE_PIXELS:
-            self._map = _source_pixels(camera, self.pinhole)
+        self.keeps_pixels = _displacement(camera) <= NEGLIGIBLE_PIXELS
+        """Whether photos are left as they are."""
+
+    @cached_property
+    def _map(self) -> SourcePixels | None:
+        return None if self.keeps_pixels else _source_pixels(self._camera, self.pinhole)
 
     def write(self, rgb: NDArray[np.uint8], mask: NDArray[np.uint8] | None, path: Path) -> None:
         """Save colours [H, W, 3] and coverage [H, W] as a PNG of the pinhole camera, RGB or RGBA."""
@@ -54,7 +58,7 @@ class Undistorter:
         """Where in the photo, with its size (width, height), pixels [h, w] of the pinhole picture are
         found. Both count from the corner of the upper left pixel."""
         size = self._camera.width, self._camera.height
-        if self._map is None:
+        if self.keeps_pixels:
             return column, row, size
         return *_mapped(self._camera, self.pinhole, column, row), size
 

@@ -8,13 +8,14 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.job import DepthPolicy, MaskPolicy, TextureSource
 from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically
@@ -34,6 +35,7 @@ from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
 from ..ingest.wide_pixels import tones_of
 from ..stage import StageContext, StageOutput, Stopped
+from ..stage_files import ORIGINALS
 
 DOCUMENT = Dataset
 NAMED_IN_SUMMARY: Final = 3
@@ -79,6 +81,7 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         _check_policies(context, arrangement)
         for name in ("images", "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
+        empty_folder(context.workspace / ORIGINALS)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         cuts = _cut_panoramas(context, arrangement, limits, scratch / "panoramas")
         dataset = _store(context, arrangement, limits)
@@ -169,11 +172,14 @@ def _store(context: StageContext, arrangement: Arrangement, limits: Limits) -> D
     first_of: dict[str, str] = {}
     threads = min(MAX_THREADS, os.cpu_count() or 1)
     settings, tones = context.spec.images, tones_of(arrangement.photos, limits)
+    # No part of the result: whether they are kept is looked at when the photos are read.
+    keep = context.spec.mesh.chosen_texture_source is TextureSource.ORIGINAL
+    store = partial(prepare, keep_original=keep)
     with ThreadPoolExecutor(threads) as pool:
         jobs = [
             (
                 photo,
-                pool.submit(prepare, photo, stem, arrangement, settings, limits, context.workspace, tones),
+                pool.submit(store, photo, stem, arrangement, settings, limits, context.workspace, tones),
             )
             for photo, stem in zip(arrangement.photos, _stems(arrangement.photos), strict=True)
         ]
@@ -245,9 +251,11 @@ def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:
 
 
 def _remove(context: StageContext, image: DatasetImage) -> None:
-    for path in (image.file, image.mask, image.depth, f"ingest/thumbnails/{PurePosixPath(image.name).stem}.jpg"):
+    stem = PurePosixPath(image.name).stem
+    for path in (image.file, image.mask, image.depth, f"ingest/thumbnails/{stem}.jpg"):
         if path is not None:
             (context.workspace / path).unlink()
+    (context.workspace / ORIGINALS / f"{stem}.jpg").unlink(missing_ok=True)
 
 
 def _stems(photos: Sequence[SourceFile]) -> list[str]:
