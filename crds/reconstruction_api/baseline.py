@@ -31,6 +31,7 @@ BASELINE: Final[Mapping[str, Any]] = {
     "training.preset": "Production",
     "training.earlyStopping": False,
     "training.holdOut": "Auto",
+    "training.depthFusion": "Never",
     "training.device": "Auto",
     "training.gradientAccumulation": 1,
     "training.checkpointEverySteps": 1000,

@@ -82,7 +82,12 @@ JOB: Final = Resource(
         Column(
             "Quality",
             '.status.conditions[?(@.type=="Validated")].reason',
-            "QualityPassed, QualityWarning or QualityFailed once the held-out views are measured.",
+            "QualityPassed, QualityWarning or QualityFailed once the result is measured.",
+        ),
+        Column(
+            "Verdict",
+            '.status.conditions[?(@.type=="Validated")].message',
+            "What was measured, the bar, and what to do next.",
             wide=True,
         ),
         Column(

@@ -22,6 +22,7 @@ from .job import (
     BUILT_IN_PRESET,
     MAX_SECONDS,
     MAX_STEPS,
+    DepthFusion,
     Mesh,
     MeshCrop,
     Quality,
@@ -45,6 +46,9 @@ class TrainingDefaults(ApiModel):
     """`spec.training.steps` of jobs that set neither it nor `preset`."""
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
+    depth_fusion: DepthFusion | None = None
+    """`spec.training.depthFusion` of jobs that set neither it nor `engine`; when unset here too, Auto where `engine` is
+    unset here as well, and the profile offers `depth-fusion`."""
 
 
 class MeshDefaults(ApiModel):
@@ -134,11 +138,14 @@ DEFAULTS_RULES: Final[tuple[Rule, ...]] = (
 Values = dict[str, str | int]
 """Values by the field's path in a spec; what is unset is absent."""
 
+DEPTH_FUSION: Final = "training.depthFusion"
+
 PATHS: Final = (
     "engine",
     "training.preset",
     "training.steps",
     "training.timeBudgetSeconds",
+    DEPTH_FUSION,
     "mesh.crop",
     "mesh.textureSource",
     "quality.minPSNR",
@@ -159,6 +166,7 @@ PATHS: Final = (
 BUILT_IN: Final[Values] = {
     "engine": BUILT_IN_ENGINE,
     "training.preset": BUILT_IN_PRESET.value,
+    DEPTH_FUSION: DepthFusion.AUTO.value,
     "quality.minPSNR": BUILT_IN_BAR.min_psnr,
     "quality.minSSIM": BUILT_IN_BAR.min_ssim,
     "quality.warnPSNR": BUILT_IN_BAR.warn_psnr,
@@ -202,6 +210,8 @@ def filled(spec: ReconstructionJobSpec, *layers: Values) -> Values:
     result: Values = {}
     for layer in (*layers, BUILT_IN):
         usable = {path: value for path, value in layer.items() if path not in own and path not in result}
+        if layer is BUILT_IN and "engine" not in usable:  # the profile wants an engine, or it was chosen long ago
+            usable.pop(DEPTH_FUSION, None)
         result |= _agreeing(_applicable(usable, spec), own | result)
     return result
 
@@ -220,6 +230,8 @@ def _applicable(values: Values, spec: ReconstructionJobSpec) -> Values:
     reused = spec.source.job_ref is not None and spec.source.job_ref.reuse is Reuse.TRAINING
     if reused:
         values = {path: value for path, value in values.items() if not path.startswith("training.")}
+    if spec.engine is not None:  # who names an engine wants it
+        values = {path: value for path, value in values.items() if path != DEPTH_FUSION}
     if spec.training.preset is not None:  # who names a preset wants its number of steps
         values = {path: value for path, value in values.items() if path != "training.steps"}
     return values

@@ -54,6 +54,8 @@ class EngineSpec:
     needs_depth: bool = False
     """Whether each photo must have a depth map."""
     needs_gpu: bool = False
+    uses_gpu: bool = True
+    """False for one that has no use for a GPU: its pods ask for none."""
     min_vram_bytes: int = 0
     """Free GPU memory without which it does not begin on a GPU."""
     min_memory_bytes: int = 0
@@ -70,6 +72,9 @@ class EngineSpec:
     not taken for the same, and runs again where nothing but the version has changed. Versions of all libraries are
     recorded anyway; name one only where its results differ by more than rounding."""
 
+
+DEPTH_FUSION_ENGINE: Final = "depth-fusion"
+"""What `training.depthFusion` puts in the place of another engine."""
 
 ENGINES: Final = {
     spec.name: spec
@@ -115,6 +120,17 @@ ENGINES: Final = {
             shown_by_cpu=True,
             gpu_modules=("gsplat.csrc",),
         ),
+        EngineSpec(
+            name=DEPTH_FUSION_ENGINE,
+            licence="Apache-2.0",
+            paper="https://doi.org/10.1145/237170.237269",
+            min_images=2,
+            max_images=1000,
+            makes=Makes.MESH,
+            needs_depth=True,
+            uses_gpu=False,
+            shown_by_cpu=True,
+        ),
     )
 }
 """Those that come with the worker."""
@@ -122,6 +138,11 @@ ENGINES: Final = {
 GPU_ONLY: Final = frozenset(spec.name for spec in ENGINES.values() if spec.needs_gpu)
 """Engines that don't work without a GPU."""
 
+CPU_ONLY: Final = tuple(spec.name for spec in ENGINES.values() if not spec.uses_gpu)
+"""Engines of the worker that have no use for a GPU."""
+
+NEED_DEPTH: Final = tuple(spec.name for spec in ENGINES.values() if spec.needs_depth)
+"""Engines of the worker that need a depth map for each photo."""
 
 NEED_POSES: Final = tuple(spec.name for spec in ENGINES.values() if spec.needs_poses)
 """Engines of the worker that need camera poses."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
 from .destination import Destination
-from .engines import NEED_POSES
+from .engines import CPU_ONLY, NEED_DEPTH, NEED_POSES
 from .exports import EXPORT_RULES, MAX_EXPORTS, Audience, Export, Report
 from .formats import ExportFormat
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
@@ -187,6 +187,11 @@ class HoldOut(StrEnum):
     NONE = "None"
 
 
+class DepthFusion(StrEnum):
+    AUTO = "Auto"
+    NEVER = "Never"
+
+
 class Training(ApiModel):
     """How the engine is trained."""
 
@@ -217,6 +222,11 @@ class Training(ApiModel):
     it, else one in ten; none of fewer than five photos, nor of six `CanonicalViews`, each of which is the only one of
     its side. `None`: none, all are trained on. Without held-out photos there is no PSNR or SSIM, and the verdict is
     `warn`."""
+    depth_fusion: DepthFusion | None = None
+    """`Auto` leaves the training out where all photos of an object have depth maps and these agree: engine
+    `depth-fusion` then makes the surface of the maps, in seconds, and the train stage says which and why. `Never`
+    trains. When unset, `Never` in jobs that name an engine; in others what the profile's `defaults` say, else `Auto`
+    where they name no engine either and the profile offers `depth-fusion`. It is looked at when training begins."""
     device: Device = Device.AUTO
     """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
     rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)
@@ -368,8 +378,10 @@ def _or_usual(name: str, usual: str) -> str:
 
 
 class Quality(ApiModel):
-    """The bar for held-out views: pass at the minimum, warn at the warning level, otherwise fail. What is unset is as
-    the profile's `defaults` say, else as each field says."""
+    """The bar for what the job delivers, shown from where held-out photos were taken: pass at the minimum, warn at the
+    warning level, otherwise fail. A mesh is judged where it has a surface, with a texture made without those photos;
+    where Gaussians are delivered, the trained scene in whole pictures; both where both are. What is unset is as the
+    profile's `defaults` say, else as each field says."""
 
     rules: ClassVar = (
         Rule(
@@ -524,6 +536,20 @@ class ReconstructionJobSpec(ApiModel):
             field="poses",
         ),
         Rule(
+            f"images.depth None leaves out the depth maps that {_named(NEED_DEPTH)} is made for; leave the field out, "
+            "or choose splats or nerfacto",
+            cel=f"self.images.depth != 'None' || !has(self.engine) || !({_among(NEED_DEPTH)})",
+            holds=lambda spec: spec.images.depth is not DepthPolicy.NONE or spec.engine not in NEED_DEPTH,
+            field="images",
+        ),
+        Rule(
+            f"training.device CUDA is for engines that use a GPU, such as splats and nerfacto; {_named(CPU_ONLY)} has "
+            "no use for one",
+            cel=f"self.training.device != 'CUDA' || !has(self.engine) || !({_among(CPU_ONLY)})",
+            holds=lambda spec: spec.training.device is not Device.CUDA or spec.engine not in CPU_ONLY,
+            field="training",
+        ),
+        Rule(
             "endAfter Poses has nothing to deliver where poses.method is None",
             cel="!has(self.endAfter) || self.poses.method != 'None'",
             holds=lambda spec: spec.end_after is None or spec.poses.method is not PoseMethod.NONE,
@@ -627,3 +653,8 @@ class ReconstructionJobSpec(ApiModel):
     def chosen_engine(self) -> str:
         """The engine, where neither the job nor a profile names one too."""
         return self.engine or BUILT_IN_ENGINE
+
+    @property
+    def may_use_gpu(self) -> bool:
+        """Whether training has a use for a GPU where one is offered."""
+        return self.training.device is not Device.CPU and self.chosen_engine not in CPU_ONLY

@@ -39,6 +39,7 @@ ENV_PROGRESS_URL: Final = "RECONSTRUCTION_PROGRESS_URL"
 ENV_TOKEN_FILE: Final = "RECONSTRUCTION_TOKEN_FILE"
 ENV_GPU: Final = "RECONSTRUCTION_GPU"  # GPU_PROMISED where the pods that train ask for a device
 GPU_PROMISED: Final = "promised"
+ENV_DEPTH_FUSION: Final = "RECONSTRUCTION_DEPTH_FUSION"  # spec.training.depthFusion, which older workers do not know
 ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the claim mounted at WORKSPACE_PATH
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from .base import AbsolutePath, ApiModel, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
+from .base import AbsolutePath, ApiModel, DecimalString, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
 from .defaults import DEFAULTS_RULES, JobDefaults
 from .destination import WhoOverwrites, unknown_placeholders
 from .names import CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WORKSPACE_PATH
@@ -99,6 +99,17 @@ class Workspace(ApiModel):
     zones: Annotated[list[LabelValue], Field(max_length=16)] = Field(default_factory=list[str])
     """Zones (node label `topology.kubernetes.io/zone`) in which all pods of a job run, and so its volume; any zone when
     empty."""
+
+
+class Prices(ApiModel):
+    """What hardware costs, for `recon estimate`: nothing is billed by them."""
+
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", max_length=3)]
+    """Three letters, such as `EUR` (ISO 4217)."""
+    cpu_hour: DecimalString
+    """An hour of a pod of `cpu`."""
+    gpu_hour: DecimalString
+    """An hour of a pod of `gpu`."""
 
 
 class Limits(ApiModel):
@@ -250,6 +261,8 @@ class ProfileSpec(ApiModel):
     """Where results may be published."""
     limits: Limits = Field(default_factory=Limits)
     """The most that jobs may use."""
+    prices: Prices | None = None
+    """What the hardware costs; `recon estimate` says then what a job will."""
     defaults: JobDefaults | None = None
     """What fills the fields that a job leaves unset, once, when it is accepted: `status.defaults` of the job keeps it,
     and an edited profile changes no job."""

@@ -28,9 +28,9 @@ class StageName(StrEnum):
     INGEST = "ingest"
     POSES = "poses"
     TRAIN = "train"
-    EVALUATE = "evaluate"
     MESH = "mesh"
     TEXTURE = "texture"
+    EVALUATE = "evaluate"
     EXPORT = "export"
     RENDER = "render"
     REPORT = "report"
@@ -167,19 +167,6 @@ STAGES: Final[tuple[Stage, ...]] = (
         saves_on_stop=True,
     ),
     Stage(
-        name=StageName.EVALUATE,
-        title="Evaluation",
-        resource_class=ResourceClass.RECONSTRUCT,
-        needs=(StageName.TRAIN,),
-        fields=("quality",),
-        weight=5,
-        code_version=5,
-        redo="measure the held-out views again",
-        document="quality.json",
-        metrics=(Metric.PSNR, Metric.SSIM, Metric.LPIPS, Metric.QUALITY_VERDICT),
-        can_pause_after=True,
-    ),
-    Stage(
         name=StageName.MESH,
         title="Mesh",
         resource_class=ResourceClass.RECONSTRUCT,
@@ -206,6 +193,27 @@ STAGES: Final[tuple[Stage, ...]] = (
         can_pause_after=True,
     ),
     Stage(
+        name=StageName.EVALUATE,
+        title="Evaluation",
+        resource_class=ResourceClass.RECONSTRUCT,
+        needs=(StageName.TRAIN, StageName.TEXTURE),
+        fields=("quality",),
+        weight=5,
+        code_version=6,
+        redo="measure the held-out views again",
+        document="quality.json",
+        metrics=(
+            Metric.PSNR,
+            Metric.SSIM,
+            Metric.LPIPS,
+            Metric.MESH_PSNR,
+            Metric.MESH_SSIM,
+            Metric.MESH_COVERAGE_PERCENT,
+            Metric.QUALITY_VERDICT,
+        ),
+        can_pause_after=True,
+    ),
+    Stage(
         name=StageName.EXPORT,
         title="Export",
         resource_class=ResourceClass.DELIVER,
@@ -224,6 +232,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.TEXTURE,),
         fields=("turntable",),
         weight=5,
+        code_version=2,
         redo="render the turntable again",
         document="turntable.json",
         resumes=True,
@@ -289,6 +298,7 @@ WITHOUT_EFFECT: Final = {
     "training.checkpointEverySteps": "What an interrupted training starts from.",
     "training.keepCheckpoints": "What is kept beside the result.",
     "training.resultPrecision": "How the result is stored; looked at when training ends.",
+    "training.depthFusion": "Whether depth maps that agree are fused instead; looked at when training begins.",
     "suspend": "Whether anything runs now.",
     "pauseAfter": "When something runs.",
     "endAfter": "Which stages there are, and what the report needs.",

@@ -158,7 +158,7 @@ def test_the_rest_of_a_status_has_one_owner_who_replaces_it_as_a_whole():
 def test_kubectl_get_shows_how_a_job_stands():
     columns = crd.document(crd.JOB)["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if column["priority"] == 0]
-    assert shown == ["Succeeded", "Reason", "Stage", "Progress", "PSNR", "Engine", "Age"]
+    assert shown == ["Succeeded", "Reason", "Stage", "Progress", "PSNR", "Engine", "Quality", "Age"]
     progress = next(column for column in columns if column["name"] == "Progress")
     assert progress["type"] == "integer"
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconstruction_api.first_release import FIRST_STAGES
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import (
     BY_NAME,
@@ -27,8 +28,8 @@ from reconstruction_api.stages import (
 ASKED_FOR = {StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH}
 ALL = set(StageName) - ASKED_FOR
 FROM_TRAIN = ALL - {StageName.INGEST, StageName.POSES}
+FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EVALUATE, StageName.EXPORT, StageName.REPORT}
 KNOWN = {"start": ["0", "0", "0"], "end": ["0", "0", "1"], "metres": "2"}
-FROM_MESH = {StageName.MESH, StageName.TEXTURE, StageName.EXPORT, StageName.REPORT}
 
 
 def spec(**changes: Any) -> ReconstructionJobSpec:
@@ -85,9 +86,10 @@ def test_writing_a_default_down_changes_nothing():
 
 
 def test_digests_are_the_same_in_every_process():
-    """Operator and worker compare them; a change here makes every finished job run again."""
+    """Operator and worker compare them; a change here makes every finished job run again. Of the first release's
+    stages: an evaluation that reads other results has another digest, and so has the report that reads it."""
     assert (
-        stage_digests(spec(quality={"onFailure": "Fail"}))[StageName.REPORT]
+        stage_digests(spec(quality={"onFailure": "Fail"}), FIRST_STAGES)[StageName.REPORT]
         == "ea53f0cf54d63039fb50a4416fec30f306460351bc1ebb09d32348e6d707c532"
     )
 

@@ -44,8 +44,9 @@ def applied(values: dict[str, Any] | None = None, **options: Any) -> dict[str, A
 def test_the_profile_of_the_defaults_offers_the_workers_engines() -> None:
     document = applied()
     assert document["metadata"]["name"] == "default"
-    assert [engine["name"] for engine in document["spec"]["engines"]] == ["splats", "nerfacto", "vanilla-nerf"]
-    assert document["spec"]["defaults"]["engine"] == "splats"
+    engines = [engine["name"] for engine in document["spec"]["engines"]]
+    assert engines == ["splats", "nerfacto", "vanilla-nerf", "depth-fusion"]
+    assert document["spec"]["defaults"] == {"engine": "splats", "training": {"depthFusion": "Auto"}}
     assert document["spec"]["gpu"]["limits"] == {"memory": "32Gi", "nvidia.com/gpu": 1}
     assert "podUser" not in document["spec"], "what the values leave open, the API server fills in"
 

@@ -63,7 +63,8 @@ def test_the_first_job_needs_nothing_but_the_chart(release: Kubectl) -> None:
     config = release.get(f"configmap/{RELEASE}-default-profile")
     assert config is not None
     profile = yaml.safe_load(config["data"]["profile.yaml"])
-    assert [engine["name"] for engine in profile["spec"]["engines"]] == ["nerfacto", "splats", "vanilla-nerf"]
+    engines = [engine["name"] for engine in profile["spec"]["engines"]]
+    assert engines == ["splats", "nerfacto", "vanilla-nerf", "depth-fusion"]
     release.apply(profile, dry_run=True)
     job = {
         "apiVersion": "reconstruction.dev/v1alpha1",

@@ -101,7 +101,7 @@ def test_the_results_are_here_and_are_what_the_status_says(finished: Finished) -
 def test_the_job_was_shown_as_it_advanced(finished: Finished) -> None:
     assert re.search(r"\d+ % · \w+", finished.said)
     assert "PSNR" in finished.said
-    for stage in ("ingest", "poses", "train", "evaluate", "mesh", "texture", "export", "report"):
+    for stage in ("ingest", "poses", "train", "mesh", "texture", "evaluate", "export", "report"):
         assert f"✓ {stage}: " in finished.said
 
 

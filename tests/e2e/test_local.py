@@ -17,7 +17,7 @@ from .runs import Document, DrivenRun, texture_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-STAGES = ["ingest", "poses", "train", "evaluate", "mesh", "texture", "export", "report"]
+STAGES = ["ingest", "poses", "train", "mesh", "texture", "evaluate", "export", "report"]
 
 
 @pytest.fixture(scope="module")

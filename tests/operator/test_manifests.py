@@ -208,6 +208,22 @@ def test_a_job_that_trains_on_the_cpu_never_asks_for_a_gpu() -> None:
     assert container(training)["resources"]["limits"] == {} and "nodeSelector" not in pod(training)
 
 
+def test_an_engine_that_has_no_use_for_a_gpu_gets_none() -> None:
+    profile = cluster_profile(gpu=GPU, engines=[{"name": "depth-fusion", "image": "worker:1"}])
+    fusing = child(spec_of(engine="depth-fusion"), RECONSTRUCT, profile=profile)
+    assert container(fusing)["resources"]["limits"] == {} and "nodeSelector" not in pod(fusing)
+    assert "RECONSTRUCTION_GPU" not in environment(fusing)
+
+
+def test_whether_depth_maps_may_be_fused_is_said_where_older_workers_do_not_look() -> None:
+    """Their image would refuse an order with a field that it does not know."""
+    engines = [{"name": name, "image": "worker:1"} for name in ("nerfacto", "depth-fusion")]
+    fusing = child(spec_of(training={"depthFusion": "Auto"}), RECONSTRUCT, profile=cluster_profile(engines=engines))
+    assert environment(fusing)["RECONSTRUCTION_DEPTH_FUSION"] == "Auto"
+    assert "depthFusion" not in environment(fusing)["RECONSTRUCTION_JOB"]
+    assert "RECONSTRUCTION_DEPTH_FUSION" not in environment(child(None, RECONSTRUCT))
+
+
 def test_the_platform_may_mount_folders_of_the_node_read_only() -> None:
     folders = [{"path": "/opt/venv", "mountPath": "/opt/venv"}]
     manifest = child(profile=cluster_profile(hostPaths=folders, environment={"PYTHONPATH": "/opt/venv/lib"}))

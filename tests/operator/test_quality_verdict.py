@@ -36,7 +36,7 @@ BAR = {"minPSNR": "25", "minSSIM": "0.85", "warnPSNR": "20", "warnSSIM": "0.75"}
 def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, psnr: float, action: str) -> PodReport:
     """What a pod reports after the worker's own evaluation of views that are reproduced so well."""
     view = ViewQuality(name="IMG_0001.png", psnr=psnr, ssim=0.95)
-    photo = SimpleNamespace(name="IMG_0001.png", usable=True)
+    photo = SimpleNamespace(name="IMG_0001.png", usable=True, camera=None)
     stand_ins: dict[str, Any] = {
         "read_scene": lambda _: SimpleNamespace(photos=[photo], photo=lambda name: name),
         "read_split": lambda *_: SimpleNamespace(held_out=("IMG_0001.png",), train=()),
@@ -76,7 +76,9 @@ def test_pass_warn_and_fail_each_show(
     assert not failed or f"PSNR {psnr:.2f} dB" in message(after.job.status, "Validated")
 
 
-def test_the_reason_is_a_column_of_the_wide_output() -> None:
+def test_the_reason_is_a_column_and_the_sentence_one_of_the_wide_output() -> None:
     columns = {each["name"]: each for each in document(JOB)["spec"]["versions"][0]["additionalPrinterColumns"]}
     assert columns["Quality"]["jsonPath"] == '.status.conditions[?(@.type=="Validated")].reason'
-    assert columns["Quality"]["priority"] == 1
+    assert columns["Quality"]["priority"] == 0
+    assert columns["Verdict"]["jsonPath"] == '.status.conditions[?(@.type=="Validated")].message'
+    assert columns["Verdict"]["priority"] == 1

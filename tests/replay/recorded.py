@@ -149,13 +149,19 @@ def _with_a_stage_in_between(table: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return (*table[:2], new, train, *table[3:])
 
 
+def _with_evaluation_first(table: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Of the trained scene, before there is a mesh."""
+    evaluate = replace(table[5], needs=(StageName.TRAIN,))
+    return (*table[:3], evaluate, *table[3:5], *table[6:])
+
+
 RELEASES = [
     Later("this", lambda table: table),
     Later("one more stage", _with_a_stage),
     Later("one more stage in between", _with_a_stage_in_between),
     Later("newer code", lambda table: tuple(replace(each, code_version=each.code_version + 1) for each in table)),
     Later("other weights", lambda table: tuple(replace(each, weight=100 - each.weight) for each in table)),
-    Later("other order", lambda table: (*table[:3], *table[4:6], table[3], *table[6:])),
+    Later("other order", _with_evaluation_first),
     Later(
         "other fields",
         lambda table: tuple(

@@ -15,7 +15,7 @@ import pytest
 
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.names import ENV_JOB, ENV_PROGRESS_URL, ENV_TOKEN_FILE, ENV_WORKSPACE_CLAIM
+from reconstruction_api.names import ENV_DEPTH_FUSION, ENV_JOB, ENV_PROGRESS_URL, ENV_TOKEN_FILE, ENV_WORKSPACE_CLAIM
 from reconstruction_api.stages import ResourceClass, stage_digests, stages_of
 from reconstruction_api.worker import PodReport, ProgressUpdate, SourceLimits, WorkerJob
 from reconstruction_worker import pod
@@ -287,3 +287,11 @@ def run(context):
     a_pod = Pod(tmp_path, monkeypatch, ingest=tells)
     a_pod.run(ResourceClass.PREPARE, limits=SourceLimits(max_images=7))
     assert (a_pod.workspace / "ingest" / "limits").read_text() == "7"
+
+
+@pytest.mark.parametrize(
+    ("said", "fusion"), [({ENV_DEPTH_FUSION: "Auto"}, "Auto"), ({}, None), ({ENV_DEPTH_FUSION: "Sometimes"}, None)]
+)
+def test_whether_depth_maps_may_be_fused_is_the_operators_to_say(said: dict[str, str], fusion: str | None) -> None:
+    """A worker whose operator says nothing trains, and so does one that does not understand it."""
+    assert pod.with_depth_fusion(a_spec(), said).training.depth_fusion == fusion

@@ -75,7 +75,7 @@ def test_six_pictures_and_their_maps_become_a_model_in_metres(pictures: Path, tm
         "exports": [{"format": "GLB"}],
     }
     job, said = ReconstructionJobSpec.model_validate(spec), {}
-    for stage in (ingest, poses, train, evaluate, mesh, texture, export):
+    for stage in (ingest, poses, train, mesh, texture, evaluate, export):
         name = StageName(stage.__name__.rpartition(".")[2])
         (tmp_path / name).mkdir()
         context = StageContext(name, tmp_path, job, lambda _: None, lambda: False, pictures)

@@ -67,6 +67,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
                 job_name=request.job_name,
                 limits=request.limits,
                 accepted_versions=request.accepted_versions,
+                needs=request.needs,
                 guard=guard,
                 credentials=Path(request.credentials) if request.credentials is not None else None,
                 delivery=request.delivery,

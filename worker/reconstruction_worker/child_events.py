@@ -32,6 +32,7 @@ class StageRequest(ApiModel):
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
     accepted_versions: tuple[int, ...] = ()
+    needs: tuple[StageName, ...] = ()
     credentials: str | None = None
     """Folder with the credentials of a Secret; only for the stages that fetch and publish."""
     delivery: Delivery | None = None

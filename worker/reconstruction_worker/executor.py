@@ -321,6 +321,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),
+        needs=stage.needs,
         network=run.network if connected else None,
         credentials=_credentials(run, stage.name) if connected else None,
         delivery=run.delivery if connected and stage.name is not StageName.INGEST else None,

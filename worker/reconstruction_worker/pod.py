@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from reconstruction_api.defaults import completed
 from reconstruction_api.destination import Destination
 from reconstruction_api.errors import ExitCode, ReconstructionError
-from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
 from reconstruction_api.names import (
     CREDENTIALS_PATH,
     DESTINATION_CREDENTIALS_PATH,
     DESTINATION_PATH,
+    ENV_DEPTH_FUSION,
     ENV_JOB,
     ENV_PLAN,
     ENV_PROGRESS_URL,
@@ -110,7 +111,7 @@ def _work(
 ) -> tuple[PodReport, ExitCode]:
     job = order_in(environment)
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
-    spec = completed(job.spec)
+    spec = with_depth_fusion(completed(job.spec), environment)
     plan = _plan(environment)
     check_licence(spec.chosen_engine, job.accepted_licenses)
     _check_image(spec)
@@ -150,6 +151,13 @@ def _work(
         paused_after=outcome.paused_after,
     )
     return report, outcome.exit_code
+
+
+def with_depth_fusion(spec: ReconstructionJobSpec, environment: Mapping[str, str]) -> ReconstructionJobSpec:
+    """The spec with what the operator says of spec.training.depthFusion; nothing else in the order does."""
+    said = environment.get(ENV_DEPTH_FUSION)
+    fusion = DepthFusion(said) if said in list(DepthFusion) else None
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"depth_fusion": fusion})})
 
 
 def _check_image(spec: ReconstructionJobSpec) -> None:

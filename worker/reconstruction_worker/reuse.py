@@ -120,7 +120,8 @@ def _check_engine(context: StageContext, other: str) -> None:
     if context.name is not StageName.TRAIN:
         return
     manifest = folder_of(context.source, StageName.TRAIN) / ENGINE_FILE
-    engine = json.loads(manifest.read_text())["engine"] if manifest.is_file() else None
+    said = json.loads(manifest.read_text()) if manifest.is_file() else {}
+    engine = said.get("inPlaceOf") or said.get("engine")
     if engine != context.spec.chosen_engine:
         raise ReconstructionError(
             "CheckpointIncompatible",

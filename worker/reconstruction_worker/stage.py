@@ -69,6 +69,8 @@ class StageContext:
     """What the profile allows a source to hold; can refuse photos, never change a result."""
     accepted_versions: tuple[int, ...] = ()
     """Versions of this stage's code whose results may be taken over from another job."""
+    needs: tuple[StageName, ...] = ()
+    """Stages on whose results this one's depends, as the job was planned: an earlier release may have planned fewer."""
     guard: Guard | None = None
     """In a worker pod, what every connection goes through; None in a local run, and in stages that need no network."""
     credentials: Path | None = None

@@ -36,7 +36,12 @@ def read_file(cluster: Cluster, pod: str, container: str, path: str, offset: int
     Raises Unreadable when the file can't be read, Disconnected when the connection breaks off, and what `Cluster`
     raises.
     """
-    command = ["python3", "-I", "-c", _READ, path, str(offset)]
+    return output_of(cluster, pod, container, [_READ, path, str(offset)])
+
+
+def output_of(cluster: Cluster, pod: str, container: str, arguments: list[str]) -> Iterator[bytes]:
+    """What a Python program with arguments writes that is run in a pod, in pieces. Raises the same."""
+    command = ["python3", "-I", "-c", *arguments]
     query = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", word) for word in command)]
     address = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/exec"
     connection = _open(cluster, address, query)

@@ -57,7 +57,14 @@ class MeshSummary(Document):
     """Share of the held-out photos where the textured mesh has a surface; `psnr` and `ssim` are of these pixels, with a
     texture made without the photos."""
     psnr: float | None = None
+    psnr_margin: float | None = None
+    """Half the width of the 95 % confidence interval of the mean; None of a single photo."""
     ssim: float | None = None
+    photos: int | None = None
+    """How many these are of."""
+    trained: int | None = None
+    """Of these, photos that only the texture was made without."""
+    verdict: Verdict | None = None
 
 
 class TextureSummary(Document):
@@ -70,11 +77,19 @@ class QualityDocument(Document):
 
     psnr: float | None = None
     ssim: float | None = None
+    psnr_margin: float | None = None
+    """Half the width of the 95 % confidence interval of `psnr`; None of a single view."""
     lpips: float | None = None
     lpips_reason: str | None = None
     """Why there is no LPIPS."""
     lpips_backbone: str | None = None
     verdict: Verdict | None = None
+    """Of what the job delivers, as `judged` says."""
+    judged: list[str] = Field(default_factory=list[str])
+    """`mesh`, where it was measured; `views`, where the trained scene itself was judged: its Gaussians are delivered,
+    or there is no mesh to be measured."""
+    caution: str | None = None
+    """What the verdict can't be relied on for."""
     thresholds: Thresholds | None = None
     background: str = "white"
     """What masked photos and renderings are put over before they are compared."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.profile import ClassResources, ProfileSpec
 from reconstruction_api.stages import ResourceClass, graph_of
 
@@ -52,7 +52,7 @@ def placement(
 
 def _hardware(spec: ReconstructionJobSpec, resource_class: ResourceClass, profile: ProfileSpec) -> ClassResources:
     """A job that trains on the CPU never occupies a GPU."""
-    if resource_class is ResourceClass.RECONSTRUCT and spec.training.device is not Device.CPU:
+    if resource_class is ResourceClass.RECONSTRUCT and spec.may_use_gpu:
         return profile.gpu
     return profile.cpu
 
@@ -60,7 +60,7 @@ def _hardware(spec: ReconstructionJobSpec, resource_class: ResourceClass, profil
 def needs_device(spec: ReconstructionJobSpec, profile: ProfileSpec) -> bool:
     """Whether later pods of the job ask for a device."""
     trains = any(stage.resource_class is ResourceClass.RECONSTRUCT for stage in graph_of(spec))
-    return trains and spec.training.device is not Device.CPU and profile.gpu.names_device
+    return trains and spec.may_use_gpu and profile.gpu.names_device
 
 
 def _placed(

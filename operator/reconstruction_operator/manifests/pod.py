@@ -11,6 +11,7 @@ from typing import Any
 from reconstruction_api.baseline import explicit
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
+    ENV_DEPTH_FUSION,
     ENV_GPU,
     ENV_JOB,
     ENV_PLAN,
@@ -143,8 +144,7 @@ def _environment(
         uid=job.uid,
         attempt=run.attempt,
         resource_class=run.resource_class,
-        # Neither matters to a worker, and the addresses of receivers may hold tokens.
-        spec=spec.model_copy(update={"operator_class": None, "notifications": None}),
+        spec=_for_worker(spec),
         limits=source_limits(profile),
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
@@ -160,12 +160,21 @@ def _environment(
     }
     if needs_device(spec, profile):
         own[ENV_GPU] = GPU_PROMISED
+    if spec.training.depth_fusion is not None:
+        own[ENV_DEPTH_FUSION] = spec.training.depth_fusion.value
     if plan is not None:
         own[ENV_PLAN] = _worker_plan(job, run, plan).model_dump_json(by_alias=True, exclude_defaults=True)
     if progress_url:
         own[ENV_PROGRESS_URL] = progress_url.rstrip("/") + PROGRESS_PATH
         own[ENV_TOKEN_FILE] = f"{_TOKEN_FOLDER}/token"
     return list((entries | {name: literal(name, value) for name, value in own.items()}).values())
+
+
+def _for_worker(spec: ReconstructionJobSpec) -> ReconstructionJobSpec:
+    """Without what does not matter to a worker (the addresses of receivers may hold tokens), and without what is filled
+    in that older workers do not know: they find it in the environment, or not at all."""
+    training = spec.training.model_copy(update={"depth_fusion": None})
+    return spec.model_copy(update={"operator_class": None, "notifications": None, "training": training})
 
 
 def _worker_plan(job: JobView, run: ClassRun, plan: JobPlan) -> WorkerPlan:

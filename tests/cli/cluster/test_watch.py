@@ -179,9 +179,9 @@ def test_before_the_operator_answers_all_stages_are_pending() -> None:
         "ingest",
         "poses",
         "train",
-        "evaluate",
         "mesh",
         "texture",
+        "evaluate",
         "export",
         "report",
     ]

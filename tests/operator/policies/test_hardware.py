@@ -12,6 +12,7 @@ from reconstruction_operator.policies.control.accept import accept
 from ..builders import cluster_profile, condition, observed, settled, spec_of
 
 SPLATS = [{"name": "splatfacto", "image": "worker:1"}]
+FUSION = [{"name": "depth-fusion", "image": "worker:1"}]
 OWN = [{"name": "own", "image": "worker:1", "gpuOnly": True}]
 GPU = {"gpu": {"limits": {"nvidia.com/gpu": 1}}}
 
@@ -45,6 +46,7 @@ def test_a_job_without_the_gpu_it_needs_is_refused_before_any_pod(
         ({"training": {"device": "Auto"}}, {}),
         ({"training": {"device": "CUDA"}, "endAfter": "Poses"}, {}),
         ({"engine": "own"}, {"engines": [OWN[0] | {"gpuOnly": False}]}),
+        ({"engine": "depth-fusion"}, {"engines": FUSION}),
     ],
 )
 def test_a_job_that_may_find_its_gpu_is_accepted(spec: dict[str, Any], profile: dict[str, Any]) -> None:

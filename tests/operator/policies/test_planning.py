@@ -219,7 +219,7 @@ def test_the_worker_gets_its_part_of_the_plan_and_what_has_been_completed() -> N
     environment = {each["name"]: each["value"] for each in container["env"]}
     stages = json.loads(environment["RECONSTRUCTION_PLAN"])["stages"]
     planned = {stage.name: stage for stage in seen.job.status.plan.stages}  # type: ignore[union-attr]
-    assert [stage["name"] for stage in stages] == ["train", "evaluate", "mesh", "texture"]
+    assert [stage["name"] for stage in stages] == ["train", "mesh", "texture", "evaluate"]
     assert [(stage["digest"], stage["codeVersion"]) for stage in stages] == [
         (planned[stage["name"]].digest, planned[stage["name"]].code_version) for stage in stages
     ]
@@ -233,7 +233,7 @@ def test_the_worker_gets_its_part_of_the_plan_and_what_has_been_completed() -> N
     completed = [
         each["name"] for each in json.loads(environment["RECONSTRUCTION_PLAN"])["stages"] if each.get("completed")
     ]
-    assert completed == ["train", "evaluate"]
+    assert completed == ["train"]
 
 
 def test_a_rule_that_is_broken_by_what_stands_for_an_unset_field_refuses_the_job() -> None:
@@ -241,3 +241,39 @@ def test_a_rule_that_is_broken_by_what_stands_for_an_unset_field_refuses_the_job
     seen, _ = settled(with_defaults({}, spec_of(poses={"method": "None"})))
     assert condition(seen.job.status, "Accepted") == ("False", "InvalidSpec")
     assert "spec.engine is unset and means 'nerfacto'" in message(seen.job.status, "Accepted")
+
+
+FUSING = [*ENGINES, {"name": "depth-fusion", "image": "worker:1"}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "profile", "fusion"),
+    [
+        ({}, {"engines": FUSING}, "Auto"),
+        ({}, {"engines": ENGINES}, None),
+        ({}, {"engines": FUSING, "defaults": {"engine": "splats"}}, None),
+        ({}, {"engines": FUSING, "defaults": {"training": {"depthFusion": "Never"}}}, "Never"),
+        ({"engine": "nerfacto"}, {"engines": FUSING}, None),
+        ({"engine": "splats"}, {"engines": FUSING, "defaults": {"training": {"depthFusion": "Auto"}}}, None),
+        ({}, {"engines": FUSING, "defaults": {"engine": "splats", "training": {"depthFusion": "Auto"}}}, "Auto"),
+    ],
+)
+def test_depth_maps_may_be_fused_where_nobody_names_an_engine(
+    spec: dict[str, Any], profile: dict[str, Any], fusion: str | None
+) -> None:
+    seen, _ = settled(observed(spec_of(**spec), profile=cluster_profile(**profile)))
+    assert seen.job.status.defaults.get("training.depthFusion") == fusion
+
+
+def test_a_job_of_an_earlier_release_is_trained_as_it_was_meant() -> None:
+    """Its status says which engine it has, and nothing of depth maps."""
+    seen = started(RECONSTRUCT, profile=cluster_profile(engines=FUSING))
+    known = {path: value for path, value in seen.job.status.defaults.items() if path != "training.depthFusion"}
+    earlier = seen.job.status.model_copy(update={"defaults": known})
+    later, plan = settled(replace(seen, job=replace(seen.job, status=earlier)))
+    assert "training.depthFusion" not in later.job.status.defaults and plan.status is None
+
+
+def test_a_job_that_asks_for_fusion_needs_a_profile_that_offers_it() -> None:
+    seen, _ = settled(observed(spec_of(training={"depthFusion": "Auto"}), profile=cluster_profile(engines=ENGINES)))
+    assert condition(seen.job.status, "Accepted") == ("False", "EngineUnavailable")

@@ -35,6 +35,13 @@ def test_photos_are_missing_where_only_those_that_were_trained_on_are_shown_well
     assert "6 dB" in said
 
 
+def test_a_side_without_photos_comes_before_more_training_and_after_photos_that_stand_out() -> None:
+    assert next_step(views(19, 20, 21), RISING, {}, "the left: ...") == "Add photos from the left: ...."
+    said = next_step(views(21, 22, 12, 21.5), STEADY, {}, "the left: ...")
+    assert said is not None
+    assert said.startswith("Look at")
+
+
 def test_nothing_is_said_where_nothing_stands_out() -> None:
     assert next_step(views(21, 22, 23), STEADY, {}) is None
     assert next_step(views(21, 22, 23), [], {}) is None

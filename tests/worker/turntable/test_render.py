@@ -16,6 +16,7 @@ from PIL import Image
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
+from reconstruction_worker.quality.metrics import ssim
 from reconstruction_worker.stage import StageContext, Stopped
 from reconstruction_worker.stages import render, report, train
 from reconstruction_worker.turntable.films import ENV_FFMPEG
@@ -156,6 +157,27 @@ def test_films_have_all_frames(workspace: Path, output: str, pixels: str) -> Non
     assert stream["pix_fmt"].startswith(pixels)
     if output == "WebM":
         assert stream["tags"]["alpha_mode"] == "1"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("output", ["WebM", "MP4"])
+def test_a_film_shows_what_its_frames_show(workspace: Path, output: str) -> None:
+    run(workspace, outputs=[output], width=256, height=256, background="#ffffff")
+    film = next((workspace / "render").glob("turntable.*[4m]"))
+    shown = workspace / "shown"
+    shown.mkdir()
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(film), str(shown / "%05d.png")], check=True)
+    decoded = sorted(shown.glob("*.png"))
+    written = sorted((workspace / "render" / "frames").glob("*.png"))
+    assert len(decoded) == len(written) == FRAMES
+    alike = [ssim(brightness(one), brightness(other)) for one, other in zip(decoded, written, strict=True)]
+    assert min(alike) >= 0.98, alike
+
+
+def brightness(file: Path) -> np.ndarray:
+    """Films have half as many colours as pixels along each side, which the painted ball's, of all hues, suffer from."""
+    with Image.open(file) as image:
+        return np.asarray(image.convert("L").convert("RGB")) / 255
 
 
 def test_a_film_without_ffmpeg_is_refused_with_a_way_out(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

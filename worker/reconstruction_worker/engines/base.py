@@ -38,7 +38,7 @@ class Engine(Protocol):
 
 @runtime_checkable
 class GaussianEngine(Protocol):
-    """An engine whose `spec.makes` is Gaussians has this method too."""
+    """An engine whose `spec.makes` is Gaussians has this method too, and one of a mesh may have it."""
 
     def gaussians(self, folder: Path) -> Gaussians:
         """Those that `fit` left in `folder`, in world units; also on a machine without a GPU."""

@@ -35,5 +35,9 @@ class EngineDocument(Document):
     """File of the result, relative to the folder."""
     precision: Precision = Precision.FULL
     best: BestState | None = None
+    in_place_of: str | None = None
+    """The engine that the job names, where depth maps were fused in its place."""
+    choice: str | None = None
+    """Why depth maps were fused, or not, where that was left to the worker."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What the engine derived for the scene."""

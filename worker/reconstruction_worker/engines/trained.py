@@ -10,7 +10,8 @@ from ..geometry.coloured_mesh import ColouredMesh, MeshField
 from ..geometry.gaussians import Gaussians
 from ..geometry.rendering import Field
 from ..stage import StageContext
-from .base import GaussianEngine, Makes
+from .base import Engine, GaussianEngine, Makes
+from .engine_document import FILE, EngineDocument
 from .registry import engine as named
 
 
@@ -26,7 +27,7 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     from .training.device import choose_device
 
     _check_kept(context)
-    engine = named(context.spec.chosen_engine)
+    engine = engine_of(context)
     on_cpu = engine.spec.shown_by_cpu
     device = "cpu" if on_cpu else choose_device(context.spec.training.device, engine.spec).type
     made = engine.load(context.of(StageName.TRAIN), context.workspace, device)
@@ -35,20 +36,27 @@ def trained(context: StageContext) -> Field | ColouredMesh:
     return made
 
 
+def engine_of(context: StageContext) -> Engine:
+    """The engine that made what is in `train/`: the job's, unless depth maps were fused in its place."""
+    document = EngineDocument.read_if_there(context.of(StageName.TRAIN) / FILE)
+    return named(document.engine if document is not None else context.spec.chosen_engine)
+
+
 def trained_makes(context: StageContext) -> Makes:
-    """What the engine of the job makes."""
-    return named(context.spec.chosen_engine).spec.makes
+    """What that engine makes."""
+    return engine_of(context).spec.makes
 
 
 def trained_gaussians(context: StageContext) -> Gaussians | None:
-    """Those of an engine that makes Gaussians, in world units; None of another engine. Needs no GPU."""
-    engine = named(context.spec.chosen_engine)
-    if engine.spec.makes is not Makes.GAUSSIANS:
-        return None
-    if not isinstance(engine, GaussianEngine):
+    """Those of an engine that makes Gaussians, or has some beside its mesh, in world units; None of another engine.
+    Needs no GPU."""
+    engine = engine_of(context)
+    if isinstance(engine, GaussianEngine):
+        _check_kept(context)
+        return engine.gaussians(context.of(StageName.TRAIN))
+    if engine.spec.makes is Makes.GAUSSIANS:
         raise _contradiction(engine.spec.name, Makes.GAUSSIANS)
-    _check_kept(context)
-    return engine.gaussians(context.of(StageName.TRAIN))
+    return None
 
 
 def kept_gaussians(context: StageContext) -> Gaussians | None:

@@ -13,7 +13,7 @@ from reconstruction_api.job import MeshCrop
 
 from .crop import Crop, Wish, crop_document, find_crop
 from .depth_budget import Budget
-from .field_depth import OPAQUE, DepthMap, render_depth, windows, within_budget
+from .field_depth import DepthMap, render_depth, windows, within_budget
 from .fine_surface import WHOLE_GRID, fused_surface
 from .holes import without_holes
 from .landmarks import landmarks
@@ -26,6 +26,7 @@ from .rendering import Field
 from .scene import Scene, View
 from .sparse import SparsePoints
 from .surface import decimated, observed, simplified, smoothed, subdivided, without_pinches
+from .surface_bounds import surface_bounds
 from .tsdf import TRUNCATION_VOXELS
 
 MIN_RESOLUTION, MAX_RESOLUTION = 64, 512
@@ -264,20 +265,6 @@ def _detailed(
         progress(85, "comparing photos")
         mesh = refiner.moved(mesh, reach * step)
     return mesh
-
-
-def surface_bounds(maps: list[DepthMap], box: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Box of the surface points inside the scene's box, without the outermost few; None when there are none. [2, 3]"""
-    found = []
-    for one in maps:
-        points = one.points()[one.alpha >= OPAQUE]
-        found.append(points[((points >= box[0]) & (points <= box[1])).all(axis=1)])
-    points = np.concatenate(found) if found else np.empty((0, 3))
-    if len(points) < 100:
-        return None
-    low, high = np.quantile(points, [0.0005, 0.9995], axis=0)
-    margin = 0.02 * (high - low).max()
-    return np.stack([np.maximum(low - margin, box[0]), np.minimum(high + margin, box[1])])
 
 
 def _footprint(maps: list[DepthMap]) -> float:

@@ -26,9 +26,14 @@ class DepthMap:
     """Distance along the ray to the surface for each pixel of a camera."""
 
     camera: Camera
-    distance: NDArray[np.float32]  # [H, W] world units
+    distance: NDArray[np.float32]  # [H, W] world units; 0 where something is, nobody knows how far
     alpha: NDArray[np.float32]  # [H, W] how opaque the field is along the ray
     trust: NDArray[np.float32]  # [H, W] 0..1: low where the surface is seen at a grazing angle or breaks off
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Where there is a surface at a known distance. [H, W]"""
+        return (self.alpha >= OPAQUE) & (self.distance > 0)
 
     def points(self) -> NDArray[np.float64]:
         """Surface points in the world. [H, W, 3]"""
@@ -36,9 +41,9 @@ class DepthMap:
         return origin + pixel_rays(self.camera) * self.distance[..., None]
 
     def footprint(self) -> float:
-        """Median width of a pixel on the surface, in world units; 0 where nothing is opaque."""
-        opaque = self.alpha >= OPAQUE
-        return float(np.median(self.distance[opaque])) / self.camera.fx if opaque.any() else 0.0
+        """Median width of a pixel on the surface, in world units; 0 where none is shown."""
+        shown = self.shown
+        return float(np.median(self.distance[shown])) / self.camera.fx if shown.any() else 0.0
 
 
 def windows(scene: Scene, views: list[View]) -> dict[str, Camera]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cameras import box_window
-from .field_depth import OPAQUE, DepthMap
+from .field_depth import DepthMap
 from .mesh import Mesh
 from .surface import iso_surface
 from .tsdf import Grid, closest, fuse
@@ -56,7 +56,7 @@ class _Blocks:
         counts = tuple(-(-(side - 1) // BLOCK) for side in grid.shape)
         wanted = np.zeros(counts, np.bool_)
         corners = coarse.vertices[coarse.faces]
-        for points in (coarse.vertices, corners.mean(axis=1), *(one.points()[one.alpha >= OPAQUE] for one in maps)):
+        for points in (coarse.vertices, corners.mean(axis=1), *(one.points()[one.shown] for one in maps)):
             block = np.floor((points - grid.origin) / (BLOCK * grid.voxel)).astype(np.int64)
             inside = ((block >= 0) & (block < counts)).all(axis=1)
             wanted[tuple(block[inside].T)] = True

@@ -68,7 +68,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class _Ring:
+class Ring:
     """Cameras that look at one place."""
 
     middle: NDArray[np.float64]  # [3]
@@ -78,7 +78,7 @@ class _Ring:
 def find_subject(mesh: Mesh, cameras: list[Camera], voxel: float) -> Subject | str:
     """What cameras go round, in a coarse surface of all that they show; `voxel` is how fine it is. A sentence that says
     why there is none where there is none."""
-    ring = _ring(cameras)
+    ring = ring_of(cameras)
     if isinstance(ring, str):
         return ring
     middles = mesh.vertices[mesh.faces].mean(axis=1)
@@ -100,7 +100,8 @@ def find_subject(mesh: Mesh, cameras: list[Camera], voxel: float) -> Subject | s
     return Subject(box, plane, found, _doubt(box, plane, ring, cameras))
 
 
-def _ring(cameras: list[Camera]) -> _Ring | str:
+def ring_of(cameras: list[Camera]) -> Ring | str:
+    """What cameras look at, where most look at one place; else a sentence that says how many do."""
     centres = np.array([camera.camera_to_world[:3, 3] for camera in cameras])
     forward = -np.array([camera.camera_to_world[:3, 2] for camera in cameras])
     across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
@@ -117,10 +118,10 @@ def _ring(cameras: list[Camera]) -> _Ring | str:
     inwards = float((cosine > np.cos(np.radians(INWARD_DEGREES))).mean())
     if inwards < INWARD_SHARE or radius <= 0:
         return f"{inwards:.0%} of the cameras look at one place"
-    return _Ring(middle, radius)
+    return Ring(middle, radius)
 
 
-def _plane(mesh: Mesh, near: NDArray[np.bool_], ring: _Ring, cameras: list[Camera], voxel: float) -> Plane | None:
+def _plane(mesh: Mesh, near: NDArray[np.bool_], ring: Ring, cameras: list[Camera], voxel: float) -> Plane | None:
     """The level plane with the most surface that all cameras, and the middle of the ring, are above."""
     cross = face_cross(mesh)[near]
     areas = np.linalg.norm(cross, axis=1)
@@ -155,7 +156,7 @@ def _fitted(points: NDArray[np.float64], areas: NDArray[np.float64]) -> Plane:
     return Plane(normal, float(middle @ normal))
 
 
-def _pieces(mesh: Mesh, free: NDArray[np.bool_], ring: _Ring) -> NDArray[np.bool_] | None:
+def _pieces(mesh: Mesh, free: NDArray[np.bool_], ring: Ring) -> NDArray[np.bool_] | None:
     """The piece in the middle of the ring, with those that are beside it; None where there is none. [F]"""
     if not free.any():
         return None
@@ -176,10 +177,10 @@ def _pieces(mesh: Mesh, free: NDArray[np.bool_], ring: _Ring) -> NDArray[np.bool
     return found
 
 
-def _doubt(box: NDArray[np.float64], plane: Plane | None, ring: _Ring, cameras: list[Camera]) -> str:
+def _doubt(box: NDArray[np.float64], plane: Plane | None, ring: Ring, cameras: list[Camera]) -> str:
     if plane is None:
         return "there is no table or floor below the object"
-    gap = _widest_gap(np.array([camera.camera_to_world[:3, 3] for camera in cameras]), ring.middle, plane.normal)
+    gap, _ = widest_gap(np.array([camera.camera_to_world[:3, 3] for camera in cameras]), ring.middle, plane.normal)
     if gap > WIDEST_GAP_DEGREES:
         return f"the cameras leave out {gap:.0f} degrees of the way round"
     radius = float(np.linalg.norm(np.ptp(box, axis=0))) / 2
@@ -192,12 +193,19 @@ def _doubt(box: NDArray[np.float64], plane: Plane | None, ring: _Ring, cameras: 
     return ""
 
 
-def _widest_gap(centres: NDArray[np.float64], middle: NDArray[np.float64], axis: NDArray[np.float64]) -> float:
-    """Largest angle between neighbouring cameras about an axis, in degrees."""
-    side = np.cross(axis, [1.0, 0, 0] if abs(axis[0]) < 0.9 else [0, 1.0, 0])
+def widest_gap(
+    centres: NDArray[np.float64], middle: NDArray[np.float64], axis: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Largest angle between neighbouring cameras about an axis, and the direction of its middle, counter-clockwise from
+    what of x is across the axis; in degrees."""
+    along = np.array([1.0, 0, 0] if abs(axis[0]) < 0.9 else [0, 1.0, 0])
+    side = along - axis * float(along @ axis)
+    side /= np.linalg.norm(side)
     away = centres - middle
     angles = np.sort(np.degrees(np.arctan2(away @ np.cross(axis, side), away @ side)))
-    return float(np.diff(np.append(angles, angles[0] + 360)).max())
+    gaps = np.diff(np.append(angles, angles[0] + 360))
+    widest = int(gaps.argmax())
+    return float(gaps[widest]), float(angles[widest] + gaps[widest] / 2)
 
 
 def _shows(camera: Camera, corners: NDArray[np.float64]) -> bool:

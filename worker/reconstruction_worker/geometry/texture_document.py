@@ -13,6 +13,17 @@ from reconstruction_api.stage_table import BY_NAME, StageName
 FILE: Final = BY_NAME[StageName.TEXTURE].document
 
 
+class ShownView(Document):
+    """One photo beside what the mesh shows of it."""
+
+    name: str
+    coverage: float
+    psnr: float
+    ssim: float
+    trained: bool = False
+    """The training, and the shape, have seen the photo; only the texture has not."""
+
+
 class HeldOut(Document):
     """How well the textured mesh shows the photos that were held out of training, with a texture made without them.
     Means over the photos."""
@@ -22,6 +33,8 @@ class HeldOut(Document):
     """Share of the photo, or of the object in it, where the mesh has a surface; only there the others are measured."""
     psnr: float
     ssim: float
+    views: list[ShownView] = Field(default_factory=list)
+    """What the means are over."""
 
 
 class TextureDocument(Document):

@@ -114,8 +114,8 @@ def camera_arrays(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _closest(one: DepthMap) -> float:
-    opaque = one.distance[one.alpha >= OPAQUE]
-    return max(float(np.quantile(opaque, 0.05)), 1e-6) if len(opaque) else math.inf
+    shown = one.distance[one.shown]
+    return max(float(np.quantile(shown, 0.05)), 1e-6) if len(shown) else math.inf
 
 
 @njit

@@ -51,6 +51,15 @@ def destination_errors(
         raise _translated(error, shown_as, anonymous) from error
 
 
+def without_credentials(shown_as: str) -> ReconstructionError:
+    """Of a storage that nobody may write to without showing any."""
+    return ReconstructionError(
+        "DestinationAccessDenied",
+        f"spec.destination: writing to {shown_as} needs credentials, and there are none.",
+        suggestion=_ANONYMOUS,
+    )
+
+
 def _translated(error: Exception, shown_as: str, anonymous: bool) -> ReconstructionError:
     text = str(error)
     code, status = _CODE.search(text), _STATUS.search(text)

@@ -19,7 +19,7 @@ from reconstruction_api.network import Allowed, Host, RefusedError
 from ..credentials import FOR_DESTINATION, credentials_in, read_credentials
 from ..ingest.storage.access import CONNECT_SECONDS, SILENT_SECONDS, Access, Endpoint
 from ..network.guard import Guard
-from .destination_errors import destination_errors
+from .destination_errors import destination_errors, without_credentials
 from .stores.store import Store
 
 PART: Final = "spec.destination"
@@ -220,7 +220,10 @@ def _open_google(container: str, place: Place, access: Access) -> tuple[Endpoint
         config["base_url"] = f"{where.scheme}://{where.host}:{where.port}"
     options: dict[str, Any] = {"client_options": _client_options(access, where), "retry_config": _RETRIES}
     if token == "anon":
-        return where, GCSStore(container, **config, skip_signature=True, **options), True
+        if where.field == access.uri_field:  # obstore would ask the node for the credentials that it has
+            raise without_credentials(f"'{place.address}'")
+        options["credential_provider"] = lambda: {"token": "none", "expires_at": None}
+        return where, GCSStore(container, **config, **options), True
     options["credential_provider"] = _GoogleToken(token)
     return where, GCSStore(container, **config, **options), False
 

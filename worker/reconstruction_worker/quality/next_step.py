@@ -23,12 +23,16 @@ KNOWN_BETTER: Final = 4.0
 
 
 def next_step(
-    views: Sequence[ViewQuality], progress: Sequence[tuple[int, float]], names: Mapping[str, str]
+    views: Sequence[ViewQuality],
+    progress: Sequence[tuple[int, float]],
+    names: Mapping[str, str],
+    missing: str | None = None,
 ) -> str | None:
     """A sentence, or None where nothing stands out.
 
     `views` were held out. `progress` has steps and the PSNR of the batches trained on there, in order. `names` are what
-    the source calls the photos, by those of their files without suffix.
+    the source calls the photos, by those of their files without suffix. `missing` is the side from which there are no
+    photos, if there is one.
     """
     if not views:
         return None
@@ -37,6 +41,8 @@ def next_step(
     if 0 < len(odd) <= ODD_SHARE * len(views):
         listed = ", ".join(names.get(Path(view.name).stem, view.name) for view in odd[:NAMED])
         return f"Look at {listed}: they are blurred, misplaced or show something that the others don't."
+    if missing is not None:
+        return f"Add photos from {missing}."
     gain = _last_gain(progress)
     if gain is not None and gain >= STILL_GAINS:
         return f"Train longer: the last quarter of the training has gained {gain:.1f} dB."

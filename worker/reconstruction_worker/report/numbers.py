@@ -48,14 +48,16 @@ def quality_document(findings: Findings) -> QualityDocument:
             unregistered=findings.unregistered(),
             reprojection_error_pixels=findings.registration.mean_reprojection_error,
         ),
-        "mesh": MeshSummary(
-            vertices=mesh.vertices if mesh else None,
-            faces=mesh.faces if mesh else None,
-            components=mesh.components if mesh else None,
-            watertight=mesh.watertight if mesh else None,
-            coverage=shown.coverage if shown else None,
-            psnr=shown.psnr if shown else None,
-            ssim=shown.ssim if shown else None,
+        "mesh": (findings.quality.mesh or MeshSummary()).model_copy(
+            update={
+                "vertices": mesh.vertices if mesh else None,
+                "faces": mesh.faces if mesh else None,
+                "components": mesh.components if mesh else None,
+                "watertight": mesh.watertight if mesh else None,
+                "coverage": shown.coverage if shown else None,
+                "psnr": shown.psnr if shown else None,
+                "ssim": shown.ssim if shown else None,
+            }
         ),
         "texture": TextureSummary(
             size=texture.size if texture else None, photo_share=texture.photo_share if texture else None

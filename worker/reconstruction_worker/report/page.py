@@ -15,6 +15,7 @@ from ..engines.training.history import HistoryLine
 from ..geometry.mesh_document import CROP_PICTURE
 from ..geometry.photo_support import Support
 from ..geometry.texture_document import HeldOut, TextureDocument
+from ..quality.verdict import MESH, VIEWS
 from .chart import Chart, line_chart
 from .decimals import number
 from .findings import Document, Findings
@@ -90,10 +91,13 @@ def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
     placed, photos = len(findings.registered()), len(findings.photos())
     closed = "closed surface" if mesh and mesh.watertight else "open surface"
     psnr, ssim = number(quality.psnr, 2), number(quality.ssim, 3)
+    passes = [f"passes at {bar.min_psnr:g} dB", f"passes at {bar.min_ssim:g}"] if bar else [None, None]
+    of_views = passes if not quality.judged or VIEWS in quality.judged else [None, None]
+    of_mesh = [passes[0] if MESH in quality.judged else None, _coverage(shown)]
     return tiles(
-        tile("PSNR, held-out views", psnr, "dB", f"passes at {bar.min_psnr:g} dB" if bar else None),
-        tile("SSIM, held-out views", ssim, "", f"passes at {bar.min_ssim:g}" if bar else None),
-        tile("PSNR of the mesh", number(shown.psnr if shown else None, 2), "dB", _coverage(shown)),
+        tile("PSNR of the mesh", number(shown.psnr if shown else None, 2), "dB", "; ".join(filter(None, of_mesh))),
+        tile("PSNR, held-out views", psnr, "dB", of_views[0]),
+        tile("SSIM, held-out views", ssim, "", of_views[1]),
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
@@ -167,6 +171,13 @@ def _confirmed(findings: Findings) -> str | None:
     return f"{mesh.confirmed_share:.0%}{rest}"
 
 
+def _judged(quality: QualityDocument) -> str | None:
+    """What the verdict is of, and what is to be said of it."""
+    kinds = {MESH: "the mesh, where it has a surface", VIEWS: "the trained scene, in whole pictures"}
+    names = " and ".join(kinds[name] for name in quality.judged if name in kinds)
+    return "; ".join(filter(None, (names, quality.caution))) or None
+
+
 def _up_and_scale(findings: Findings) -> str | None:
     known, found = findings.spec.poses.known_distance, findings.transforms.get("upFrom")
     return found if known is None else f"{found}; the scale from a known distance of {known.metres} m"
@@ -182,10 +193,12 @@ def _facts(findings: Findings) -> list[tuple[str, object]]:
         size = " × ".join(f"{(high - low) * factor:.3g}" for low, high in zip(*box, strict=True)) + f" {unit}"
     return [
         ("Engine", engine.name),
+        ("Why this engine", findings.engine.choice if findings.engine else None),
         ("Engine's licence", engine.licence),
         ("Steps", f"{engine.steps:,}" if engine.steps else None),
         ("Device", engine.device),
         ("Size", size),
+        ("Judged", _judged(findings.quality)),
         ("Next step", findings.quality.next_step),
         ("Depth confirmed by other photos", _confirmed(findings)),
         ("Part of the scene", findings.mesh.crop.in_words() if findings.mesh and findings.mesh.crop else None),

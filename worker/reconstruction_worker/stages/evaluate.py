@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
-from reconstruction_api.documents.quality import Means, QualityDocument, Thresholds, ViewQuality
+from reconstruction_api.documents.quality import Means, MeshSummary, QualityDocument, Thresholds, ViewQuality
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Quality, QualityAction, QualityBar
 from reconstruction_api.metric_names import Metric
@@ -24,11 +24,17 @@ from ..engines.training.history import read_history
 from ..engines.training.posed_photos import PosedPhoto, read_scene
 from ..engines.training.split import read_split
 from ..files import write_document
+from ..geometry.mesh_document import FILE as MESH_FILE
+from ..geometry.mesh_document import MeshDocument
 from ..geometry.rendering import Field
+from ..geometry.texture_document import FILE as TEXTURE_FILE
+from ..geometry.texture_document import TextureDocument
 from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
+from ..quality.basis import judged_by, margin
+from ..quality.missing_side import missing_side
 from ..quality.next_step import next_step
-from ..quality.verdict import judge
+from ..quality.verdict import MESH, judge, judged_mesh, of_what_is_delivered
 from ..stage import StageContext, StageOutput, Stopped
 
 DOCUMENT = QualityDocument
@@ -50,7 +56,9 @@ def run(context: StageContext) -> StageOutput:
     if not scene.photos:
         return _nothing_compared(context)
     split = read_split(context.of(StageName.TRAIN), [photo.name for photo in scene.photos if photo.usable])
-    names = split.held_out or some_of(split.train)
+    early_stopping = context.spec.training.early_stopping
+    held_out, caution = judged_by(split.held_out, early_stopping=early_stopping)
+    names = held_out or some_of(split.train)
     field = trained_field(context)
     no_lpips = perceptual.why_unavailable()
     views: list[ViewQuality] = []
@@ -63,11 +71,31 @@ def run(context: StageContext) -> StageOutput:
     sources = source_names(context.workspace)
     if not split.held_out:
         result = without_held_out(result)
-    elif result.verdict is not Verdict.PASS:
-        progress = [(line.step, line.psnr) for line in read_history(context.of(StageName.TRAIN))]
-        result = result.model_copy(update={"next_step": next_step(views, progress, sources)})
+    else:
+        result = _with_delivered(context, result.model_copy(update={"caution": caution}))
+        if result.verdict is not Verdict.PASS:
+            missing = missing_side([photo.camera for photo in scene.photos])
+            progress = [(line.step, line.psnr) for line in read_history(context.of(StageName.TRAIN))]
+            result = result.model_copy(update={"next_step": next_step(views, progress, sources, missing)})
     write_document(context.folder / QUALITY_FILE, result)
     return _outcome(result, context.spec.quality, sources)
+
+
+def _with_delivered(context: StageContext, result: QualityDocument) -> QualityDocument:
+    """The document with the verdict on what the job delivers. Jobs that were planned to be judged before there is a
+    mesh are judged by the trained scene."""
+    mesh = None
+    if StageName.TEXTURE in context.needs:
+        texture = TextureDocument.read_if_there(context.of(StageName.TEXTURE) / TEXTURE_FILE)
+        surface = MeshDocument.read_if_there(context.of(StageName.MESH) / MESH_FILE)
+        if texture is not None and texture.held_out is not None:
+            cut = surface is not None and surface.crop is not None and surface.crop.cut
+            mesh = judged_mesh(texture.held_out, context.spec.quality, cut=cut)
+    judged, verdict = of_what_is_delivered(result.verdict or Verdict.WARN, mesh, context.spec.exports)
+    update = {"judged": judged, "verdict": verdict, "mesh": mesh}
+    if judged == [MESH] and mesh is not None and (mesh.photos or 0) > 1:
+        update["caution"] = None
+    return result.model_copy(update=update)
 
 
 def _nothing_compared(context: StageContext) -> StageOutput:
@@ -106,8 +134,10 @@ def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: boo
 
 def _summary(views: list[ViewQuality], no_lpips: str | None, quality: Quality) -> QualityDocument:
     means = _means(views)
+    wide = margin([view.psnr for view in views])
     result = QualityDocument(
         psnr=means.psnr,
+        psnr_margin=None if wide is None else round(wide, 3),
         ssim=means.ssim,
         lpips=means.lpips,
         verdict=judge(means.psnr, means.ssim, quality),
@@ -174,12 +204,18 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
         trained = f"{len(result.views)} of the photos trained on are reproduced with {result.trained.psnr:.2f} dB"
         message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result.verdict}"
         return StageOutput(message=message, metrics=verdict)
-    numbers = {Metric.PSNR: f"{result.psnr:.2f}", Metric.SSIM: f"{result.ssim:.3f}"}
+    numbers: dict[str, str | int] = {Metric.PSNR: f"{result.psnr:.2f}", Metric.SSIM: f"{result.ssim:.3f}"}
     if result.lpips is not None:
         numbers[Metric.LPIPS] = f"{result.lpips:.3f}"
     count = len(result.views)
     views = f"{count} held-out view{'s' if count > 1 else ''}"
-    found = f"PSNR {numbers[Metric.PSNR]} dB, SSIM {numbers[Metric.SSIM]} on {views}"
+    sure = _sure(result.psnr_margin)
+    found = f"PSNR {numbers[Metric.PSNR]} dB{sure}, SSIM {numbers[Metric.SSIM]} on {views}"
+    if MESH in result.judged and result.mesh is not None:
+        numbers |= _of_mesh(result.mesh)
+        found = f"{_mesh_in_words(result.mesh)}; the trained scene {found}"
+    if result.caution is not None:
+        found += f" ({result.caution})"
     bar = quality.bar
     if result.verdict is Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
         worst = [names.get(Path(name).stem, name) for name in result.worst]
@@ -193,6 +229,28 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
     if result.verdict is not Verdict.PASS:
         line += f"; it passes at {bar.min_psnr} dB and {bar.min_ssim}. {result.next_step or ''}".rstrip()
     return StageOutput(message=line, metrics={**numbers, **verdict})
+
+
+def _sure(margin_decibels: float | None) -> str:
+    """How sure a PSNR is, in decibels."""
+    return "" if margin_decibels is None else f" (± {margin_decibels:.1f})"
+
+
+def _of_mesh(mesh: MeshSummary) -> dict[str, str | int]:
+    return {
+        Metric.MESH_PSNR: f"{mesh.psnr or 0:.2f}",
+        Metric.MESH_SSIM: f"{mesh.ssim or 0:.3f}",
+        Metric.MESH_COVERAGE_PERCENT: round(100 * (mesh.coverage or 0)),
+    }
+
+
+def _mesh_in_words(mesh: MeshSummary) -> str:
+    photos = f"{mesh.photos} photo{'' if mesh.photos == 1 else 's'}"
+    trained = f", {mesh.trained} of them kept from the texture only," if mesh.trained else ""
+    return (
+        f"the mesh shows {mesh.coverage or 0:.0%} of {photos}{trained} with PSNR {mesh.psnr or 0:.2f} dB"
+        f"{_sure(mesh.psnr_margin)} and SSIM {mesh.ssim or 0:.3f}"
+    )
 
 
 def _bytes(picture: NDArray[np.float64]) -> NDArray[np.uint8]:

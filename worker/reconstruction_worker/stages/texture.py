@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -21,8 +21,9 @@ from ..geometry.bake import BLENDINGS, Blending, bake, baked_in_each_way
 from ..geometry.ply_file import read_ply
 from ..geometry.scene import Scene, View, load_scene
 from ..geometry.stand_ins import RenderedView, with_stand_ins
-from ..geometry.texture_document import FILE, HeldOut, TextureDocument
+from ..geometry.texture_document import FILE, HeldOut, ShownView, TextureDocument
 from ..original_photos import Originals, original_photos
+from ..quality.basis import judged_by, kept_from_texture
 from ..quality.delivered import Shown, shown_by_mesh
 from ..stage import StageContext, StageOutput
 from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
@@ -105,8 +106,12 @@ def _judged(
     context: StageContext, atlas: Atlas, surface: Texels, views: list[View], originals: Originals
 ) -> list[_Judged]:
     """How well the mesh shows the photos that were held out, with textures of the others, for each way of blending."""
-    names = set(read_split(context.of(StageName.TRAIN), [view.name for view in views]).held_out)
-    others, judged = [[view for view in views if (view.name in names) is held] for held in (False, True)]
+    split = read_split(context.of(StageName.TRAIN), [view.name for view in views])
+    held_out, _ = judged_by(split.held_out, early_stopping=context.spec.training.early_stopping)
+    trained = [view.name for view in views if view.name not in split.held_out]
+    extra = kept_from_texture(len(held_out), trained) if held_out else []
+    others = [view for view in views if view.name not in {*split.held_out, *extra}]
+    judged = [view for view in views if view.name in {*held_out, *extra}]
     if not judged or not others:
         return []
     size = context.spec.mesh.texture_size
@@ -120,16 +125,27 @@ def _judged(
         context.advance(55, "comparing the mesh with the held-out photos")
         found = shown_by_mesh(atlas, without.picture, judged)
         if found:
-            result.append(_Judged(blending, _mean(found)))
+            result.append(_Judged(blending, _mean(found, extra)))
     return result
 
 
-def _mean(found: Sequence[Shown]) -> HeldOut:
+def _mean(found: Sequence[Shown], trained: Collection[str]) -> HeldOut:
+    """`trained` are photos that only the texture was made without."""
     return HeldOut(
         photos=len(found),
         coverage=round(fmean(one.coverage for one in found), 4),
         psnr=round(fmean(one.psnr for one in found), 3),
         ssim=round(fmean(one.ssim for one in found), 4),
+        views=[
+            ShownView(
+                name=one.name,
+                coverage=round(one.coverage, 4),
+                psnr=round(one.psnr, 3),
+                ssim=round(one.ssim, 4),
+                trained=one.name in trained,
+            )
+            for one in found
+        ],
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from reconstruction_api.job import DepthFusion
+
 from ..engines.engine_document import EngineDocument
+from ..engines.fused_or_trained import fused_or_trained
 from ..engines.registry import engine
 from ..engines.requirements import check_job, check_machine
 from ..stage import StageContext, StageOutput
@@ -18,4 +21,6 @@ def run(context: StageContext) -> StageOutput:
     check_job(context.spec, chosen.spec)
     check_machine(chosen.spec)
     check_turntable(context.spec, chosen.spec.makes)
+    if context.spec.training.depth_fusion is DepthFusion.AUTO and not chosen.spec.needs_depth:
+        return fused_or_trained(context, chosen)
     return chosen.fit(context)

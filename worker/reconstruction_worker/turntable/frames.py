@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -30,20 +29,15 @@ def render_frames(
     advance: Callable[[int], None],
 ) -> int:
     """Write the frames that are not there, whole, and return how many those are. `show` makes the renderer when the
-    first one is needed. While a frame is written the next is rendered: at most one is lost by a kill."""
+    first one is needed. A frame is written before the next is begun: a kill loses at most the one at hand."""
     (folder / FOLDER).mkdir(exist_ok=True)
     missing = [number for number in range(len(cameras)) if not is_whole(frame_file(folder, number), cameras[number])]
     if not missing:
         return 0
-    seen, written = show(), Future[None]()
-    written.set_result(None)
-    with ThreadPoolExecutor(1) as pool:
-        for count, number in enumerate(missing):
-            picture = finish(seen(cameras[number]))
-            written.result()
-            advance(len(cameras) - len(missing) + count)
-            written = pool.submit(_write, picture, frame_file(folder, number))
-        written.result()
+    seen = show()
+    for count, number in enumerate(missing):
+        advance(len(cameras) - len(missing) + count)
+        _write(finish(seen(cameras[number])), frame_file(folder, number))
     return len(missing)
 
 

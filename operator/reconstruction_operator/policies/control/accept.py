@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
+from reconstruction_api.engines import DEPTH_FUSION_ENGINE
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
 from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
 from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
 from reconstruction_api.rules import broken_rules
@@ -22,7 +23,7 @@ from .hardware import missing_gpu
 from .limits import excess
 from .networks import forbidden_source
 from .pinning import LOST, accepted_condition, is_lost, loss
-from .planning import Planned, planned
+from .planning import Planned, offers_fusion, planned
 from .renewal import is_renewed
 
 
@@ -144,6 +145,12 @@ def _refusal(
         return (
             "EngineUnavailable",
             f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
+            f"It offers: {', '.join(engines)}.",
+        )
+    if not started and written.training.depth_fusion is DepthFusion.AUTO and not offers_fusion(profile):
+        return (
+            "EngineUnavailable",
+            f"spec.training.depthFusion: profile {name!r} does not offer {DEPTH_FUSION_ENGINE!r}. "
             f"It offers: {', '.join(engines)}.",
         )
     if not started and (broken := next(broken_rules(spec.rules, spec), None)) is not None:

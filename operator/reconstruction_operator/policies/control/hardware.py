@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.engines import GPU_ONLY
+from reconstruction_api.engines import CPU_ONLY, GPU_ONLY
 from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.stages import StageName, graph_of
@@ -16,7 +16,7 @@ def missing_gpu(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) ->
     gpu_only = engine.gpu_only if engine.gpu_only is not None else engine.name in GPU_ONLY
     if gpu_only and spec.training.device is Device.CPU:
         return f"spec.training.device: {engine.name!r} works on a GPU only; clear the field, or choose another engine."
-    if offers_gpu(profile):
+    if offers_gpu(profile) or engine.name in CPU_ONLY:
         return ""
     if gpu_only:
         return f"spec.engine: {engine.name!r} works on a GPU only, and profile {name!r} gives its pods none."

@@ -33,6 +33,7 @@ from .compact import compact
 from .device import choose_device
 from .extent import ground_box
 from .held_out_views import HeldOutViews
+from .live_view import LiveView
 from .loop import TrainingLoop
 from .memory_check import check_room
 from .posed_photos import PosedPhoto, Scene, read_scene
@@ -136,7 +137,8 @@ class TrainableEngine:
         del pictures  # the trainer has copies
         views = HeldOutViews([scene.photo(name) for name in split.held_out], settings["raysPerStep"])
         constants = {"belongs_to": belongs_to, "settings": settings, "bounds": bounds.state()}
-        loop = TrainingLoop(context, trainer, store, views, constants)
+        shown = scene.photo((split.held_out or split.train)[0]).camera
+        loop = TrainingLoop(context, trainer, store, views, constants, LiveView(context.workspace, shown))
         if checkpoint is not None:
             loop.restore(checkpoint)
         resumed_at = trainer.step

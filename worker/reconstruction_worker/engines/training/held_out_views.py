@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from ...geometry.rendering import Camera, Field
 from ...quality import metrics, perceptual
+from ...quality.basis import looked_at
 from .posed_photos import PosedPhoto
 
-VIEWS = 4
-"""Held-out photos that are looked at, evenly taken from all of them."""
 COST_IN_STEPS = 8
 """Rays of one look, in those of a step; without gradients they take about as long as two or three steps."""
 LOOKS = 30
@@ -47,8 +46,7 @@ class HeldOutViews:
     """Pixels of held-out photos, over white."""
 
     def __init__(self, photos: Sequence[PosedPhoto], rays_per_step: int):
-        count = min(len(photos), VIEWS)
-        chosen = [photos[int((i + 0.5) * len(photos) / count)] for i in range(count)]
+        chosen = [photos[index] for index in looked_at(len(photos))]
         pixels = sum(photo.camera.width * photo.camera.height for photo in chosen)
         stride = 1
         while pixels / stride**2 > COST_IN_STEPS * rays_per_step:

@@ -10,10 +10,11 @@ from pathlib import Path
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
+from reconstruction_api.live_view import HISTORY
 
 from .held_out_views import Look
 
-FILE = "history.jsonl"
+FILE = HISTORY
 
 
 class HistoryLine(Document):

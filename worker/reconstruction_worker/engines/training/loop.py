@@ -18,6 +18,7 @@ from .held_out_views import HeldOutViews, Look, steps_between_looks
 from .history import FILE as HISTORY_FILE
 from .history import History, Measurement
 from .levelling import Levelling
+from .live_view import LiveView
 from .losses import Losses
 from .system import SystemSampler
 from .time_plan import TimePlan
@@ -39,7 +40,7 @@ class TrainingLoop:
     """Runs a trainer to its last step.
 
     `constants` are stored in each checkpoint: what it belongs to and how it was set up. `views` are looked at now and
-    then; without any, training can't level off.
+    then; without any, training can't level off. `live` is for people who look on.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class TrainingLoop:
         store: CheckpointStore,
         views: HeldOutViews,
         constants: dict[str, Any],
+        live: LiveView | None = None,
     ):
         self.context = context
         self.trainer = trainer
         self.store = store
         self.views = views
         self.constants = constants
+        self.live = live
         self.levelling = Levelling()
         self.plan = TimePlan(context.spec.training.time_budget_seconds)
         self.planned = self.plan.budget is None
@@ -124,6 +127,8 @@ class TrainingLoop:
                 window = _Window(trainer.step, time.monotonic())
             if saving or better or self.is_done:
                 self._save()
+            if self.live is not None and self.live.is_due():
+                self.live.take(trainer.looking)
             if stopping and not self.is_done:
                 raise Stopped(f"training stopped after step {trainer.step} of {self.total}; it continues from there")
 

@@ -33,7 +33,7 @@ class ObjectStore:
             meta = obstore.head(self._client, self._prefix + path)
         except (FileNotFoundError, NotFoundError):
             return None
-        return Stored(meta["size"], meta["e_tag"] or "")
+        return Stored(meta["size"], meta["e_tag"] or "", meta["version"])
 
     def send(self, path: str, parts: Iterable[bytes], size: int, headers: Headers) -> None:
         key, attributes = self._prefix + path, _attributes(headers)
@@ -51,7 +51,7 @@ class ObjectStore:
         )
 
     def write(self, path: str, content: bytes, headers: Headers, *, instead_of: Stored | None) -> None:
-        mode: Any = "create" if instead_of is None else {"e_tag": instead_of.tag}
+        mode: Any = "create" if instead_of is None else {"e_tag": instead_of.tag, "version": instead_of.version}
         key, attributes = self._prefix + path, _attributes(headers)
         try:
             obstore.put(self._client, key, content, attributes=attributes, mode=mode)

@@ -14,6 +14,8 @@ class Stored:
     size: int
     tag: str
     """Changes with the content; empty where the place has no such thing."""
+    version: str | None = None
+    """What some storages (Google's) want to be told instead of it, when an object is to be replaced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ class Viewer {
     const colours = { used: [0.14, 0.34, 0.84, 1], heldOut: [0.9, 0.55, 0.1, 1] };
     if (this.at !== null) this.cameras.draw(this.clip, colours, this.photoOpacity, this.at);
     else if (this.showCameras) this.cameras.draw(this.clip, colours, this.showPhotos ? 0.92 : 0, null);
+    document.documentElement.dataset.firstPicture ??= String(Math.round(performance.now()));
     this.onDraw();
   }
 

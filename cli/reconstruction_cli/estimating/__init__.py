@@ -1,0 +1,1 @@
+"""`recon estimate`: what a job will take, before it is submitted."""
