@@ -88,11 +88,13 @@ MESSAGES = [
     "CUDA error: out of memory",
     "CUDA driver error: out of memory",
     "radix_sort: failed on 1st step: cudaErrorMemoryAllocation: out of memory",
+    "parallel_for failed: cudaErrorMemoryAllocation",
     "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
     "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
     "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
     "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    "cusolver error: CUSOLVER_STATUS_NOT_INITIALIZED, when calling `cusolverDnCreate(handle)`",
     "Failed to allocate 512 bytes on device 'cuda:0'",
 ]
 
