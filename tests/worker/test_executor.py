@@ -40,7 +40,7 @@ def test_a_second_run_redoes_nothing_and_a_changed_spec_only_what_depends_on_the
     assert [result.name for result in third.stages if not result.skipped] == ["export", "report"]
 
     bench.run(spec=exporting(ExportFormat.GLB, ExportFormat.PLY).model_copy(update={"mesh": Mesh(target_faces=500)}))
-    assert bench.runs() == ["mesh", "texture", "export", "report"]
+    assert bench.runs() == ["mesh", "texture", "evaluate", "export", "report"]
 
     record = read_record(bench.workspace, StageName.REPORT)
     assert record is not None
