@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Open a report in the browser; while a training runs, its curves and pictures of what it has learnt.
 
-    DIR is what `recon run` or `recon download` has written, also while `recon run` goes on; JOB a job on the cluster,
+    DIR is what `recon run` or `recon download` has written, also while `recon run` continues; JOB a job on the cluster,
     of whose files only those are fetched that are looked at. The page is served on this machine alone, at an address
     that nobody can guess, until it is closed.
     """

@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _events(self) -> None:
-        """How far the job is, now and then (server-sent events). While this goes on the page is open."""
+        """How far the job is, now and then (server-sent events). While this continues the page is open."""
         self._start("text/event-stream", {"Connection": "close"})
         self.close_connection = True
         self.server.page_opened()
