@@ -25,6 +25,10 @@ from reconstruction_worker.ingest.pose_files import PoseFormat
 from reconstruction_worker.ingest.sources import gather
 from reconstruction_worker.ingest.video import size_of
 
+_GPU: Final = Path("/dev/nvidia0")
+_SECONDS_PER_PHOTO: Final = 6
+_MIN_SECONDS: Final = 300
+_MAX_SECONDS: Final = 1800
 _STEPS_PER_PHOTO: Final = 200
 _MIN_STEPS: Final = 5_000
 _MAX_STEPS: Final = 30_000
@@ -71,7 +75,7 @@ class Found:
             lines.append(f"{self.masks} masks")
         if self.depth_maps:
             lines.append(f"{self.depth_maps} with a depth map")
-        if self.with_focal < self.count:
+        if self.with_focal < self.count and self.poses is None:
             lines.append(f"focal length known for {self.with_focal} of {self.count}; the others are estimated")
         if self.with_gps:
             lines.append(f"{self.with_gps} with a GPS position")
@@ -126,12 +130,15 @@ def write_job(found: Found, photos: Path, out: Path, name: str | None) -> str:
     """YAML of a job for these photos, to be saved as `out`; the path in it is relative to that file."""
     side = min(_MAX_SIDE, max(64, *found.long_sides))
     frames = Images().video_frames if found.videos else 0
-    steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * (found.count + frames)))
+    length = _length(found.count + frames, on_gpu=_GPU.exists())
     texture = 1024 if median(found.long_sides) < 800 else 2048
     uri = Path(os.path.relpath(photos.resolve(), out.resolve().parent)).as_posix()
     of_depth = (
         "    depth: Auto    # the maps in the folder depth; Required: fail where one is missing or does not fit\n"
     )
+    of_originals = ""
+    if max(found.long_sides) > side:
+        of_originals = "\n    textureSource: Original    # the photos as they come in; Training: the scaled ones"
     of_videos = f"    videoFrames: {frames}    # sharp photos, spread over the videos\n" if frames else ""
     comment = "".join(f"# {line}\n" for line in found.lines())
     poses = "Provided" if found.poses else "Auto"
@@ -152,11 +159,10 @@ spec:
     minRegisteredPercent: 60    # fail when fewer of the photos could be placed
   engine: nerfacto
   training:
-    steps: {steps}    # a few thousand give a first look
-    device: Auto    # CUDA where there is a GPU, else CPU (slow: expect minutes per thousand steps)
+{length}    device: Auto    # CUDA where there is a GPU, else CPU
   mesh:
     targetFaces: 100000
-    textureSize: {texture}
+    textureSize: {texture}{of_originals}
     crop: Auto    # only the object, where the cameras go round one on a table; Object, Scene: whatever there is
   exports:
     - format: GLB    # also: {others}
@@ -165,6 +171,18 @@ spec:
     minSSIM: "0.85"
     onFailure: Warn    # Fail: no result below warnPSNR and warnSSIM
 """
+
+
+def _length(photos: int, *, on_gpu: bool) -> str:
+    """Lines of YAML that say how long to train: steps on a GPU, which does thousands in a minute, else a time."""
+    if on_gpu:
+        steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * photos))
+        return f"    steps: {steps}    # a few thousand give a first look\n"
+    seconds = min(_MAX_SECONDS, max(_MIN_SECONDS, _SECONDS_PER_PHOTO * photos))
+    return (
+        f"    timeBudgetSeconds: {seconds}    # there is no GPU here, where steps take long; more time, finer detail\n"
+        "    # steps: 30000    # instead, where pods get a GPU\n"
+    )
 
 
 def job_name(photos: Path) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Recon
-from tests.worker.ingest.photos import write_photos
+from tests.worker.ingest.photos import encoded, picture, write_photos
 from tests.worker.ingest.test_camera_formats import HEIC, write_dng
 from tests.worker.ingest.videos import write_video
 
-from reconstruction_api.job import DepthPolicy, PoseMethod
+from reconstruction_api.job import DepthPolicy, PoseMethod, TextureSource
 from reconstruction_api.validation import parse_job
 
 
@@ -33,7 +33,38 @@ def test_the_job_is_valid_and_names_the_photos_from_where_it_lies(recon: Recon, 
     assert job.metadata.name == "my-statue-2024"
     assert job.spec.source.uri == "../My Statue (2024)"
     assert job.spec.images.max_side_pixels == 320
-    assert job.spec.training.steps == 5000
+    assert job.spec.mesh.texture_source is None  # none of the photos is made smaller
+
+
+@pytest.mark.parametrize(("gpu", "steps", "seconds"), [(True, 5000, None), (False, None, 300)])
+def test_without_a_gpu_the_training_gets_a_time_instead_of_steps(
+    gpu: bool,
+    steps: int | None,
+    seconds: int | None,
+    recon: Recon,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = tmp_path / "nvidia0"
+    if gpu:
+        device.touch()
+    monkeypatch.setattr("reconstruction_cli.new_job._GPU", device)
+    recon("new", photos, "--out", tmp_path / "job.yaml")
+    training = parse_job((tmp_path / "job.yaml").read_text()).spec.training
+    assert (training.steps, training.time_budget_seconds) == (steps, seconds)
+
+
+def test_the_texture_of_large_photos_is_from_the_originals(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    (photos / "large.jpg").write_bytes(encoded(picture(9, 2000, 1500), "JPEG"))
+    recon("new", photos, "--out", tmp_path / "job.yaml")
+    assert parse_job((tmp_path / "job.yaml").read_text()).spec.mesh.texture_source is TextureSource.ORIGINAL
+
+
+def test_focal_lengths_are_not_missed_where_poses_bring_them(recon: Recon, photos: Path, tmp_path: Path) -> None:
+    assert "focal length known for 0 of 5" in recon("new", photos, "--out", tmp_path / "one.yaml").out
+    (photos / "transforms.json").write_text("{}")
+    assert "focal length" not in recon("new", photos, "--out", tmp_path / "two.yaml").out
 
 
 def test_what_is_wrong_with_photos_is_said_before_anything_runs(recon: Recon, photos: Path, tmp_path: Path) -> None:

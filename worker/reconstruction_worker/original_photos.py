@@ -83,7 +83,7 @@ class OriginalPhoto:
         return picture
 
     def _source(
-        self, across: NDArray[np.float64], down: NDArray[np.float64]
+        self, across: NDArray[np.floating], down: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
         columns, rows = np.meshgrid(across, down)
         return self.undistorter.pixels(columns.astype(np.float64), rows.astype(np.float64))

@@ -7,7 +7,15 @@ import itertools
 import numpy as np
 import pytest
 
-from reconstruction_worker.poses.pairs import EXHAUSTIVE_UP_TO, WINDOW, Pairing, blocks, choose_pairs
+from reconstruction_worker.poses.pairs import (
+    EXHAUSTIVE_UP_TO,
+    POSED_NEIGHBOURS,
+    WINDOW,
+    Pairing,
+    blocks,
+    choose_pairs,
+    pairs_by_view,
+)
 
 from .scenes import Array
 
@@ -50,3 +58,30 @@ def test_blocks_hold_every_pair_once_and_touch_few_photos() -> None:
     groups = blocks(pairs)
     assert sorted(itertools.chain(*groups)) == pairs
     assert max(len({photo for pair in group for photo in pair}) for group in groups) <= 16
+
+
+def around(count: int, *, outwards: bool = False) -> np.ndarray:
+    """Poses [N, 4, 4] (OpenCV axes) on a circle."""
+    turn = 2 * np.pi * np.arange(count) / count
+    poses = np.tile(np.eye(4), (count, 1, 1))
+    poses[:, :3, 3] = np.stack([np.cos(turn), np.sin(turn), np.zeros(count)], axis=1)
+    poses[:, :3, 2] = poses[:, :3, 3] * (1 if outwards else -1)
+    return poses
+
+
+def test_photos_of_known_poses_are_compared_with_those_that_look_the_same_way_from_nearby() -> None:
+    count = 200
+    choice = pairs_by_view(around(count))
+    assert choice.pairing is Pairing.POSED
+    apart = np.array([min(b - a, count - b + a) for a, b in choice.pairs])
+    assert apart.max() <= POSED_NEIGHBOURS // 2 + 1
+    assert len(choice.pairs) <= count * POSED_NEIGHBOURS
+    assert set(np.array(choice.pairs).ravel().tolist()) == set(range(count))
+    assert len(pairs_by_view(around(20)).pairs) == 190
+
+
+def test_photos_from_one_place_in_opposite_directions_are_not_compared() -> None:
+    both = np.concatenate([around(100, outwards=True), around(100, outwards=False)])
+    both[:, :3, 3] *= 0.01
+    forward = both[:, :3, 2]
+    assert all(forward[a] @ forward[b] >= 0.5 - 1e-9 for a, b in pairs_by_view(both).pairs)

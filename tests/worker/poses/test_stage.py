@@ -284,6 +284,9 @@ def test_photos_without_texture_are_told_so(tmp_path: Path) -> None:
     with pytest.raises(ReconstructionError, match="too little texture") as failure:
         poses.run(poses_context(tmp_path)[0])
     assert failure.value.code == "PoseEstimationFailed"
+    found = json.loads((tmp_path / "poses" / "registration.json").read_text())
+    assert (found["registered"], found["total"], len(found["unregistered"])) == (0, 4, 4)
+    assert found["strategies"][0]["strategy"] == "standard"
 
 
 def test_a_stop_is_honoured_between_the_steps(photos: dict[str, Image.Image], tmp_path: Path) -> None:

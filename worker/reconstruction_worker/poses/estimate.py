@@ -33,8 +33,17 @@ class Estimate:
     best: Attempt
 
 
+class NoPoses(Exception):  # noqa: N818 - carries one
+    """No photo could be placed; what was tried all the same."""
+
+    def __init__(self, error: ReconstructionError, attempts: list[Attempt]):
+        super().__init__(error.message)
+        self.error, self.attempts = error, attempts
+
+
 def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
-    """Structure from motion; `required_share` of the photos is what the job needs. Raises PoseEstimationFailed."""
+    """Structure from motion; `required_share` of the photos is what the job needs. Raises NoPoses, whose error is
+    PoseEstimationFailed."""
     photos = bench.photos
     gps_positions = local_positions([photo.gps for photo in photos])
     focals = any(photo.focal_pixels for photo in photos)
@@ -43,7 +52,7 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos), bool(guessed))
     best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
-        raise _failure(attempts, len(photos))
+        raise NoPoses(_failure(attempts, len(photos)), attempts)
     held = (
         distinct_positions([photo.name for photo in photos], gps_positions)
         if best.strategy.mapper.use_positions

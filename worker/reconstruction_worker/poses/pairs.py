@@ -19,6 +19,12 @@ WINDOW: Final = 12
 """Followers a photo is compared with in an ordered set."""
 NEIGHBOURS: Final = 20
 """Nearest photos by GPS that a photo is compared with."""
+POSED_NEIGHBOURS: Final = 10
+"""Photos that a photo of a large set with known poses is compared with."""
+WIDEST_ANGLE: Final = 60.0
+"""Degrees between the directions of view of two photos from which they have hardly any feature in common."""
+STEP_ANGLE: Final = 15.0
+"""Degrees by which turning counts like the distance to the nearest photo."""
 BLOCK: Final = 8
 """Side of the squares of photos in which pairs are worked off."""
 
@@ -29,6 +35,7 @@ class Pairing(StrEnum):
     EXHAUSTIVE = "exhaustive"
     SEQUENTIAL = "sequential"
     SPATIAL = "spatial"
+    POSED = "posed"
     ALIKE = "alike"
     """Only those that look alike."""
 
@@ -50,6 +57,27 @@ def choose_pairs(count: int, positions: Sequence[NDArray[np.float64] | None]) ->
     nearby = _neighbours([positions[index] for index in known], known) if len(known) >= 0.9 * count else set()
     pairing = Pairing.SPATIAL if nearby else Pairing.SEQUENTIAL
     return PairChoice(pairing, tuple(sorted(nearby | _followers(count))))
+
+
+def pairs_by_view(poses: NDArray[np.float64]) -> PairChoice:
+    """Pairs of photos whose poses [N, 4, 4] (world from camera, OpenCV axes) are known: in large sets, each with those
+    that were taken nearby in about the same direction."""
+    count = len(poses)
+    if count <= EXHAUSTIVE_UP_TO:
+        return all_pairs(count)
+    places, forward = poses[:, :3, 3], poses[:, :3, 2]
+    tree = KDTree(places)
+    nearest = np.asarray(tree.query(places, k=2)[0])[:, 1]
+    step = max(float(np.median(nearest)), 1e-6 * float(np.ptp(places, axis=0).max()), 1e-12)
+    pairs = set[Pair]()
+    for index in range(count):
+        turned = np.degrees(np.arccos((forward @ forward[index]).clip(-1, 1)))
+        away = np.linalg.norm(places - places[index], axis=1) / step + turned / STEP_ANGLE
+        away[turned > WIDEST_ANGLE] = np.inf
+        away[index] = np.inf
+        chosen = np.argsort(away, kind="stable")[:POSED_NEIGHBOURS]
+        pairs.update((min(index, other), max(index, other)) for other in chosen[np.isfinite(away[chosen])].tolist())
+    return PairChoice(Pairing.POSED, tuple(sorted(pairs)))
 
 
 def all_pairs(count: int) -> PairChoice:

@@ -10,15 +10,14 @@ from typing import Final
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
-from .gps_priors import GpsPosition
 from .native import follow
-from .pairs import choose_pairs
-from .partners import pairs_to_match
+from .pairs import EXHAUSTIVE_UP_TO, pairs_by_view
 from .posed_model import PosedModel, SparsePoints
-from .provided.provided_poses import Provided
+from .provided.provided_poses import Provided, Share
 from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs, verified_matches
 from .two_view import confirms_points
 
@@ -27,22 +26,25 @@ MIN_POINTS: Final = 20
 MIN_SHARE: Final = 0.05
 """Of the features that photos have in common, whose rays have to meet. True poses come to more than half, those of a
 phone that drifts to less."""
+OF_MANY: Final = FeatureSettings(max_side_pixels=1000, max_features=2048)
+"""Of a large set: its points only tell where the scene is and what training begins with; the poses are known."""
+FEW: Final = 20
+"""Photos to train on below which the others help to find points."""
 SAMPLE: Final = 12
 """Photos of a model with points of its own that are looked at."""
 
 
-def with_points(bench: Workbench, given: Provided, positions: Sequence[GpsPosition]) -> PosedModel:
+def with_points(bench: Workbench, given: Provided) -> PosedModel:
     """The given model with what its photos see, in their given poses. `bench.photos` are those of its shots, in their
-    order; `positions` in metres where GPS knows them. Where it is not clear whose pixels the poses are for, those count
-    that see more. A model that brings its points keeps them; then only some of its photos are looked at, to see whether
-    it is of these photos at all. Raises InvalidPoses when the photos contradict the poses."""
+    order; those that are only there to judge by are not looked at. Where it is not clear whose pixels the poses are
+    for, those count that see more. A model that brings its points keeps them; then only some of its photos are looked
+    at, to see whether it is of these photos at all. Raises InvalidPoses when the photos contradict the poses."""
     brings_points = len(given.model.points.xyz) > 0
-    wanted = _sample(given.model) if brings_points else list(range(len(bench.photos)))
+    wanted = _sample(given.model) if brings_points else _trained_on(given)
     part = replace(bench, photos=[bench.photos[index] for index in wanted])
-    near = [positions[index] for index in wanted]
     hypotheses = [given] if given.alternative is None else [given, given.alternative]
     seen = [
-        _seen(part.part(index / len(hypotheses), (index + 1) / len(hypotheses)), _only(each.model, wanted), index, near)
+        _seen(part.part(index / len(hypotheses), (index + 1) / len(hypotheses)), _only(each.model, wanted), index)
         for index, each in enumerate(hypotheses)
     ]
     best = max(range(len(seen)), key=lambda index: seen[index].pairs)
@@ -52,7 +54,7 @@ def with_points(bench: Workbench, given: Provided, positions: Sequence[GpsPositi
     found = seen[best].model
     return replace(
         hypotheses[best].model,
-        points=found.points,
+        points=replace(found.points, observations=_of_all(found.points.observations, wanted)),
         mean_reprojection_error=found.mean_reprojection_error,
         median_reprojection_error=found.median_reprojection_error,
     )
@@ -75,11 +77,11 @@ class _Seen:
         return int((lengths * (lengths - 1) // 2).sum())
 
 
-def _seen(bench: Workbench, model: PosedModel, number: int, positions: Sequence[GpsPosition]) -> _Seen:
+def _seen(bench: Workbench, model: PosedModel, number: int) -> _Seen:
     database = bench.scratch / f"provided-{number}.db"
-    extract(bench.part(0.0, 0.4), FeatureSettings(), groups_of(model), database)
-    pairs = pairs_to_match(bench.part(0.4, 0.45), choose_pairs(len(bench.photos), positions), database)
-    match(bench.part(0.45, 0.9), FeatureSettings(), pairs, database)
+    settings = FeatureSettings() if len(bench.photos) <= EXHAUSTIVE_UP_TO else OF_MANY
+    extract(bench.part(0.0, 0.5), settings, groups_of(model), database)
+    match(bench.part(0.5, 0.9), settings, pairs_by_view(model.poses).pairs, database)
     seen = PosedModel.from_reconstruction(triangulated(bench.part(0.9, 1.0), model, database))
     return _Seen(seen, overlapping_pairs(database), verified_matches(database))
 
@@ -92,6 +94,18 @@ def triangulated(bench: Workbench, model: PosedModel, database: Path) -> pycolma
     folder.mkdir()
     call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
     return follow(call, bench.stop_requested)
+
+
+def _trained_on(given: Provided) -> list[int]:
+    """Indices of the shots that are not only there to judge by, or for nothing; of all where those are few."""
+    shots = given.model.shots
+    found = [index for index, shot in enumerate(shots) if given.shares.get(shot.name, Share.TRAIN) == Share.TRAIN]
+    return found if len(found) >= FEW else list(range(len(shots)))
+
+
+def _of_all(observations: NDArray[np.int64], indices: Sequence[int]) -> NDArray[np.int64]:
+    """Observations [O, 2] by some shots, with their indices among all shots."""
+    return np.stack([np.asarray(indices, np.int64)[observations[:, 0]], observations[:, 1]], axis=1)
 
 
 def _sample(model: PosedModel) -> list[int]:

@@ -155,9 +155,9 @@ def _charts(history: list[HistoryLine]) -> list[Chart]:
 
     charts = (
         curve("PSNR of the training batches, dB", [line.psnr for line in history]),
-        curve("PSNR of the held-out views, dB", [line.held_out_psnr for line in history]),
+        curve("PSNR of some held-out views during training, dB", [line.held_out_psnr for line in history]),
         curve("Loss", [line.loss for line in history], logarithmic=True),
-        curve("SSIM of the held-out views", [line.held_out_ssim for line in history]),
+        curve("SSIM of some held-out views during training", [line.held_out_ssim for line in history]),
     )
     return [chart for chart in charts if chart is not None]
 

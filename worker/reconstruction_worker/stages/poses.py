@@ -29,14 +29,14 @@ from ..memory import most_held
 from ..poses.canonical import canonical_poses
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
-from ..poses.estimate import estimate_poses
+from ..poses.estimate import NoPoses, estimate_poses
 from ..poses.georeference import FILE as GEOREFERENCE_FILE
 from ..poses.georeference import by_control, georeference
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.ground_control import ControlFit, GroundControl, fit_control
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
-from ..poses.posed_model import PosedModel
+from ..poses.posed_model import PosedModel, SparsePoints
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
@@ -68,8 +68,12 @@ def run(context: StageContext) -> StageOutput:
     if provided is not None:
         dataset = dataset.with_given_poses()
     photos = dataset.images
-    with scratch_folder(context) as scratch:
-        model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    try:
+        with scratch_folder(context) as scratch:
+            model, attempts, strategy = _posed(context, dataset, scratch, provided)
+    except NoPoses as none:
+        _write_failed(context, photos, none.attempts)
+        raise none.error from none
     registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
     write_document(  # what there is to look at where that is not enough
         context.folder / REGISTRATION_FILE, registration.document(model, None, strategy, attempts, None, None)
@@ -100,6 +104,14 @@ def run(context: StageContext) -> StageOutput:
     if depth is not None and depth.problem:
         notes.append(f"depth maps left out: {depth.problem}")
     return StageOutput("; ".join(note for note in notes if note), metrics_of(registration, model))
+
+
+def _write_failed(context: StageContext, photos: list[DatasetImage], attempts: list[Attempt]) -> None:
+    """`registration.json` where no photo could be placed: what was tried, and what it found."""
+    model = PosedModel({}, (), SparsePoints.none())
+    registration = Registration.of(PoseOrigin.STRUCTURE_FROM_MOTION, model, photos)
+    document = registration.document(model, None, None, attempts, None, None)
+    write_document(context.folder / REGISTRATION_FILE, document)
 
 
 @contextmanager
@@ -156,8 +168,7 @@ def _posed(
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
     shown = [by_name[shot.name] for shot in provided.model.shots]
-    gps_positions = local_positions([photo.gps for photo in shown])
-    return with_points(replace(bench, photos=shown), provided, gps_positions), [], None
+    return with_points(replace(bench, photos=shown), provided), [], None
 
 
 def workbench(context: StageContext, photos: list[DatasetImage], scratch: Path) -> Workbench:
