@@ -331,6 +331,7 @@ def test_kubectl_get_shows_a_running_job(rest: Rest, job: Any):
         "Profile": "default",
         "Message": None,
         "Quality": None,
+        "Verdict": None,
     }
 
 
