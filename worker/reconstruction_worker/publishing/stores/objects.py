@@ -51,7 +51,7 @@ class ObjectStore:
         )
 
     def write(self, path: str, content: bytes, headers: Headers, *, instead_of: Stored | None) -> None:
-        mode: Any = "create" if instead_of is None else {"e_tag": instead_of.tag, "version": instead_of.version}
+        mode: Any = "create" if instead_of is None else _version(instead_of)
         key, attributes = self._prefix + path, _attributes(headers)
         try:
             obstore.put(self._client, key, content, attributes=attributes, mode=mode)
@@ -83,3 +83,8 @@ class ObjectStore:
 
 def _attributes(headers: Headers) -> Any:
     return {"Content-Type": headers.media_type, "Cache-Control": headers.cache}
+
+
+def _version(stored: Stored) -> dict[str, str]:
+    """For the client, which takes no value for "unknown"."""
+    return {"e_tag": stored.tag} | ({"version": stored.version} if stored.version is not None else {})
