@@ -87,7 +87,7 @@ def _rendered(workspace: Path, renderer: str, size: tuple[int, int], frames: int
 
 def _report(page: Path) -> dict[str, Any]:
     """The median of five openings, from the navigation until the viewer has drawn; and the page's size."""
-    from tests.worker.report.browser import VIEWER, browsing
+    from harness.browser import VIEWER, browsing
 
     times: list[float] = []
     for _ in range(5):

@@ -11,10 +11,11 @@ from typing import cast
 
 from PIL import Image
 
+from harness.browser import browsing
 from reconstruction_cli.viewing.server import ViewServer, serve
 from reconstruction_cli.viewing.viewed import Moment
 
-from ..worker.report.browser import browsing, needs_chromium
+from ..chromium import needs_chromium
 
 HISTORY = [[20 * step, 1 / step, 10.0 + step, 9.0 + step if step % 5 == 0 else None] for step in range(1, 20)]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .browser import elements, needs_chromium
+from harness.browser import elements
+
+from ...chromium import needs_chromium
 
 PAGE = """<!DOCTYPE html><html>
 <meta http-equiv="Content-Security-Policy" content="connect-src 'none'"><script>

@@ -13,13 +13,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from harness.browser import VIEWER, Page, browsing
 from reconstruction_api.job import KnownDistance, Poses, ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.turntable import Turntable
 from reconstruction_worker.stages import report
 
+from ...chromium import needs_chromium
 from ..exporters.other_readers import axe
-from .browser import VIEWER, Page, browsing, needs_chromium
 from .workspaces import context_of, document, finished
 
 pytestmark = needs_chromium

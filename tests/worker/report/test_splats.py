@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import reconstruction_worker.report
+from harness.browser import elements, screenshot
 from reconstruction_api.stages import StageName
 from reconstruction_worker.exporters.spz import read
 from reconstruction_worker.geometry.gaussians import Gaussians
@@ -25,9 +26,9 @@ from reconstruction_worker.report import viewer_splats
 from reconstruction_worker.report.viewer_splats import splats_document
 from reconstruction_worker.stages import report
 
+from ...chromium import needs_chromium
 from ..geometry.scenes import around, look_at, paint
 from ..geometry.splat_picture import psnr, splat_picture
-from .browser import elements, needs_chromium, screenshot
 from .workspaces import context_of, finished
 
 ASSETS = Path(reconstruction_worker.report.__file__).parent / "assets"

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.browser import screenshot
 from reconstruction_api.stages import StageName
 from reconstruction_worker.stages import report
 
-from .browser import needs_chromium, screenshot
+from ...chromium import needs_chromium
 from .workspaces import POSES_ONLY, context_of, finished, posed
 
 pytestmark = needs_chromium

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import websocket
 from PIL import Image
 
@@ -42,7 +41,6 @@ PATIENCE = 120.0  # seconds, for a machine that does much else
 FRAMES = (
     "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"  # two have passed
 )
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 
 
 class Page:
