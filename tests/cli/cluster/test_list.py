@@ -22,7 +22,7 @@ def test_columns_are_those_of_kubectl(recon: Recon, museum: Museum) -> None:
         conditions=[condition("Succeeded", "Unknown", "Running")],
     )
     header, row = recon("list").out.splitlines()
-    assert header.split() == ["NAME", "SUCCEEDED", "REASON", "STAGE", "PROGRESS", "PSNR", "ENGINE", "AGE"]
+    assert header.split() == ["NAME", "SUCCEEDED", "REASON", "STAGE", "PROGRESS", "PSNR", "ENGINE", "QUALITY", "AGE"]
     assert row.split()[:7] == ["statue", "Unknown", "Running", "train", "41", "27.3", "nerfacto"]
 
 
