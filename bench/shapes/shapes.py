@@ -116,8 +116,8 @@ def room() -> Mesh:
 def _slab(low: tuple[float, float, float], high: tuple[float, float, float]) -> trimesh.Trimesh:
     """A box of small faces."""
     box = trimesh.creation.box(bounds=np.array([low, high]))
-    vertices, faces = trimesh.remesh.subdivide_to_size(box.vertices, box.faces, 0.05)
-    return trimesh.Trimesh(vertices, faces)
+    small = trimesh.remesh.subdivide_to_size(box.vertices, box.faces, 0.05)
+    return trimesh.Trimesh(small[0], small[1])
 
 
 def along_street() -> list[Array]:

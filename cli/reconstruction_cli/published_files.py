@@ -87,8 +87,9 @@ def _object(uri: str, requester_pays: bool) -> tuple[Any, str]:
     container, _, path = rest.partition("/")
     config = _of_shell(scheme) | ({"request_payer": True} if requester_pays and scheme == "s3" else {})
     address = str(config.get("endpoint") or config.get("base_url") or os.environ.get("AWS_ENDPOINT_URL", ""))
-    options: Any = {"allow_http": address.startswith("http://")}
-    return from_url(f"{scheme}://{container}", client_options=options, **config), unquote(path)
+    options: dict[str, Any] = {"client_options": {"allow_http": address.startswith("http://")}, **config}
+    open_store: Any = from_url  # its types tell stores apart by literal keys
+    return open_store(f"{scheme}://{container}", **options), unquote(path)
 
 
 def _of_shell(scheme: str) -> dict[str, Any]:
