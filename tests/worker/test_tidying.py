@@ -18,7 +18,9 @@ from reconstruction_api.names import ENV_JOB
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import PodReport
 from reconstruction_worker.checkpoints import were_removed
+from reconstruction_worker.engines.engine_document import EngineDocument
 from reconstruction_worker.engines.trained import kept_gaussians, trained_gaussians
+from reconstruction_worker.files import write_document
 from reconstruction_worker.records import damaged_output, read_record
 from reconstruction_worker.stage import StageContext
 from reconstruction_worker.tidying import tidy
@@ -38,9 +40,10 @@ ORDER = {
 def workspace(tmp_path: Path) -> Path:
     """Of a job that has trained and delivered."""
     folder = tmp_path / "train"
-    for name in ("checkpoints/result.ckpt", "checkpoints/result.ckpt.sha256", "engine.json"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("checkpoints/result.ckpt", "checkpoints/result.ckpt.sha256"):
         (folder / name).write_bytes(b"1234")
+    write_document(folder / "engine.json", EngineDocument(engine="splats", licence="Apache-2.0", device="cpu"))
     record(tmp_path, StageName.TRAIN, "2026-11-29T19:00:00Z")
     return results(tmp_path)
 

@@ -9,6 +9,7 @@ cache.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -64,6 +65,9 @@ class Threaded:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads(), thread_name_prefix="compiled")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has the pool, and none of its threads
 
 
 def _machine_code(function: Callable[..., None], **options: Any) -> Callable[..., Any]:
