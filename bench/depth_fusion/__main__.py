@@ -54,7 +54,7 @@ def reconstruct(known: KnownObject, maps: str, engine: str, out: Path) -> Path:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / "job.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out, "--until", "texture"]
+    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out, "--until", "evaluate"]
     run(command, out / "run.log", available_cpus())
     return out / "workspace"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -10,16 +9,19 @@ from statistics import fmean
 import numpy as np
 from PIL import Image
 
+from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import over, render, textured
 from reconstruction_worker.quality.metrics import psnr
 
+from ..finished import document, in_frame_of_photos, seconds_of_stages
 from ..surface.nearness import Nearness, nearness
-from .objects import Array, KnownObject
+from .objects import KnownObject
 from .views import new_cameras, photograph
 
 WHITE = np.ones(3)
+AFTER_POSES = StageName.TRAIN, StageName.MESH, StageName.TEXTURE, StageName.EVALUATE
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,19 @@ class Row:
 
 def figures(known: KnownObject, workspace: Path) -> Row:
     """Of a workspace whose mesh is textured."""
-    records = {file.stem: json.loads(file.read_text()) for file in workspace.glob("stages/*.json")}
+    seconds = seconds_of_stages(workspace)
     with np.load(workspace / "texture" / "mesh.npz") as arrays:
-        mesh = Mesh(in_frame_of_object(arrays["vertices"].astype(np.float64), workspace), arrays["faces"])
+        mesh = Mesh(in_frame_of_photos(arrays["vertices"].astype(np.float64), workspace), arrays["faces"])
         uv = arrays["uv"]
     shown = new_views(known, mesh, uv, np.asarray(Image.open(workspace / "texture" / "basecolor.png").convert("RGB")))
-    after = [records[name]["seconds"] for name in ("train", "evaluate", "mesh", "texture")]
     return Row(
         nearness(mesh, known.mesh),
         round(fmean(shown), 2),
         round(min(shown), 2),
         len(mesh.faces),
-        round(sum(after), 1),
-        records["train"]["message"],
+        round(sum(seconds[name] for name in AFTER_POSES), 1),
+        document(workspace, "stages/train.json")["message"],
     )
-
-
-def in_frame_of_object(points: Array, workspace: Path) -> Array:
-    """`worldFromModel` leads from the frame in which the object was made to the workspace's world."""
-    matrix = np.array(json.loads((workspace / "poses" / "transforms.json").read_text())["worldFromModel"])
-    return (points - matrix[:3, 3]) @ np.linalg.inv(matrix[:3, :3]).T
 
 
 def new_views(known: KnownObject, mesh: Mesh, uv: np.ndarray, texture: np.ndarray) -> list[float]:

@@ -14,6 +14,7 @@ from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.poses.canonical import DIRECTIONS
 
+from ..rendered import cut_out, painted, square_camera
 from .objects import Array, KnownObject
 
 SIDE, NEW_SIDE, SAMPLES = 512, 384, 2
@@ -60,16 +61,7 @@ def new_cameras() -> list[Camera]:
 
 def photograph(known: KnownObject, caster: Caster, camera: Camera) -> np.ndarray:
     """RGBA [H, W, 4], without lighting."""
-    hits = caster.view(camera.scaled(SAMPLES))
-    points = hits.interpolate(known.mesh.faces, known.mesh.vertices).astype(np.float64)
-    shape = (camera.height, SAMPLES, camera.width, SAMPLES)
-    alpha = hits.hit.astype(np.float64)
-    colour = np.zeros((*alpha.shape, 3))
-    colour[hits.hit] = known.colours(points[hits.hit])
-    colour = colour.reshape(*shape, 3).mean(axis=(1, 3))
-    cover = alpha.reshape(shape).mean(axis=(1, 3))[..., None]
-    rgba = np.concatenate([colour / np.maximum(cover, 1e-9), cover], axis=-1)
-    return (rgba.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray(cut_out(*painted(known.mesh, caster, camera, known.colours, SAMPLES)))
 
 
 def _camera(where: Array, up: Array, side: int) -> Camera:
@@ -78,8 +70,7 @@ def _camera(where: Array, up: Array, side: int) -> Camera:
     upward /= np.linalg.norm(upward)
     pose = np.eye(4)
     pose[:3] = np.stack([np.cross(upward, where), upward, where, DISTANCE * where], axis=1)
-    focal = side / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEGREES) / 2)
-    return Camera(pose, focal, focal, side / 2, side / 2, side, side)
+    return square_camera(pose, 0.5 / math.tan(math.radians(FIELD_OF_VIEW_DEGREES) / 2), side)
 
 
 def _smooth(random: np.random.Generator, deviation: float, pixels: float) -> Array:

@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from demo import layout
+from reconstruction_api.stages import StageName
 from reconstruction_worker.cpus import available_cpus
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from .. import page
+from ..finished import document, in_frame_of_photos, seconds_of_stages
 from ..machine import machine
 from ..surface.nearness import Nearness, nearness
 from ..worker_quality.measuring import run
@@ -32,7 +33,6 @@ PAGE = layout.ROOT / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parents[1] / "results" / "shapes.json"
 WORK = layout.ROOT / "out" / "bench-shapes"
 SHARE_OF_TIME = {"nerfacto": 1.0, "splats": 0.25}
-STAGES = ("ingest", "poses", "train", "evaluate", "mesh", "texture")
 LEAST_F, MOST_BEHIND = 0.90, 0.01
 """Of splats' F-score at 2 %: what it must be, and by how much it may be below nerfacto's."""
 
@@ -71,27 +71,30 @@ def measure(shape: Shape, engine: str, seconds: float) -> Row:
     }
     file, before = folder / "job.yaml", machine()
     file.write_text(yaml.safe_dump(job, sort_keys=False))
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", folder / "result", "--until", "texture"]
+    command = [
+        layout.PYTHON,
+        "-m",
+        "reconstruction_cli",
+        "run",
+        file,
+        "--out",
+        folder / "result",
+        "--until",
+        "evaluate",
+    ]
     usage = run(command, folder / "run.log", available_cpus())
     workspace = folder / "result" / "workspace"
-    took = {stage: _read(workspace, f"stages/{stage}.json")["seconds"] for stage in STAGES}
+    took, mesh = seconds_of_stages(workspace), read_ply(workspace / "mesh" / "mesh.ply")
     return Row(
         shape=shape.name,
         engine=engine,
-        training_seconds=took["train"],
+        training_seconds=took[StageName.TRAIN],
         seconds=round(sum(took.values()), 1),
-        known=nearness(_in_frame_of_photos(workspace), shown(shape)),
-        mesh_psnr=(_read(workspace, "texture/texture.json").get("heldOut") or {}).get("psnr"),
+        known=nearness(Mesh(in_frame_of_photos(mesh.vertices, workspace), mesh.faces), shown(shape)),
+        mesh_psnr=(document(workspace, "texture/texture.json").get("heldOut") or {}).get("psnr"),
         peak_rss_mib=usage.peak_rss_mib,
         machine=before,
     )
-
-
-def _in_frame_of_photos(workspace: Path) -> Mesh:
-    """The mesh in the frame of the photos' `transforms.json`."""
-    mesh = read_ply(workspace / "mesh" / "mesh.ply")
-    matrix = np.array(_read(workspace, "poses/transforms.json")["worldFromModel"])
-    return Mesh((mesh.vertices - matrix[:3, 3]) @ np.linalg.inv(matrix[:3, :3]).T, mesh.faces)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -122,10 +125,6 @@ def bars(rows: Sequence[dict[str, Any]]) -> list[str]:
                 f"below nerfacto's in a quarter of its time: **{ours:.3f}**, nerfacto's {theirs:.3f}"
             )
     return found
-
-
-def _read(workspace: Path, name: str) -> dict[str, Any]:
-    return json.loads((workspace / name).read_text(encoding="utf-8"))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

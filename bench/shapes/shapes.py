@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import trimesh
-from numpy.typing import NDArray
 
 from demo_photos.__main__ import DEFAULT_CACHE
 from demo_photos.cameras import FIELD_OF_VIEW_DEGREES, arc_views
@@ -20,7 +19,7 @@ from demo_photos.render import TexturedMesh
 from demo_photos.scan import Scan, obtain_scan
 from reconstruction_worker.geometry.mesh import Mesh
 
-Array = NDArray[np.float64]
+from ..rendered import Array, looking
 
 SIDE = 480
 """Of the photos, in pixels."""
@@ -184,15 +183,6 @@ def flown() -> list[Array]:
             aside = 0.5 if row % 2 else -0.5
             found.append(looking(np.array([east, north, 1.9]), np.array([east + aside, north + 0.3, 0.0])))
     return found
-
-
-def looking(eye: Array, at: Array) -> Array:
-    back = (eye - at) / np.linalg.norm(eye - at)
-    right = np.cross([0, 0, 1], back)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3] = np.stack([right, np.cross(back, right), back, eye], axis=1)
-    return pose
 
 
 def _mesh(shape: Any) -> Mesh:

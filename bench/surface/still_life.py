@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
-from PIL import Image
 
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
-from reconstruction_worker.geometry.rendering import Camera
 
-from ..worker_quality.synthetic import clouds
+from ..rendered import looking, mottled, on_grey, painted, square_camera, write_photos
 
 Array = NDArray[np.float64]
 PHOTOS = 36
@@ -28,25 +25,10 @@ FOCAL = 1.1
 
 def write(folder: Path) -> None:
     """Photos without alpha, and `transforms.json` with where they were taken from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    frames = []
-    caster = Caster(everything())
-    for number, pose in enumerate(_half_circle()):
-        camera = Camera(pose, FOCAL * SIDE, FOCAL * SIDE, SIDE / 2, SIDE / 2, SIDE, SIDE)
-        name = f"photo-{number:02d}.png"
-        _photograph(caster, camera).save(folder / name)
-        frames.append({"file_path": name, "transform_matrix": pose.tolist()})
-    document = {
-        "camera_model": "PINHOLE",
-        "fl_x": FOCAL * SIDE,
-        "fl_y": FOCAL * SIDE,
-        "cx": SIDE / 2,
-        "cy": SIDE / 2,
-        "w": SIDE,
-        "h": SIDE,
-        "frames": frames,
-    }
-    (folder / "transforms.json").write_text(json.dumps(document, indent=1))
+    scene = everything()
+    caster = Caster(scene)
+    cameras = [square_camera(pose, FOCAL, SIDE) for pose in _half_circle()]
+    write_photos(folder, cameras, lambda camera: on_grey(*painted(scene, caster, camera, mottled, SAMPLES)))
 
 
 def figure() -> Mesh:
@@ -77,23 +59,5 @@ def _half_circle() -> list[Array]:
         row, along = number % 3, (number // 3 + 0.5) / (PHOTOS // 3)
         azimuth, height = math.radians(-80 + 160 * along), (0.55, 1.05, 1.6)[row]
         eye = np.array([2.3 * math.sin(azimuth), -2.3 * math.cos(azimuth), height])
-        back = eye - [0, 0, 0.4]
-        back /= np.linalg.norm(back)
-        right = np.cross([0, 0, 1], back)
-        right /= np.linalg.norm(right)
-        pose = np.eye(4)
-        pose[:3] = np.stack([right, np.cross(back, right), back, eye], axis=1)
-        poses.append(pose)
+        poses.append(looking(eye, np.array([0, 0, 0.4])))
     return poses
-
-
-def _photograph(caster: Caster, camera: Camera) -> Image.Image:
-    fine = camera.scaled(SAMPLES)
-    scene = everything()
-    hits = caster.view(fine)
-    points = hits.interpolate(scene.faces, scene.vertices).astype(np.float64)
-    grey = 0.25 + 0.45 * clouds(points + 9, 9, 1) + 0.35 * clouds(points + 9, 31, 2)
-    tint = np.stack([clouds(points + 9, 2.5, seed) for seed in (3, 4, 5)], axis=-1)
-    colour = np.where(hits.hit[..., None], grey[..., None] * (0.5 + 0.8 * tint), 0.6).clip(0, 1)
-    pixels = colour.reshape(camera.height, SAMPLES, camera.width, SAMPLES, 3).mean(axis=(1, 3))
-    return Image.fromarray((pixels * 255 + 0.5).astype(np.uint8))

@@ -1,0 +1,31 @@
+"""What a finished run has left in its workspace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reconstruction_api.stages import StageName
+from reconstruction_worker.records import read_record
+
+
+def document(workspace: Path, name: str) -> dict[str, Any]:
+    """A JSON document by its path in the workspace."""
+    return json.loads((workspace / name).read_text(encoding="utf-8"))
+
+
+def seconds_of_stages(workspace: Path) -> dict[StageName, float]:
+    """Of those that have run."""
+    records = {name: read_record(workspace, name) for name in StageName}
+    return {name: record.seconds for name, record in records.items() if record is not None}
+
+
+def in_frame_of_photos(points: NDArray[np.float64], workspace: Path) -> NDArray[np.float64]:
+    """Points [N, 3] of the workspace's world, in the frame of the poses that came with the photos: `worldFromModel`
+    leads from there to the world."""
+    matrix = np.array(document(workspace, "poses/transforms.json")["worldFromModel"])
+    return (points - matrix[:3, 3]) @ np.linalg.inv(matrix[:3, :3]).T
