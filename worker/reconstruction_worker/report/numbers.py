@@ -30,7 +30,7 @@ from ..files import sha256_of
 from .findings import Findings
 from .side_views import file_of
 
-PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh", "xatlas")
+PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh")
 TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
 SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "report", "endAfter")
 """Fields of the spec that the manifest repeats."""
