@@ -62,6 +62,8 @@ TEXT_FORMS: Final = {
 
 DecimalString = Annotated[str, Field(pattern=_DECIMAL, max_length=20)]
 """A decimal number as text: Kubernetes objects carry no floats."""
+Coordinates = Annotated[list[DecimalString], Field(min_length=3, max_length=3)]
+"""x, y and z."""
 
 DNSLabel = Annotated[str, Field(pattern=_LABEL, min_length=1, max_length=63)]
 DNSSubdomain = Annotated[str, Field(pattern=_SUBDOMAIN, max_length=253)]

@@ -23,16 +23,14 @@ from .job import (
     MAX_SECONDS,
     MAX_STEPS,
     DepthFusion,
-    Mesh,
-    MeshCrop,
     Quality,
     QualityAction,
     ReconstructionJobSpec,
-    TextureSource,
     Training,
     TrainingPreset,
 )
 from .lifecycle import MAX_RETENTION_SECONDS, Retention
+from .mesh import Mesh, MeshCrop, TextureSource
 from .rules import Rule
 from .source import Reuse
 

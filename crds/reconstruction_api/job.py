@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
 
@@ -14,7 +13,9 @@ from .engines import CPU_ONLY, NEED_DEPTH, NEED_POSES
 from .exports import EXPORT_RULES, MAX_EXPORTS, Audience, Export, Report
 from .formats import ExportFormat
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
+from .mesh import Mesh
 from .notifications import Notification
+from .poses import PoseMethod, Poses
 from .rules import KeyedBy, Rule, is_untouched, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
@@ -54,100 +55,6 @@ class Images(ApiModel):
     depth_unit_micrometres: int | None = Field(default=None, ge=1, le=1_000_000)
     """What 1 means in a depth map of whole numbers: 1000, a millimetre, unless set. Where it is set, and GPS gives no
     scale, the result is in metres."""
-
-
-class PoseMethod(StrEnum):
-    AUTO = "Auto"
-    STRUCTURE_FROM_MOTION = "StructureFromMotion"
-    PROVIDED = "Provided"
-    CANONICAL_VIEWS = "CanonicalViews"
-    NONE = "None"
-
-
-class PhotoSide(StrEnum):
-    TOP = "Top"
-    RIGHT = "Right"
-    BOTTOM = "Bottom"
-    LEFT = "Left"
-    TOWARDS_CAMERA = "TowardsCamera"
-
-
-Coordinates = Annotated[list[DecimalString], Field(min_length=3, max_length=3)]
-"""x, y and z."""
-
-
-class KnownDistance(ApiModel):
-    """A length that somebody has measured, between two points of the result."""
-
-    rules: ClassVar = (
-        Rule(
-            "metres must be above 0",
-            cel="double(self.metres) > 0.0",
-            holds=lambda known: float(known.metres) > 0,
-            field="metres",
-        ),
-        Rule(
-            "start and end must be two different points",
-            cel=" || ".join(f"double(self.start[{axis}]) != double(self.end[{axis}])" for axis in range(3)),
-            holds=lambda known: [float(value) for value in known.start] != [float(value) for value in known.end],
-            field="end",
-        ),
-    )
-
-    start: Coordinates
-    """One end, in the coordinates of the report (the scene's own unit, z up), as its viewer measures them."""
-    end: Coordinates
-    """The other end."""
-    metres: DecimalString
-    """How far they are from each other."""
-
-    @property
-    def metres_per_unit(self) -> float:
-        """Metres in one unit of the scene."""
-        start, end = ([float(value) for value in point] for point in (self.start, self.end))
-        return float(self.metres) / math.dist(start, end)
-
-
-class Poses(ApiModel):
-    """Where camera poses come from."""
-
-    rules: ClassVar = (
-        Rule(
-            "fieldOfViewDegrees is for method CanonicalViews; leave it out for others",
-            cel="!has(self.fieldOfViewDegrees) || self.method == 'CanonicalViews'",
-            holds=lambda poses: poses.field_of_view_degrees is None or poses.method is PoseMethod.CANONICAL_VIEWS,
-            field="fieldOfViewDegrees",
-        ),
-        Rule(
-            "cameraDistanceMillimetres is for method CanonicalViews; leave it out for others",
-            cel="!has(self.cameraDistanceMillimetres) || self.method == 'CanonicalViews'",
-            holds=lambda poses: poses.camera_distance_millimetres is None or poses.method is PoseMethod.CANONICAL_VIEWS,
-            field="cameraDistanceMillimetres",
-        ),
-    )
-
-    method: PoseMethod = PoseMethod.AUTO
-    """`StructureFromMotion` estimates them from the photos. `Provided` reads them from files beside the photos:
-    `transforms.json` (nerfstudio, instant-ngp), a COLMAP model (`sparse/0`, text or binary), `transforms_train.json`
-    and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there.
-    `CanonicalViews` knows them from the names of exactly six photos of an object: front, right, back, left, top and
-    bottom. `None` estimates and reads none, for engines that need none; without cameras nothing can be compared with
-    the photos, so there is no PSNR or SSIM, and the verdict is `warn`."""
-    field_of_view_degrees: int | None = Field(default=None, ge=15, le=60)
-    """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
-    camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)
-    """Distance of the cameras of `CanonicalViews` from the object's middle: gives the result its scale in metres."""
-    up: PhotoSide | None = None
-    """Which way up is in the photos, where they can't tell: `Left` where what stands upright lies on its back in them,
-    its top at their left side; `TowardsCamera` where all are taken from above. Unset, GPS, provided poses and level
-    cameras tell."""
-    known_distance: KnownDistance | None = None
-    """Gives the result its scale: exports are in metres, whatever GPS, depth maps or provided poses say. It can be
-    added when a job has ended: the exports and the report are written again, and nothing else. The report's viewer
-    measures two points and writes this part. Where poses are estimated again (`redo.poses`, other photos) the scene's
-    unit is another, and the distance has to be measured again."""
-    min_registered_percent: int = Field(default=60, ge=1, le=100)
-    """The job fails with LowRegistration when a smaller share of the photos could be placed."""
 
 
 class Device(StrEnum):
@@ -255,99 +162,6 @@ class Training(ApiModel):
     def planned_steps(self, *, on_gpu: bool) -> int:
         """How long to train on a device, in steps."""
         return self.steps or PRESET_STEPS[self.chosen_preset][0 if on_gpu else 1]
-
-
-class TextureSource(StrEnum):
-    ORIGINAL = "Original"
-    TRAINING = "Training"
-
-
-class MeshCrop(StrEnum):
-    AUTO = "Auto"
-    OBJECT = "Object"
-    SCENE = "Scene"
-    BOX = "Box"
-
-
-def _corner_below(axis: int) -> str:
-    return f"double(self.low[{axis}]) < double(self.high[{axis}])"
-
-
-class MeshBox(ApiModel):
-    """A box, by two of its corners."""
-
-    rules: ClassVar = (
-        Rule(
-            "each number of low must be less than that of high",
-            cel=" && ".join(_corner_below(axis) for axis in range(3)),
-            holds=lambda box: all(float(low) < float(high) for low, high in zip(box.low, box.high, strict=True)),
-            field="low",
-        ),
-    )
-
-    low: Annotated[list[DecimalString], Field(min_length=3, max_length=3)]
-    """x, y and z of the corner where they are least."""
-    high: Annotated[list[DecimalString], Field(min_length=3, max_length=3)]
-    """x, y and z of the opposite corner."""
-
-
-class Mesh(ApiModel):
-    """The surface made from the trained field."""
-
-    rules: ClassVar = (
-        Rule(
-            "crop Box needs box",
-            cel="!has(self.crop) || self.crop != 'Box' || has(self.box)",
-            holds=lambda mesh: mesh.crop is not MeshCrop.BOX or mesh.box is not None,
-            field="box",
-        ),
-        Rule(
-            "box is for crop Box; leave it out for others",
-            cel="!has(self.box) || (has(self.crop) && self.crop == 'Box')",
-            holds=lambda mesh: mesh.box is None or mesh.crop is MeshCrop.BOX,
-            field="box",
-        ),
-        Rule(
-            "minPieceShare must lie between 0 and 1",
-            cel="!has(self.minPieceShare) || (double(self.minPieceShare) >= 0.0 && double(self.minPieceShare) <= 1.0)",
-            holds=lambda mesh: mesh.min_piece_share is None or 0 <= float(mesh.min_piece_share) <= 1,
-            field="minPieceShare",
-        ),
-    )
-
-    target_faces: int = Field(default=100_000, ge=100, le=5_000_000)
-    """The mesh is simplified to at most this many triangles."""
-    texture_size: int = Field(default=2048, ge=64, le=8192)
-    """Side of the square texture in pixels."""
-    texture_source: TextureSource | None = None
-    """Which photos the texture's detail is from. `Training`: those that are trained on, of at most
-    `images.maxSidePixels`. `Original`: the photos in the size that they came in, of which the stage `ingest` keeps
-    copies in the workspace, for as long as that is kept. Photos whose originals are not there, as where it was set
-    after they were read, give what `Training` would, and the stage's message and the report say so. When unset, what
-    the profile's `defaults` say, else `Training`."""
-    min_piece_share: DecimalString | None = None
-    """Separate pieces of the surface with less than this share of the largest one's area are left out: `0` keeps all,
-    `1` the largest alone. Unset, the photos decide: pieces stay that most photos which look at them see, however small,
-    and specks and what photos see past goes."""
-    crop: MeshCrop | None = None
-    """What of the scene the mesh shows. `Scene`: all of it. `Object`: what the cameras look at from around, without the
-    table or floor that it stands on and what is behind it. `Auto`: the object where there is no doubt about it (cameras
-    all around that look inwards, at something small that stands on a plane), else the scene. `Box`: what is inside
-    `box`. When unset, what the profile's `defaults` say, else `Scene`. Of photos with masks the mesh shows the object
-    anyway. Gaussians that are delivered stay whole."""
-    box: MeshBox | None = None
-    """What `crop: Box` keeps, in the coordinates of the exported PLY: z up, in metres where the scale is known, else in
-    the scene's own unit."""
-
-    @property
-    def chosen_texture_source(self) -> TextureSource:
-        """Which photos the texture is from, where neither the job nor a profile says so too."""
-        return self.texture_source or TextureSource.TRAINING
-
-    @property
-    def chosen_crop(self) -> MeshCrop:
-        """What is shown, where neither the job nor a profile says so too."""
-        return self.crop or MeshCrop.SCENE
 
 
 class QualityAction(StrEnum):

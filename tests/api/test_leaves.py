@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from reconstruction_api.base import ApiModel
 from reconstruction_api.baseline import BASELINE
 from reconstruction_api.defaults import PATHS, JobDefaults
-from reconstruction_api.job import Mesh, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.mesh import Mesh
 from reconstruction_api.stage_table import FATE, STAGES, WITHOUT_EFFECT
 
 from . import golden_defaults

@@ -10,7 +10,7 @@ import pytest
 
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.formats import ExportFormat
-from reconstruction_api.job import Mesh
+from reconstruction_api.mesh import Mesh
 from reconstruction_api.stages import USUAL_STAGES, StageName, stage_digests
 from reconstruction_worker.records import read_record
 from reconstruction_worker.workspace import locked

@@ -10,8 +10,8 @@ import pytest
 import trimesh
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Mesh as MeshSettings
-from reconstruction_api.job import MeshBox, MeshCrop
+from reconstruction_api.mesh import Mesh as MeshSettings
+from reconstruction_api.mesh import MeshBox, MeshCrop
 from reconstruction_worker.geometry.crop import Wish, above, find_crop
 from reconstruction_worker.geometry.crop_picture import CUT, crop_picture
 from reconstruction_worker.geometry.depth_budget import Budget

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconstruction_api.job import KnownDistance, Poses, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.poses import KnownDistance, Poses
 from reconstruction_api.stages import StageName
 from reconstruction_worker.exporters.exports_document import ExportsDocument
 from reconstruction_worker.geometry.world_scale import in_known_scale, metres_per_unit, with_scale

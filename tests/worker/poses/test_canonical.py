@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Poses
+from reconstruction_api.poses import Poses
 from reconstruction_worker.ingest.dataset import Dataset, DroppedImage
 from reconstruction_worker.poses.canonical import canonical_poses
 from reconstruction_worker.stages import poses

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from reconstruction_api.job import PhotoSide
+from reconstruction_api.poses import PhotoSide
 from reconstruction_worker.geometry.similarity import Similarity, fit_similarity
 from reconstruction_worker.poses.orient import rotation_to_world, up_at, up_from_cameras
 

@@ -14,7 +14,8 @@ import yaml
 from PIL import Image
 
 from harness.browser import VIEWER, Page, browsing
-from reconstruction_api.job import KnownDistance, Poses, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.poses import KnownDistance, Poses
 from reconstruction_api.stages import StageName
 from reconstruction_api.turntable import Turntable
 from reconstruction_worker.stages import report

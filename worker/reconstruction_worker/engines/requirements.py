@@ -9,7 +9,8 @@ from typing import Final
 
 from reconstruction_api.engines import EngineSpec, Weights
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
+from reconstruction_api.job import DepthPolicy, ReconstructionJobSpec
+from reconstruction_api.poses import PoseMethod
 
 from .. import memory
 

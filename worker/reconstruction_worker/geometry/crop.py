@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from reconstruction_api.job import MeshCrop
+from reconstruction_api.mesh import MeshCrop
 
 from .mesh import Mesh, compacted, component_labels, face_cross, with_faces
 from .mesh_document import CropDocument

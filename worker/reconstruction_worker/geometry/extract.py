@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import MeshCrop
+from reconstruction_api.mesh import MeshCrop
 
 from .crop import Crop, Wish, crop_document, find_crop
 from .depth_budget import Budget

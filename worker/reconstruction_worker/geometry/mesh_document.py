@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reconstruction_api.documents.base import Document
-from reconstruction_api.job import MeshCrop
+from reconstruction_api.mesh import MeshCrop
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 FILE: Final = BY_NAME[StageName.MESH].document

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
-from reconstruction_api.job import TextureSource
+from reconstruction_api.mesh import TextureSource
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 FILE: Final = BY_NAME[StageName.TEXTURE].document

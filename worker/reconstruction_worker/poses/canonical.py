@@ -17,7 +17,7 @@ import numpy as np
 import pycolmap
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Poses
+from reconstruction_api.poses import Poses
 
 from ..ingest.dataset import Dataset, DatasetImage
 from .provided.provided_poses import ALWAYS, Provided, ShotList

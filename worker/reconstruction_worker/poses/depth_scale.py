@@ -13,7 +13,8 @@ from PIL import Image
 
 from reconstruction_api.documents.registration import DepthMapUse
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, PoseMethod, ReconstructionJobSpec
+from reconstruction_api.job import DepthPolicy, ReconstructionJobSpec
+from reconstruction_api.poses import PoseMethod
 
 from ..ingest.dataset import DatasetImage
 from ..ingest.depth import LEFT_OUT, Depth, load_depth

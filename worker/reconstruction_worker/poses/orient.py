@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reconstruction_api.job import PhotoSide
+from reconstruction_api.poses import PhotoSide
 
 LEVEL_DEGREES: Final = 8.0
 """Typical roll of a photo. Right axes that vary by less say nothing about the vertical beyond being level."""

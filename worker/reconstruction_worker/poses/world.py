@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reconstruction_api.job import PhotoSide
+from reconstruction_api.poses import PhotoSide
 
 from ..geometry.gps import align_to_gps
 from ..geometry.similarity import Similarity

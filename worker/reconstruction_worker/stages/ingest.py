@@ -15,7 +15,8 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, MaskPolicy, TextureSource
+from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.mesh import TextureSource
 from reconstruction_api.metric_names import Metric
 
 from ..files import empty_folder, write_atomically

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reconstruction_api.job import Device
-from reconstruction_api.job import Mesh as MeshSettings
+from reconstruction_api.mesh import Mesh as MeshSettings
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import PoseMethod
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.poses import PoseMethod
 from reconstruction_api.stages import StageName
 
 from ..disk_space import is_full

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 from PIL import Image
 
-from reconstruction_api.job import TextureSource
+from reconstruction_api.mesh import TextureSource
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
