@@ -55,7 +55,7 @@ def _judged(context: StageContext, scene: Scene) -> tuple[Fused | None, str]:
     if not scene.bounded:
         return None, "the photos show more than one object apart from its background"
     try:
-        found = fused(context)
+        found = fused(context, scene)
     except ReconstructionError as error:
         if error.code not in ("DepthInvalid", "EmptyMesh"):
             raise

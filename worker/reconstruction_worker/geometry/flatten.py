@@ -222,11 +222,6 @@ def _energy(places: Array, pieces: Pieces, shape: _Shape) -> Array:
     return np.bincount(pieces.chart, value * shape.area, pieces.charts).astype(np.float64)
 
 
-def _doubled_areas(places: Array, faces: NDArray[np.int64]) -> Array:
-    a, b = (places[faces[:, k]] - places[faces[:, 0]] for k in (1, 2))
-    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
-
-
 def _until_flat(places: Array, step: Array, faces: NDArray[np.int64]) -> Array:
     """How many steps each face can go before it has no area left. [F]"""
     (a, b), (da, db) = ([each[faces[:, k]] - each[faces[:, 0]] for k in (1, 2)] for each in (places, step))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cameras import project
-from .mesh import Mesh, component_labels, face_cross, with_faces
+from .convergence import convergence
+from .mesh import Mesh, component_labels, face_cross
 from .rendering import Camera
 
 INWARD_DEGREES: Final = 30.0
@@ -104,14 +105,7 @@ def ring_of(cameras: list[Camera]) -> Ring | str:
     """What cameras look at, where most look at one place; else a sentence that says how many do."""
     centres = np.array([camera.camera_to_world[:3, 3] for camera in cameras])
     forward = -np.array([camera.camera_to_world[:3, 2] for camera in cameras])
-    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
-    # A little regularised, for axes that are parallel.
-    size = float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max())
-    weight = 1e-3 * len(cameras)
-    guess = (centres + size * forward).mean(axis=0)
-    middle = np.linalg.solve(
-        across.sum(axis=0) + weight * np.eye(3), (across @ centres[:, :, None]).sum(axis=0)[:, 0] + weight * guess
-    )
+    middle = convergence(centres, forward)
     away = middle - centres
     radius = float(np.median(np.linalg.norm(away, axis=1)))
     cosine = (away * forward).sum(axis=1) / np.maximum(np.linalg.norm(away, axis=1), 1e-12)
@@ -211,8 +205,3 @@ def widest_gap(
 def _shows(camera: Camera, corners: NDArray[np.float64]) -> bool:
     pixels, depth = project(camera, corners)
     return bool((depth > 0).all() and (pixels >= 0).all() and (pixels <= (camera.width, camera.height)).all())
-
-
-def subject_mesh(mesh: Mesh, subject: Subject) -> Mesh:
-    """What was found, of the surface that it was found in."""
-    return with_faces(mesh, subject.faces)

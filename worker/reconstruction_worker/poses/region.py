@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.convergence import convergence
 from ..geometry.similarity import Similarity
 from .posed_model import PosedModel
 from .silhouettes import RESOLUTION, Silhouette, hull_box
@@ -80,16 +81,8 @@ def trusted_points(model: PosedModel) -> Array:
 
 
 def convergence_point(poses: Array) -> Array:
-    """The point [3] that the optical axes of cameras [N, 4, 4] (OpenCV axes) pass closest to, least squares; a little
-    regularised towards one scene size in front of the cameras, for axes that are parallel."""
-    centres, forward = poses[:, :3, 3], poses[:, :3, 2]
-    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]
-    size = max(float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max()), 1e-6)
-    guess = (centres + size * forward).mean(axis=0)
-    weight = 1e-3 * len(poses)
-    left = across.sum(axis=0) + weight * np.eye(3)
-    right = (across @ centres[:, :, None]).sum(axis=0)[:, 0] + weight * guess
-    return np.linalg.solve(left, right)
+    """Where cameras [N, 4, 4] (OpenCV axes) look; see `convergence`."""
+    return convergence(poses[:, :3, 3], poses[:, :3, 2])
 
 
 def _bounded_box(points: Array, model: PosedModel, silhouettes: list[Silhouette | None]) -> Array:

@@ -9,6 +9,8 @@ from typing import Final
 
 from scipy.special import stdtrit
 
+from ..evenly import evenly
+
 LOOKED_AT: Final = 4
 """Held-out photos that a training looks at, evenly taken from all of them."""
 CONFIDENCE: Final = 0.95
@@ -24,8 +26,7 @@ SAME_VIEWS: Final = "early stopping has chosen the result by the same views"
 
 def looked_at(count: int) -> list[int]:
     """Which of so many held-out photos a training looks at, by their places."""
-    chosen = min(count, LOOKED_AT)
-    return [int((i + 0.5) * count / chosen) for i in range(chosen)]
+    return evenly(count, min(count, LOOKED_AT))
 
 
 def judged_by(held_out: Sequence[str], *, early_stopping: bool) -> tuple[list[str], str | None]:
@@ -42,7 +43,7 @@ def kept_from_texture(judged: int, others: Sequence[str]) -> list[str]:
     """Photos that a mesh is judged by beside those that were held out, evenly taken from the `others`: the shape has
     been made with them, but colours that are compared with a photo must not be its own."""
     count = min(max(ENOUGH - judged, 0), len(others) // MOST_LEFT_OUT)
-    return [others[int((i + 0.5) * len(others) / count)] for i in range(count)]
+    return [others[index] for index in evenly(len(others), count)]
 
 
 def margin(values: Sequence[float]) -> float | None:

@@ -23,6 +23,7 @@ from ..engines.trained import trained_field
 from ..engines.training.history import read_history
 from ..engines.training.posed_photos import PosedPhoto, read_scene
 from ..engines.training.split import read_split
+from ..evenly import evenly
 from ..files import write_document
 from ..geometry.mesh_document import FILE as MESH_FILE
 from ..geometry.mesh_document import MeshDocument
@@ -175,8 +176,7 @@ def _rounded(view: ViewQuality) -> ViewQuality:
 
 def some_of(trained: Sequence[str]) -> tuple[str, ...]:
     """A few of the photos that were trained on, evenly taken."""
-    count = min(len(trained), SHOWN)
-    return tuple(trained[int((i + 0.5) * len(trained) / count)] for i in range(count))
+    return tuple(trained[index] for index in evenly(len(trained), min(len(trained), SHOWN)))
 
 
 def without_held_out(result: QualityDocument) -> QualityDocument:

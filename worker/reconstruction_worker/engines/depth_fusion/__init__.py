@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconstruction_api.engines import ENGINES
+from reconstruction_api.engines import DEPTH_FUSION_ENGINE, ENGINES
 
 if TYPE_CHECKING:
     from ...geometry.coloured_mesh import ColouredMesh
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 class DepthFusionEngine:
     """An `Engine` whose result is a mesh, and that has Gaussians too."""
 
-    spec = ENGINES["depth-fusion"]
+    spec = ENGINES[DEPTH_FUSION_ENGINE]
 
     def fit(self, context: StageContext) -> StageOutput:
+        from ..training.posed_photos import read_scene
         from .fusing import fused, written
 
-        return written(context, fused(context), self.spec)
+        return written(context, fused(context, read_scene(context.workspace)), self.spec)
 
     def load(self, folder: Path, workspace: Path, device: str) -> ColouredMesh:
         from .result import read_surface

@@ -8,7 +8,7 @@ where they are; the unknowns are an offset and a stretch of each map along its c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -209,7 +209,7 @@ def _moved(one: DepthMap, cloud: _Cloud, offset: float, stretch: float) -> Depth
     lengths = ray_lengths(one.camera)
     z = cloud.z + offset + stretch * (cloud.z - cloud.middle)
     distance = np.where(one.distance > 0, np.maximum(z, 1e-6) * lengths, 0).astype(np.float32)
-    return with_distance(replace(one), distance)
+    return with_distance(one, distance)
 
 
 def _normals(points: Array, rays: Array) -> Array:

@@ -19,7 +19,7 @@ from ...geometry.scene import View
 from ...geometry.surface_bounds import surface_bounds
 from ...stage import StageContext, StageOutput
 from ..engine_document import FILE, EngineDocument
-from ..training.posed_photos import PosedPhoto, Scene, read_scene
+from ..training.posed_photos import PosedPhoto, Scene
 from ..training.split import FILE as SPLIT_FILE
 from ..training.split import Split, split_of
 from .alignment import Aligned, aligned
@@ -58,9 +58,8 @@ class Fused:
         return f"{count} depth maps, which differ by {self.disagreement:.2%} of the size where two show the same"
 
 
-def fused(context: StageContext) -> Fused:
+def fused(context: StageContext, scene: Scene) -> Fused:
     """Read and align the maps. Raises DepthInvalid where one is missing, and EmptyMesh where they show nothing."""
-    scene = read_scene(context.workspace)
     split = split_of(scene, hold_out=context.spec.training.hold_out is not HoldOut.NONE)
     photos = [scene.photo(name) for name in split.train]
     _require_maps(photos)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reconstruction_api.documents.base import Document
 
+from ...evenly import evenly
 from .posed_photos import Scene
 
 FILE = "split.json"
@@ -42,7 +43,7 @@ def choose_split(names: Sequence[str]) -> Split:
     """Hold out one photo in ten (at least one, at most eight), evenly along `names`, which is in the order of capture:
     the middle of each stretch, so that a held-out photo has trained neighbours on both sides. None of very few."""
     count = min(max(round(len(names) * SHARE), 1), MOST) if len(names) >= FEWEST_TO_CHOOSE_FROM else 0
-    held_out = {int((i + 0.5) * len(names) / count) for i in range(count)}
+    held_out = set(evenly(len(names), count))
     return Split(
         train=tuple(name for i, name in enumerate(names) if i not in held_out),
         held_out=tuple(name for i, name in enumerate(names) if i in held_out),
@@ -57,7 +58,7 @@ def given_split(shares: Mapping[str, str]) -> Split | None:
     if len(train) < FEWEST_TO_TRAIN_ON or not judged:
         return None
     count = min(len(judged), MOST_GIVEN)
-    return Split(train=train, held_out=tuple(judged[int((i + 0.5) * len(judged) / count)] for i in range(count)))
+    return Split(train=train, held_out=tuple(judged[index] for index in evenly(len(judged), count)))
 
 
 def read_split(train: Path, photos: Iterable[str] = ()) -> Split:
