@@ -32,6 +32,8 @@ _MAX_SECONDS: Final = 1800
 _STEPS_PER_PHOTO: Final = 200
 _MIN_STEPS: Final = 5_000
 _MAX_STEPS: Final = 30_000
+_FEW_PHOTOS: Final = 10
+"""Up to so many photos the engine knows better how many steps do good (docs/engines.md, splats)."""
 _MAX_SIDE: Final = 1600
 POSES_IN_WORDS: Final = {
     PoseFormat.TRANSFORMS: "camera poses in transforms.json",
@@ -157,7 +159,7 @@ spec:
 {of_depth if found.depth_maps else ""}{of_videos}  poses:
     method: {poses}    # Auto: those beside the photos when there are any, else estimated from the photos
     minRegisteredPercent: 60    # fail when fewer of the photos could be placed
-  engine: nerfacto
+  engine: splats    # Gaussians; nerfacto: a radiance field. The others are in docs/engines.md
   training:
 {length}    device: Auto    # CUDA where there is a GPU, else CPU
   mesh:
@@ -175,6 +177,8 @@ spec:
 
 def _length(photos: int, *, on_gpu: bool) -> str:
     """Lines of YAML that say how long to train: steps on a GPU, which does thousands in a minute, else a time."""
+    if on_gpu and photos <= _FEW_PHOTOS:
+        return "    # steps: 500    # as many as so few photos need, when unset\n"
     if on_gpu:
         steps = min(_MAX_STEPS, max(_MIN_STEPS, _STEPS_PER_PHOTO * photos))
         return f"    steps: {steps}    # a few thousand give a first look\n"

@@ -35,12 +35,16 @@ def test_the_job_is_valid_and_names_the_photos_from_where_it_lies(recon: Recon, 
     assert job.metadata.name == "my-statue-2024"
     assert job.spec.source.uri == "../My Statue (2024)"
     assert job.spec.images.max_side_pixels == 320
+    assert job.spec.engine == "splats"
     assert job.spec.mesh.texture_source is None  # none of the photos is made smaller
 
 
-@pytest.mark.parametrize(("gpu", "steps", "seconds"), [(True, 5000, None), (False, None, 300)])
+@pytest.mark.parametrize(
+    ("gpu", "count", "steps", "seconds"), [(True, 12, 5000, None), (True, 5, None, None), (False, 12, None, 300)]
+)
 def test_without_a_gpu_the_training_gets_a_time_instead_of_steps(
     gpu: bool,
+    count: int,
     steps: int | None,
     seconds: int | None,
     recon: Recon,
@@ -48,6 +52,7 @@ def test_without_a_gpu_the_training_gets_a_time_instead_of_steps(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    write_photos(photos, count)
     device = tmp_path / "nvidia0"
     if gpu:
         device.touch()
