@@ -125,6 +125,21 @@ def check_engine(name: str) -> None:
         raise unavailable(name, list(known))
 
 
+def check_camera_path(spec: ReconstructionJobSpec, job_file: Path) -> None:
+    """Raises InvalidSpec or InvalidPoses where the turntable's camera goes by a file that is not there or has a
+    mistake: hours may pass until a frame is rendered."""
+    if spec.turntable is None or spec.turntable.path_file is None:
+        return
+    from reconstruction_worker.turntable.named_path import missing, shown_name
+    from reconstruction_worker.turntable.path_file import read_path
+    from reconstruction_worker.turntable.path_place import path_file_of
+
+    named = spec.turntable.path_file
+    if (file := path_file_of(spec, job_file.resolve().parent)) is None:
+        raise missing(named)
+    read_path(file, shown_name(named))
+
+
 def check_hardware(spec: ReconstructionJobSpec) -> None:
     """Raises GPUUnavailable, HostOutOfMemory or WeightsUnavailable for a job that needs what this machine does not
     have, EngineUnavailable where only the installed libraries are missing something, and InvalidSpec for one that asks

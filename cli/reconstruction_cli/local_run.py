@@ -24,7 +24,16 @@ from reconstruction_worker.records import read_record
 from .deadlines import SYSTEM, Clock, Deadlines
 from .display import display_for
 from .failure import print_failure
-from .jobs import LocalFolders, check_engine, check_hardware, local_delivery, local_source, parse_folders, read_job
+from .jobs import (
+    LocalFolders,
+    check_camera_path,
+    check_engine,
+    check_hardware,
+    local_delivery,
+    local_source,
+    parse_folders,
+    read_job,
+)
 from .results import deliver
 
 
@@ -47,6 +56,8 @@ def run_locally(
     if any(stage.name is StageName.TRAIN for stage in stages):
         check_engine(job.spec.chosen_engine)
         check_hardware(job.spec)
+    if any(stage.name is StageName.RENDER for stage in stages):
+        check_camera_path(job.spec, job_file)
     out = out if out is not None else Path("out") / job.metadata.name
     folders = LocalFolders(
         job_file, parse_folders("volume", "CLAIM", volumes), parse_folders("job", "NAME", jobs), out.parent
@@ -72,6 +83,7 @@ def run_locally(
         may_work=deadlines.may_work,
         package=package,
         delivery=local_delivery(job, folders),
+        camera_path=job_file.resolve().parent,
     )
     console = Console()
     with (

@@ -44,6 +44,7 @@ ENV_WORKSPACE_CLAIM: Final = "RECONSTRUCTION_WORKSPACE_CLAIM"  # name of the cla
 WORKSPACE_PATH: Final = "/workspace"
 SOURCE_PATH: Final = "/source"
 CREDENTIALS_PATH: Final = "/var/run/secrets/source-credentials"  # a file for each credential of spec.source.secretName
+CAMERA_PATH_PATH: Final = "/var/run/secrets/camera-path"  # has the entry that spec.turntable.pathFile names
 DESTINATION_PATH: Final = "/destination"  # the claim of spec.destination
 DESTINATION_CREDENTIALS_PATH: Final = "/var/run/secrets/destination-credentials"  # the same of spec.destination
 REMOVAL: Final = "removal"  # value of LABEL_CLASS of the Jobs that remove something of an ended job

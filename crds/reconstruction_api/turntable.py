@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from .base import ApiModel
+from .base import ApiModel, DNSSubdomain, SecretKey
 from .rules import Rule, named_once
 
 
@@ -32,6 +32,7 @@ class TurntablePath(StrEnum):
     SPIRAL = "Spiral"
     DOLLY = "Dolly"
     PHOTOS = "Photos"
+    FILE = "File"
 
 
 class TurntableEasing(StrEnum):
@@ -74,6 +75,24 @@ DEFAULT_OUTPUTS: Final = (
 )  # fmt: skip
 
 
+class PathCoordinates(StrEnum):
+    SCENE = "Scene"
+    PROVIDED = "Provided"
+
+
+class PathFile(ApiModel):
+    """A list of camera poses in a ConfigMap."""
+
+    config_map_name: DNSSubdomain
+    """ConfigMap of the job's namespace. Its content is read when frames are rendered: for another path name another
+    ConfigMap, or raise `redo.render`."""
+    key: SecretKey
+    """Entry of the ConfigMap, such as `camera_path.json`. In local runs the file of that name beside the job's YAML."""
+    coordinates: PathCoordinates | None = None
+    """What positions are in: `Scene` as in the report's viewer and in `poses/transforms.json`, also when unset;
+    `Provided` as in the camera poses that came with the photos."""
+
+
 class Turntable(ApiModel):
     """A camera that goes around the result. Every field has a value when unset."""
 
@@ -83,6 +102,12 @@ class Turntable(ApiModel):
             cel="has(self.width) == has(self.height)",
             holds=lambda turntable: (turntable.width is None) == (turntable.height is None),
             field="width",
+        ),
+        Rule(
+            "pathFile names the poses of path File: set both, or neither",
+            cel="has(self.pathFile) == (self.path == 'File')",
+            holds=lambda turntable: (turntable.path_file is not None) == (turntable.path is TurntablePath.FILE),
+            field="pathFile",
         ),
         named_once("outputs", "outputs names each kind once"),
     )
@@ -100,7 +125,9 @@ class Turntable(ApiModel):
     """Speed of films."""
     path: TurntablePath = TurntablePath.CIRCLE
     """Where the camera goes: `Circle` around the result, `Spiral` around it and up, `Dolly` towards its front, `Photos`
-    from photo to photo as they were taken."""
+    from photo to photo as they were taken, `File` from pose to pose of `pathFile`."""
+    path_file: PathFile | None = None
+    """For `path: File`: the camera's poses, in nerfstudio's camera_path.json or a simpler form (docs/turntable.md)."""
     turn_degrees: int = Field(default=360, ge=-3600, le=3600)
     """How far `Circle` and `Spiral` go around; negative is clockwise from above. Whole turns end where they begin, so
     that a film can be repeated."""

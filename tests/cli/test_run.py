@@ -251,3 +251,24 @@ def test_a_run_pauses_after_the_stage_and_goes_on_when_the_field_is_cleared(
     job.write_text(JOB % "")
     assert run(job) is ExitCode.DONE
     assert "Paused" not in capsys.readouterr().out
+
+
+def test_a_camera_path_is_read_beside_the_job_before_anything_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, runs, file = tmp_path / "job.yaml", [], tmp_path / "tour.json"
+    job.write_text(
+        JOB % "" + "  turntable: {path: File, pathFile: {configMapName: tour, key: tour.json}}\n  engine: splats\n"
+    )
+    monkeypatch.setattr(local_run, "execute", lambda run, *_: runs.append(run) or Outcome(stopped=True))
+    with pytest.raises(ReconstructionError, match=r"no file 'tour\.json' beside the job's YAML"):
+        run(job)
+    file.write_text("[1, 2]")
+    with pytest.raises(
+        ReconstructionError, match=r"tour\.json \(spec\.turntable\.pathFile\): entry 1: it must be a matr"
+    ):
+        run(job)
+    assert not runs
+    file.write_text('[{"position": [0, 0, 1], "lookAt": [0, 0, 0]}, {"position": [0, 0, 2], "lookAt": [0, 0, 0]}]')
+    run(job)
+    assert [each.camera_path for each in runs] == [tmp_path]

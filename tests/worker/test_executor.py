@@ -271,3 +271,23 @@ def test_a_stage_asked_for_again_is_run_again_and_nothing_before_it(bench: Bench
     bench.run(spec=a_spec(redo={"train": 1}))
     runs = bench.runs()
     assert "train" in runs and "poses" not in runs
+
+
+def test_another_camera_path_is_rendered_again_and_a_missing_one_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, monkeypatch)
+    file = {"configMapName": "tour", "key": "tour.json"}
+    spec, tour = a_spec(turntable={"path": "File", "pathFile": file}), tmp_path / "tour.json"
+    bench.pretend_done(StageName.TEXTURE)
+
+    def run() -> list[str]:
+        bench.run("render", spec=spec, camera_path=tmp_path)
+        return bench.runs()
+
+    tour.write_text("[1]")
+    assert (run(), run()) == (["render"], [])
+    tour.write_text("[2]")
+    assert (run(), run()) == (["render"], [])
+    tour.unlink()
+    assert run() == []

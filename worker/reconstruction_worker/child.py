@@ -64,6 +64,7 @@ def _run(request: StageRequest, events: EventWriter, stop: StopSignal) -> None:
                 stop_requested=stop.requested,
                 source=Path(request.source) if request.source is not None else None,
                 added=Path(request.added) if request.added is not None else None,
+                camera_path=Path(request.camera_path) if request.camera_path is not None else None,
                 job_name=request.job_name,
                 limits=request.limits,
                 accepted_versions=request.accepted_versions,

@@ -29,6 +29,7 @@ class StageRequest(ApiModel):
     spec: ReconstructionJobSpec
     source: str | None = None
     added: str | None = None
+    camera_path: str | None = None
     job_name: str = "reconstruction"
     limits: SourceLimits = Field(default_factory=SourceLimits)
     accepted_versions: tuple[int, ...] = ()

@@ -22,7 +22,7 @@ from reconstruction_api.worker import Failure, NetworkAccess, Progress, SourceLi
 from .child_events import StageRequest
 from .engine_libraries import decisive_libraries, libraries_for
 from .failures import from_exception
-from .files import empty_folder
+from .files import empty_folder, sha256_of
 from .ingest.limits import limits_from
 from .ingest.listing import access_to, describe, identity
 from .libraries import Versions, read_libraries, write_libraries
@@ -45,6 +45,7 @@ from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
 from .space_needed import bytes_needed
 from .stage import Delivery, Stopped, folder_of
+from .turntable.path_place import path_file_of
 from .workspace import MIN_FREE_BYTES, check_space, locked
 
 STAGE_PACKAGE: Final = "reconstruction_worker.stages"
@@ -112,6 +113,8 @@ class Run:
     """Whose results are published; None where none are."""
     destination_credentials: Path | None = None
     """Folder with the credentials of the destination's Secret; None where the environment has them."""
+    camera_path: Path | None = None
+    """Folder with the file that spec.turntable.pathFile names."""
     lock_patience_seconds: float = 15.0
 
 
@@ -223,6 +226,8 @@ def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[st
         source = record.source
     elif stage.name is StageName.INGEST and run.source is not None:
         source = _identity_of_photos(run, run.source) or record.source
+    elif stage.name is StageName.RENDER:
+        source = _identity_of_path(run) or record.source
     else:
         source = None
     versions, libraries = _accepted_versions(run, stage.name), _decisive_libraries(run, stage.name)
@@ -294,13 +299,21 @@ def _digest_of(run: Run, stage: StageName) -> str:
 def _identity_of_source(run: Run, stage: Stage) -> str | None:
     """What a stage depends on outside the workspace. Raises DependencyNotReady and CheckpointIncompatible."""
     job = run.spec.source.job_ref
-    if job is not None:
+    if job is not None and stage.name is not StageName.RENDER:
         reused = stage.name in reused_stages(run.spec)
         versions = _accepted_versions(run, stage.name)
         return reusable_record(run.source, stage.name, job.name, versions).outputs_digest if reused else None
+    if stage.name is StageName.RENDER:
+        return _identity_of_path(run)
     if stage.name is not StageName.INGEST or run.source is None:
         return None
     return _identity_of_photos(run, run.source)
+
+
+def _identity_of_path(run: Run) -> str | None:
+    """Of the turntable's poses; None where there is no such file."""
+    file = path_file_of(run.spec, run.camera_path)
+    return sha256_of(file) if file is not None else None
 
 
 def _identity_of_photos(run: Run, source: Path) -> str | None:
@@ -318,6 +331,7 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
         spec=run.spec,
         source=str(run.source) if run.source is not None else None,
         added=str(run.added) if run.added is not None else None,
+        camera_path=str(run.camera_path) if run.camera_path is not None else None,
         job_name=run.job_name,
         limits=run.limits,
         accepted_versions=_accepted_versions(run, stage.name),

@@ -18,6 +18,7 @@ from reconstruction_api.destination import Destination
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
 from reconstruction_api.names import (
+    CAMERA_PATH_PATH,
     CREDENTIALS_PATH,
     DESTINATION_CREDENTIALS_PATH,
     DESTINATION_PATH,
@@ -101,6 +102,12 @@ def pod_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=Path(DESTINATION_CREDENTIALS_PATH),
         help="folder with the entries of the destination's Secret",
     )
+    parser.add_argument(
+        "--camera-path",
+        type=Path,
+        default=Path(CAMERA_PATH_PATH),
+        help="folder with the entry that spec.turntable.pathFile names",
+    )
     parser.add_argument("--termination-log", type=Path, default=Path(TERMINATION_LOG), help="file of the final report")
     parser.add_argument("--stages", default=STAGE_PACKAGE, help="package with the stages' modules")
     return parser.parse_args(arguments)
@@ -128,6 +135,7 @@ def _work(
         credentials=options.credentials if job.spec.source.secret_name is not None else None,
         delivery=delivery_of(job, options.destination),
         destination_credentials=options.destination_credentials if has_secret(spec.destination) else None,
+        camera_path=options.camera_path,
     )
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:

@@ -63,6 +63,8 @@ class StageContext:
     """Where the photos are when they are already on this machine (a mounted claim, a local folder or archive)."""
     added: Path | None = None
     """Where the photos are that spec.source.jobRef.addPhotos adds, when they are already on this machine."""
+    camera_path: Path | None = None
+    """Folder with the file that spec.turntable.pathFile names."""
     job_name: str = "reconstruction"
     """Name of the job, for people; no result may depend on it."""
     limits: SourceLimits = field(default_factory=SourceLimits)

@@ -35,6 +35,7 @@ from reconstruction_api.worker import Publishing, WorkerJob
 
 from ..model import JobView
 from .allowances import network_access, publishing, source_limits
+from .camera_path import camera_path_mounts, camera_path_volumes
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
 from .destination import destination_mounts, destination_volumes
@@ -71,6 +72,7 @@ def pod_spec(
             *_volumes(job, profile, source, progress_url),
             *destination_volumes(spec, run.resource_class),
             *credential_volumes(spec, run.resource_class),
+            *camera_path_volumes(spec, run.resource_class),
         ],
     }
     if placed.node_selector:
@@ -125,6 +127,7 @@ def _container(
             *_mounts(profile, source, progress_url),
             *destination_mounts(spec, run.resource_class),
             *credential_mounts(spec, run.resource_class),
+            *camera_path_mounts(spec, run.resource_class),
         ],
     }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +204,47 @@ def test_what_can_not_be_rendered_is_refused_before_training(
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ReconstructionError, match=r"spec\.turntable"):
         train.run(context_of(StageName.TRAIN, workspace, spec_of(**turntable)))
+
+
+PATH = {"path": "File", "pathFile": {"configMapName": "tour", "key": "tour.json"}, "outputs": ["Poster"]}
+TOUR = [{"position": [x, -3, 1], "lookAt": [0, 0, 0], "fieldOfViewDegrees": 40} for x in (-1, 1)]
+
+
+def with_path(workspace: Path, folder: Path, **file: str) -> StageContext:
+    spec = spec_of(**PATH | {"pathFile": PATH["pathFile"] | file})
+    return replace(context_of(StageName.RENDER, workspace, spec), camera_path=folder)
+
+
+def test_the_camera_goes_where_a_file_says(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "tour.json").write_text(json.dumps(TOUR))
+    assert render.run(with_path(workspace, tmp_path)).message == "12 frames of 96 x 64 from mesh"
+    first, *_, last = frames(workspace)
+    assert first != last
+    assert all(Image.open(io.BytesIO(frame)).getchannel("A").getextrema()[1] == 255 for frame in (first, last))
+
+
+def test_a_path_file_that_is_not_there_is_missed_by_name(workspace: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReconstructionError, match=r"no entry 'tour\.json' of ConfigMap 'tour'") as caught:
+        render.run(with_path(workspace, tmp_path))
+    assert caught.value.code == "InvalidSpec"
+    assert "kubectl create configmap tour --from-file=tour.json=FILE" in caught.value.suggestion
+
+
+def test_coordinates_of_provided_poses_need_provided_poses(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "tour.json").write_text(json.dumps(TOUR))
+    registration = workspace / "poses" / "registration.json"
+    said = json.loads(registration.read_text())
+    registration.write_text(json.dumps(said | {"method": "structureFromMotion"}))
+    with pytest.raises(ReconstructionError, match="the photos came without camera poses"):
+        render.run(with_path(workspace, tmp_path, coordinates="Provided"))
+    registration.write_text(json.dumps(said | {"method": "provided"}))
+    transforms = workspace / "poses" / "transforms.json"
+    there = json.loads(transforms.read_text()) | {"worldFromModel": np.diag([0.5, 0.5, 0.5, 1]).tolist()}
+    transforms.write_text(json.dumps(there))
+    render.run(with_path(workspace, tmp_path, coordinates="Provided"))
+    near = frames(workspace)
+    half = [pose | {"position": [value / 2 for value in pose["position"]]} for pose in TOUR]
+    (tmp_path / "tour.json").write_text(json.dumps(half))
+    shutil.rmtree(workspace / "render")
+    render.run(with_path(workspace, tmp_path))
+    assert frames(workspace) == near

@@ -28,3 +28,16 @@ def upright(turn: float, elevation: float) -> NDArray[np.float64]:
     back = np.array([np.cos(pitch) * np.sin(yaw), -np.cos(pitch) * np.cos(yaw), np.sin(pitch)])
     right = np.array([np.cos(yaw), np.sin(yaw), 0.0])
     return np.stack([right, np.cross(back, right), back], axis=1)
+
+
+def looking_at(position: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Camera-to-world [4, 4] of a camera without roll at a position [3] that looks at another point [3]. One that looks
+    straight up or down has +y at its upper edge, or its lower one."""
+    back = (position - target) / np.linalg.norm(position - target)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    length = np.linalg.norm(right)
+    right = right / length if length > 1e-9 else np.array([1.0, 0.0, 0.0])
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(back, right), back], axis=1)
+    pose[:3, 3] = position
+    return pose

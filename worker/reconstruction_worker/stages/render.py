@@ -15,6 +15,7 @@ from ..geometry.scene import load_scene
 from ..stage import StageContext, StageOutput
 from ..turntable.films import check_outputs, write_outputs
 from ..turntable.frames import frame_file, render_frames
+from ..turntable.named_path import poses_of_file
 from ..turntable.paths import cameras, subject_of
 from ..turntable.showing import Show, on_background, renderer_for, show_field, show_mesh
 from ..turntable.turntable_document import FILE, TurntableDocument
@@ -24,14 +25,16 @@ _FRAMES_PERCENT = 85
 
 
 def run(context: StageContext) -> StageOutput:
-    """Raises InvalidSpec for what the engine or the image can't do, and ExportFailed for a film that fails."""
+    """Raises InvalidSpec for what the engine or the image can't do, InvalidPoses for a path that is none, and
+    ExportFailed for a film that fails."""
     turntable = context.spec.turntable
     assert turntable is not None, "the graph has this stage for jobs with a turntable"
     check_outputs(turntable)
     renderer = renderer_for(context.spec, trained_makes(context))
     scene = load_scene(context.workspace)
     model = load_model(context.of(StageName.TEXTURE), metres_per_unit=None)
-    path = cameras(turntable, scene, subject_of(scene, model.vertices.astype(np.float64)))
+    poses = poses_of_file(context)
+    path = cameras(turntable, scene, subject_of(scene, model.vertices.astype(np.float64)), poses)
 
     def show() -> Show:
         context.advance(0, f"preparing {renderer}")

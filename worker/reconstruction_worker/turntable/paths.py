@@ -14,6 +14,7 @@ from reconstruction_api.turntable import Turntable, TurntableEasing, TurntablePa
 from ..geometry.orbit import FIELD_OF_VIEW, upright
 from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
+from .path_file import PathPose
 
 SPIRAL_DEGREES, HIGHEST_DEGREES = 45.0, 80.0
 DOLLY = 2.0, 1.0
@@ -44,9 +45,11 @@ def subject_of(scene: Scene, points: NDArray[np.float64]) -> Subject:
     return Subject(centre, distance * np.sin(wide / 2), wide)
 
 
-def cameras(turntable: Turntable, scene: Scene, subject: Subject) -> list[Camera]:
-    """One for each frame, in order."""
+def cameras(turntable: Turntable, scene: Scene, subject: Subject, poses: Sequence[PathPose] = ()) -> list[Camera]:
+    """One for each frame, in order. `poses` are those of the file, for the path that goes by one."""
     moments = _moments(turntable)
+    if turntable.path is TurntablePath.FILE:
+        return _between(poses, moments, subject.field_of_view, turntable.size)
     if turntable.path is TurntablePath.PHOTOS and len(scene.views) > 1:
         return _along([view.camera for view in scene.views], moments, turntable.size)
     distance = turntable.distance_percent / 100
@@ -87,17 +90,36 @@ def _moments(turntable: Turntable) -> NDArray[np.float64]:
 
 def _along(photos: Sequence[Camera], moments: NDArray[np.float64], size: tuple[int, int]) -> list[Camera]:
     """From photo to photo, each leg in proportion to its length."""
-    places = np.array([camera.camera_to_world[:3, 3] for camera in photos])
-    legs = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    matrices = np.array([camera.camera_to_world for camera in photos])
+    legs = np.linalg.norm(np.diff(matrices[:, :3, 3], axis=0), axis=1)
     at = np.concatenate([[0.0], np.cumsum(np.maximum(legs, 1e-9 * max(legs.max(), 1e-9)))])
-    at /= at[-1]
-    turns = Slerp(at, Rotation.from_matrix(np.array([camera.camera_to_world[:3, :3] for camera in photos])))
-    wide = np.array([_field_of_view(camera) for camera in photos])
+    return _through(matrices, [_field_of_view(camera) for camera in photos], at / at[-1], moments, size)
+
+
+def _between(
+    poses: Sequence[PathPose], moments: NDArray[np.float64], usual: float, size: tuple[int, int]
+) -> list[Camera]:
+    """From pose to pose, each leg as long as any other: the file's own speed, where it is dense. Poses without an angle
+    of view have the usual one."""
+    wide = [usual if pose.field_of_view is None else pose.field_of_view for pose in poses]
+    matrices = np.array([pose.camera_to_world for pose in poses])
+    return _through(matrices, wide, np.linspace(0, 1, len(poses)), moments, size)
+
+
+def _through(
+    matrices: NDArray[np.float64],
+    wide: Sequence[float],
+    at: NDArray[np.float64],
+    moments: NDArray[np.float64],
+    size: tuple[int, int],
+) -> list[Camera]:
+    """Cameras at `moments`, straight from one of the poses [N, 4, 4] to the next; `at` [N] is when each is reached."""
+    turns = Slerp(at, Rotation.from_matrix(matrices[:, :3, :3]))
     result = []
     for moment, turned in zip(moments, turns(moments).as_matrix(), strict=True):
         pose = np.eye(4)
         pose[:3, :3] = turned
-        pose[:3, 3] = [np.interp(moment, at, places[:, axis]) for axis in range(3)]
+        pose[:3, 3] = [np.interp(moment, at, matrices[:, axis, 3]) for axis in range(3)]
         result.append(_camera(pose, float(np.interp(moment, at, wide)), size))
     return result
 
