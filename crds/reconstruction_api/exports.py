@@ -50,6 +50,11 @@ def _only_where(option: Option, meaning: str, unset: str, holds: Callable[[Expor
     )
 
 
+class SplatRegion(StrEnum):
+    ALL = "All"
+    AT_MESH = "AtMesh"
+
+
 class Audience(StrEnum):
     TEAM = "Team"
     PUBLIC = "Public"
@@ -112,6 +117,7 @@ class Export(ApiModel):
             "!has(self.maxSplats)",
             lambda export: export.max_splats is None,
         ),
+        _only_where(Option.REGION, "splats", "!has(self.splats)", lambda export: export.splats is None),
         Rule(
             f"name may not be {listed(RESERVED_NAMES)}: other files are called so",
             cel=f"!has(self.name) || !(self.name in {list(RESERVED_NAMES)})",
@@ -143,6 +149,10 @@ class Export(ApiModel):
     """At most this many Gaussians, in formats that hold them: of those that an engine has made, the ones that the
     photos show least of are left out or merged with their neighbours. When unset, all of them. Of an engine that makes
     none, Gaussians are laid on the textured mesh: so many, 250,000 when unset."""
+    splats: SplatRegion | None = None
+    """Which Gaussians are delivered; unset is the same as `All`: all of the scene. `AtMesh`: those at the surface that
+    the mesh shows. With `mesh.crop: Object` that is the object without table, floor and background, for photos that
+    have no masks either."""
 
     @property
     def label(self) -> str:

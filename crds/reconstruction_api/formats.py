@@ -20,10 +20,12 @@ class Option(StrEnum):
     WEBP = "textureFormat WebP"
     MATERIAL = "material"
     GAUSSIANS = "maxSplats"
+    REGION = "splats"
 
 
 _TEXTURED: Final = (Option.TARGET_FACES, Option.TEXTURE)
 _GLTF: Final = (*_TEXTURED, Option.COMPRESSION, Option.WEBP, Option.MATERIAL)
+_OF_GAUSSIANS: Final = (Option.GAUSSIANS, Option.REGION)
 
 
 class ExportFormat(StrEnum):
@@ -85,31 +87,31 @@ class ExportFormat(StrEnum):
         "splats.ply",
         "application/ply",
         "Gaussians in full, for splat viewers",
-        Option.GAUSSIANS,
+        *_OF_GAUSSIANS,
     )
     COMPRESSED_SPLAT_PLY = (
         "CompressedSplatPLY",
         "splats.compressed.ply",
         "application/ply",
         "Gaussians in PlayCanvas' compressed layout",
-        Option.GAUSSIANS,
+        *_OF_GAUSSIANS,
     )
-    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's compressed format", Option.GAUSSIANS
+    SPZ = "SPZ", "splats.spz", "application/gzip", "Gaussians in Niantic's compressed format", *_OF_GAUSSIANS
     SOG = (
         "SOG",
         "splats.sog",
         "application/zip",
         "Gaussians as pictures, the smallest, for the web",
-        Option.GAUSSIANS,
+        *_OF_GAUSSIANS,
     )
     SPLAT_GLB = (
         "SplatGLB",
         "splats.glb",
         "model/gltf-binary",
         "Gaussians as glTF 2.0 with KHR_gaussian_splatting",
-        Option.GAUSSIANS,
+        *_OF_GAUSSIANS,
     )
-    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", Option.GAUSSIANS
+    SPLAT = "SPLAT", "splats.ply", "application/ply", "the earlier name of SplatPLY", *_OF_GAUSSIANS
 
 
 REPORT_PAGE: Final = "report.html"

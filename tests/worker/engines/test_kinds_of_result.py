@@ -204,6 +204,46 @@ def test_of_gaussians_that_are_too_many_what_photos_show_least_of_goes_first(
     assert [entry["vertices"] for entry in exports] == [2000, 6000]
 
 
+class WithSurroundings(MadeOfGaussians):
+    """A third of its Gaussians are on the ball, a third is inside it, and the rest far behind it."""
+
+    def gaussians(self, folder: Path) -> Gaussians:
+        points = bumpy_sphere().vertices[:2000]
+        whole = some_gaussians(3 * len(points))
+        return replace(whole, means=np.concatenate([points, points / 4, points * 5]).astype(np.float32))
+
+
+def test_those_at_the_mesh_are_the_object_without_what_is_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.trained.named", lambda name: WithSurroundings(Makes.GAUSSIANS))
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
+    ball_alone = {"format": "SplatPLY", "splats": "AtMesh"}
+    few = {"name": "few", "format": "SplatPLY", "splats": "AtMesh", "maxSplats": 1000}
+    after_training(tmp_path, job(exports=[ball_alone, few, {"format": "SOG"}]), monkeypatch)
+    count = len(bumpy_sphere().vertices[:2000])
+    points = corners_of(tmp_path / "artifacts" / "splats.ply")
+    assert len(points) > 0.9 * count  # the mesh is of 1,500 triangles
+    assert np.abs(np.linalg.norm(points, axis=1) - 0.8).max() < 0.3  # neither inside nor behind
+    fewer = corners_of(tmp_path / "artifacts" / "few.ply")
+    assert len(fewer) == 1000 and np.linalg.norm(fewer, axis=1).min() > 0.4
+    exports = json.loads((tmp_path / "export" / "exports.json").read_text())["exports"]
+    assert [entry.get("splats") for entry in exports] == ["AtMesh", "AtMesh", None]
+    assert exports[2]["vertices"] == 3 * count
+
+
+def test_where_none_is_at_the_mesh_the_export_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Elsewhere(MadeOfGaussians):
+        def gaussians(self, folder: Path) -> Gaussians:
+            return replace(some_gaussians(), means=np.full((50, 3), 9, np.float32))
+
+    monkeypatch.setattr("reconstruction_worker.engines.trained.named", lambda name: Elsewhere(Makes.GAUSSIANS))
+    write_poses(tmp_path, MeshField(bumpy_sphere()), around(12, size=96))
+    with pytest.raises(ReconstructionError, match="no Gaussian lies at the surface") as raised:
+        after_training(tmp_path, job(exports=[{"format": "SPZ", "splats": "AtMesh"}]), monkeypatch)
+    assert raised.value.code == "ExportFailed"
+
+
 def test_an_engine_whose_result_is_not_what_it_declares_is_faulty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
-from reconstruction_api.exports import Compression, Material, TextureFormat
+from reconstruction_api.exports import Compression, Material, SplatRegion, TextureFormat
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 FILE: Final = BY_NAME[StageName.EXPORT].document
@@ -31,6 +31,7 @@ class ExportEntry(Document):
     """What the entry asked for, and below the same; None where the format decides."""
     material: Material | None = None
     target_faces: int | None = None
+    splats: SplatRegion | None = None
     up: str
     """Axis that points up: `y` or `z`."""
     vertices: int

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from reconstruction_api.mesh import MeshCrop
 
 from .mesh import Mesh, compacted, component_labels, face_cross, with_faces
-from .mesh_document import CropDocument
+from .mesh_document import CropDocument, MeshDocument
 from .rendering import Camera
 from .subject import Plane, Subject, find_subject
 
@@ -99,6 +99,14 @@ def crop_document(wish: Wish, crop: Crop | None, why: str, coarse: Mesh | None) 
         box=crop.box.tolist(),
         plane=None if crop.plane is None else [*crop.plane.normal.tolist(), crop.plane.offset],
     )
+
+
+def supporting_plane(document: MeshDocument | None) -> Plane | None:
+    """Where a mesh was cut from what the object stands on, in world units; None where it was not."""
+    if document is None or document.crop is None or document.crop.plane is None:
+        return None
+    *normal, offset = document.crop.plane
+    return Plane(np.array(normal), offset + TABLE_VOXELS * (document.voxel or 0.0))
 
 
 def above(mesh: Mesh, plane: Plane) -> Mesh:

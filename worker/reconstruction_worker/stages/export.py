@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.exports import Export
+from reconstruction_api.exports import Export, SplatRegion
 from reconstruction_api.formats import media_type_of
 from reconstruction_api.stages import StageName
 
@@ -20,13 +20,19 @@ from ..exporters.exports_document import FILE, ExportedFile, ExportEntry, Export
 from ..exporters.place import read_place
 from ..exporters.registry import exporter_of
 from ..exporters.simplified_model import simplified_model
+from ..exporters.splats_at_mesh import at_mesh
 from ..exporters.surface_gaussians import COUNT, surface_gaussians
 from ..exporters.textured_model import Model, load_model
 from ..files import sha256_of, write_document
 from ..geometry.contribution import contributions
+from ..geometry.crop import supporting_plane
+from ..geometry.gaussian_sets import chosen
 from ..geometry.gaussians import Gaussians
 from ..geometry.merging import reduced
+from ..geometry.mesh_document import FILE as MESH_FILE
+from ..geometry.mesh_document import MeshDocument
 from ..geometry.scene import Scene, load_scene
+from ..geometry.subject import Plane
 from ..geometry.world_scale import metres_per_unit
 from ..stage import StageContext, StageOutput
 
@@ -46,7 +52,7 @@ def run(context: StageContext) -> StageOutput:
     for done, export in enumerate(wanted):
         context.advance(100 * done / len(wanted), f"writing {export.label}")
         gaussian = export.format.gaussians
-        content = gaussians.at_most(export.max_splats) if gaussian else meshes.with_at_most(export.target_faces)
+        content = gaussians.wanted_by(export) if gaussian else meshes.with_at_most(export.target_faces)
         exports.append(write_entry(export, content, context.folder))
     write_document(context.folder / FILE, ExportsDocument(metric=model.metric, exports=exports))
     size = sum(file.size_bytes for export in exports for file in export.files)
@@ -60,15 +66,29 @@ class _Gaussians:
     def __init__(self, context: StageContext, scene: Scene, model: Model):
         self.context, self.scene, self.model = context, scene, model
 
-    def at_most(self, count: int | None) -> Gaussians:
-        """All that the engine has made, or as many that show nearly the same. Of an engine that makes none, as many are
-        laid on the surface."""
+    def wanted_by(self, export: Export) -> Gaussians:
+        """All that the engine has made, those at the mesh, or as many that show nearly the same. Of an engine that
+        makes none, as many are laid on the surface. Raises ExportFailed where none is at the mesh."""
         if self.trained is None:
-            return surface_gaussians(self.model, count or COUNT)
-        scaled = self.trained.scaled(self.scene.metres_per_unit or 1.0)
-        if count is None or count >= len(scaled):
-            return scaled
-        return reduced(scaled, self.contributions, count)
+            return surface_gaussians(self.model, export.max_splats or COUNT)
+        scaled, count = self.trained.scaled(self.scene.metres_per_unit or 1.0), export.max_splats
+        kept = self.at_mesh if export.splats is SplatRegion.AT_MESH else np.ones(len(scaled), np.bool_)
+        if count is not None and count < kept.sum():
+            return reduced(chosen(scaled, np.flatnonzero(kept)), self.contributions[kept], count)
+        return scaled if kept.all() else chosen(scaled, np.flatnonzero(kept))
+
+    @cached_property
+    def at_mesh(self) -> NDArray[np.bool_]:
+        """Which of the trained ones are at the surface. [N]"""
+        assert self.trained is not None
+        metres = self.scene.metres_per_unit or 1.0
+        document = MeshDocument.read_if_there(self.context.of(StageName.MESH) / MESH_FILE)
+        table = supporting_plane(document)
+        plane = None if table is None else Plane(table.normal, table.offset * metres)
+        kept = at_mesh(self.trained.scaled(metres), self.model, plane)
+        if not kept.any():
+            raise ReconstructionError("ExportFailed", "no Gaussian lies at the surface that the mesh shows")
+        return kept
 
     @cached_property
     def trained(self) -> Gaussians | None:
@@ -109,6 +129,7 @@ def write_entry(export: Export, model: Model | Gaussians, folder: Path) -> Expor
         "texture_format": export.texture_format,
         "material": export.material,
         "target_faces": export.target_faces,
+        "splats": export.splats,
     }
     return ExportEntry(
         format=export.format,
