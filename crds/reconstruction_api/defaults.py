@@ -225,9 +225,11 @@ def completed(spec: ReconstructionJobSpec, fill: Values | None = None) -> Recons
 
 def _applicable(values: Values, spec: ReconstructionJobSpec) -> Values:
     """Without what has no effect on such a job."""
-    reused = spec.source.job_ref is not None and spec.source.job_ref.reuse is Reuse.TRAINING
-    if reused:
+    reuse = spec.source.job_ref.reuse if spec.source.job_ref is not None else None
+    if reuse is not None and reuse.trained:
         values = {path: value for path, value in values.items() if not path.startswith("training.")}
+    if reuse is Reuse.MODEL:
+        values = {path: value for path, value in values.items() if not path.startswith("quality.")}
     if spec.engine is not None:  # who names an engine wants it
         values = {path: value for path, value in values.items() if path != DEPTH_FUSION}
     if spec.training.preset is not None:  # who names a preset wants its number of steps

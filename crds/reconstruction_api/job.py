@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final, NamedTuple
 
@@ -290,6 +291,10 @@ def _reuses(spec: ReconstructionJobSpec, *allowed: Reuse | None) -> bool:
     return (spec.source.job_ref.reuse if spec.source.job_ref is not None else None) in allowed
 
 
+def _taken_as_it_is(name: str) -> Callable[[ReconstructionJobSpec], bool]:
+    return lambda spec: not _reuses(spec, Reuse.MODEL) or is_untouched(name, getattr(spec, name))
+
+
 class ReconstructionJobSpec(ApiModel):
     """What is wanted: photos in, 3D assets out."""
 
@@ -335,13 +340,24 @@ class ReconstructionJobSpec(ApiModel):
             field="poses",
         ),
         Rule(
-            "training has no effect where source.jobRef.reuse is Training, but for training.device; leave the rest out",
-            cel="!has(self.source.jobRef) || self.source.jobRef.reuse != 'Training' || "
+            "training has no effect where source.jobRef.reuse is Training or Model, but for training.device; leave the "
+            "rest out",
+            cel="!has(self.source.jobRef) || !(self.source.jobRef.reuse in ['Training', 'Model']) || "
             f"({untouched('training', Training, but='device')})",
             holds=lambda spec: (
                 _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES) or is_untouched("training", spec.training, but="device")
             ),
             field="training",
+        ),
+        *(
+            Rule(
+                f"{name} has no effect where source.jobRef.reuse is Model: the other job's model is taken as it is; "
+                "leave the field out",
+                cel=f"!has(self.source.jobRef) || self.source.jobRef.reuse != 'Model' || ({untouched(name, part)})",
+                holds=_taken_as_it_is(name),
+                field=name,
+            )
+            for name, part in (("mesh", Mesh), ("quality", Quality))
         ),
         Rule(
             f"poses.method None is for engines that need no camera poses; {_named(NEED_POSES)} need them",
@@ -388,7 +404,8 @@ class ReconstructionJobSpec(ApiModel):
         *map(_pause_before, _ENDINGS),
         Rule(
             "endAfter Poses would leave nothing of the training that source.jobRef.reuse takes over",
-            cel="!has(self.endAfter) || !has(self.source.jobRef) || self.source.jobRef.reuse != 'Training'",
+            cel="!has(self.endAfter) || !has(self.source.jobRef) || "
+            "!(self.source.jobRef.reuse in ['Training', 'Model'])",
             holds=lambda spec: spec.end_after is None or _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES),
             field="endAfter",
         ),

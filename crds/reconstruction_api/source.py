@@ -68,6 +68,12 @@ class Reuse(StrEnum):
     PHOTOS = "Photos"
     POSES = "Poses"
     TRAINING = "Training"
+    MODEL = "Model"
+
+    @property
+    def trained(self) -> bool:
+        """Whether the trained engine is among what is taken over."""
+        return self in (Reuse.TRAINING, Reuse.MODEL)
 
 
 class JobSource(ApiModel):
@@ -86,7 +92,8 @@ class JobSource(ApiModel):
     """Name of the other job. This one waits until the other has what it needs; neither needs the other afterwards."""
     reuse: Reuse = Reuse.POSES
     """What is copied from the other job's workspace instead of being made: `Photos` as it has prepared them, `Poses`
-    with their photos, or `Training`, the trained engine with both (`engine` must be the same)."""
+    with their photos, `Training`, the trained engine with both (`engine` must be the same), or `Model`, all of that
+    with the textured mesh and its evaluation: what is left are exports, turntable and report."""
     add_photos: bool = False
     """Whether the photos at `source.uri` are added to those of the other job: they are placed into its camera poses,
     which stay where they are, and what follows is made from all. Only with `reuse: Poses`. The added photos are

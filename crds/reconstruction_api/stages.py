@@ -49,6 +49,7 @@ _REUSED: Final = {
         (Reuse.PHOTOS, StageName.INGEST),
         (Reuse.POSES, StageName.POSES),
         (Reuse.TRAINING, StageName.TRAIN),
+        (Reuse.MODEL, StageName.EVALUATE),
     )
 }
 

@@ -58,6 +58,14 @@ class ManifestStage(Document):
     worker has recorded none."""
 
 
+class ManifestSubject(Document):
+    """What a turntable's camera looks at: a ball in the scene's own unit, z up."""
+
+    centre: tuple[float, float, float]
+    radius: float
+    field_of_view_degrees: float
+
+
 class ManifestDocument(Document):
     """No addresses and no secrets: it may be published with the model."""
 
@@ -73,6 +81,8 @@ class ManifestDocument(Document):
     stages: list[ManifestStage] = Field(default_factory=list[ManifestStage])
     versions: dict[str, str] = Field(default_factory=dict[str, str])
     """Of what the manifest itself was written with."""
+    subject: ManifestSubject | None = None
+    """None of a job that ended with its camera poses."""
     picture: str | None = None
     """The file that stands for the job: the turntable's poster, a preview from the side, or the sheet."""
     artifacts: list[DeliveredFile] = Field(default_factory=list[DeliveredFile])

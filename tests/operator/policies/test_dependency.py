@@ -37,6 +37,9 @@ def seen_with(upstream=None, reuse: str = "Poses", **fields) -> Observed:
     return observed(builds_on(reuse), upstream=upstream, **fields)
 
 
+MODEL = ["ingest", "poses", "train", "mesh", "texture", "evaluate"]
+
+
 def volumes(plan) -> dict[str, dict]:
     (action,) = actions(plan, CreateJob)
     pod = action.manifest["spec"]["template"]["spec"]
@@ -45,7 +48,12 @@ def volumes(plan) -> dict[str, dict]:
 
 @pytest.mark.parametrize(
     ("reuse", "done"),
-    [("Photos", ["ingest"]), ("Poses", ["ingest", "poses"]), ("Training", ["ingest", "poses", "train"])],
+    [
+        ("Photos", ["ingest"]),
+        ("Poses", ["ingest", "poses"]),
+        ("Training", ["ingest", "poses", "train"]),
+        ("Model", ["ingest", "poses", "train", "mesh", "texture", "evaluate"]),
+    ],
 )
 def test_a_job_starts_when_the_other_has_the_stages_that_it_reuses_and_not_before(reuse: str, done: list[str]) -> None:
     early, late = upstream_job(done=frozenset(done[:-1])), upstream_job(done=frozenset(done))
@@ -101,6 +109,30 @@ def test_a_job_that_can_not_be_built_on_is_named_with_a_code_and_is_no_end(upstr
     assert condition(stalled.job.status, "Stalled") == ("True", code)
     fixed, plan = settled(replace(after, upstream=upstream_job(), cycle=()))
     assert actions(plan, CreateJob) and fixed.job.status.failure is None
+
+
+def test_a_model_is_taken_over_by_the_pod_that_prepares_and_the_next_one_delivers_without_a_gpu() -> None:
+    spec, done = builds_on("Model", turntable={"frames": 24}), upstream_job(done=frozenset(MODEL))
+    seen = started(PREPARE, spec, upstream=done)
+    run = seen.job.status.runs[0]
+    seen = with_pod(seen, ended(run, 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW)
+    after, plan = settled(replace(seen, upstream=None))
+    (action,) = actions(plan, CreateJob)
+    assert action.manifest["metadata"]["labels"]["reconstruction.dev/resource-class"] == "deliver"
+    assert [condition(after.job.status, each)[0] for each in ("Accepted", "Trained")] == ["True", "True"]
+    assert "source" not in volumes(plan)
+
+
+@pytest.mark.parametrize("reuse", ["Training", "Model"])
+def test_what_another_engine_has_trained_is_not_taken_over(reuse: str) -> None:
+    after, _ = settled(seen_with(upstream_job(engine="splatfacto", done=frozenset(MODEL)), reuse))
+    assert condition(after.job.status, "Accepted") == ("False", "CheckpointIncompatible")
+
+
+def test_a_model_whose_checkpoints_were_removed_is_not_taken_over() -> None:
+    gone = upstream_job(done=frozenset(MODEL), checkpoints_gone="2026-02-01T00:00:00Z")
+    after, _ = settled(seen_with(gone, "Model"))
+    assert "the checkpoints of job 'base' were removed" in message(after.job.status, "Accepted")
 
 
 def test_a_training_is_taken_over_only_by_the_engine_that_made_it() -> None:

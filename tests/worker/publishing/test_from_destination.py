@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.finished_workspace import context, followed, record, results
 from reconstruction_api.baseline import explicit
 from reconstruction_api.defaults import completed
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
-from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument
+from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument, ManifestSubject
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.exports import Export
 from reconstruction_api.formats import REPORT_PAGE
@@ -57,7 +61,11 @@ def spec_of(**fields: Any) -> ReconstructionJobSpec:
 
 
 def publish_results(
-    tmp_path: Path, entries: list[dict[str, Any]], metres: float | None = None, **spec: Any
+    tmp_path: Path,
+    entries: list[dict[str, Any]],
+    metres: float | None = None,
+    subject: ManifestSubject | None = None,
+    **spec: Any,
 ) -> dict[str, bytes]:
     """What a job has published whose workspace is gone: the figure in these formats, and a report."""
     files = exported(figure(), tmp_path / "scratch", entries)
@@ -71,7 +79,7 @@ def publish_results(
     ]
     written = explicit(completed(spec_of(exports=entries, **spec)))
     settings = {name: written[name] for name in SETTINGS if name in written}
-    update = {"artifacts": listed, "settings": settings, "metres_per_unit": metres}
+    update = {"artifacts": listed, "settings": settings, "metres_per_unit": metres, "subject": subject}
     write_document(path, document.model_copy(update=update))
     record(workspace, StageName.REPORT, "2026-11-29T20:00:00Z")
     publish.run(context(workspace, CLAIM, delivery={"folder": str(tmp_path / "claim")}))
@@ -172,6 +180,80 @@ def test_what_is_not_an_export_is_refused_by_the_name_of_its_field(tmp_path: Pat
     publish_results(tmp_path, [GLB])
     said = refusal(later, exports=[GLB], mesh={"targetFaces": 500}, report={"audience": "Public"})
     assert "spec.mesh.targetFaces, spec.report asks for" in said
+
+
+TURNED = {"frames": 6, "width": 96, "height": 64, "outputs": ["Frames", "Poster"]}
+
+
+def frames_of(files: Mapping[str, bytes]) -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(files["turntable-frames.zip"])) as archive:
+        return [archive.read(name) for name in sorted(archive.namelist())]
+
+
+@pytest.mark.parametrize("metres", [None, 4.0], ids=["scene unit", "metres"])
+def test_a_turntable_is_rendered_from_the_published_model_and_replaced_by_another(tmp_path: Path, metres: float | None):
+    before = publish_results(tmp_path, [GLB], metres=metres)
+    assert executed(tmp_path, exports=[GLB], turntable=TURNED).failure is None
+    first = published(tmp_path)
+    assert first.keys() == {"model.glb", "turntable-frames.zip", "turntable-poster.png", REPORT_PAGE}
+    assert first[REPORT_PAGE] == before[REPORT_PAGE]
+    shown = frames_of(first)
+    assert len(shown) == 6 == len(set(shown))
+    with Image.open(io.BytesIO(shown[0])) as frame:
+        box = frame.getchannel("A").getbbox()
+    assert box is not None and box[3] - box[1] > 20, "the model fills the picture, whatever its unit"
+    shutil.rmtree(tmp_path / "new")
+    again = executed(tmp_path, exports=[GLB], turntable=TURNED)
+    assert {each.name: each.message for each in again.stages}[StageName.RENDER] == "as it was published"
+    assert published(tmp_path) == first
+    shutil.rmtree(tmp_path / "new")
+    assert executed(tmp_path, exports=[GLB], turntable=TURNED | {"outputs": ["Poster"]}).failure is None
+    assert published(tmp_path).keys() == {"model.glb", "turntable-poster.png", REPORT_PAGE}
+    shutil.rmtree(tmp_path / "new")
+    assert executed(tmp_path, exports=[GLB]).failure is None
+    assert published(tmp_path).keys() == {"model.glb", REPORT_PAGE}
+
+
+def test_what_the_camera_looked_at_is_known_from_the_manifest(tmp_path: Path):
+    publish_results(tmp_path, [GLB])
+    executed(tmp_path, exports=[GLB], turntable=TURNED)
+    whole = frames_of(published(tmp_path))
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    seen = ManifestSubject(centre=(0.0, 0.0, 0.0), radius=0.2, field_of_view_degrees=30)
+    publish_results(tmp_path, [GLB], subject=seen)
+    executed(tmp_path, exports=[GLB], turntable=TURNED)
+    near = frames_of(published(tmp_path))
+    covered = [
+        np.asarray(Image.open(io.BytesIO(frame)).getchannel("A")).astype(bool).mean() for frame in (whole[0], near[0])
+    ]
+    assert covered[1] > covered[0]
+
+
+@pytest.mark.parametrize(
+    ("turntable", "engine", "words"),
+    [
+        ({}, "splats", "spec.turntable.renderer Auto shows what the engine has trained"),
+        ({"renderer": "Field"}, "nerfacto", "spec.turntable.renderer Field shows what the engine has trained"),
+        ({"path": "Photos"}, "nerfacto", "spec.turntable.path Photos needs the camera poses of the photos"),
+        (
+            {"path": "File", "pathFile": {"configMapName": "a", "key": "b", "coordinates": "Provided"}},
+            "nerfacto",
+            "spec.turntable.pathFile.coordinates Provided needs the camera poses",
+        ),
+    ],
+    ids=["Gaussians", "field", "photos", "provided poses"],
+)
+def test_a_turntable_that_needs_more_than_the_model_is_refused(
+    tmp_path: Path, turntable: dict[str, Any], engine: str, words: str
+):
+    publish_results(tmp_path, [GLB], engine=engine)
+    failure = executed(tmp_path, exports=[GLB], turntable=TURNED | turntable, engine=engine).failure
+    assert failure is not None and failure.code == "InputsRemoved"
+    assert words in failure.message
+    if engine == "splats":
+        mesh = TURNED | {"renderer": "Mesh"}
+        assert executed(tmp_path, exports=[GLB], turntable=mesh, engine=engine).failure is None
 
 
 def test_nothing_there_and_another_jobs_results_are_told_apart(tmp_path: Path, later: Later):

@@ -16,14 +16,13 @@ from reconstruction_api.stages import STAGES, StageName
 
 from .earlier_set import gone
 
-_AT_HAND: Final = (StageName.EXPORT, StageName.BUNDLE, StageName.PUBLISH)
-"""Stages that the published files are enough for."""
+_AT_HAND: Final = (StageName.EXPORT, StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH)
+"""Stages that the published files are enough for, or that say themselves what they lack."""
 _ON_THE_MAP: Final = (ExportFormat.POINT_CLOUD, ExportFormat.ORTHOPHOTO, ExportFormat.DSM, ExportFormat.TILES)
 
 
 def check_settings(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> None:
-    """Raises InputsRemoved where the spec asks for something else than was published, beside the exports. A turntable
-    that is no longer wanted is left out."""
+    """Raises InputsRemoved where the spec asks for something else than was published, beside exports and turntable."""
     if changed := sorted(set(_changed(spec, manifest))):
         fields = ", ".join(f"spec.{path}" for path in changed)
         raise gone(
@@ -46,7 +45,7 @@ def _changed(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> Iterato
     """Paths of fields. The source never changes, and how often stages were asked for again is not in a manifest."""
     document = explicit(completed(spec))
     for stage in STAGES:
-        if stage.name in _AT_HAND or (stage.name is StageName.RENDER and spec.turntable is None):
+        if stage.name in _AT_HAND:
             continue
         wanted, published = stage.settings_in(document), stage.settings_in(manifest.settings)
         for path in {*wanted, *published} - {"source", f"redo.{stage.name}"}:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,12 @@ class Scene:
         """The scene with the named views only, in the scene's order."""
         wanted = set(names)
         return replace(self, views=tuple(view for view in self.views if view.name in wanted))
+
+
+NOWHERE: Final = Scene(
+    (), bounded=True, box=np.array([[-1.0] * 3, [1.0] * 3]), near=0.1, far=10.0, metres_per_unit=None
+)
+"""Without photos."""
 
 
 def load_scene(workspace: Path) -> Scene:

@@ -18,6 +18,7 @@ from reconstruction_api.documents.manifest import (
     ManifestPhotos,
     ManifestSource,
     ManifestStage,
+    ManifestSubject,
 )
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import MeshSummary, QualityDocument, RegistrationSummary, TextureSummary
@@ -88,9 +89,12 @@ def described(path: Path, kind: str | None = None) -> DeliveredFile:
 
 
 def manifest_document(
-    findings: Findings, files: list[DeliveredFile], engine: ManifestEngine | None
+    findings: Findings,
+    files: list[DeliveredFile],
+    engine: ManifestEngine | None,
+    subject: ManifestSubject | None = None,
 ) -> ManifestDocument:
-    """What was delivered and how it came about; `engine` is None where nothing was trained."""
+    """What was delivered and how it came about; `engine` and `subject` are None where nothing was trained."""
     return ManifestDocument(
         job=findings.job_name,
         engine=engine,
@@ -112,7 +116,8 @@ def manifest_document(
             for record in findings.records
         ],
         versions=versions(),
-        picture=_picture([file.name for file in files]),
+        subject=subject,
+        picture=picture_of([file.name for file in files]),
         artifacts=files,
     )
 
@@ -129,7 +134,7 @@ def _settings(findings: Findings) -> dict[str, Any]:
     return {name: written[name] for name in SETTINGS if name in written}
 
 
-def _picture(names: Sequence[str]) -> str | None:
+def picture_of(names: Sequence[str]) -> str | None:
     """What stands for the job: the best of the pictures that there are."""
     wanted = (TurntableOutput.POSTER.file, file_of(PreviewStyle.TEXTURED, "three-quarter"), PREVIEW)
     return next((name for name in wanted if name in names), None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
-from reconstruction_api.documents.manifest import ManifestDocument
+from reconstruction_api.documents.manifest import ManifestDocument, ManifestSubject
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.exports import Audience
 from reconstruction_api.formats import PREVIEW, REPORT_PAGE
@@ -31,6 +34,7 @@ from ..report.side_views import write_side_views
 from ..report.viewer_data import sparse_document, viewer_document, views_document, with_support
 from ..stage import StageContext, StageOutput
 from ..stage_files import POINTS
+from ..turntable.paths import subject_of
 from ..turntable.showing import show_mesh
 
 DOCUMENT = ManifestDocument
@@ -69,9 +73,20 @@ def run(context: StageContext) -> StageOutput:
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
     delivered = artifacts(context.folder, findings, side_views)
-    write_document(context.folder / MANIFEST_FILE, manifest_document(findings, delivered, engine_used(findings)))
+    manifest = manifest_document(findings, delivered, engine_used(findings), _subject(scene, model))
+    write_document(context.folder / MANIFEST_FILE, manifest)
     size = sum(file.size_bytes for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")
+
+
+def _subject(scene: Scene, model: Model) -> ManifestSubject:
+    seen = subject_of(scene, model.vertices.astype(np.float64))
+    x, y, z = (round(float(value), 6) for value in seen.centre)
+    return ManifestSubject(
+        centre=(x, y, z),
+        radius=round(seen.radius, 6),
+        field_of_view_degrees=round(math.degrees(seen.field_of_view), 4),
+    )
 
 
 def _with_evidence(context: StageContext, viewer: Document, scene: Scene, findings: Findings) -> Document:

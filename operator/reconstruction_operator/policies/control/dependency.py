@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import CATALOGUE
 from reconstruction_api.job import ReconstructionJobSpec
-from reconstruction_api.source import JobSource, Reuse
+from reconstruction_api.source import JobSource
 from reconstruction_api.stages import ResourceClass, StageName, reads_source, reused_stages
 from reconstruction_api.worker import Failure
 
@@ -41,12 +41,12 @@ def dependency(observed: Observed, resource_class: ResourceClass) -> Dependency:
     if upstream is None or upstream.deleting:
         what = "is being deleted" if upstream is not None else f"does not exist in namespace {namespace!r}"
         return _failed("SourceNotFound", f"{_FIELD}.name: job {reference.name!r} {what}.")
-    return _unfit(spec, reference, upstream) or _unready(reused_stages(spec)[-1], upstream)
+    return _unfit(spec, reference, upstream) or _unready(reused_stages(spec), upstream)
 
 
 def _unfit(spec: ReconstructionJobSpec, reference: JobSource, upstream: UpstreamJob) -> Dependency | None:
     """What can't become right by waiting."""
-    if reference.reuse is Reuse.TRAINING and upstream.engine != spec.chosen_engine:
+    if reference.reuse.trained and upstream.engine != spec.chosen_engine:
         text = f"{_FIELD}: job {upstream.name!r} trains {upstream.engine!r}, which {spec.chosen_engine!r} can't read."
         return _failed("CheckpointIncompatible", f"{text} Set reuse to Poses in another job, or name the same engine.")
     last = reused_stages(spec)[-1]
@@ -57,11 +57,14 @@ def _unfit(spec: ReconstructionJobSpec, reference: JobSource, upstream: Upstream
     return None
 
 
-def _unready(last: StageName, upstream: UpstreamJob) -> Dependency:
+def _unready(reused: tuple[StageName, ...], upstream: UpstreamJob) -> Dependency:
+    last = reused[-1]
     if upstream.files_gone:
         text = f"the workspace of job {upstream.name!r} was removed at {upstream.files_gone}."
+        if last is StageName.EVALUATE:
+            text += " Exports and a turntable of that job itself are made from what it has published, if it has."
         return _failed("SourceNotFound", f"{_FIELD}: {text}")
-    if upstream.checkpoints_gone and last is StageName.TRAIN:
+    if upstream.checkpoints_gone and StageName.TRAIN in reused:
         text = f"the checkpoints of job {upstream.name!r} were removed at {upstream.checkpoints_gone}."
         return _failed("SourceNotFound", f"{_FIELD}: {text} Set reuse to Poses in another job, or train them again.")
     if upstream.current and last in upstream.done and upstream.claim:
