@@ -19,8 +19,10 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.exporters import dsm, orthophoto, point_cloud, tiles
 from reconstruction_worker.exporters.place import Place, read_place
 from reconstruction_worker.exporters.textured_model import Model
+from reconstruction_worker.geometry.mesh import Mesh, face_cross
 from reconstruction_worker.poses.georeference import GeoOrigin, Georeference
 
+from .edge_models import EDGE_MODELS, grid, textured
 from .models import figure
 from .other_readers import gltf_complaints
 from .test_simplified_model import globe
@@ -154,6 +156,69 @@ def test_tiles_are_levels_of_detail_at_their_place_on_earth(tmp_path: Path) -> N
     matrix = np.array(coarse["transform"]).reshape(4, 4).T  # column by column
     expected = by_proj(turned(BEACH), np.array([[0.3, 0.4, 0.5]]), "EPSG:4978")[0]
     assert np.abs((matrix @ [0.3, 0.4, 0.5, 1])[:3] - expected).max() < 2e-3
+
+
+def errors_of(folder: Path) -> list[float]:
+    """Geometric errors of a tileset and its tiles, the coarsest first."""
+    document = json.loads((folder / "tileset.json").read_text())
+    found, tile = [document["geometricError"]], document["root"]
+    while tile is not None:
+        found.append(tile["geometricError"])
+        (tile,) = tile.get("children", [None])
+    return found
+
+
+def ribbon(pairs: int) -> Model:
+    """Triangles that are a million times as long as wide."""
+    across, index = np.linspace(0, 1e-3, pairs), 2 * np.arange(pairs - 1)
+    points = np.stack([np.repeat(across, 2), np.tile([0.0, 1.0], pairs), np.zeros(2 * pairs)], axis=1)
+    upper = np.stack([index, index + 2, index + 1], axis=1)
+    return textured(points, np.concatenate([upper, upper + np.array([1, 0, 2])]))
+
+
+def pieces(count: int, size: int) -> Model:
+    """As many sheets, apart from each other, with room for their charts in the texture."""
+    sheets = [grid(size, 1.0, (3 * number, 0, 0)) for number in range(count)]
+    faces = [triangles + number * size * size for number, (_, triangles) in enumerate(sheets)]
+    model = textured(np.concatenate([points for points, _ in sheets]), np.concatenate(faces))
+    return replace(model, texture=np.kron(model.texture, np.ones((4, 4, 1), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("model", "levels"),
+    [
+        (EDGE_MODELS["one triangle"], 1),
+        (textured(*grid(20, bump=0)), 2),
+        (ribbon(200), 1),  # cannot be simplified
+        (pieces(12, 6), 2),
+        (pieces(200, 2), 2),
+    ],
+    ids=["one triangle", "flat", "thin", "pieces", "small pieces"],
+)
+def test_no_level_claims_to_be_finer_than_the_one_below_it(
+    model: Model, levels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiles, "COARSEST", 250)
+    assert len(tiles.write(model, tmp_path)) - 1 == levels
+    errors = errors_of(tmp_path)
+    assert errors == sorted(set(errors), reverse=True) and errors[-1] == 0
+    assert tiles.check(model, tmp_path).faces == len(model.faces)
+
+
+def test_a_coarser_level_of_small_triangles_does_not_claim_to_be_finer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_the_large_ones(model: Model, faces: int) -> Model:
+        areas = np.linalg.norm(face_cross(Mesh(model.vertices.astype(float), model.faces)), axis=1)
+        return replace(model, faces=model.faces[np.sort(np.argsort(areas)[:faces])])
+
+    monkeypatch.setattr(tiles, "COARSEST", 100)
+    monkeypatch.setattr(tiles, "simplified_model", without_the_large_ones)
+    model = textured(*grid(20, bump=3.0))
+    tiles.write(model, tmp_path)
+    errors = errors_of(tmp_path)
+    assert len(errors) == 4 and errors == sorted(set(errors), reverse=True)
+    tiles.check(model, tmp_path)
 
 
 def test_a_tileset_without_one_of_its_tiles_fails_its_check(tmp_path: Path) -> None:
