@@ -53,7 +53,9 @@ def job(tmp_path: Path) -> Path:
 
 def asked(job: Path, *options: str) -> Result:
     found = CliRunner().invoke(
-        recon, ["estimate", str(job), "--results", str(job.parent / "out"), *options], catch_exceptions=False
+        recon,
+        ["estimate", str(job), "--no-cluster", "--results", str(job.parent / "out"), *options],
+        catch_exceptions=False,
     )
     return found
 

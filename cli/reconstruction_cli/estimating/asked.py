@@ -16,8 +16,10 @@ from reconstruction_api.manifests import JobManifest
 from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
 from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
 
+from ..cluster.commands.options import Target
 from ..jobs import LocalFolders, local_source, parse_folders, read_job
 from ..new_job import look_at
+from .cluster_jobs import cluster_jobs
 from .estimate import estimate
 from .rates import samples_in
 from .words import lines_of, warnings_of
@@ -27,17 +29,30 @@ _USUAL_SIDE = 4000
 
 
 def print_estimates(
-    job_file: Path, profiles: tuple[Path, ...], count: int | None, volumes: tuple[str, ...], results: Path
+    job_file: Path,
+    profiles: tuple[Path, ...],
+    count: int | None,
+    volumes: tuple[str, ...],
+    results: Path,
+    target: Target,
+    *,
+    in_cluster: bool | None,
 ) -> None:
-    """For each profile, or for this machine where none is named. Raises InvalidSpec, and a usage error where nobody
-    says how many photos there are."""
+    """For each profile, or for this machine where none is named. Raises InvalidSpec, a usage error where nobody says
+    how many photos there are, and, where a cluster is to be asked by all means, what keeps it from answering."""
     job = read_job(job_file)
     photos, side, said = _photos(job, job_file, count, volumes)
     click.echo(said)
+    elsewhere = cluster_jobs(target, in_cluster)
+    if elsewhere.said:
+        click.echo(elsewhere.said)
     for name, profile in [_profile(path) for path in profiles] or [("", None)]:
         spec = _completed(job.spec, profile)
         gpu = profile.gpu.names_device if profile is not None else _gpu_here()
-        samples = samples_in(results, spec.chosen_engine, on_gpu=gpu)
+        samples = [
+            *samples_in(results, spec.chosen_engine, on_gpu=gpu),
+            *elsewhere.samples(spec.chosen_engine, on_gpu=gpu),
+        ]
         found = estimate(spec, photos, side, samples, profile, name, gpu_here=gpu)
         click.echo("\n" + "\n".join(lines_of(found)))
         if profile is not None:
