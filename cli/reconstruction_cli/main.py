@@ -14,7 +14,7 @@ import click
 
 from reconstruction_api.errors import ReconstructionError
 
-_HERE: Final = ("run", "view", "estimate", "validate", "new", "verify", "explain")
+_HERE: Final = ("run", "view", "estimate", "validate", "new", "verify", "weights", "explain")
 _ON_CLUSTER: Final = (
     "submit",
     "list",

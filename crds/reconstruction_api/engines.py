@@ -30,7 +30,8 @@ class Weights:
 
     file: str
     """Path below the folder of weights."""
-    sha256: str
+    sha256: str | None
+    """None where its authors state none: then that of the file that was added counts."""
     licence: str
     """SPDX identifier, or the name that its authors give it."""
     source: str

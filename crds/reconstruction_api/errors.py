@@ -133,7 +133,7 @@ _KINDS = (
     ErrorKind("EngineUnavailable", _V, False, "The engine is unknown here, or the profile does not allow it.",
               "Choose one of the engines named in the message, or ask the platform team to add it to the profile."),
     ErrorKind("WeightsUnavailable", _R, False, "The engine's weights are missing or do not match their checksum.",
-              "Ask the platform team to fill the weight cache."),
+              "Ask the platform team to add the weights to the profile's volume: `recon weights add`."),
     ErrorKind("LicenseNotAccepted", _V, False, "The engine's licence has not been accepted.",
               "Ask the platform team to accept the licence by name in the profile, or choose another engine."),
     ErrorKind("WorkspaceElsewhere", _R, True, "No node that can reach the workspace's volume can run the pod.",

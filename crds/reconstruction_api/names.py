@@ -48,4 +48,6 @@ CAMERA_PATH_PATH: Final = "/var/run/secrets/camera-path"  # has the entry that s
 DESTINATION_PATH: Final = "/destination"  # the claim of spec.destination
 DESTINATION_CREDENTIALS_PATH: Final = "/var/run/secrets/destination-credentials"  # the same of spec.destination
 REMOVAL: Final = "removal"  # value of LABEL_CLASS of the Jobs that remove something of an ended job
+ENV_WEIGHTS: Final = "RECONSTRUCTION_WEIGHTS"  # folder of networks' weights where it is not WEIGHTS_PATH
+WEIGHTS_PATH: Final = "/weights"  # the volume of the profile's `weights`
 TERMINATION_LOG: Final = "/dev/termination-log"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from .names import WEIGHTS_PATH
 from .profile import ClusterProfileSpec, SecretEntry
 
-_DEFAULTS: Final = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba"}
+_DEFAULTS: Final = {"HOME": "/tmp", "NUMBA_CACHE_DIR": "/tmp/numba", "TORCH_HOME": f"{WEIGHTS_PATH}/torch"}
+_OFFLINE: Final = {"HF_HUB_OFFLINE": "1"}
+"""No profile changes it: libraries that fetch weights by themselves fail instead."""
 
 
 def environment(profile: ClusterProfileSpec) -> dict[str, dict[str, Any]]:
     """Entries of a container's `env` by name."""
     entries = {name: literal(name, value) for name, value in {**_DEFAULTS, **profile.environment}.items()}
-    return entries | {name: _from_secret(name, entry) for name, entry in profile.environment_from_secrets.items()}
+    entries |= {name: _from_secret(name, entry) for name, entry in profile.environment_from_secrets.items()}
+    return entries | {name: literal(name, value) for name, value in _OFFLINE.items()}
 
 
 def literal(name: str, value: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from .base import AbsolutePath, ApiModel, DecimalString, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
 from .defaults import DEFAULTS_RULES, JobDefaults
 from .destination import WhoOverwrites, unknown_placeholders
-from .names import CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WORKSPACE_PATH
+from .names import CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WEIGHTS_PATH, WORKSPACE_PATH
 from .network import ENTRY_PATTERN, Allowed
 from .rules import KeyedBy, Rule
 
@@ -99,6 +99,25 @@ class Workspace(ApiModel):
     zones: Annotated[list[LabelValue], Field(max_length=16)] = Field(default_factory=list[str])
     """Zones (node label `topology.kubernetes.io/zone`) in which all pods of a job run, and so its volume; any zone when
     empty."""
+
+
+class WeightsVolume(ApiModel):
+    """Where the weights of neural networks are: exactly one of `claimName` and `image` (docs/weights.md)."""
+
+    rules: ClassVar = (
+        Rule(
+            "set exactly one of claimName and image",
+            cel="has(self.claimName) != has(self.image)",
+            holds=lambda volume: (volume.claim_name is None) != (volume.image is None),
+        ),
+    )
+
+    claim_name: DNSSubdomain | None = None
+    """Volume claim in the job's namespace. Pods mount it read-only; pods on several nodes need one that is ReadOnlyMany
+    or ReadWriteMany."""
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    """Container image that holds nothing but the weights, mounted as an image volume: for Kubernetes from 1.35 on.
+    Named with its digest, it pins the weights."""
 
 
 class Prices(ApiModel):
@@ -246,6 +265,8 @@ class ProfileSpec(ApiModel):
     """Size limit of /dev/shm."""
     workspace: Workspace = Field(default_factory=Workspace)
     """The volume that a job's stages share."""
+    weights: WeightsVolume | None = None
+    """Weights of neural networks, read-only at `/weights` of the pods that prepare and train. Pods never fetch any."""
     service_account_name: DNSSubdomain | None = None
     """ServiceAccount of the pods, in the job's namespace; it needs no rights. `default` when unset. Jobs without a
     secret read their photos with the identity that the cloud gives this account (web identity); without an account, and
@@ -353,6 +374,13 @@ class ClusterProfileSpec(ProfileSpec):
             "self.environmentFromSecrets.all(name, !(name in self.environment))",
             holds=lambda spec: not spec.environment_from_secrets.keys() & spec.environment.keys(),
             field="environmentFromSecrets",
+        ),
+        Rule(
+            f"hostPaths must not be mounted at {WEIGHTS_PATH}, where the volume of weights is",
+            cel="!has(self.weights) || !has(self.hostPaths) || "
+            f"self.hostPaths.all(folder, folder.mountPath != '{WEIGHTS_PATH}')",
+            holds=lambda spec: spec.weights is None or all(each.mount_path != WEIGHTS_PATH for each in spec.host_paths),
+            field="hostPaths",
         ),
     )
 

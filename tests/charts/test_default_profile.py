@@ -29,6 +29,7 @@ FULL: dict[str, Any] = {
     "workspace": {"size": "2Ti", "accessModes": ["ReadWriteMany"]},
     "limits": {"maxSteps": 1_000_000, "maxActiveDeadlineSeconds": 31_536_000, "maxFileSize": "1G"},
     "acceptedLicenses": [*FREE_LICENSES, "GPL-3.0-only"],
+    "weights": {"image": "registry/weights@sha256:0"},
     "hostPaths": [{"path": "/opt", "mountPath": "/opt"}],
     "environment": {"CUDA_VISIBLE_DEVICES": "0"},
 }

@@ -15,6 +15,7 @@ from reconstruction_operator.manifests.child_names import child_job_name, claim_
 from reconstruction_operator.model import Policy
 
 from .builders import (
+    DELIVER,
     KEY,
     NOW,
     PREPARE,
@@ -40,8 +41,9 @@ def child(spec=None, resource_class=PREPARE, **fields: Any) -> dict[str, Any]:
     """The child Job of a class."""
     if resource_class is PREPARE:
         return actions(decide(observed(spec, **fields), NOW), CreateJob)[0].manifest
-    seen = started(PREPARE, spec, **fields)
-    done = with_pod(seen, ended(current(seen), 0, report_of(PREPARE, spec)), succeeded=True, ended=NOW)
+    before = PREPARE if resource_class is RECONSTRUCT else RECONSTRUCT
+    seen = started(before, spec, **fields)
+    done = with_pod(seen, ended(current(seen), 0, report_of(before, spec)), succeeded=True, ended=NOW)
     return actions(decide(done, NOW), CreateJob)[0].manifest
 
 
@@ -284,6 +286,32 @@ def test_a_priority_class_that_the_profile_offers_is_the_pods() -> None:
     manifest = child(spec_of(priorityClassName="urgent"), profile=cluster_profile(priorityClassNames=["urgent"]))
     assert pod(manifest)["priorityClassName"] == "urgent"
     assert "priorityClassName" not in pod(child())
+
+
+@pytest.mark.parametrize(
+    ("weights", "volume"),
+    [
+        ({"claimName": "nets"}, {"persistentVolumeClaim": {"claimName": "nets", "readOnly": True}}),
+        (
+            {"image": "registry/nets@sha256:1"},
+            {"image": {"reference": "registry/nets@sha256:1", "pullPolicy": "Always"}},
+        ),
+    ],
+)
+def test_weights_are_mounted_read_only_where_they_are_used(weights: dict[str, str], volume: dict[str, Any]) -> None:
+    profile = cluster_profile(weights=weights, imagePullPolicy="Always")
+    for resource_class in (PREPARE, RECONSTRUCT):
+        manifest = child(resource_class=resource_class, profile=profile)
+        assert mounts(manifest)["/weights"] is True
+        assert {"name": "weights", **volume} in pod(manifest)["volumes"]
+    assert "/weights" not in mounts(child(resource_class=DELIVER, profile=profile))
+    assert "/weights" not in mounts(child())
+
+
+def test_no_profile_lets_a_library_fetch_weights() -> None:
+    manifest = child(profile=cluster_profile(environment={"HF_HUB_OFFLINE": "0"}))
+    assert environment(manifest)["HF_HUB_OFFLINE"] == "1"
+    assert environment(child())["TORCH_HOME"] == "/weights/torch"
 
 
 def test_the_worker_is_told_what_the_profile_allows() -> None:

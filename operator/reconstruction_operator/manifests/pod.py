@@ -40,6 +40,7 @@ from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
 from .destination import destination_mounts, destination_volumes
 from .placement import Placement, needs_device, placement
+from .weights import weights_mounts, weights_volumes
 
 CONTAINER = "worker"
 LABEL_AZURE_IDENTITY = "azure.workload.identity/use"
@@ -73,6 +74,7 @@ def pod_spec(
             *destination_volumes(spec, run.resource_class),
             *credential_volumes(spec, run.resource_class),
             *camera_path_volumes(spec, run.resource_class),
+            *weights_volumes(profile, run.resource_class),
         ],
     }
     if placed.node_selector:
@@ -128,6 +130,7 @@ def _container(
             *destination_mounts(spec, run.resource_class),
             *credential_mounts(spec, run.resource_class),
             *camera_path_mounts(spec, run.resource_class),
+            *weights_mounts(profile, run.resource_class),
         ],
     }
 

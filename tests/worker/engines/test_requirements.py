@@ -12,9 +12,10 @@ import pytest
 from reconstruction_api.engines import ENGINES, EngineSpec, Weights
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import ENV_WEIGHTS
 from reconstruction_api.stages import StageName
 from reconstruction_worker.engines import registry
-from reconstruction_worker.engines.requirements import ENV_WEIGHTS, check_job, check_machine
+from reconstruction_worker.engines.requirements import check_job, check_machine
 from reconstruction_worker.ingest.bounds import check_count, check_depth
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.stages import poses

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from pathlib import Path
-from typing import Final
-
-from reconstruction_api.engines import EngineSpec, Weights
+from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import DepthPolicy, ReconstructionJobSpec
 from reconstruction_api.poses import PoseMethod
 
 from .. import memory
-
-ENV_WEIGHTS: Final = "RECONSTRUCTION_WEIGHTS"
-"""Environment variable with the folder of weights."""
-_DEFAULT_WEIGHTS: Final = "/weights"
+from ..weights.checking import checked
+from ..weights.known import of_engine
 
 
 def check_job(spec: ReconstructionJobSpec, engine: EngineSpec) -> None:
@@ -39,29 +32,7 @@ def check_machine(engine: EngineSpec) -> None:
             details={"neededBytes": engine.min_memory_bytes, "allowedBytes": allowed},
         )
     for weights in engine.weights:
-        _check_weights(engine, weights)
-
-
-def weights_folder() -> Path:
-    """Where the weights of engines are."""
-    return Path(os.environ.get(ENV_WEIGHTS) or _DEFAULT_WEIGHTS)
-
-
-def _check_weights(engine: EngineSpec, weights: Weights) -> None:
-    path = weights_folder() / weights.file
-    problem = "is not there"
-    if path.is_file():
-        with path.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() == weights.sha256:
-                return
-        problem = "does not match its checksum"
-    raise ReconstructionError(
-        "WeightsUnavailable",
-        f"The engine {engine.name} reads {weights.file} in the folder of weights; the file {problem}.",
-        suggestion=f"Ask the platform team to put it there: {weights.source} (licence {weights.licence}, "
-        f"sha256 {weights.sha256}).",
-        details={"engine": engine.name, "file": weights.file, "sha256": weights.sha256},
-    )
+        checked(of_engine(engine, weights))
 
 
 def _invalid(message: str) -> ReconstructionError:

@@ -1,0 +1,1 @@
+"""Weights of neural networks: files that people add once, checked before they are read, and never fetched."""
