@@ -118,6 +118,8 @@ REPORT_PAGE: Final = "report.html"
 """The report, among the artifacts."""
 BUNDLE: Final = "bundle.zip"
 """All files of the results in one."""
+LATEST: Final = "latest.json"
+"""At a destination: which set of results is the newest."""
 PREVIEW: Final = "preview.png"
 """Pictures of the result, among the artifacts."""
 

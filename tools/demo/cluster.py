@@ -13,9 +13,11 @@ from devcluster import processes
 from devcluster.errors import DevclusterError
 from reconstruction_api.formats import REPORT_PAGE
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.stage_table import StageName
 
 from . import claims, diagnosis, layout, preparation, results, watch
 from .journal import Journal, duration
+from .storage import Storage, publishes, s3_server
 from .targets import Target
 
 JOB_TIMEOUT: Final = 45 * 60.0
@@ -31,10 +33,14 @@ def prepare(target: Target, journal: Journal) -> None:
     journal.in_parallel({"Python dependencies, then the demo's photos": python, **target.tasks(journal.say)})
 
 
-def install(target: Target) -> None:
-    """CRDs, roles, operator and default profile, with Helm; returns when the operator is ready."""
+def install(target: Target, storage: Storage | None = None) -> None:
+    """CRDs, roles, operator and default profile, with Helm; returns when the operator is ready. `storage` is what the
+    profile lets jobs publish to."""
+    chart = target.values()
+    if storage is not None:
+        chart["defaultProfile"]["spec"] |= storage.profile()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as values:
-        json.dump(target.values(), values)
+        json.dump(chart, values)
         values.flush()
         namespace = [f"--namespace={layout.OPERATOR_NAMESPACE}", "--create-namespace"]
         flags = [f"--values={values.name}", "--wait", "--timeout=180s"]
@@ -69,13 +75,17 @@ class Chaos:
             self.target.kill_operator()
 
 
-def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path) -> dict[str, Any]:
+def run(
+    target: Target, journal: Journal, kills: int, job_file: Path, out: Path, storage: Storage | None = None
+) -> dict[str, Any]:
     """The job on a cluster that is up; its final status. Raises DevclusterError with what went wrong."""
     operator, jobs = target.kubectl(layout.OPERATOR_NAMESPACE), target.kubectl(layout.JOB_NAMESPACE)
     try:
         with journal.step("installing the operator with Helm"):
-            install(target)
+            install(target, storage)
         with journal.step("copying the photos to a volume claim, applying the job"):
+            if storage is not None:
+                storage.give_access(jobs)
             submit(target, job_file)
         with journal.step("the job"):
             chaos = Chaos(target, journal, kills)
@@ -86,6 +96,10 @@ def run(target: Target, journal: Journal, kills: int, job_file: Path, out: Path)
                 raise DevclusterError(f"the job ended before {len(chaos.pending)} of the kills")
         with journal.step("copying the artifacts and comparing their checksums with the job's status"):
             results.copy(jobs, layout.JOB, target.helper_image, status, out)
+        if storage is not None:
+            with journal.step("following latest.json and the manifest in the bucket as a reader does"):
+                files, size = storage.verify(f"{layout.JOB_NAMESPACE}/{layout.JOB}/")
+                journal.say(f"  {files} files, {size / 1e6:.1f} MB")
     except DevclusterError:
         diagnosis.print_diagnosis(operator, jobs, layout.JOB, journal.say)
         raise
@@ -102,6 +116,7 @@ def print_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
     journal.say(
         f"PSNR {metrics.get(Metric.PSNR)} dB, SSIM {metrics.get(Metric.SSIM)} on views that were never trained on"
     )
+    journal.say(f"{duration(watch.seconds_after(status, StageName.TEXTURE))} from the texture to the end")
     for path in sorted(out.iterdir()):
         journal.say(f"  {os.path.relpath(path)}  {path.stat().st_size / 1e6:.1f} MB")
     journal.say(f"Open {os.path.relpath(out / REPORT_PAGE)} in a browser. Total {duration(journal.elapsed)}.")
@@ -110,10 +125,15 @@ def print_results(journal: Journal, status: dict[str, Any], out: Path) -> None:
 def main(target: Target, journal: Journal, kills: int) -> None:
     """Prepare, start, run, show, tidy up."""
     prepare(target, journal)
+    job_file = layout.job_file()
     try:
         with journal.step("starting the cluster"):
             target.up(journal.say)
-        status = run(target, journal, kills, layout.JOB_FILE, layout.OUT)
+        if publishes(job_file):
+            with s3_server(target.node_address) as storage:
+                status = run(target, journal, kills, job_file, layout.OUT, storage)
+        else:
+            status = run(target, journal, kills, job_file, layout.OUT)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a cluster behind
         with journal.step("tidying up"):

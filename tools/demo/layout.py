@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,11 @@ OPERATOR_NAMESPACE: Final = "reconstruction"
 JOB_NAMESPACE: Final = "demo"
 JOB: Final = "demo"
 PHOTOS_CLAIM: Final = "demo-photos"
+
+
+def job_file() -> Path:
+    """The example that DEMO_JOB names."""
+    return EXAMPLES / f"{os.environ.get('DEMO_JOB') or JOB}.yaml"
 
 
 def packages() -> list[Path]:

@@ -15,7 +15,7 @@ def main(journal: Journal) -> int:
         preparation.python_environment()
     with journal.step("the demo's photos"):
         preparation.photos()
-    job_file = layout.EXAMPLES / f"{os.environ.get('DEMO_JOB') or layout.JOB}.yaml"
+    job_file = layout.job_file()
     command = [layout.PYTHON, "-m", "reconstruction_cli", "run", job_file, "--out", layout.OUT_LOCAL]
     paths = os.pathsep.join(map(str, layout.packages()))
     volume = ["--volume", f"{layout.PHOTOS_CLAIM}={layout.PHOTOS}"]

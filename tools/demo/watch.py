@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from devcluster.errors import DevclusterError
@@ -51,6 +52,13 @@ def condition(status: Status, kind: str) -> dict[str, Any]:
 def has_ended(status: Status) -> bool:
     """Whether the job succeeded or failed for good."""
     return condition(status, "Succeeded").get("status") in ("True", "False")
+
+
+def seconds_after(status: Status, stage: str) -> float:
+    """From the end of a stage to that of the last one."""
+    ends = {each["name"]: each["completionTime"] for each in status.get("stages", []) if each.get("completionTime")}
+    first, last = (datetime.fromisoformat(text) for text in (ends[stage], max(ends.values())))
+    return (last - first).total_seconds()
 
 
 def ended_stages(status: Status) -> list[str]:

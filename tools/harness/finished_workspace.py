@@ -10,8 +10,7 @@ from typing import Any
 
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument, ManifestPhotos
-from reconstruction_api.documents.published import LATEST
-from reconstruction_api.formats import PREVIEW, REPORT_PAGE, ExportFormat, format_of, media_type_of
+from reconstruction_api.formats import LATEST, PREVIEW, REPORT_PAGE, ExportFormat, format_of, media_type_of
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.files import sha256_of, write_document

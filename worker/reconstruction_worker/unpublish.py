@@ -15,8 +15,9 @@ from typing import NoReturn
 
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import ManifestDocument
-from reconstruction_api.documents.published import LATEST, PublishedJob
+from reconstruction_api.documents.published import PublishedJob
 from reconstruction_api.errors import ExitCode, ReconstructionError
+from reconstruction_api.formats import LATEST
 from reconstruction_api.worker import Failure, PodReport
 
 from .json_log import JsonLog

@@ -14,7 +14,6 @@ from ..stage_table import BY_NAME, StageName
 from .base import Document
 
 FILE: Final = BY_NAME[StageName.PUBLISH].document
-LATEST: Final = "latest.json"
 
 
 class PublishedJob(Document):

@@ -26,6 +26,9 @@ class Target(ABC):
     helper_image: str
     """Image with Python 3.11 for the pods that carry files in and out."""
 
+    node_address: str | None = None
+    """At which pods reach programs on this machine; None where they do not."""
+
     @property
     def kubeconfig(self) -> Path | None:
         """Access to the cluster; None for whatever kubectl uses by itself."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from devcluster import build, images, processes, tools
 from devcluster.cluster import Cluster, remove_orphans
 from devcluster.errors import DevclusterError
+from devcluster.versions import NODE_IP
 
 from .. import layout
 from .base import OPERATOR_IMAGE, TAG, WORKER_IMAGE, Target, Tasks, development_profile
@@ -26,6 +27,7 @@ class Embedded(Target):
     read-only host paths, so that no image of several gigabytes has to be built and loaded."""
 
     helper_image = f"{WORKER_IMAGE}:{TAG}"
+    node_address = NODE_IP
 
     def __init__(self, cluster: Cluster | None = None, keep: bool = False):
         self.cluster = cluster or Cluster("demo")

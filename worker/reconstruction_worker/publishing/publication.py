@@ -15,8 +15,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from reconstruction_api.destination import WhoOverwrites
-from reconstruction_api.documents.published import LATEST, LatestDocument, PublishedJob
+from reconstruction_api.documents.published import LatestDocument, PublishedJob
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.formats import LATEST
 from reconstruction_api.short_id import short_id
 from reconstruction_api.stages import digest
 
