@@ -26,20 +26,26 @@ from reconstruction_api.formats import REPORT_PAGE
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
 from reconstruction_worker.executor import Outcome, Run, execute
+from reconstruction_worker.exporters import splat_ply
+from reconstruction_worker.exporters.gaussian_values import Rounding, compare_gaussians
 from reconstruction_worker.exporters.registry import exporter_of
 from reconstruction_worker.exporters.textured_model import Model
 from reconstruction_worker.files import write_document
 from reconstruction_worker.from_destination import export, report
+from reconstruction_worker.from_destination.published_gaussians import read_gaussians
 from reconstruction_worker.from_destination.published_model import best_source, read_model
 from reconstruction_worker.process import StopRequest
 from reconstruction_worker.report.numbers import SETTINGS
 from reconstruction_worker.stage import Delivery, folder_of
 from reconstruction_worker.stages import publish
 from tests.worker.exporters.models import figure
+from tests.worker.exporters.test_gaussian_formats import scene
 from tests.worker.stage_packages import Recorder
 
 CLAIM = {"persistentVolumeClaim": {"claimName": "results"}}
-GLB, OBJ = {"format": "GLB"}, {"format": "OBJ"}
+GLB, OBJ, SPLAT_PLY = {"format": "GLB"}, {"format": "OBJ"}, {"format": "SplatPLY"}
+SPLATS = 1200
+"""Of an engine that makes Gaussians, so many."""
 
 Later = Callable[..., None]
 
@@ -50,7 +56,8 @@ def exported(model: Model, folder: Path, entries: list[dict[str, Any]]) -> dict[
     for entry in entries:
         wanted, scratch = Export.model_validate(entry), folder / json.dumps(entry).translate({47: None})
         scratch.mkdir(parents=True)
-        written, _ = exporter_of(wanted.format).written(model, scratch, wanted)
+        content = scene(SPLATS) if wanted.format.gaussians else model
+        written, _ = exporter_of(wanted.format).written(content, scratch, wanted)
         files |= {path.name: (wanted.format.value, path.read_bytes()) for path in written}
     return files
 
@@ -168,6 +175,35 @@ def test_a_format_that_needs_more_is_refused_and_says_what(
     before = published(tmp_path)
     assert words in refusal(later, exports=[published_as, wanted], engine="splats")
     assert published(tmp_path) == before
+
+
+def test_formats_of_gaussians_are_made_from_those_that_were_published_in_full(tmp_path: Path, later: Later):
+    before = publish_results(tmp_path, [SPLAT_PLY], engine="splats")
+    wanted = [SPLAT_PLY, {"format": "SPZ"}, {"format": "SplatGLB", "maxSplats": SPLATS}]
+    later(exports=wanted, engine="splats")
+    after = published(tmp_path)
+    assert after.keys() == {"splats.ply", "splats.spz", "splats.glb", REPORT_PAGE}
+    assert after["splats.ply"] == before["splats.ply"]
+    with pytest.raises(ReconstructionError, match="entry SOG, needs the camera poses, to choose 1,000 of the 1,200"):
+        later(exports=[*wanted, {"format": "SOG", "maxSplats": 1000}], engine="splats")
+    assert published(tmp_path) == after
+
+
+def test_gaussians_of_another_region_are_not_those_that_were_published(tmp_path: Path, later: Later):
+    publish_results(tmp_path, [SPLAT_PLY | {"splats": "AtMesh"}], engine="splats")
+    said = refusal(later, exports=[{"format": "SPZ"}], engine="splats")
+    assert "entry SPZ, needs the Gaussians that the engine has trained, which SplatPLY" in said
+    later(exports=[{"format": "SPZ", "splats": "AtMesh"}], engine="splats")
+    assert published(tmp_path).keys() == {"splats.spz", REPORT_PAGE}
+
+
+@pytest.mark.parametrize("antialiased", [True, False])
+@pytest.mark.parametrize("coefficients", [1, 4, 16])
+def test_gaussians_are_read_back_as_they_were_written(tmp_path: Path, coefficients: int, antialiased: bool):
+    meant = replace(scene(50, coefficients), antialiased=antialiased)
+    (path,) = splat_ply.write(meant, tmp_path)
+    exact = Rounding(position=0, log_scale=1e-6, turn=0, opacity=1e-6, colour=0, harmonics=0)
+    compare_gaussians(path.name, read_gaussians(path), meant, exact)
 
 
 def test_without_a_map_its_formats_need_only_the_model(tmp_path: Path, later: Later):

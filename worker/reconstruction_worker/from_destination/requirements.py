@@ -12,9 +12,11 @@ from reconstruction_api.engines import Makes
 from reconstruction_api.exports import Export
 from reconstruction_api.formats import ExportFormat
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stage_table import listed
 from reconstruction_api.stages import STAGES, StageName
 
 from .earlier_set import gone
+from .published_gaussians import IN_FULL, gaussians_for
 
 _AT_HAND: Final = (StageName.EXPORT, StageName.RENDER, StageName.BUNDLE, StageName.PUBLISH)
 """Stages that the published files are enough for, or that say themselves what they lack."""
@@ -31,11 +33,16 @@ def check_settings(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> N
         )
 
 
-def lacking(export: Export, manifest: ManifestDocument, makes: Makes) -> str:
-    """What an entry needs and nobody has any more; empty where the textured model is enough. `makes` is what the job's
-    engine does."""
-    if export.format.gaussians and makes is Makes.GAUSSIANS:
-        return "the Gaussians that the engine has trained"
+def takes_trained_gaussians(export: Export, makes: Makes) -> bool:
+    """Whether an entry holds what the engine has trained, and not what is laid on the textured model. `makes` is what
+    the job's engine does."""
+    return export.format.gaussians and makes is Makes.GAUSSIANS
+
+
+def lacking(export: Export, published: list[Export], manifest: ManifestDocument, makes: Makes) -> str:
+    """What an entry needs and nobody has any more; empty where what was published is enough."""
+    if takes_trained_gaussians(export, makes) and gaussians_for(export, published) is None:
+        return f"the Gaussians that the engine has trained, which {listed(IN_FULL)} would have in full"
     if export.format in _ON_THE_MAP and manifest.metres_per_unit is not None:
         return "the place on Earth, which was kept with the camera poses"
     return ""
