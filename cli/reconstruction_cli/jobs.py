@@ -143,16 +143,16 @@ def check_camera_path(spec: ReconstructionJobSpec, job_file: Path) -> None:
 def check_hardware(spec: ReconstructionJobSpec) -> None:
     """Raises GPUUnavailable, HostOutOfMemory or WeightsUnavailable for a job that needs what this machine does not
     have, EngineUnavailable where only the installed libraries are missing something, and InvalidSpec for one that asks
-    its engine for what it can't do: hours may pass until training finds out."""
+    an engine for what it can't do: hours may pass until training finds out."""
     from reconstruction_worker.engines.graphics import check_image
     from reconstruction_worker.engines.registry import engine_spec
     from reconstruction_worker.engines.requirements import check_job, check_machine
 
-    engine = engine_spec(spec.chosen_engine)
-    check_job(spec, engine)
-    check_machine(engine)
-    if engine.needs_gpu or spec.training.device is Device.CUDA:
-        from reconstruction_worker.engines.training.device import choose_device  # takes seconds: it imports torch
+    for engine in map(engine_spec, spec.all_engines):
+        check_job(spec, engine)
+        check_machine(engine)
+        if engine.needs_gpu or (spec.training.device is Device.CUDA and engine.uses_gpu):
+            from reconstruction_worker.engines.training.device import choose_device  # takes seconds: it imports torch
 
-        choose_device(spec.training.device, engine)
-    check_image(spec.training.device, engine, promised=False)
+            choose_device(spec.training.device, engine)
+        check_image(spec.training.device, engine, promised=False)

@@ -54,7 +54,8 @@ def run_locally(
     job = read_job(job_file)
     stages = _stages_until(until, _stages_that_deliver(job.spec) if from_destination else graph_of(job.spec))
     if any(stage.name is StageName.TRAIN for stage in stages):
-        check_engine(job.spec.chosen_engine)
+        for engine in job.spec.all_engines:
+            check_engine(engine)
         check_hardware(job.spec)
     if any(stage.name is StageName.RENDER for stage in stages):
         check_camera_path(job.spec, job_file)
@@ -88,7 +89,7 @@ def run_locally(
     console = Console()
     with (
         stop.on_signals(),
-        display_for(console, f"{job.metadata.name} ({spec.chosen_engine})", stages, stop) as display,
+        display_for(console, f"{job.metadata.name} ({', '.join(spec.all_engines)})", stages, stop) as display,
     ):
         outcome = deadlines.judge(execute(run, Observers([deadlines, display]), stop))
     _print_end(console, outcome, run.workspace, out, deadlines.hold)

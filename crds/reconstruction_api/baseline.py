@@ -113,7 +113,7 @@ def with_baseline(document: Document) -> Document:
     that are not there."""
     result: Document = {**document}
     for path, value in BASELINE.items():
-        if "[]" in path:
+        if "[]" in path or (path == "engine" and "engines" in document):
             continue
         *parents, last = path.split(".")
         if parents and parents[0] in _OPTIONAL and not isinstance(document.get(parents[0]), dict):

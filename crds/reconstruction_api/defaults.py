@@ -45,8 +45,8 @@ class TrainingDefaults(ApiModel):
     time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
     """`spec.training.timeBudgetSeconds` of jobs that leave it unset."""
     depth_fusion: DepthFusion | None = None
-    """`spec.training.depthFusion` of jobs that set neither it nor `engine`; when unset here too, Auto where `engine` is
-    unset here as well, and the profile offers `depth-fusion`."""
+    """`spec.training.depthFusion` of jobs that set neither it nor `engine` or `engines`; when unset here too, Auto
+    where `engine` is unset here as well, and the profile offers `depth-fusion`."""
 
 
 class MeshDefaults(ApiModel):
@@ -103,7 +103,7 @@ class JobDefaults(ApiModel):
     in is left out where the job's own one contradicts it."""
 
     engine: DNSLabel | None = None
-    """`spec.engine` of jobs that leave it unset; nerfacto when unset here too."""
+    """`spec.engine` of jobs that leave it and `engines` unset; nerfacto when unset here too."""
     training: TrainingDefaults | None = None
     """How the engine is trained. Jobs that take over another job's training take none of it."""
     mesh: MeshDefaults | None = None
@@ -230,8 +230,8 @@ def _applicable(values: Values, spec: ReconstructionJobSpec) -> Values:
         values = {path: value for path, value in values.items() if not path.startswith("training.")}
     if reuse is Reuse.MODEL:
         values = {path: value for path, value in values.items() if not path.startswith("quality.")}
-    if spec.engine is not None:  # who names an engine wants it
-        values = {path: value for path, value in values.items() if path != DEPTH_FUSION}
+    if spec.named_engines:  # who names an engine wants it
+        values = {path: value for path, value in values.items() if path not in ("engine", DEPTH_FUSION)}
     if spec.training.preset is not None:  # who names a preset wants its number of steps
         values = {path: value for path, value in values.items() if path != "training.steps"}
     return values

@@ -17,7 +17,7 @@ from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .mesh import Mesh
 from .notifications import Notification
 from .poses import PoseMethod, Poses
-from .rules import KeyedBy, Rule, is_untouched, untouched
+from .rules import KeyedBy, Rule, is_untouched, named_once, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
 from .turntable import Turntable
@@ -83,6 +83,9 @@ BUILT_IN_ENGINE: Final = "nerfacto"
 """What an unset `engine` stands for, and below the same for other fields, where no profile says otherwise. They may
 change with a release: each job keeps what it was accepted with."""
 BUILT_IN_PRESET: Final = TrainingPreset.PRODUCTION
+MOST_ENGINES: Final = 4
+"""That one job may compare."""
+MIN_TIME_BUDGET_SECONDS: Final = 10
 
 
 class Precision(StrEnum):
@@ -118,10 +121,10 @@ class Training(ApiModel):
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     """Optimisation steps. When unset along with `preset`, what the profile's `defaults` say; else 30000 on a GPU and
     6000 on a CPU, with preset `Development` 3000 and 1000."""
-    time_budget_seconds: int | None = Field(default=None, ge=10, le=MAX_SECONDS)
+    time_budget_seconds: int | None = Field(default=None, ge=MIN_TIME_BUDGET_SECONDS, le=MAX_SECONDS)
     """How long training should take at most: once the speed on this hardware is known, as many steps are planned as fit
-    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline. When unset, what the
-    profile's `defaults` say, else no limit."""
+    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline. Several `engines` share
+    it in equal parts. When unset, what the profile's `defaults` say, else no limit."""
     early_stopping: bool = False
     """Training ends when the held-out views have levelled off (no gain of 0.05 dB in five looks, about thirty of which
     are spread over a training), and the state that showed them best becomes the result."""
@@ -260,9 +263,22 @@ def _named(engines: tuple[str, ...]) -> str:
     return " and ".join(engines) if len(engines) < 3 else f"{', '.join(engines[:-1])} and {engines[-1]}"
 
 
-def _among(engines: tuple[str, ...]) -> str:
-    """CEL: the job's engine is one of these."""
-    return f"self.engine in [{', '.join(repr(each) for each in engines)}]"
+def _some_of(engines: tuple[str, ...]) -> str:
+    """CEL: an engine that the job names is one of these."""
+    these = f"[{', '.join(repr(each) for each in engines)}]"
+    return (
+        f"(has(self.engine) && self.engine in {these}) || "
+        f"(has(self.engines) && self.engines.exists(each, each in {these}))"
+    )
+
+
+def _only(engines: tuple[str, ...]) -> str:
+    """CEL: all engines that the job names are among these."""
+    these = f"[{', '.join(repr(each) for each in engines)}]"
+    return (
+        f"(has(self.engine) && self.engine in {these}) || "
+        f"(has(self.engines) && self.engines.all(each, each in {these}))"
+    )
 
 
 _ENDINGS: Final = {
@@ -308,6 +324,33 @@ class ReconstructionJobSpec(ApiModel):
             "SpecImmutable: spec.engine can't change after creation; create another job with the other engine",
             cel="!has(self.engine) || !has(oldSelf.engine) || self.engine == oldSelf.engine",
             field="engine",
+        ),
+        Rule(
+            "SpecImmutable: spec.engines can't change after creation; create another job with the other engines",
+            cel="has(self.engines) == has(oldSelf.engines) && (!has(self.engines) || self.engines == oldSelf.engines)",
+            field="engines",
+        ),
+        Rule(
+            "engine and engines exclude each other: name one engine in engine, or several in engines",
+            cel="!has(self.engine) || !has(self.engines)",
+            holds=lambda spec: spec.engine is None or spec.engines is None,
+            field="engines",
+        ),
+        named_once("engines", "engines names each engine only once"),
+        Rule(
+            "training.depthFusion Auto puts depth-fusion in the place of one engine; with engines, name depth-fusion "
+            "as one of them",
+            cel="!has(self.engines) || !has(self.training.depthFusion) || self.training.depthFusion != 'Auto'",
+            holds=lambda spec: spec.engines is None or spec.training.depth_fusion is not DepthFusion.AUTO,
+            field="training",
+        ),
+        Rule(
+            "source.jobRef.reuse Training and Model take over what one engine has trained, which only that engine can "
+            "read; name it in engine, or reuse the poses",
+            cel="!has(self.engines) || !has(self.source.jobRef) || "
+            "!(self.source.jobRef.reuse in ['Training', 'Model'])",
+            holds=lambda spec: spec.engines is None or _reuses(spec, None, Reuse.PHOTOS, Reuse.POSES),
+            field="engines",
         ),
         Rule(
             "SpecImmutable: spec.operatorClass can't change after creation; create another job of the other class",
@@ -361,22 +404,26 @@ class ReconstructionJobSpec(ApiModel):
         ),
         Rule(
             f"poses.method None is for engines that need no camera poses; {_named(NEED_POSES)} need them",
-            cel=f"self.poses.method != 'None' || !has(self.engine) || !({_among(NEED_POSES)})",
-            holds=lambda spec: spec.poses.method is not PoseMethod.NONE or spec.engine not in NEED_POSES,
+            cel=f"self.poses.method != 'None' || !({_some_of(NEED_POSES)})",
+            holds=lambda spec: spec.poses.method is not PoseMethod.NONE or not {*spec.named_engines} & {*NEED_POSES},
             field="poses",
         ),
         Rule(
             f"images.depth None leaves out the depth maps that {_named(NEED_DEPTH)} is made for; leave the field out, "
             "or choose splats or nerfacto",
-            cel=f"self.images.depth != 'None' || !has(self.engine) || !({_among(NEED_DEPTH)})",
-            holds=lambda spec: spec.images.depth is not DepthPolicy.NONE or spec.engine not in NEED_DEPTH,
+            cel=f"self.images.depth != 'None' || !({_some_of(NEED_DEPTH)})",
+            holds=lambda spec: spec.images.depth is not DepthPolicy.NONE or not {*spec.named_engines} & {*NEED_DEPTH},
             field="images",
         ),
         Rule(
             f"training.device CUDA is for engines that use a GPU, such as splats and nerfacto; {_named(CPU_ONLY)} has "
             "no use for one",
-            cel=f"self.training.device != 'CUDA' || !has(self.engine) || !({_among(CPU_ONLY)})",
-            holds=lambda spec: spec.training.device is not Device.CUDA or spec.engine not in CPU_ONLY,
+            cel=f"self.training.device != 'CUDA' || !({_only(CPU_ONLY)})",
+            holds=lambda spec: (
+                spec.training.device is not Device.CUDA
+                or not spec.named_engines
+                or not {*spec.named_engines} <= {*CPU_ONLY}
+            ),
             field="training",
         ),
         Rule(
@@ -429,9 +476,15 @@ class ReconstructionJobSpec(ApiModel):
     poses: Poses = Field(default_factory=Poses)
     """Where camera poses come from."""
     engine: DNSLabel | None = None
-    """The method that learns the scene; the profile says which ones there are. When unset, what the profile's
-    `defaults` say, else `nerfacto`; `status.engine` says which it is. A job keeps its engine: once it was chosen, only
-    the same one can be named."""
+    """The method that learns the scene; the profile says which ones there are. When unset along with `engines`, what
+    the profile's `defaults` say, else `nerfacto`; `status.engine` says which it is. A job keeps its engine: once it was
+    chosen, only the same one can be named."""
+    engines: list[DNSLabel] | None = Field(default=None, min_length=2, max_length=MOST_ENGINES)
+    """Several methods in place of one `engine`, each with the same photos and camera poses, one after the other in one
+    pod. The one with the best verdict, and among those the best pictures of held-out views, is the job's result; of
+    equals, and where nothing was held out, the one named first. The files of each are in the folder `engines/NAME` of
+    the artifacts, and the report compares them. One that fails leaves the others their results; the job fails where
+    all do. The profile must offer them with one image. Immutable."""
     training: Training = Field(default_factory=Training)
     """How the engine is trained."""
     mesh: Mesh = Field(default_factory=Mesh)
@@ -481,11 +534,31 @@ class ReconstructionJobSpec(ApiModel):
     unset, what the profile's `defaults` say, else the most that its `limits` allow."""
 
     @property
+    def named_engines(self) -> tuple[str, ...]:
+        """Those that the spec names; none where it leaves the choice to others."""
+        return tuple(self.engines or ()) if self.engine is None else (self.engine,)
+
+    @property
+    def all_engines(self) -> tuple[str, ...]:
+        """Those that run, where neither the job nor a profile names one too."""
+        return self.named_engines or (BUILT_IN_ENGINE,)
+
+    @property
     def chosen_engine(self) -> str:
-        """The engine, where neither the job nor a profile names one too."""
-        return self.engine or BUILT_IN_ENGINE
+        """The engine, where neither the job nor a profile names one too; of several the first."""
+        return self.all_engines[0]
+
+    def for_engine(self, name: str) -> ReconstructionJobSpec:
+        """What one of several engines runs with: its share of the time, and everything else."""
+        training, count = self.training, len(self.all_engines)
+        if name in CPU_ONLY:  # the device is for the others
+            training = training.model_copy(update={"device": Device.AUTO})
+        if training.time_budget_seconds is not None:
+            share = max(training.time_budget_seconds // count, MIN_TIME_BUDGET_SECONDS)
+            training = training.model_copy(update={"time_budget_seconds": share})
+        return self.model_copy(update={"engine": name, "engines": None, "training": training})
 
     @property
     def may_use_gpu(self) -> bool:
         """Whether training has a use for a GPU where one is offered."""
-        return self.training.device is not Device.CPU and self.chosen_engine not in CPU_ONLY
+        return self.training.device is not Device.CPU and not {*self.all_engines} <= {*CPU_ONLY}

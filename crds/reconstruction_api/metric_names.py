@@ -42,4 +42,16 @@ class Metric(StrEnum):
     FACES = "faces", "Triangles of the mesh."
     COMPONENTS = "components", "Separate pieces of the mesh."
     TEXTURE_PHOTO_PERCENT = "texturePhotoPercent", "Share of the surface that some photo shows."
+    BEST_ENGINE = "bestEngine", "Of several `spec.engines` the one whose result is the job's."
     PEAK_MEMORY_BYTES = "peakMemoryBytes", "Most resident memory that any stage has held."
+
+
+ENGINE_SECONDS, ENGINE_FAILURE = "seconds", "failure"
+"""Of one of several engines, beside what `Metric` has: running time of its stages, and the code of its failure."""
+OF_ENGINES = (Metric.PSNR, Metric.SSIM, Metric.MESH_PSNR, Metric.QUALITY_VERDICT, ENGINE_SECONDS, ENGINE_FAILURE)
+"""What there is of each of several engines."""
+
+
+def of_engine(engine: str, metric: str) -> str:
+    """Name of the number of one of several engines: `splats.psnr`."""
+    return f"{engine}.{metric}"

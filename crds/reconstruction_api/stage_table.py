@@ -147,6 +147,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         needs=(StageName.POSES,),
         fields=(
             "engine",
+            "engines",
             "training.preset",
             "training.steps",
             "training.timeBudgetSeconds",
@@ -210,6 +211,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             Metric.MESH_SSIM,
             Metric.MESH_COVERAGE_PERCENT,
             Metric.QUALITY_VERDICT,
+            Metric.BEST_ENGINE,
         ),
         can_pause_after=True,
     ),

@@ -232,7 +232,8 @@ class ReconstructionJobStatus(ApiModel):
     `recon` takes it in place of the job's name."""
     engine: str | None = None
     """The method that learns the scene, since the job was accepted for the first time: spec.engine, or what stands for
-    it. It never changes."""
+    it. It never changes. With spec.engines it is the one whose result is the job's, and until that is known the first
+    of them."""
     defaults: dict[str, str | int] = Field(default_factory=dict, json_schema_extra=ATOMIC)
     """What the fields stand for that the spec leaves unset, by their path: from the profile's `defaults`, else built
     in. Kept as it was when the job was accepted, until the field is set or the job names another profile."""

@@ -37,7 +37,7 @@ from .metrics import Metrics
 from .model import JobKey
 from .notifier import Notifier
 from .observe import observe, order_of
-from .policies.reporting.counted_engine import counted_engine
+from .policies.reporting.counted_engine import counted_engine, psnr_of_others
 from .policies.reporting.measures import Measures, measures, outcome
 from .ports import Ports
 from .queue import JobQueue
@@ -259,7 +259,8 @@ class Application:
             await self._actor.act(observed.job, plan)
             status = plan.status or observed.job.status
             engine = counted_engine(observed.job.spec, status)
-            self.metrics.record(key, engine, measures(observed, status, now))
+            others = psnr_of_others(observed.job.spec, status, engine)
+            self.metrics.record(key, engine, measures(observed, status, now), others)
             self._inquiries.ask(key, plan.inquiries)
             self._dependents.wake(key)
         except StatusRefused as refusal:

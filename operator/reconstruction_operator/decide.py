@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from reconstruction_api.lifecycle import RetentionStatus
+from reconstruction_api.metric_limits import Metrics
+from reconstruction_api.metric_names import Metric
 from reconstruction_api.short_id import short_id
 from reconstruction_api.status import ReconstructionJobStatus
 
@@ -123,7 +125,7 @@ def _status(
         operator=before.operator,
         short_id=short_id(observed.job.uid),
         conditions=conditions(observed, situation, stages, obstacle, numbers, now),
-        **_kept_plan(before, situation.acceptance),
+        **_kept_plan(before, situation.acceptance, numbers),
         stage=current_stage(stages, situation),
         progress=job_progress(observed, situation, stages, now),
         stages=stages,
@@ -173,13 +175,16 @@ def _holds_only_published(
     return None if situation.starts_over or is_removed(kept) else before.from_destination
 
 
-def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance) -> dict[str, Any]:
+def _kept_plan(before: ReconstructionJobStatus, acceptance: Acceptance, numbers: Metrics) -> dict[str, Any]:
     """The status fields that say what the job runs. One that is refused keeps those of the spec that was accepted: it
     may be accepted again."""
     whole = acceptance.planned if acceptance.accepted else None
     if whole is None:
         return {"engine": before.engine, "defaults": before.defaults, "plan": before.plan}
-    return {"engine": before.engine or whole.spec.chosen_engine, "defaults": whole.defaults, "plan": whole.plan}
+    engine = before.engine or whole.spec.chosen_engine
+    if (best := str(numbers.get(Metric.BEST_ENGINE, ""))) in (whole.spec.engines or ()):
+        engine = best
+    return {"engine": engine, "defaults": whole.defaults, "plan": whole.plan}
 
 
 def _workspace_claim(observed: Observed, kept: RetentionStatus | None, created: Created) -> str | None:

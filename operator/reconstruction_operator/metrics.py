@@ -4,6 +4,7 @@ that profiles offer; nothing that a user or a worker makes up becomes one."""
 from __future__ import annotations
 
 from collections import Counter as Tally
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -183,7 +184,10 @@ class Metrics:
             "namespace",
         )
         self.psnr = self._histogram(
-            "reconstructionjob_psnr_decibels", "Held-out quality of jobs that succeeded.", _DECIBELS, "engine"
+            "reconstructionjob_psnr_decibels",
+            "Held-out quality of jobs that succeeded; of each of their engines where they have several.",
+            _DECIBELS,
+            "engine",
         )
         self.current = Gauge(
             "reconstructionjob_current",
@@ -192,8 +196,9 @@ class Metrics:
             registry=self.registry,
         )
 
-    def record(self, key: JobKey, engine: str, measures: Measures) -> None:
-        """What one decision changed. `engine` is empty where the job's profile does not offer it."""
+    def record(self, key: JobKey, engine: str, measures: Measures, others: Iterable[tuple[str, float]] = ()) -> None:
+        """What one decision changed. `engine` is empty where the job's profile does not offer it; `others` are the
+        job's other engines, each with its PSNR."""
         if key in self._states:  # what was there when this replica began to lead is not news
             news = measures.disrupted - self._disrupted.get(key, frozenset())
             self.preemptions.labels(key.namespace).inc(len(news))
@@ -224,7 +229,8 @@ class Metrics:
         for seconds in measures.status_lag_seconds:
             self.status_lag.observe(seconds)
         if measures.psnr is not None:
-            self.psnr.labels(engine).observe(measures.psnr)
+            for name, decibels in ((engine, measures.psnr), *others):
+                self.psnr.labels(name).observe(decibels)
 
     def forget(self, key: JobKey) -> None:
         """The job is gone."""

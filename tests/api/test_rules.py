@@ -49,8 +49,8 @@ def test_only_what_python_can_not_know_is_left_to_the_api_server():
     """Rules about the stored object, and about what only exists in a cluster."""
     left = {name(model, rule) for model, rule in RULES if rule.holds is None}
     assert left == {
-        "ReconstructionJobSpec.source", "ReconstructionJobSpec.engine", "ReconstructionJobSpec.operatorClass",
-        "Source.uri", "JobManifest.", "Destination.uri",
+        "ReconstructionJobSpec.source", "ReconstructionJobSpec.engine", "ReconstructionJobSpec.engines",
+        "ReconstructionJobSpec.operatorClass", "Source.uri", "JobManifest.", "Destination.uri",
     }  # fmt: skip
 
 

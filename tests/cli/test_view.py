@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import http.client
 import json
+import os
 import socket
 import threading
 import time
@@ -172,6 +173,25 @@ def test_a_training_is_followed_until_the_report_is_there(tmp_path: Path) -> Non
     assert folder.moment() == replace(Moment("statue"), report=True)
     assert folder.names() == ["report.html"]
     assert b"".join(Folder(out).read("report.html")) == b"<html>"
+
+
+def test_of_several_engines_the_one_that_trains_is_followed_and_all_files_are_offered(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    with running(workspace):
+        (workspace / "stages").mkdir()
+        for name in ("ingest", "poses"):
+            (workspace / "stages" / f"{name}.json").write_text("{}")
+        for seconds, name in ((1, "nerfacto"), (2, "splats")):
+            history = workspace / "engines" / name / "train" / "history.jsonl"
+            history.parent.mkdir(parents=True)
+            history.write_text(f'{{"step": {seconds}}}')
+            os.utime(history, (seconds, seconds))
+        assert Folder(tmp_path).moment().history == [[2, None, None, None]]
+    results = tmp_path / "results"
+    (results / "engines" / "splats").mkdir(parents=True)
+    (results / "report.html").write_text("<html>")
+    (results / "engines" / "splats" / "model.glb").write_text("glTF")
+    assert sorted(Folder(results).names()) == ["engines/splats/model.glb", "report.html"]
 
 
 def test_downloaded_results_need_no_workspace(tmp_path: Path) -> None:

@@ -192,6 +192,23 @@ def test_an_engine_can_be_named_later_and_left_out_again_as_long_as_it_stays_the
     assert patched(rest, "unnamed", engine=None).status == 200
 
 
+def test_several_engines_stay_the_same(rest: Rest, job: Any):
+    job("several", engines=["splats", "nerfacto"])
+    refused = "SpecImmutable: spec.engines can't change after creation; create another job with the other engines"
+    for engines in (["splats"], ["nerfacto", "splats"], ["splats", "nerfacto", "vanilla-nerf"], None):
+        assert patched(rest, "several", engines=engines).status == 422
+    assert refused in patched(rest, "several", engines=["nerfacto", "splats"]).message
+    assert refused in patched(rest, "several", engines=None).message
+    assert patched(rest, "several", engines=["splats", "nerfacto"], suspend=True).status == 200
+
+
+def test_a_job_that_was_stored_with_one_engine_can_be_changed_and_gets_no_others(rest: Rest, job: Any):
+    job("single", engine="splats")
+    assert patched(rest, "single", exports=[{"format": "OBJ"}]).status == 200
+    answer = patched(rest, "single", engine=None, engines=["splats", "nerfacto"])
+    assert answer.status == 422 and "SpecImmutable: spec.engines" in answer.message
+
+
 def test_an_engine_can_not_be_left_out_before_the_operator_has_noted_it(rest: Rest, job: Any):
     job("named", engine="splatfacto")
     assert "SpecImmutable: spec.engine can't change" in patched(rest, "named", engine=None).message

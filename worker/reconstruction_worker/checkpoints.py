@@ -10,6 +10,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Checkpoint
 
 from .records import read_record
+from .side_by_side.workspaces import engine_workspaces
 from .stage import folder_of
 
 SHOWN: Final = 5
@@ -17,10 +18,16 @@ _NAME: Final = re.compile(r"step-(\d{6,})\.ckpt")
 
 
 def checkpoints_in(workspace: Path) -> list[Checkpoint]:
-    """The latest ones that are whole, oldest first. Cheap: no checkpoint is opened."""
-    folder = folder_of_checkpoints(workspace)
-    found = [(int(match[1]), path) for path in folder.glob("*.ckpt") if (match := _NAME.fullmatch(path.name))]
-    known = [_checkpoint(workspace, step, path) for step, path in sorted(found)[-SHOWN:]]
+    """The latest ones that are whole, oldest first; of several engines so many of each that all have some. Cheap: no
+    checkpoint is opened."""
+    folders = [folder_of_checkpoints(each) for each in engine_workspaces(workspace)] or [
+        folder_of_checkpoints(workspace)
+    ]
+    known: list[Checkpoint | None] = []
+    for folder in folders:
+        found = [(int(match[1]), path) for path in folder.glob("*.ckpt") if (match := _NAME.fullmatch(path.name))]
+        most = max(SHOWN // len(folders), 1)
+        known += [_checkpoint(workspace, step, path) for step, path in sorted(found)[-most:]]
     return [checkpoint for checkpoint in known if checkpoint is not None]
 
 

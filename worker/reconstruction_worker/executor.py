@@ -43,6 +43,7 @@ from .records import (
 )
 from .redaction import Redactor, secrets_of
 from .reuse import reusable_record
+from .side_by_side.runs import APART, Lent, ensure_each
 from .space_needed import bytes_needed
 from .stage import Delivery, Stopped, folder_of
 from .turntable.path_place import path_file_of
@@ -116,6 +117,8 @@ class Run:
     camera_path: Path | None = None
     """Folder with the file that spec.turntable.pathFile names."""
     lock_patience_seconds: float = 15.0
+    attempts: int = 1
+    """Of pods that the job has for a failure that may pass, this one included; a local run is the only one."""
 
 
 @dataclass
@@ -149,7 +152,10 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 if stop.requested:
                     raise Stopped
                 current = stage.name
-                record, skipped = _ensure_stage(run, stage, observer, stop, lock)
+                if run.spec.engines is not None and stage.name in APART:
+                    record, skipped = ensure_each(run, stage, observer, stop, lock, _LENT)
+                else:
+                    record, skipped = _ensure_stage(run, stage, observer, stop, lock)
                 result = _result_of(run, record, skipped=skipped)
                 outcome.stages.append(result)
                 outcome.metrics.update(record.metrics | {Metric.PEAK_MEMORY_BYTES: peak_memory_bytes(run.workspace)})
@@ -185,7 +191,7 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
 
     source = _identity_of_source(run, stage)
     version = _version_made(run, stage)
-    key = record_key(stage, run.spec, inputs, source, version, _decisive_libraries(run, stage.name))
+    key = _key(run, stage, inputs, source)
     needed = bytes_needed(stage.name, run.workspace, run.spec)
     check_space(run.workspace, f"stage {stage.name}", max(run.min_free_bytes, needed))
     remove_record(run.workspace, stage.name)
@@ -216,6 +222,15 @@ def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest,
     write_record(run.workspace, record)
     clear_started(run.workspace, stage.name)
     return record, False
+
+
+def _key(run: Run, stage: Stage, inputs: Mapping[str, str], source: str | None) -> str:
+    return record_key(stage, run.spec, inputs, source, _version_made(run, stage), _decisive_libraries(run, stage.name))
+
+
+def _key_now(run: Run, stage: Stage) -> str:
+    """What the stage's files depend on at this moment."""
+    return _key(run, stage, _digests_of_inputs(run, stage), _identity_of_source(run, stage))
 
 
 def _still_holds(run: Run, stage: Stage, record: StageRecord, inputs: Mapping[str, str]) -> bool:
@@ -294,6 +309,9 @@ def _digest_of(run: Run, stage: StageName) -> str:
     """Of the settings that a result is for."""
     planned = _planned(run, stage)
     return planned.digest if planned is not None else stage_digests(run.spec)[stage]
+
+
+_LENT: Final = Lent(_ensure_stage, _key_now, _digest_of)
 
 
 def _identity_of_source(run: Run, stage: Stage) -> str | None:

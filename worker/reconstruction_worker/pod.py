@@ -120,7 +120,8 @@ def _work(
     log = log.bound(job=job.name, namespace=job.namespace, attempt=job.attempt)
     spec = with_depth_fusion(completed(job.spec), environment)
     plan = _plan(environment)
-    check_licence(spec.chosen_engine, job.accepted_licenses)
+    for engine in spec.all_engines:
+        check_licence(engine, job.accepted_licenses)
     _check_image(spec)
     run = Run(
         spec=spec,
@@ -136,6 +137,7 @@ def _work(
         delivery=delivery_of(job, options.destination),
         destination_credentials=options.destination_credentials if has_secret(spec.destination) else None,
         camera_path=options.camera_path,
+        attempts=spec.retry_policy.max_attempts,
     )
     observers: list[Observer] = [LogObserver(log)]
     with contextlib.ExitStack() as stack:
@@ -171,8 +173,9 @@ def with_depth_fusion(spec: ReconstructionJobSpec, environment: Mapping[str, str
 def _check_image(spec: ReconstructionJobSpec) -> None:
     """Before the first stage: what no node can do with this image need not wait until photos and poses are ready. What
     is amiss with the engine itself, the stage says that needs it."""
-    if spec.chosen_engine in available() and StageName.TRAIN in {stage.name for stage in graph_of(spec)}:
-        check_image(spec.training.device, engine_spec(spec.chosen_engine), promised=gpu_is_promised())
+    if StageName.TRAIN in {stage.name for stage in graph_of(spec)}:
+        for engine in {*spec.all_engines} & available().keys():
+            check_image(spec.training.device, engine_spec(engine), promised=gpu_is_promised())
 
 
 def _source(source: Source, mounted: Path) -> Path | None:

@@ -25,6 +25,7 @@ from .checkpoints import folder_of_checkpoints
 from .failures import from_exception
 from .json_log import JsonLog
 from .pod import order_in
+from .side_by_side.workspaces import with_those_of_engines
 from .stage import folder_of
 from .workspace import locked
 
@@ -54,17 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def tidy(workspace: Path, part: Removal) -> int:
     """Remove the files of a part; how many bytes they had. Raises WorkspaceBusy while a run uses the workspace."""
-    folders = [folder_of_checkpoints(workspace)]
+    places = with_those_of_engines(workspace)
+    folders = [folder_of_checkpoints(each) for each in places]
     if part is Removal.ARTIFACTS:
-        folders = [folder_of(workspace, stage) for stage in _DELIVERED]
-    size = 0
+        folders = [folder_of(each, stage) for each in places for stage in _DELIVERED]
+    sizes: dict[tuple[int, int], int] = {}
     with locked(workspace):
         for folder in folders:
             if folder.is_symlink() or not folder.is_dir():
                 continue
-            size += sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
+            found = [file.lstat() for file in folder.rglob("*") if not file.is_dir()]
+            sizes |= {(each.st_dev, each.st_ino): each.st_size for each in found}  # a file may have several names
             shutil.rmtree(folder)
-    return size
+    return sum(sizes.values())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from reconstruction_api.documents.engines import FOLDER as ENGINES
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.live_view import FOLDER, HISTORY, PICTURE, WANTED
 from reconstruction_api.names import LABEL_JOB, WORKSPACE_PATH
@@ -34,7 +35,7 @@ _BY_NAME: Final = {stage.name.value: stage for stage in STAGES}
 _WAIT_SECONDS: Final = 300.0
 _LOOK: Final = (
     """
-import base64, json, os, sys
+import base64, glob, json, os, sys
 folder, step = sys.argv[1], sys.argv[2]
 live = os.path.join(folder, "FOLDER")
 os.makedirs(live, exist_ok=True)
@@ -48,14 +49,17 @@ try:
 except OSError:
     pass
 try:
-    found["lines"] = open(os.path.join(folder, "TRAIN", "HISTORY")).read().splitlines()[-4000:]
-except OSError:
+    written = glob.glob(os.path.join(folder, "TRAIN", "HISTORY"))
+    written += glob.glob(os.path.join(folder, "ENGINES", "*", "TRAIN", "HISTORY"))
+    found["lines"] = open(max(written, key=os.path.getmtime)).read().splitlines()[-4000:]
+except (OSError, ValueError):
     pass
 print(json.dumps(found))
 """.replace("FOLDER", FOLDER)
     .replace("WANTED", WANTED)
     .replace("PICTURE", PICTURE)
     .replace("TRAIN", StageName.TRAIN)
+    .replace("ENGINES", ENGINES)
     .replace("HISTORY", HISTORY)
 )
 """Runs in the worker's pod: asks the training for pictures, and prints the last one and the history."""

@@ -14,6 +14,6 @@ def command(job_file: Path) -> None:
     from ..jobs import check_engine, read_job
 
     job = read_job(job_file)
-    if job.spec.engine is not None:  # else the cluster's profile decides, which need not be what is installed here
-        check_engine(job.spec.engine)
+    for engine in job.spec.named_engines:  # else the cluster's profile decides, which need not be what is here
+        check_engine(engine)
     click.echo(f"{job_file}: {job.metadata.name} is valid.")

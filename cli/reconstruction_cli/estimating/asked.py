@@ -49,16 +49,17 @@ def print_estimates(
     for name, profile in [_profile(path) for path in profiles] or [("", None)]:
         spec = _completed(job.spec, profile)
         gpu = profile.gpu.names_device if profile is not None else _gpu_here()
-        samples = [
-            *samples_in(results, spec.chosen_engine, on_gpu=gpu),
-            *elsewhere.samples(spec.chosen_engine, on_gpu=gpu),
-        ]
-        found = estimate(spec, photos, side, samples, profile, name, gpu_here=gpu)
-        click.echo("\n" + "\n".join(lines_of(found)))
-        if profile is not None:
-            limits = [profile.cpu.limits.get("memory"), profile.gpu.limits.get("memory")]
-            for line in warnings_of(found, profile.workspace.size, limits):
-                click.echo(f"  ! {line}")
+        for engine in spec.all_engines:
+            single = spec.for_engine(engine) if spec.engines is not None else spec
+            samples = [*samples_in(results, engine, on_gpu=gpu), *elsewhere.samples(engine, on_gpu=gpu)]
+            found = estimate(single, photos, side, samples, profile, name, gpu_here=gpu)
+            if spec.engines is not None:
+                click.echo(f"\nAlone with {engine}, one of {len(spec.engines)} that run one after the other:")
+            click.echo("\n" + "\n".join(lines_of(found)))
+            if profile is not None:
+                limits = [profile.cpu.limits.get("memory"), profile.gpu.limits.get("memory")]
+                for line in warnings_of(found, profile.workspace.size, limits):
+                    click.echo(f"  ! {line}")
 
 
 def _photos(job: JobManifest, job_file: Path, count: int | None, volumes: tuple[str, ...]) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_api.documents.engines import FOLDER as ENGINES
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.live_view import CURVE, FOLDER, HISTORY, PICTURE, WANTED
 from reconstruction_api.stages import STAGES, StageName
@@ -49,7 +50,7 @@ class Folder:
         stage = next((each for each in STAGES if each not in done), STAGES[-1])
         training = stage.name is StageName.TRAIN
         self._ask_for_pictures(training)
-        history = read_history(self._workspace / StageName.TRAIN / HISTORY) if training or len(done) > 2 else []
+        history = read_history(self._history) if training or len(done) > 2 else []
         return Moment(
             title=self._title,
             stage=stage.title,
@@ -65,12 +66,23 @@ class Folder:
             return b""
 
     def names(self) -> list[str]:
-        return [path.name for path in self._files.iterdir() if path.is_file()] if self._files.is_dir() else []
+        folders = [self._files, *sorted((self._files / ENGINES).glob("*/"))]
+        files = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
+        return [path.relative_to(self._files).as_posix() for path in files]
 
     def read(self, name: str) -> Iterator[bytes]:
         with (self._files / name).open("rb") as file:
             while part := file.read(_PART):
                 yield part
+
+    @property
+    def _history(self) -> Path:
+        """Of several engines that of the one that trains, or was the last to."""
+        own = Path(StageName.TRAIN) / HISTORY
+        written = [
+            path for path in (self._workspace / own, *self._workspace.glob(f"{ENGINES}/*/{own}")) if path.exists()
+        ]
+        return max(written, key=lambda path: path.stat().st_mtime, default=self._workspace / own)
 
     @property
     def _picture(self) -> Path:

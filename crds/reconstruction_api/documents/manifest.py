@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ..stage_table import BY_NAME, StageName
 from .base import Document
+from .engines import EnginesDocument
 
 FILE: Final = BY_NAME[StageName.REPORT].document
 
@@ -16,6 +17,7 @@ class DeliveredFile(Document):
     """A file beside the manifest."""
 
     name: str
+    """Path from the manifest's folder: of the files of one of several engines `engines/NAME/FILE`."""
     format: str
     """GLB, OBJ, PLY, HTML, JSON, ..."""
     media_type: str
@@ -71,7 +73,9 @@ class ManifestDocument(Document):
 
     job: str
     engine: ManifestEngine | None = None
-    """None of a job that ended with its camera poses."""
+    """None of a job that ended with its camera poses; of several the one whose results are the job's."""
+    engines: EnginesDocument | None = None
+    """What each of several engines has come to; their files are in `engines/NAME`."""
     photos: ManifestPhotos
     source: ManifestSource | None = None
     settings: dict[str, Any] = Field(default_factory=dict[str, Any])
@@ -86,4 +90,4 @@ class ManifestDocument(Document):
     picture: str | None = None
     """The file that stands for the job: the turntable's poster, a preview from the side, or the sheet."""
     artifacts: list[DeliveredFile] = Field(default_factory=list[DeliveredFile])
-    """Every file of the folder but the manifest itself."""
+    """Every file of the folder, and of the folders in it, but the manifest itself."""

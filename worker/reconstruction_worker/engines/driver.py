@@ -18,6 +18,17 @@ def newest_cuda() -> tuple[int, int] | None:
     return None if answer is None else (answer // 1000, answer % 1000 // 10)
 
 
+def memory_used() -> int | None:
+    """Bytes of all GPUs that are visible here, by any process; None where there are none, or the driver does not
+    say."""
+
+    def total(nvml: Any) -> int:
+        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+        return sum(int(nvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in handles)
+
+    return _asked(total)
+
+
 def _asked(question: Callable[[Any], Any]) -> Any:
     try:
         import pynvml

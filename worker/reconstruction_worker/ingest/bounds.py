@@ -22,7 +22,8 @@ MIN_IMAGES: Final = 2
 def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) -> None:
     """Raise the code of what was dropped when that explains why too few photos are left, else ImageCountOutOfRange."""
     bounds = _bounds(context)
-    minimum = max(MIN_IMAGES, bounds.min_images if bounds else 0)
+    least = max(bounds, key=lambda each: each.min_images, default=None)
+    minimum = max(MIN_IMAGES, least.min_images if least else 0)
     count = len(dataset.images)
     broken = [item for item in dataset.dropped if item.code != "Duplicate"]
     details = {
@@ -38,34 +39,34 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
         extra = f" ({copies} more {'is a copy' if copies == 1 else 'are copies'})" if copies else ""
         archives = [name for name in others if name.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz"))]
         hint = f" It holds {archives[0]}: name that file in spec.source to use it." if archives and not count else ""
-        who = context.spec.chosen_engine if context.spec.end_after is None else "a reconstruction"
+        who = least.name if least is not None else "a reconstruction"
         raise ReconstructionError(
             "ImageCountOutOfRange",
             f"{describe(context.spec.source)} has {found}{extra}; {who} needs at least {minimum}.{hint}",
             suggestion=suggestion_for(count),
             details=details,
         )
-    if bounds is not None and count > bounds.max_images:
+    most = min(bounds, key=lambda each: each.max_images, default=None)
+    if most is not None and count > most.max_images:
         raise ReconstructionError(
             "ImageCountOutOfRange",
-            f"{describe(context.spec.source)} has {count} photos; "
-            f"{context.spec.chosen_engine} takes at most {bounds.max_images}.",
+            f"{describe(context.spec.source)} has {count} photos; {most.name} takes at most {most.max_images}.",
             suggestion=suggestion_for(count),
-            details={"images": count, "maximum": bounds.max_images},
+            details={"images": count, "maximum": most.max_images},
         )
 
 
 def check_depth(context: StageContext, dataset: Dataset) -> None:
     """Raises DepthInvalid where the engine needs a depth map for each photo, and one has none."""
-    bounds = _bounds(context)
-    if bounds is None or not bounds.needs_depth:
+    needing = next((each for each in _bounds(context) if each.needs_depth), None)
+    if needing is None:
         return
     missing = [image.original.name for image in dataset.images if image.depth is None]
     if missing:
         shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
         raise ReconstructionError(
             "DepthInvalid",
-            f"The engine {bounds.name} needs a depth map for each photo; there is none for {shown}.",
+            f"The engine {needing.name} needs a depth map for each photo; there is none for {shown}.",
             suggestion="Add the missing maps, or choose an engine that needs none.",
             details={"missing": missing[:100]},
         )
@@ -91,7 +92,9 @@ def check_reused(context: StageContext) -> None:
     check_allowed(context, dataset, limits_from(os.environ).allowing(context.limits))
 
 
-def _bounds(context: StageContext) -> EngineSpec | None:
-    """What the engine takes; nothing is to be trained where the job ends before."""
-    engine = context.spec.chosen_engine
-    return engine_spec(engine) if context.spec.end_after is None and engine in available() else None
+def _bounds(context: StageContext) -> list[EngineSpec]:
+    """What the engines take, as far as they are installed here; nothing is to be trained where the job ends before."""
+    if context.spec.end_after is not None:
+        return []
+    installed = available()
+    return [engine_spec(engine) for engine in context.spec.all_engines if engine in installed]

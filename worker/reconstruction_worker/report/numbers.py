@@ -11,6 +11,7 @@ from typing import Any
 
 from reconstruction_api.baseline import explicit
 from reconstruction_api.defaults import completed
+from reconstruction_api.documents.engines import EnginesDocument
 from reconstruction_api.documents.manifest import (
     DeliveredFile,
     ManifestDocument,
@@ -33,7 +34,9 @@ from .side_views import file_of
 
 PACKAGES = ("reconstruction-operator", "torch", "nerfstudio", "pycolmap", "numpy", "trimesh")
 TURNTABLE, SIDE_VIEW = "Turntable", "Preview"
-SETTINGS = ("images", "poses", "engine", "training", "mesh", "exports", "quality", "turntable", "report", "endAfter")
+SETTINGS = (
+    "images", "poses", "engine", "engines", "training", "mesh", "exports", "quality", "turntable", "report", "endAfter",
+)  # fmt: skip
 """Fields of the spec that the manifest repeats."""
 OWN_FILES = (REPORT_PAGE, QUALITY_FILE, PREVIEW)
 
@@ -77,10 +80,11 @@ def artifacts(folder: Path, findings: Findings, side_views: Sequence[str] = ()) 
     return [described(folder / name, kind) for name, kind in sorted(known.items())]
 
 
-def described(path: Path, kind: str | None = None) -> DeliveredFile:
-    """A file as the manifest lists it; `kind` is the format that it belongs to, where its name does not say."""
+def described(path: Path, kind: str | None = None, name: str | None = None) -> DeliveredFile:
+    """A file as the manifest lists it; `kind` is the format that it belongs to, where its name does not say, and `name`
+    its path from there, where it is in a folder."""
     return DeliveredFile(
-        name=path.name,
+        name=name or path.name,
         format=kind or format_of(path.name),
         media_type=media_type_of(path.name),
         size_bytes=path.stat().st_size,
@@ -93,11 +97,14 @@ def manifest_document(
     files: list[DeliveredFile],
     engine: ManifestEngine | None,
     subject: ManifestSubject | None = None,
+    engines: EnginesDocument | None = None,
 ) -> ManifestDocument:
-    """What was delivered and how it came about; `engine` and `subject` are None where nothing was trained."""
+    """What was delivered and how it came about; `engine` and `subject` are None where nothing was trained, `engines`
+    where no more than one was."""
     return ManifestDocument(
         job=findings.job_name,
         engine=engine,
+        **({"engines": engines} if engines is not None else {}),
         photos=ManifestPhotos(
             used=len(findings.photos()), dropped=len(findings.dropped()), registered=len(findings.registered())
         ),

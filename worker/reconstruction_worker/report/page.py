@@ -18,6 +18,7 @@ from ..geometry.texture_document import HeldOut, TextureDocument
 from ..quality.verdict import MESH, VIEWS
 from .chart import Chart, line_chart
 from .decimals import number
+from .engines import Comparison, rows
 from .findings import Document, Findings
 from .inline_pictures import scaled_url
 from .numbers import engine_used
@@ -47,9 +48,11 @@ def report_page(
     delivered: list[DeliveredFile],
     scene: Document,
     still: Image.Image,
+    engines: Comparison | None = None,
 ) -> str:
     """The page as text. `quality` and `delivered` are what quality.json and the manifest say, `compared` is what
-    `comparisons` gives, `scene` the viewer's document, `still` stands in for the viewer where there is no WebGL."""
+    `comparisons` gives, `scene` the viewer's document, `still` stands in for the viewer where there is no WebGL;
+    `engines` are compared where there are several."""
     film = player(findings)
     contents = Contents(
         eyebrow="Reconstruction report",
@@ -67,6 +70,8 @@ def report_page(
         turntable="" if film is not None else _contact_sheet(findings),
         support=_support(scene),
         crop=_crop(findings),
+        engines=rows(engines) if engines is not None else [],
+        best_engine=f"{engines.document.best}: {engines.document.why}" if engines is not None else "",
     )
     return page_of(findings, contents, delivered, scene if film is None else {**scene, "turntable": film}, still)
 

@@ -64,6 +64,10 @@ class Contents:
     """What the colours of the surface's confidence mean: `level`, `text` and `share`."""
     crop: Document | None = None
     """What of the scene was left out: `text`, and `picture` of before and after as a data URL."""
+    engines: list[Document] = field(default_factory=list)
+    """Several engines side by side: `name`, `best`, `picture`, `verdict`, `numbers`, `failure` and `folder`."""
+    best_engine: str = ""
+    """Which of them is the best one, and why."""
     weakest: list[Document] = field(default_factory=list)
     """Photos that are held by few points: `name` and `points`."""
 

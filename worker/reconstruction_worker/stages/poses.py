@@ -146,8 +146,9 @@ def metrics_of(registration: Registration, model: PosedModel) -> dict[str, str |
 
 def _without_poses(context: StageContext, photos: int) -> StageOutput:
     """What the next stages read where no pose is wanted. Raises InvalidSpec for an engine that needs poses."""
-    if context.spec.chosen_engine in available():
-        check_job(context.spec, engine_spec(context.spec.chosen_engine))
+    for engine in context.spec.all_engines:
+        if engine in available():
+            check_job(context.spec, engine_spec(engine))
     write_transforms(context.folder, UNPOSED, Pictures(), {}, {}, can_hold_out=False)
     document = RegistrationDocument(method=PoseOrigin.NONE, registered=0, total=photos, unregistered=[])
     write_document(context.folder / REGISTRATION_FILE, document)

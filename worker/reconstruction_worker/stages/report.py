@@ -24,6 +24,7 @@ from ..geometry.sparse import read_coloured_points
 from ..geometry.world_scale import metres_per_unit
 from ..report.cloud import worth_showing
 from ..report.comparisons import comparisons
+from ..report.engines import deliver_engines
 from ..report.findings import Document, Findings, gather
 from ..report.numbers import artifacts, engine_used, manifest_document, quality_document
 from ..report.page import report_page
@@ -61,19 +62,33 @@ def run(context: StageContext) -> StageOutput:
     quality = quality_document(findings)
     write_document(context.folder / QUALITY_FILE, quality)
     context.advance(60, "writing the report")
+    engines = deliver_engines(context, shown, public=public)
     viewer = viewer_document(model, scene, findings.held_out(), kept_gaussians(context))
     viewer |= views_document(shown, findings.held_out())
     viewer["metresPerUnit"] = metres_per_unit(scene.metres_per_unit, context.spec)
     if not public:
         viewer = _with_evidence(context, viewer, scene, findings)
     compared = comparisons(findings, quality, trained_makes(context), shown, show_mesh(model))
+    of_engines = engines.files if engines is not None else []
     page = report_page(
-        findings, quality, compared, artifacts(context.folder, findings, side_views), viewer, pictures.model
+        findings,
+        quality,
+        compared,
+        [*artifacts(context.folder, findings, side_views), *of_engines],
+        viewer,
+        pictures.model,
+        engines,
     )
     (context.folder / REPORT_PAGE).write_text(page, encoding="utf-8")
     context.advance(90, "writing the manifest")
-    delivered = artifacts(context.folder, findings, side_views)
-    manifest = manifest_document(findings, delivered, engine_used(findings), _subject(scene, model))
+    delivered = [*artifacts(context.folder, findings, side_views), *of_engines]
+    manifest = manifest_document(
+        findings,
+        delivered,
+        engine_used(findings),
+        _subject(scene, model),
+        engines.document if engines is not None else None,
+    )
     write_document(context.folder / MANIFEST_FILE, manifest)
     size = sum(file.size_bytes for file in delivered)
     return StageOutput(f"{len(delivered) + 1} files, {size / 1e6:.1f} MB")

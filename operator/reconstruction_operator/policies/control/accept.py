@@ -19,7 +19,7 @@ from reconstruction_api.worker import Failure
 from ...model import JobView, Observed, ProfileView
 from .destinations import forbidden_destination
 from .environment import masked
-from .hardware import missing_gpu
+from .hardware import engine_field, images_apart, missing_gpu
 from .limits import excess
 from .networks import forbidden_source
 from .pinning import LOST, accepted_condition, is_lost, loss
@@ -140,13 +140,15 @@ def _refusal(
     """Code and message of what stands in the way of running such a job with the profile; `spec` says what stands for
     what `written` leaves unset. One that has `started` keeps what was allowed then."""
     engines = [engine.name for engine in profile.engines]
-    if spec.chosen_engine not in engines:
-        meant = ", which jobs use that name no engine" if written.engine is None else ""
+    if (missing := next((each for each in spec.all_engines if each not in engines), None)) is not None:
+        meant = "" if written.named_engines else ", which jobs use that name no engine"
         return (
             "EngineUnavailable",
-            f"spec.engine: profile {name!r} does not offer {spec.chosen_engine!r}{meant}. "
+            f"spec.{engine_field(spec)}: profile {name!r} does not offer {missing!r}{meant}. "
             f"It offers: {', '.join(engines)}.",
         )
+    if apart := images_apart(spec, profile, name):
+        return "EngineUnavailable", apart
     if not started and written.training.depth_fusion is DepthFusion.AUTO and not offers_fusion(profile):
         return (
             "EngineUnavailable",
@@ -166,7 +168,7 @@ def _refusal(
 
 def _meaning(written: ReconstructionJobSpec, spec: ReconstructionJobSpec) -> str:
     """What a rule is broken by that the author has left out."""
-    return f" (spec.engine is unset and means {spec.chosen_engine!r})." if written.engine is None else "."
+    return f" (spec.engine is unset and means {spec.chosen_engine!r})." if not written.named_engines else "."
 
 
 def _refused(code: str, message: str, whole: Planned | None = None, reason: str | None = None) -> Acceptance:

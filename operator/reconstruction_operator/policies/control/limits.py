@@ -5,17 +5,18 @@ from __future__ import annotations
 from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.profile import ProfileSpec
 
-from .hardware import offers_gpu, trains
+from .hardware import engine_field, engines_of, offers_gpu, trains
 
 
 def excess(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> tuple[str, str] | None:
     """Code and message of the first thing that the job asks for and the profile does not allow."""
-    engine = next(each for each in profile.engines if each.name == spec.chosen_engine)
-    if engine.license is not None and engine.license not in profile.accepted_licenses:
-        accepted = ", ".join(profile.accepted_licenses) or "none"
-        return "LicenseNotAccepted", (
-            f"spec.engine: the licence of {engine.name!r} is {engine.license!r}; profile {name!r} accepts {accepted}."
-        )
+    for engine in engines_of(spec, profile):
+        if engine.license is not None and engine.license not in profile.accepted_licenses:
+            accepted = ", ".join(profile.accepted_licenses) or "none"
+            return "LicenseNotAccepted", (
+                f"spec.{engine_field(spec)}: the licence of {engine.name!r} is {engine.license!r}; profile {name!r} "
+                f"accepts {accepted}."
+            )
     problem = (
         _too_many_steps(spec, profile)
         or _above("activeDeadlineSeconds", spec.active_deadline_seconds, profile.limits.max_active_deadline_seconds)

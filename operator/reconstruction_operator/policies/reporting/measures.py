@@ -73,7 +73,7 @@ def measures(observed: Observed, after: ReconstructionJobStatus, now: datetime) 
         status_lag_seconds=tuple(
             lag for run, new in changed if _is_over(run, new) for lag in _lags(observed, run.job_name, now)
         ),
-        psnr=_psnr(after) if finished is not None and finished[0] == "Succeeded" else None,
+        psnr=decibels(after, Metric.PSNR) if finished is not None and finished[0] == "Succeeded" else None,
         waiting=_waiting(after),
         stalled=_stalled(after),
         yielded=after.yield_time is not None and after.yield_time != before.yield_time,
@@ -179,9 +179,10 @@ def _lags(observed: Observed, job_name: str, now: datetime) -> tuple[float, ...]
     return (max(0.0, (now - max(ends)).total_seconds()),) if ends else ()
 
 
-def _psnr(status: ReconstructionJobStatus) -> float | None:
+def decibels(status: ReconstructionJobStatus, metric: str) -> float | None:
+    """A metric that is a finite number; None of any other."""
     try:
-        psnr = float(status.metrics[Metric.PSNR])
+        psnr = float(status.metrics[metric])
     except (KeyError, ValueError):
         return None
     return psnr if math.isfinite(psnr) else None
