@@ -2,8 +2,7 @@
 
 Code for a GPU runs as it is: every operation is dispatched, checked for its operands' devices and shapes, and counted;
 none is computed. What depends on values gets an assumed answer: conditions are true, integers are one, masks are whole.
-Backward passes can't run (autograd's engine asks the CUDA driver for streams): `without_backward` gives every
-parameter, and whatever else a loss was computed from, a gradient instead.
+Backward passes are in `fake_backward`.
 """
 
 from __future__ import annotations
@@ -267,32 +266,3 @@ def fake_cuda(free: int = 40 * GIB, total: int | None = None, capability: tuple[
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(_Assume(usage))
         yield usage
-
-
-@contextlib.contextmanager
-def without_backward(usage: Usage, parameters: Callable[[], Any]) -> Iterator[None]:
-    """`backward` gives each of the `parameters()`, and of the tensors that a loss was computed from, a gradient where
-    there is none, and computes nothing."""
-
-    def backward(loss: torch.Tensor, *_: Any, **__: Any) -> None:
-        with usage.uncounted():
-            for parameter in (*parameters(), *_sources(loss)):
-                if parameter.requires_grad and parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-
-    with mock.patch.object(torch.Tensor, "backward", backward):
-        yield
-
-
-def _sources(loss: torch.Tensor) -> list[torch.Tensor]:
-    """The tensors at the ends of a loss's graph."""
-    found, seen, waiting = [], set(), [loss.grad_fn]
-    while waiting:
-        node: Any = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.append(node.variable)
-        waiting += [following for following, _ in node.next_functions]
-    return found

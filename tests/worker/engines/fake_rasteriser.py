@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,17 +21,15 @@ def fake_rasterization(usage: Usage) -> Callable[..., Any]:
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         tensors = [means, colors, *(value for value in others.values() if isinstance(value, Tensor))]
         assert {tensor.device.type for tensor in tensors} == {"cuda"}
-        with usage.uncounted("gsplat"):
-            count, device = len(means), means.device
-            means2d = means[None, :, :2] * 1.0
+        count, device = len(means), means.device
+        channels = 4 if render_mode == "RGB+ED" else 3
+        learnt = [means, colors, *(others[name] for name in ("quats", "scales", "opacities"))]
+        sizes = ((1, height, width, channels), (1, height, width, 1), (1, count, 2))
+        picture, alpha, means2d = _Gsplat.apply(usage, sizes, *learnt)  # type: ignore[misc]
+        with usage.uncounted():
             setattr(means2d, "absgrad", torch.zeros(1, count, 2, device=device))  # noqa: B010 - gsplat's own attribute
-            shown = colors.sum(dim=tuple(range(1, colors.dim()))).sum() * means2d.sum()
-            shown = shown + sum(others[name].sum() for name in ("quats", "scales", "opacities"))
             projected = torch.zeros(count, 10, device=device)  # depths, conics, opacities, colours
             tiles = torch.zeros(TILES_PER_GAUSSIAN * count, 3, dtype=torch.int64, device=device)
-            channels = 4 if render_mode == "RGB+ED" else 3
-            picture = torch.zeros(1, height, width, channels, device=device) + shown
-            alpha = torch.zeros(1, height, width, 1, device=device) + shown
             radii = torch.ones(1, count, 2, dtype=torch.int32, device=device)
         info = {
             "means2d": means2d, "radii": radii, "width": width, "height": height, "n_cameras": 1,
@@ -47,7 +45,22 @@ def fake_harmonics(usage: Usage) -> Callable[[int, Tensor, Tensor], Tensor]:
 
     def spherical_harmonics(degree: int, directions: Tensor, coefficients: Tensor) -> Tensor:
         assert {directions.device.type, coefficients.device.type} == {"cuda"}
-        with usage.uncounted("gsplat"):
-            return directions * coefficients[:, 0] * 1.0
+        return _Gsplat.apply(usage, (directions.shape,), directions, coefficients)[0]  # type: ignore[index]
 
     return spherical_harmonics
+
+
+class _Gsplat(torch.autograd.Function):
+    """One call, and one more for the gradients by all that was given."""
+
+    @staticmethod
+    def forward(ctx: Any, usage: Usage, sizes: Sequence[tuple[int, ...]], *given: Tensor) -> tuple[Tensor, ...]:
+        ctx.usage = usage
+        ctx.save_for_backward(*given)
+        with usage.uncounted("gsplat"):
+            return tuple(torch.zeros(size, device=given[0].device) for size in sizes)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        with ctx.usage.uncounted("gsplat"):
+            return None, None, *(torch.zeros_like(each) for each in ctx.saved_tensors)

@@ -20,7 +20,8 @@ from reconstruction_worker.engines.training.posed_photos import read_scene
 from reconstruction_worker.engines.training.trainer import Trainer
 from reconstruction_worker.geometry.rendering import Camera, Field
 
-from .fake_cuda import Usage, fake_cuda, without_backward
+from .fake_backward import walked_backward
+from .fake_cuda import Usage, fake_cuda
 from .fake_rasteriser import fake_harmonics, fake_rasterization
 from .tiny_scene import context, look_at_origin, write_ball
 
@@ -48,10 +49,6 @@ class FakeTraining:
     @property
     def settings(self) -> dict[str, Any]:
         return self.setup.settings
-
-    def parameters(self) -> list[torch.nn.Parameter]:
-        """Those of a module; splats have none."""
-        return list(self.module.parameters()) if self.module is not None else []
 
     @property
     def module(self) -> torch.nn.Module | None:
@@ -110,6 +107,5 @@ def fake_training(
         method, device = METHODS[engine](), torch.device("cuda")
         derived = method.settings(scene, bounds, wanted, device) | largest | (settings or {})
         setup = Setup(scene, photos, pictures, bounds, derived, wanted, device)
-        made = FakeTraining(spec, usage, method, setup, method.trainer(setup))
-        stack.enter_context(without_backward(usage, made.parameters))
-        yield made
+        stack.enter_context(walked_backward())
+        yield FakeTraining(spec, usage, method, setup, method.trainer(setup))

@@ -290,8 +290,8 @@ def test_each_photo_of_a_step_counts_for_where_gaussians_are_added(
     assert len({id(info) for info in counted}) == 3, "each with what the rasteriser has said of it"
 
 
-CALLS_OF_FORMER_STEP = 774
-"""Of nerfacto with nerfstudio's own implementations, backward pass left out."""
+CALLS_OF_FORMER_STEP = 1161
+"""Of nerfacto with nerfstudio's own implementations."""
 
 
 def test_a_step_of_nerfacto_waits_for_nothing_and_has_few_operations(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_step_of_splatfacto_has_few_operations_outside_of_gsplat(tmp_path: Pat
         training.step()
         step = training.step()
         assert not step.synchronisations
-        assert sum(step.calls.values()) - step.calls["gsplat"] <= 60, step.calls.most_common()
+        assert sum(step.calls.values()) - step.calls["gsplat"] <= 120, step.calls.most_common()
 
 
 def test_a_step_of_splats_waits_once_and_has_few_operations_outside_of_gsplat(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_a_step_of_splats_waits_once_and_has_few_operations_outside_of_gsplat(tm
         training.step()
         step = training.step()
         assert sum(step.synchronisations.values()) == 1
-        assert sum(step.calls.values()) - step.calls["gsplat"] <= 140, step.calls.most_common()
+        assert sum(step.calls.values()) - step.calls["gsplat"] <= 220, step.calls.most_common()
 
 
 def loaded(training: Any) -> Any:

@@ -20,6 +20,7 @@ from reconstruction_worker.engines.gpu_kernels.sampling import narrow_intervals
 from reconstruction_worker.engines.rays.denser_samples import DenserSamples
 from reconstruction_worker.engines.rays.direction_polynomial import DirectionPolynomial
 from reconstruction_worker.engines.rays.even_samples import EvenSamples
+from reconstruction_worker.engines.rays.weighed_samples import weighed_by_kernel
 from reconstruction_worker.engines.training.visual_hull import STEPS, VisualHull
 
 CPU = torch.device("cpu")
@@ -110,3 +111,39 @@ def test_directions_are_encoded_as_by_nerfstudio() -> None:
     directions = torch.rand(100, 3, generator=torch.Generator().manual_seed(3))
     ours = DirectionPolynomial(encoding, CPU)(directions)
     torch.testing.assert_close(ours, encoding(directions), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("density", ["thin", "mixed", "opaque", "infinite"])
+def test_weights_and_their_gradients_are_nerfstudios(density: str) -> None:
+    sampler = UniformSampler(num_samples=COUNT, single_jitter=True).eval()
+    theirs = sampler.generate_ray_samples(bundle(), num_samples=COUNT)
+    ours = weighed_by_kernel(sampler.generate_ray_samples)(bundle(), num_samples=COUNT)
+    random = torch.Generator().manual_seed(4)
+    scale = {"thin": 1e-4, "mixed": 20.0, "opaque": 1e4, "infinite": 20.0}[density]
+    known = scale * torch.rand(RAYS, COUNT, 1, generator=random) ** 4
+    if density == "infinite":
+        known[:, COUNT // 2] = torch.inf
+    slopes = torch.randn(RAYS, COUNT, 1, generator=random)
+    found = []
+    for samples in (ours, theirs):
+        densities = known.clone().requires_grad_()
+        weights = samples.get_weights(densities)
+        (gradient,) = torch.autograd.grad((weights * slopes).sum(), densities)
+        found.append((weights.detach(), gradient if density != "infinite" else torch.zeros(())))
+    for mine, other in zip(*found, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-3, atol=1e-5)
+        assert density == "infinite" or float(other.abs().max()) > 1e-6
+
+
+def test_infinite_densities_in_empty_intervals_are_weighed() -> None:
+    sampler = UniformSampler(num_samples=COUNT, single_jitter=True).eval()
+    empty = bundle()
+    empty.fars = empty.nears  # rays that have nothing to see
+    samples = weighed_by_kernel(sampler.generate_ray_samples)(empty, num_samples=COUNT)
+    densities = torch.full((RAYS, COUNT, 1), torch.inf, requires_grad=True)
+    weights = samples.get_weights(densities)
+    weights.sum().backward()
+    assert densities.grad is not None
+    assert float(weights.min()) >= 0
+    assert float(weights.sum(1).max()) <= 1
+    assert torch.isfinite(densities.grad).all()

@@ -1,4 +1,5 @@
-"""Kernels that place rays and samples along them, in NVIDIA Warp, one thread a ray; see `sampling`."""
+"""Kernels that place rays and samples along them, and weigh samples, in NVIDIA Warp, one thread a ray; see `sampling`
+and `weighing`."""
 
 # Warp reads annotations as values and gives `tid` as many results as are asked for.
 # pyright: reportInvalidTypeForm=false, reportAssignmentType=false, reportGeneralTypeIssues=false
@@ -82,3 +83,50 @@ def redistribute(
         if high > low:
             within = wp.clamp((share - low) / (high - low), 0.0, 1.0)
         result[n, j] = edges[n, s] + within * (edges[n, s + 1] - edges[n, s])
+
+
+@wp.func
+def optical_depth(density: float, length: float) -> float:  # pragma: no cover - compiled
+    """Nothing where that is no number, such as an infinite density over no length, or where rounding has turned an
+    interval around."""
+    depth = density * length
+    return wp.where(depth > 0.0, depth, 0.0)
+
+
+@wp.kernel
+def weigh(
+    densities: wp.array2d(dtype=float),
+    lengths: wp.array2d(dtype=float),
+    weights: wp.array2d(dtype=float),
+):  # pragma: no cover - compiled
+    """Fill `weights` [N, S]: how much of the light of each interval, with its density and its length, arrives at the
+    beginning of its ray (Max 1995)."""
+    n = wp.tid()
+    before = wp.float32(0.0)
+    for s in range(densities.shape[1]):
+        depth = optical_depth(densities[n, s], lengths[n, s])
+        weights[n, s] = wp.exp(-before) * (1.0 - wp.exp(-depth))
+        before += depth
+
+
+@wp.kernel
+def weigh_backward(
+    densities: wp.array2d(dtype=float),
+    lengths: wp.array2d(dtype=float),
+    weights: wp.array2d(dtype=float),
+    d_weights: wp.array2d(dtype=float),
+    d_densities: wp.array2d(dtype=float),
+):  # pragma: no cover - compiled
+    """Fill `d_densities` [N, S], the gradient by the densities from that by the `weights`: more in an interval adds
+    what of its own light is still missing, and hides what is behind it."""
+    n = wp.tid()
+    count = densities.shape[1]
+    hidden = wp.float32(0.0)
+    before = wp.float32(0.0)
+    for s in range(count):
+        hidden += weights[n, s] * d_weights[n, s]
+    for s in range(count):
+        depth = optical_depth(densities[n, s], lengths[n, s])
+        before += depth
+        hidden -= weights[n, s] * d_weights[n, s]
+        d_densities[n, s] = lengths[n, s] * (wp.exp(-before) * d_weights[n, s] - hidden)

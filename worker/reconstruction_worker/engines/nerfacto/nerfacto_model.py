@@ -21,6 +21,7 @@ from ..rays.exposure import ExposureResponse
 from ..rays.hash_encoding import accelerate
 from ..rays.ray_model import RayColours
 from ..rays.rays import Rays
+from ..rays.weighed_samples import SampleAlong, weighed_by_kernel
 from ..training.losses import Losses
 from ..training.offline import without_metrics
 from ..training.scene_bounds import Bounds
@@ -125,10 +126,12 @@ def _spare_operations(module: NerfactoModel, device: torch.device) -> None:
     """On a GPU a small step takes as long as it takes to start its operations, and to wait for it."""
     setattr(module.field, passes.POLYNOMIAL, DirectionPolynomial(module.field.direction_encoding, device))
     sampler: Any = module.proposal_sampler.initial_sampler
-    sampler.generate_ray_samples = EvenSamples(sampler, module.config.num_proposal_samples_per_ray[0], device)
+    first: SampleAlong = EvenSamples(sampler, module.config.num_proposal_samples_per_ray[0], device)
     if gpu_kernels_are_available():
         denser: Any = module.proposal_sampler.pdf_sampler
-        denser.generate_ray_samples = DenserSamples(denser)
+        denser.generate_ray_samples = weighed_by_kernel(DenserSamples(denser))
+        first = weighed_by_kernel(first)
+    sampler.generate_ray_samples = first
 
 
 def _depth_weight(settings: dict[str, Any]) -> DepthWeight:
