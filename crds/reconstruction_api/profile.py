@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from .base import AbsolutePath, ApiModel, DecimalString, DNSLabel, DNSSubdomain, LabelValue, Quantity, SecretKey, Size
 from .defaults import DEFAULTS_RULES, JobDefaults
 from .destination import WhoOverwrites, unknown_placeholders
-from .names import CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WEIGHTS_PATH, WORKSPACE_PATH
+from .names import ADDED_PATH, CREDENTIALS_PATH, DESTINATION_PATH, SOURCE_PATH, WEIGHTS_PATH, WORKSPACE_PATH
 from .network import ENTRY_PATTERN, Allowed
 from .rules import KeyedBy, Rule
 
@@ -304,15 +304,18 @@ def _can_be_allowed(entries: list[str]) -> bool:
     return True
 
 
+_VOLUMES: Final = (WORKSPACE_PATH, SOURCE_PATH, ADDED_PATH, DESTINATION_PATH)
+"""Where volumes of a job are mounted in its pods."""
+
+
 class HostPath(ApiModel):
     """A folder of the node, mounted read-only into worker pods."""
 
     rules: ClassVar = (
         Rule(
-            f"mountPath must not hide {WORKSPACE_PATH}, {SOURCE_PATH} or {DESTINATION_PATH}, where the job's own "
-            "volumes are",
-            cel=f"!(self.mountPath in ['{WORKSPACE_PATH}', '{SOURCE_PATH}', '{DESTINATION_PATH}'])",
-            holds=lambda folder: folder.mount_path not in (WORKSPACE_PATH, SOURCE_PATH, DESTINATION_PATH),
+            f"mountPath must not hide {', '.join(_VOLUMES[:-1])} or {_VOLUMES[-1]}, where the job's own volumes are",
+            cel=f"!(self.mountPath in [{', '.join(repr(path) for path in _VOLUMES)}])",
+            holds=lambda folder: folder.mount_path not in _VOLUMES,
             field="mountPath",
         ),
         Rule(

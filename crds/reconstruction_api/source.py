@@ -95,14 +95,15 @@ class JobSource(ApiModel):
     with their photos, `Training`, the trained engine with both (`engine` must be the same), or `Model`, all of that
     with the textured mesh and its evaluation: what is left are exports, turntable and report."""
     add_photos: bool = False
-    """Whether the photos at `source.uri` are added to those of the other job: they are placed into its camera poses,
-    which stay where they are, and what follows is made from all. Only with `reuse: Poses`. The added photos are
-    prepared with the default settings; the job fails with PoseEstimationFailed when none of them can be placed."""
+    """Whether the photos at `source.uri`, or on `source.persistentVolumeClaim`, are added to those of the other job:
+    they are placed into its camera poses, which stay where they are, and what follows is made from all. Only with
+    `reuse: Poses`. The added photos are prepared with the default settings; the job fails with PoseEstimationFailed
+    when none of them can be placed."""
 
 
 class Source(ApiModel):
-    """Where the photos are: exactly one of `uri`, `persistentVolumeClaim` and `jobRef`; with `jobRef.addPhotos` also
-    `uri`, where the added photos are."""
+    """Where the photos are: exactly one of `uri`, `persistentVolumeClaim` and `jobRef`; with `jobRef.addPhotos` one of
+    the other two as well, where the added photos are."""
 
     rules: ClassVar = (
         Rule(
@@ -114,10 +115,10 @@ class Source(ApiModel):
             ),
         ),
         Rule(
-            "jobRef.addPhotos adds the photos at uri: set uri beside jobRef, and no persistentVolumeClaim",
-            cel="!has(self.jobRef) || !self.jobRef.addPhotos || (has(self.uri) && !has(self.persistentVolumeClaim))",
+            "jobRef.addPhotos adds the photos at uri or on persistentVolumeClaim: set one of the two beside jobRef",
+            cel="!has(self.jobRef) || !self.jobRef.addPhotos || has(self.uri) != has(self.persistentVolumeClaim)",
             holds=lambda source: (
-                not source.adds_photos or (source.uri is not None and source.persistent_volume_claim is None)
+                not source.adds_photos or (source.uri is None) != (source.persistent_volume_claim is None)
             ),
             field="uri",
         ),
@@ -176,7 +177,7 @@ class Source(ApiModel):
 
     @property
     def adds_photos(self) -> bool:
-        """Whether the photos at `uri` are added to those of the job that `job_ref` names."""
+        """Whether the photos at `uri`, or on the claim, are added to those of the job that `job_ref` names."""
         return self.job_ref is not None and self.job_ref.add_photos
 
     def without_job(self) -> Source:

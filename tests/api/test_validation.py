@@ -65,8 +65,8 @@ def test_what_kubernetes_added_to_a_file_does_no_harm():
         ("source: {}\n", "spec.source: set exactly one of uri, persistentVolumeClaim and jobRef (line 6)"),
         (
             "source: {jobRef: {name: a, addPhotos: true}}\n",
-            "spec.source.uri: jobRef.addPhotos adds the photos at uri: set uri beside jobRef, and no "
-            "persistentVolumeClaim (line 6)",
+            "spec.source.uri: jobRef.addPhotos adds the photos at uri or on persistentVolumeClaim: set one of the two "
+            "beside jobRef (line 6)",
         ),
         (
             "source: {uri: b, jobRef: {name: a, addPhotos: true, reuse: Training}}\n",
@@ -301,7 +301,7 @@ def test_profiles_of_either_kind_are_read(kind: str, model: type[Any]):
         (
             "ClusterReconstructionProfile",
             "  hostPaths: [{path: /a, mountPath: /source}]",
-            "spec.hostPaths[0].mountPath: mountPath must not hide /workspace, /source or /destination",
+            "spec.hostPaths[0].mountPath: mountPath must not hide /workspace, /source, /added or /destination",
         ),
         (
             "ClusterReconstructionProfile",

@@ -158,6 +158,19 @@ def test_added_photos_are_looked_for_beside_the_job_file(tmp_path: Path, monkeyp
     ]
 
 
+def test_added_photos_on_a_claim_are_where_the_command_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out" / "statue" / "workspace").mkdir(parents=True)
+    job, out, runs = tmp_path / "child.yaml", tmp_path / "out" / "child", []
+    claim = "persistentVolumeClaim: {claimName: visits, path: second}"
+    job.write_text(CHILD.replace("{jobRef: {name: statue}}", f"{{jobRef: {{name: statue, addPhotos: true}}, {claim}}}"))
+    monkeypatch.setattr(local_run, "execute", lambda run, *_: runs.append(run) or Outcome(stopped=True))
+    volumes = (f"visits={tmp_path / 'nas'}",)
+    run_locally(job, out=out, volumes=volumes, jobs=(), source=None, until=None, verify=False, package=PACKAGE)
+    assert [(run.source, run.added) for run in runs] == [
+        (tmp_path / "out" / "statue" / "workspace", tmp_path / "nas" / "second")
+    ]
+
+
 def test_a_job_that_ends_after_its_poses_delivers_them(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,6 +119,21 @@ def test_photos_that_both_have_are_left_out(base: Path, second_visit: Path, tmp_
     assert "only photos that the other job has (1): there is nothing to add" in failure.message
 
 
+def test_photos_on_a_claim_are_added_too_and_named_by_it(
+    base: Path, photos: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    """Where a pod has mounted it; a video there is one of its files."""
+    added = folder_of_photos(tmp_path / "added", {"ball-00.png": photos["ball-09.png"]})
+    source = {"jobRef": {"name": "base", "addPhotos": True}, "persistentVolumeClaim": {"claimName": "visits"}}
+    failure = prepared(tmp_path / "workspace", source=base, added=added, **source).failure
+    assert failure is not None
+    assert failure.message.startswith("spec.source.persistentVolumeClaim: ball-00.png is the name of another photo")
+    (added / "ball-00.png").rename(added / "later.png")
+    outcome = prepared(tmp_path / "workspace", source=base, added=added, **source)
+    assert outcome.failure is None, outcome.failure
+    assert outcome.stages[1].message == "1 of 1 added photos placed beside 10 of job 'base'"
+
+
 def test_another_photo_of_the_same_name_is_refused(base: Path, photos: dict[str, Image.Image], tmp_path: Path) -> None:
     added = folder_of_photos(tmp_path / "added", {"ball-00.png": photos["ball-09.png"]})
     failure = enlarged(tmp_path / "workspace", base, added).failure

@@ -36,8 +36,9 @@ class AddedPhotos(Document):
 
 
 def add_to_copied(context: StageContext, other: str) -> str:
-    """Prepare the photos at `spec.source.uri` and put them into the copied data set of job `other`; what to say of it.
-    Raises InvalidSpec for a name that both have, ImageCountOutOfRange without any new photo, and what ingest raises."""
+    """Prepare the photos at the source's address, or on its claim, and put them into the copied data set of job
+    `other`; what to say of it. Raises InvalidSpec for a name that both have, ImageCountOutOfRange without any new
+    photo, and what ingest raises."""
     from .stages.ingest import prepare_photos
 
     scratch = context.folder / ".added"
@@ -48,7 +49,8 @@ def add_to_copied(context: StageContext, other: str) -> str:
     try:
         found, _ = prepare_photos(own, limits)
         before = Dataset.model_validate_json((context.folder / DATASET_FILE).read_bytes())
-        new, dropped = _new_ones(before, found, other)
+        field = "spec.source.uri" if context.spec.source.uri is not None else "spec.source.persistentVolumeClaim"
+        new, dropped = _new_ones(before, found, other, field)
         if not new:
             raise _nothing_new(own, found, dropped)
         stored = list(_moved(context, before, new, scratch))
@@ -74,8 +76,8 @@ def read_added(workspace: Path) -> AddedPhotos:
     return AddedPhotos.read(folder_of(workspace, StageName.INGEST) / FILE)
 
 
-def _new_ones(before: Dataset, found: Dataset, other: str) -> tuple[list[DatasetImage], list[DroppedImage]]:
-    """Photos that the other job does not have, and what was left out."""
+def _new_ones(before: Dataset, found: Dataset, other: str, field: str) -> tuple[list[DatasetImage], list[DroppedImage]]:
+    """Photos that the other job does not have, and what was left out. `field` says where they are from."""
     names = {image.original.name: image.original.sha256 for image in before.images}
     known = {image.original.sha256: image.original.name for image in before.images}
     new, dropped = [], list(found.dropped)
@@ -87,9 +89,9 @@ def _new_ones(before: Dataset, found: Dataset, other: str) -> tuple[list[Dataset
         elif name in names:
             raise ReconstructionError(
                 "InvalidSpec",
-                f"spec.source.uri: {name} is the name of another photo of job '{other}', to which it would be added.",
+                f"{field}: {name} is the name of another photo of job '{other}', to which it would be added.",
                 suggestion="Give the added photos names that the other job's do not have, or put them into a folder.",
-                details={"field": "spec.source.uri", "photo": name},
+                details={"field": field, "photo": name},
             )
         else:
             new.append(image)

@@ -18,6 +18,7 @@ from reconstruction_api.destination import Destination
 from reconstruction_api.errors import ExitCode, ReconstructionError
 from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
 from reconstruction_api.names import (
+    ADDED_PATH,
     CAMERA_PATH_PATH,
     CREDENTIALS_PATH,
     DESTINATION_CREDENTIALS_PATH,
@@ -86,6 +87,7 @@ def _report(
 def pod_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m reconstruction_worker", description=__doc__)
     parser.add_argument("--workspace", type=Path, default=Path(WORKSPACE_PATH), help="the job's volume")
+    parser.add_argument("--added", type=Path, default=Path(ADDED_PATH), help="where the added photos' claim is mounted")
     parser.add_argument("--source", type=Path, default=Path(SOURCE_PATH), help="where the photos' claim is mounted")
     parser.add_argument(
         "--credentials",
@@ -132,6 +134,7 @@ def _work(
         stages=_stages(plan) if plan is not None else stages_of(job.resource_class, graph_of(spec)),
         plan=plan,
         source=_source(job.spec.source, options.source),
+        added=_source(job.spec.source.without_job(), options.added) if job.spec.source.adds_photos else None,
         package=options.stages,
         credentials=options.credentials if job.spec.source.secret_name is not None else None,
         delivery=delivery_of(job, options.destination),

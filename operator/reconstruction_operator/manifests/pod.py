@@ -34,6 +34,7 @@ from reconstruction_api.status import ClassRun, StageState
 from reconstruction_api.worker import Publishing, WorkerJob
 
 from ..model import JobView
+from .added_photos import added_mounts, added_volumes
 from .allowances import network_access, publishing, source_limits
 from .camera_path import camera_path_mounts, camera_path_volumes
 from .child_names import claim_name
@@ -71,6 +72,7 @@ def pod_spec(
         "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
         "volumes": [
             *_volumes(job, profile, source, progress_url),
+            *added_volumes(spec, run.resource_class),
             *destination_volumes(spec, run.resource_class),
             *credential_volumes(spec, run.resource_class),
             *camera_path_volumes(spec, run.resource_class),
@@ -127,6 +129,7 @@ def _container(
         "terminationMessagePath": TERMINATION_LOG,
         "volumeMounts": [
             *_mounts(profile, source, progress_url),
+            *added_mounts(spec, run.resource_class),
             *destination_mounts(spec, run.resource_class),
             *credential_mounts(spec, run.resource_class),
             *camera_path_mounts(spec, run.resource_class),

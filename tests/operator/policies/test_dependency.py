@@ -67,6 +67,19 @@ def test_a_job_starts_when_the_other_has_the_stages_that_it_reuses_and_not_befor
     assert volumes(plan)["source"]["persistentVolumeClaim"] == {"claimName": "base-workspace", "readOnly": True}
 
 
+def test_photos_on_a_claim_that_are_added_are_mounted_beside_the_other_jobs_workspace() -> None:
+    claim = {"claimName": "second-visit", "path": "day 2"}
+    spec = spec_of(source={"jobRef": {"name": "base", "addPhotos": True}, "persistentVolumeClaim": claim})
+    _, plan = settled(observed(spec, upstream=upstream_job()))
+    (action,) = actions(plan, CreateJob)
+    pod = action.manifest["spec"]["template"]["spec"]
+    assert volumes(plan)["source"]["persistentVolumeClaim"] == {"claimName": "base-workspace", "readOnly": True}
+    assert volumes(plan)["added"]["persistentVolumeClaim"] == {"claimName": "second-visit", "readOnly": True}
+    mounted = {each["name"]: each for each in pod["containers"][0]["volumeMounts"]}
+    assert mounted["added"] == {"name": "added", "mountPath": "/added", "readOnly": True}
+    assert mounted["source"]["mountPath"] == "/source"
+
+
 def test_the_other_job_may_fail_later_on() -> None:
     _, plan = settled(seen_with(upstream_job(failed="QualityBelowThreshold: 12 dB")))
     assert actions(plan, CreateJob)

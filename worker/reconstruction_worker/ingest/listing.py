@@ -41,11 +41,11 @@ class SourceFile:
 
 def describe(source: Source) -> str:
     """The source in the user's words, without credentials that an address may carry."""
+    if source.job_ref is not None:
+        return f"job '{source.job_ref.name}'"
     if source.persistent_volume_claim is not None:
         claim = source.persistent_volume_claim
         return f"'{claim.path}' on claim '{claim.claim_name}'" if claim.path else f"claim '{claim.claim_name}'"
-    if source.job_ref is not None:
-        return f"job '{source.job_ref.name}'"
     return f"'{shown_address(source.uri or '')}'"
 
 
