@@ -59,7 +59,8 @@ def enlarge(context: StageContext, other: str) -> StageOutput:
     world = _world(context, model, [by_name[shot.name] for shot in model.shots], transforms)
     write_model(context.folder, model)
     poses.write_results(context, world, photos, _shares(transforms, known), depth)
-    gps = agreement(model.poses[:, :3, 3], poses.gps_positions_of(model, photos))
+    deviations = poses.gps_deviations_of(model, photos)
+    gps = agreement(model.poses[:, :3, 3], poses.gps_positions_of(model, photos), deviations)
     document = registration.document(model, gps, STRATEGY, [], depth, world.masks.document(by_name))
     took = {
         "seconds": round(time.monotonic() - start, 1),

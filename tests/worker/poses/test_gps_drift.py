@@ -10,11 +10,12 @@ import pycolmap
 import pytest
 from PIL import Image
 
-from reconstruction_worker.geometry.local_positions import local_positions
+from reconstruction_worker.geometry.local_positions import local_positions, origin_of
 from reconstruction_worker.geometry.similarity import fit_similarity
 from reconstruction_worker.ingest.dataset import DatasetImage
-from reconstruction_worker.poses.gps_priors import determine_scale
+from reconstruction_worker.poses.gps_priors import determine_scale, distinct_positions
 from reconstruction_worker.poses.posed_model import PosedModel
+from reconstruction_worker.poses.refine_intrinsics import held_to_positions
 from reconstruction_worker.poses.sfm import Workbench, camera_groups, enter_photos
 from reconstruction_worker.poses.strategies import ladder
 from reconstruction_worker.poses.try_strategies import Attempt, try_strategies
@@ -87,21 +88,31 @@ def write_matches(database: Path, photos: list[Pixels]) -> None:
                 db.write_two_view_geometry(a, b, geometry)
 
 
-def photos_with(gps: bool) -> list[DatasetImage]:
-    noise = np.random.default_rng(7).normal(0, 1.5, (PHOTOS, 3))
+def photos_with(gps: bool, deviations: Array | None = None) -> list[DatasetImage]:
+    """Their GPS is off by 1.5 m, or by `deviations` [N, 3], which it then tells."""
+    noise = np.random.default_rng(7).normal(0, 1.0, (PHOTOS, 3)) * (1.5 if deviations is None else deviations)
     east, north, up = (street() + noise).T
     gps_positions = zip(
         (north / METRES_PER_DEGREE).tolist(), (east / METRES_PER_DEGREE).tolist(), up.tolist(), strict=True
     )
+    told = [None] * PHOTOS if deviations is None else [tuple(each) for each in deviations.tolist()]
     return [
-        an_image(f"{i:02d}.png", WIDTH, HEIGHT, focal_pixels=FOCAL, gps=position if gps else None)
+        an_image(
+            f"{i:02d}.png",
+            WIDTH,
+            HEIGHT,
+            focal_pixels=FOCAL,
+            gps=position if gps else None,
+            gps_deviation=told[i],
+        )
         for i, position in enumerate(gps_positions)
     ]
 
 
-def tried(folder: Path, gps: bool, look_alike: float, distance: float) -> tuple[Attempt, list[Attempt]]:
+def tried(
+    folder: Path, photos: list[DatasetImage], look_alike: float, distance: float
+) -> tuple[Attempt, list[Attempt]]:
     """Strategies that need no pictures: the matches are there."""
-    photos = photos_with(gps)
     (folder / "images").mkdir(parents=True)
     for photo in photos:
         Image.new("L", (WIDTH, HEIGHT)).save(folder / "images" / photo.name)
@@ -130,15 +141,45 @@ def metres_from_truth(attempt: Attempt) -> float:
 
 @pytest.mark.parametrize("gps", [False, True], ids=["without GPS", "with GPS"])
 def test_gps_keeps_the_scale_of_photos_that_hang_on_few_points_far_away(tmp_path: Path, gps: bool) -> None:
-    best, _ = tried(tmp_path / "sfm", gps, look_alike=0.9, distance=30.0)
+    best, _ = tried(tmp_path / "sfm", photos_with(gps), look_alike=0.9, distance=30.0)
     assert best.registered == PHOTOS
     assert best.strategy.name == ("extended" if gps else "bold")
     assert (metres_from_truth(best) < 1) == gps
 
 
 def test_a_model_that_contradicts_gps_loses_against_a_smaller_one(tmp_path: Path) -> None:
-    best, attempts = tried(tmp_path / "sfm", gps=True, look_alike=0.6, distance=4.0)
+    best, attempts = tried(tmp_path / "sfm", photos_with(gps=True), look_alike=0.6, distance=4.0)
     larger = [attempt for attempt in attempts if attempt.registered == PHOTOS]
     assert larger and all(attempt.contradicts_gps for attempt in larger)
     assert best.registered == FIRST_HALF
     assert metres_from_truth(best) < 1
+
+
+def test_a_model_is_bent_to_the_positions_of_which_half_are_exact(tmp_path: Path) -> None:
+    """Over 600 m; the other half are told to be 10 m off, and are. What holds it then is in metres on the ground."""
+    deviations = np.where(np.arange(PHOTOS)[:, None] % 2, 0.02, 10.0) * np.ones(3)
+    photos = photos_with(True, deviations)
+    best, _ = tried(tmp_path / "sfm", photos, look_alike=1.0, distance=4.0)
+    assert best.registered == PHOTOS and best.model is not None
+    positions, names = local_positions([photo.gps for photo in photos]), [photo.name for photo in photos]
+
+    def off(told: Array | None) -> Array:
+        """Metres from the truth. [N]"""
+        assert best.model is not None
+        model = PosedModel.from_reconstruction(
+            held_to_positions(best.model, distinct_positions(names, positions, told))
+        )
+        assert [shot.name for shot in model.shots] == names
+        return np.linalg.norm(model.poses[:, :3, 3] - on_the_ground(photos), axis=1)
+
+    assert off(deviations)[1::2].max() < 0.2
+    assert np.median(off(None)) > 1, "without the accuracies all are alike"
+
+
+def on_the_ground(photos: list[DatasetImage]) -> Array:
+    """The street around the same origin as the photos' GPS. [N, 3]"""
+    east, north, up = street().T
+    origin = origin_of([photo.gps for photo in photos])
+    assert origin is not None
+    degrees = np.stack([north / METRES_PER_DEGREE, east / METRES_PER_DEGREE, up], axis=1)
+    return pycolmap.GPSTransform().ellipsoid_to_enu(degrees, origin.latitude, origin.longitude, origin.altitude)

@@ -42,13 +42,17 @@ class Similarity:
         return result
 
 
-def fit_similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> Similarity:
-    """The least-squares similarity from points `source` [N, 3] to `target` [N, 3] (Umeyama, 1991). The points must not
-    coincide; where they are collinear, the turn about their line is arbitrary."""
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+def fit_similarity(
+    source: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> Similarity:
+    """The least-squares similarity from points `source` [N, 3] to `target` [N, 3] (Umeyama, 1991), whose squared
+    distances count by `weights` [N], or all alike. The points must not coincide; where they are collinear, the turn
+    about their line is arbitrary."""
+    share = np.full((len(source), 1), 1 / len(source)) if weights is None else weights[:, None] / weights.sum()
+    source_mean, target_mean = (share * source).sum(axis=0), (share * target).sum(axis=0)
     a, b = source - source_mean, target - target_mean
-    u, singular, vt = np.linalg.svd(b.T @ a / len(a))
+    u, singular, vt = np.linalg.svd((share * b).T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = u @ np.diag(signs) @ vt
-    scale = float((singular * signs).sum() / (a**2).sum(axis=1).mean())
+    scale = float((singular * signs).sum() / (share * a**2).sum())
     return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)

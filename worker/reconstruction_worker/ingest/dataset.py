@@ -63,6 +63,14 @@ class Panorama(ApiModel):
     views: int
 
 
+class HeldCamera(ApiModel):
+    """Against the ground, in degrees: `yaw` from north to the east where it is known, `pitch` -90 straight down."""
+
+    yaw: float | None = None
+    pitch: float
+    roll: float
+
+
 class DatasetImage(ApiModel):
     """A photo that the next stages use. `file`, `mask` and `depth` are relative to the workspace; sizes in pixels."""
 
@@ -81,6 +89,10 @@ class DatasetImage(ApiModel):
     original: Original
     gps: tuple[float, float, float | None] | None = None
     """Latitude, longitude (degrees, WGS 84), altitude (metres, where it is known)."""
+    gps_deviation: tuple[float, float, float] | None = None
+    """Standard deviations of `gps` to the east, to the north and upwards in metres, where the receiver tells them."""
+    gimbal: HeldCamera | None = None
+    """How a drone held its camera."""
     focal_pixels: float | None = None
     given_pose: bool | None = None
     """Whether the poses beside the photos name this one; None where they name none, or there are none."""

@@ -2,19 +2,20 @@
 
 The first line names the coordinates: `EPSG:4326` (longitude, latitude in degrees), or metres east and north in a UTM
 zone of WGS 84, as `EPSG:32632`, `WGS84 UTM 32N` or `+proj=utm +zone=32`. Each other line is a photo's name, x, y and,
-where it is known, the altitude; what may follow (angles, accuracies) is not used.
+where they are known, the altitude, three angles, which are not used, and the accuracy along the ground and in height.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
 from .companions import any_case
+from .flight_data import VERTICAL_TIMES, Deviation
 from .listing import SourceFile, access_to
 from .text_files import read_text
 
@@ -40,6 +41,7 @@ class GeoFile:
     """Places by the photos' names in the source; `problem` says why the file is not used."""
 
     places: Mapping[str, Gps] = field(default_factory=dict[str, Gps])
+    deviations: Mapping[str, Deviation] = field(default_factory=dict[str, Deviation])
     problem: str = ""
 
 
@@ -62,8 +64,10 @@ def read_geo_file(files: Iterable[SourceFile], photos: Iterable[str]) -> GeoFile
     except ValueError:
         return GeoFile(problem=f"{file.name}: its first line names no coordinates that are read")
     index = photos_by_name(photos)
-    found = {index[name]: place for line in lines[1:] for name, place in _place(line, projection) if name in index}
-    return GeoFile(found, "" if found else f"{file.name} has no line for a photo of the source")
+    told = [each for line in lines[1:] for each in _place(line, projection) if each[0] in index]
+    found = {index[name]: place for name, place, _ in told}
+    exact = {index[name]: deviation for name, _, deviation in told if deviation is not None}
+    return GeoFile(found, exact, "" if found else f"{file.name} has no line for a photo of the source")
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,9 @@ def projection_of(line: str) -> Zone | None:
     raise ValueError(line)
 
 
-def _place(line: str, zone: Zone | None) -> Iterable[tuple[str, Gps]]:
-    """The name that a line begins with, in any case, and its place; nothing where it is none."""
+def _place(line: str, zone: Zone | None) -> Iterable[tuple[str, Gps, Deviation | None]]:
+    """The name that a line begins with, in any case, its place and what is said of its accuracy; nothing where it is
+    none."""
     name, *rest = line.split("\t") if "\t" in line else line.split()
     try:
         x, y, *more = [float(part) for part in rest[:3]]
@@ -96,7 +101,18 @@ def _place(line: str, zone: Zone | None) -> Iterable[tuple[str, Gps]]:
         return
     latitude, longitude = degrees_of(x, y, zone)
     if abs(latitude) <= 90 and abs(longitude) <= 180:
-        yield any_case(name.strip()), (latitude, longitude, altitude)
+        yield any_case(name.strip()), (latitude, longitude, altitude), _deviation(rest[6:8])
+
+
+def _deviation(accuracies: Sequence[str]) -> Deviation | None:
+    """From the columns of accuracies in metres, along the ground and in height."""
+    try:
+        across, *more = [float(each) for each in accuracies]
+    except ValueError:
+        return None
+    if not 0 < across < math.inf:
+        return None
+    return across, across, more[0] if more and 0 < more[0] < math.inf else VERTICAL_TIMES * across
 
 
 def degrees_of(x: float, y: float, zone: Zone | None) -> tuple[float, float]:

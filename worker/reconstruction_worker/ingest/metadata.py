@@ -1,4 +1,5 @@
-"""What a camera wrote into a photo's EXIF: focal length, place, exposure. Damaged EXIF is no reason to lose a photo."""
+"""What a camera wrote into a photo's EXIF and XMP: focal length, place, exposure, how it was held. Damaged EXIF is no
+reason to lose a photo."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from PIL import ExifTags, Image
+
+from .flight_data import Deviation, Gimbal, deviation, gimbal
 
 _FULL_FRAME_DIAGONAL_MM: Final = math.hypot(36, 24)
 _MILLIMETRES_PER_UNIT: Final = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
@@ -24,6 +27,8 @@ class CameraData:
 
     focal_pixels: float | None = None
     gps: tuple[float, float, float | None] | None = None
+    gps_deviation: Deviation | None = None
+    gimbal: Gimbal | None = None
     exposure: float | None = None
 
 
@@ -35,8 +40,14 @@ def camera_data(image: Image.Image, size: tuple[int, int] | None = None) -> Came
         photo, location = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # Pillow raises whatever its parser stumbles over
         return CameraData()
-    focal = focal_length(photo, *(size or image.size))
-    return CameraData(focal_pixels=focal, gps=position(location), exposure=exposure(photo))
+    xmp: bytes | str = image.info.get("xmp") or b""
+    return CameraData(
+        focal_pixels=focal_length(photo, *(size or image.size)),
+        gps=position(location),
+        gps_deviation=deviation(xmp, location),
+        gimbal=gimbal(xmp),
+        exposure=exposure(photo),
+    )
 
 
 def raw_camera_data(path: Path, size: tuple[int, int]) -> CameraData:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -17,7 +17,7 @@ from ..files import sha256_of
 from ..stage_files import ORIGINALS
 from .arrange import Arrangement
 from .checks import Appearance, appearance
-from .dataset import DatasetImage, Original
+from .dataset import DatasetImage, HeldCamera, Original
 from .decode import Decoded, decode, same_aspect, upright
 from .depth import LEFT_OUT, fitted, read_depth
 from .limits import Limits
@@ -75,7 +75,7 @@ def prepare(
         has_alpha=picture.mode == "RGBA",
         orientation=decoded.orientation,
         original=original,
-        gps=arrangement.geo.places.get(photo.name, decoded.camera.gps),
+        **_place(photo, decoded, arrangement),
         given_pose=photo.name in arrangement.posed if arrangement.posed is not None else None,
         focal_pixels=round(decoded.camera.focal_pixels * factor, 3) if decoded.camera.focal_pixels else None,
         exposure=decoded.camera.exposure,
@@ -83,6 +83,18 @@ def prepare(
         notes=decoded.notes,
     )
     return Prepared(image, appearance(picture))
+
+
+def _place(photo: SourceFile, decoded: Decoded, arrangement: Arrangement) -> dict[str, Any]:
+    """Where and how the photo was taken: a line in `geo.txt` counts before what is in the photo."""
+    camera, geo = decoded.camera, arrangement.geo
+    held = camera.gimbal
+    known = photo.name in geo.places
+    return {
+        "gps": geo.places[photo.name] if known else camera.gps,
+        "gps_deviation": geo.deviations.get(photo.name) if known else camera.gps_deviation,
+        "gimbal": HeldCamera(yaw=held.yaw, pitch=held.pitch, roll=held.roll) if held is not None else None,
+    }
 
 
 def _keep_original(photo: SourceFile, decoded: Decoded, picture: Image.Image, path: Path) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..geometry.gps_accuracy import deviations_of
 from ..geometry.local_positions import local_positions
-from .gps_priors import determine_scale, distinct_positions
+from .gps_priors import are_exact, determine_scale, distinct_positions
 from .posed_model import PosedModel
-from .refine_intrinsics import refine_intrinsics
+from .refine_intrinsics import held_to_positions, refine_intrinsics
 from .separate_lenses import separate_lenses
 from .sfm import Workbench, camera_groups, has_masks
 from .strategies import ladder
@@ -49,18 +50,21 @@ def estimate_poses(bench: Workbench, required_share: float) -> Estimate:
     focals = any(photo.focal_pixels for photo in photos)
     shared = [group.names for group in camera_groups(photos) if group.params == "" and len(group.names) > 1]
     guessed = frozenset(name for names in shared for name in names)
-    steps = ladder(focals, has_masks(photos), determine_scale(gps_positions), len(photos), bool(guessed))
+    deviations = deviations_of([photo.gps_deviation for photo in photos])
+    known = determine_scale(gps_positions, deviations)
+    steps = ladder(focals, has_masks(photos), known, len(photos), bool(guessed))
     best, attempts = try_strategies(bench, steps, gps_positions, required_share)
     if best.model is None:
         raise NoPoses(_failure(attempts, len(photos)), attempts)
-    held = (
-        distinct_positions([photo.name for photo in photos], gps_positions)
-        if best.strategy.mapper.use_positions
-        else None
-    )
+    held = None
+    exact = known and are_exact(gps_positions, deviations) and not best.contradicts_gps
+    if best.strategy.mapper.use_positions or exact:
+        held = distinct_positions([photo.name for photo in photos], gps_positions, deviations)
     placed = best.model
+    if exact and held is not None:
+        placed = held_to_positions(placed, held)
     if tells_intrinsics(placed.num_reg_images()):
-        placed = refine_intrinsics(separate_lenses(placed, guessed), held)
+        placed = refine_intrinsics(separate_lenses(placed, guessed), held, exact=exact)
     return Estimate(PosedModel.from_reconstruction(placed), attempts, best)
 
 

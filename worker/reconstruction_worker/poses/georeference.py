@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from reconstruction_api.base import ApiModel
@@ -16,6 +17,7 @@ from ..geometry.gps import align_to_gps
 from ..geometry.local_positions import Gps, local_positions, origin_of
 from .ground_control import GroundControl
 from .output import World
+from .world import GIMBAL
 
 FILE: Final = "georeference.json"
 _UP: Final = np.array([0.0, 0.0, 1.0])
@@ -36,7 +38,7 @@ class Georeference(Document):
     metres_from_world: list[list[float]]
     """Similarity [4, 4] from the world to east, north, up in metres around `origin`."""
     residual_metres: float
-    """Root mean square over the photos that fit."""
+    """Root mean square over the photos that fit; the more exact ones count more."""
     photos: int = Field(ge=0)
     """How many fit."""
     altitude_known: bool
@@ -59,12 +61,17 @@ def by_control(world: World, control: GroundControl) -> Georeference:
     )
 
 
-def georeference(world: World, gps: Sequence[Gps | None]) -> Georeference | None:
-    """From the GPS of the world's shots, in their order; None where it does not tell place, north and scale."""
+def georeference(
+    world: World, gps: Sequence[Gps | None], deviations: NDArray[np.float64] | None = None
+) -> Georeference | None:
+    """From the GPS of the world's shots, in their order, and its deviations [N, 3] in metres; None where it does not
+    tell place, north and scale."""
     origin = origin_of(gps)
     if origin is None or not world.model.shots:
         return None
-    found = align_to_gps(world.model.poses[:, :3, 3], local_positions(gps), _UP)
+    measured = world.up_from == GIMBAL
+    positions = world.model.poses[:, :3, 3]
+    found = align_to_gps(positions, local_positions(gps), _UP, deviations, up_is_measured=measured)
     if found is None or not found.orients:
         return None
     return Georeference(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from reconstruction_api.documents.registration import GpsAgreement
 
 from ..geometry.gps import MIN_PHOTOS, fit_to_all
+from ..geometry.gps_accuracy import importance, weighted_median
 from ..geometry.local_positions import distances
 from .gps_priors import DEVIATION_METRES, GpsPosition, determine_scale
 
@@ -40,16 +41,25 @@ class Agreement:
         return GpsAgreement(residual_metres=round(self.residual_metres, 2), contradicts=self.contradicts)
 
 
-def agreement(positions: NDArray[np.float64], gps_positions: Sequence[GpsPosition]) -> Agreement | None:
-    """Compare camera `positions` [N, 3] of a model with their GPS positions; None when those are too few, or too
-    close to each other, to tell."""
-    if not determine_scale(gps_positions):
+def agreement(
+    positions: NDArray[np.float64],
+    gps_positions: Sequence[GpsPosition],
+    deviations: NDArray[np.float64] | None = None,
+) -> Agreement | None:
+    """Compare camera `positions` [N, 3] of a model with their GPS positions, whose `deviations` [N, 3] are in metres;
+    None when those are too few, or too close to each other, to tell."""
+    if not determine_scale(gps_positions, deviations):
         return None
     known = [index for index, position in enumerate(gps_positions) if position is not None]
     target = np.array([position for position in gps_positions if position is not None])
     if np.isfinite(target[:, 2]).sum() < MIN_PHOTOS:
         return None
-    residual = float(np.median(fit_to_all(positions[known], target).residuals))
+    scales = importance(deviations[known]) if deviations is not None else None
+    fit = fit_to_all(positions[known], target, scales)
+    residual = weighted_median(fit.residuals, fit.scales[:, 0])
+    typical = DEVIATION_METRES
+    if deviations is not None:
+        typical = weighted_median(deviations[known].mean(axis=1), fit.scales[:, 0])
     extent = float(np.median(distances(target - np.nanmedian(target, axis=0))))
-    limit = max(TOLERANCE * MEDIAN_DISTANCE * DEVIATION_METRES, TOLERATED_SHARE * extent)
+    limit = max(TOLERANCE * MEDIAN_DISTANCE * typical, TOLERATED_SHARE * extent)
     return Agreement(residual, residual > limit)

@@ -9,12 +9,14 @@ from typing import Final
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 
 from reconstruction_api.documents.registration import StrategyResult
 
+from ..geometry.gps_accuracy import deviations_of
 from . import learned_features
 from .gps_agreement import Agreement, agreement
-from .gps_priors import GpsPosition, distinct_positions, write_priors
+from .gps_priors import GROWING_METRES, GpsPosition, distinct_positions, loosened, write_priors
 from .mapping import reconstruct
 from .match_learned import learned_pairing, match_learned
 from .own_lenses import with_own_lenses
@@ -72,7 +74,10 @@ class Attempt:
 
 
 def try_strategies(
-    bench: Workbench, steps: Sequence[Strategy], gps_positions: Sequence[GpsPosition], required_share: float
+    bench: Workbench,
+    steps: Sequence[Strategy],
+    gps_positions: Sequence[GpsPosition],
+    required_share: float,
 ) -> tuple[Attempt, list[Attempt]]:
     """Try strategies until enough photos are placed: the best attempt, and all in their order. `gps_positions` are in
     metres, where they are known; `required_share` of the photos is what the job needs at least."""
@@ -156,15 +161,17 @@ def _try(
         common, database = database, database.with_name(f"{database.stem}-own-lenses.db")
         with_own_lenses(bench, camera_groups(bench.photos), common, database)
     names = [photo.name for photo in bench.photos]
+    deviations = deviations_of([photo.gps_deviation for photo in bench.photos])
     if strategy.mapper.use_positions:
-        write_priors(database, distinct_positions(names, gps_positions))
+        priors = distinct_positions(names, gps_positions, deviations)
+        write_priors(database, loosened(priors, GROWING_METRES))
     models = reconstruct(bench.part(0.7, 1.0), strategy.mapper, database, start)
     attempt = Attempt(strategy, choice.pairing)
     attempt.model_sizes = [model.num_reg_images() for model in models]
     if models:
         attempt.model = models[0]
         attempt.registered, attempt.points = models[0].num_reg_images(), models[0].num_points3D()
-        attempt.gps = _agreement(models[0], dict(zip(names, gps_positions, strict=True)))
+        attempt.gps = _agreement(models[0], dict(zip(names, zip(gps_positions, deviations, strict=True), strict=True)))
     with pycolmap.Database.open(database) as db:
         counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]
     attempt.features_per_photo = int(np.median(counts)) if counts else 0
@@ -173,10 +180,13 @@ def _try(
     return attempt
 
 
-def _agreement(model: pycolmap.Reconstruction, gps_positions: dict[str, GpsPosition]) -> Agreement | None:
+def _agreement(
+    model: pycolmap.Reconstruction, gps: dict[str, tuple[GpsPosition, NDArray[np.float64]]]
+) -> Agreement | None:
     images = [model.image(image_id) for image_id in model.reg_image_ids()]
     positions = np.array([image.projection_center() for image in images])
-    return agreement(positions, [gps_positions[image.name] for image in images])
+    located, deviations = zip(*(gps[image.name] for image in images), strict=True)
+    return agreement(positions, located, np.array(deviations))
 
 
 def _shifted(bench: Workbench, index: int) -> Workbench:

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
@@ -20,6 +23,7 @@ from ..disk_space import is_full
 from ..engines.registry import available, engine_spec
 from ..engines.requirements import check_job
 from ..files import empty_folder, write_document
+from ..geometry.gps_accuracy import deviations_of
 from ..geometry.local_positions import local_positions
 from ..ingest.control_points import FILE as CONTROL
 from ..ingest.control_points import read_control_points
@@ -32,6 +36,7 @@ from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import NoPoses, estimate_poses
 from ..poses.georeference import FILE as GEOREFERENCE_FILE
 from ..poses.georeference import by_control, georeference
+from ..poses.gimbals import up_from_gimbals
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.ground_control import ControlFit, GroundControl, fit_control
@@ -90,7 +95,7 @@ def run(context: StageContext) -> StageOutput:
     write_results(context, world, photos, provided.shares if provided else {}, depth, control.found)
     if provided is None or provided.format is not None:  # sides of a cube share no points with any other photo
         write_model(context.folder, world.model)
-    gps = agreement(model.poses[:, :3, 3], gps_positions)
+    gps = agreement(model.poses[:, :3, 3], gps_positions, gps_deviations_of(model, photos))
     document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
     if provided is None and (note := caution(photos)):
         document = document.model_copy(update={"caution": note})
@@ -226,6 +231,12 @@ def gps_positions_of(model: PosedModel, photos: list[DatasetImage]) -> list[GpsP
     return local_positions([by_name[shot.name].gps for shot in model.shots])
 
 
+def gps_deviations_of(model: PosedModel, photos: list[DatasetImage]) -> NDArray[np.float64]:
+    """Standard deviations [N, 3] of these positions, in metres."""
+    by_name = {photo.name: photo for photo in photos}
+    return deviations_of([by_name[shot.name].gps_deviation for shot in model.shots])
+
+
 def _world(
     context: StageContext,
     model: PosedModel,
@@ -242,7 +253,8 @@ def _world(
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
     z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
-    return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up)
+    deviations, up = gps_deviations_of(model, photos), up_from_gimbals(model.poses, shown)
+    return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up, deviations, up)
 
 
 def silhouettes_of(context: StageContext, photos: Sequence[DatasetImage]) -> list[Silhouette | None]:
@@ -277,7 +289,8 @@ def write_results(
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
     can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
     gps = [by_name[shot.name].gps for shot in world.model.shots]
-    place = by_control(world, control) if control is not None else georeference(world, gps)
+    deviations = gps_deviations_of(world.model, photos)
+    place = by_control(world, control) if control is not None else georeference(world, gps, deviations)
     if place is not None:
         write_document(context.folder / GEOREFERENCE_FILE, place)
     write_transforms(context.folder, world, pictures, shares, exposures, can_hold_out, place)
