@@ -57,6 +57,12 @@ MASKS: dict[str, Callable[[Path], None]] = {
     "NAME.jpg.mask of RealityCapture": lambda root: masks(root / "images", "{}.jpg.mask.png"),
     "mask_NAME": lambda root: masks(root / "images", "mask_{}.png"),
     "dynamic_mask_NAME of instant-ngp": lambda root: masks(root / "images", "dynamic_mask_{}.png", left=False),
+    "NAME-mask": lambda root: masks(root / "images", "{}-mask.png"),
+    "NAME_alpha": lambda root: masks(root / "images", "{}_alpha.png"),
+    "anonymised ScanNet++": lambda root: masks(root / "resized_anon_masks", "{}.png"),
+    "of a network": lambda root: masks(root / "sam2_masks", "{}.jpg.png"),
+    "dynamic_masks": lambda root: masks(root / "dynamic_masks", "{}.png", left=False),
+    "alpha": lambda root: masks(root / "alpha", "{}.png"),
     "one for all": lambda root: half().save(root / "mask.png"),
 }
 
@@ -69,6 +75,30 @@ def test_masks_are_found_under_the_names_that_tools_give(tmp_path: Path, name: s
     ingested = Ingested(tmp_path, root)
     assert [Path(image.original.name).name for image in ingested.images] == [f"p{index}.jpg" for index in range(COUNT)]
     assert shows_left(ingested) == [True] * COUNT
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["normals/{}.png", "semantics/{}.png", "mono_depth/{}.png", "normals_from_pretrain/{}.png", "images/{}_disp.png"],
+)
+def test_maps_of_other_kinds_are_no_photos(tmp_path: Path, pattern: str) -> None:
+    root = tmp_path / "capture"
+    write_photos(root / "images", COUNT)
+    folder, _, name = pattern.rpartition("/")
+    masks(root / folder, name)
+    ingested = Ingested(tmp_path, root)
+    assert [Path(image.original.name).name for image in ingested.images] == [f"p{index}.jpg" for index in range(COUNT)]
+    assert all(image.mask is None and image.depth is None for image in ingested.images)
+    assert ingested.dropped == {}
+
+
+@pytest.mark.parametrize("folder", ["alpha", "semantics", "object masks", "image_masks", "depth_images", "flow"])
+def test_photos_may_be_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
+    """Of the objects that it names, for one."""
+    root = tmp_path / "capture"
+    write_photos(root / folder, COUNT)
+    (root / "notes.txt").write_text("two days")
+    assert len(Ingested(tmp_path, root).images) == COUNT
 
 
 def test_smaller_copies_of_masks_and_photos_are_left_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,41 @@ def test_cameras_come_back(tool: PoseFormat, tmp_path: Path) -> None:
     provided = read(folder, TOOLS[tool](folder, known()))
     assert provided.format is tool
     check_cameras(provided, None if tool in (PoseFormat.POLYCAM, PoseFormat.RECORD3D, PoseFormat.NEUS) else K1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool is not PoseFormat.NEUS])
+def test_files_are_read_as_editors_save_them(tool: PoseFormat, encoding: str, tmp_path: Path) -> None:
+    """With a mark of their encoding, and Windows' line ends."""
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = TOOLS[tool](folder, known())
+    for file in [path for path in folder.rglob("*") if path.is_file()]:
+        text = file.read_text().replace("\n", "\r\n")
+        file.write_bytes((("\ufeff" + text) if encoding == "utf-16-be" else text).encode(encoding))
+    provided = read(folder, names)
+    assert provided.format is tool
+    check_cameras(provided, None)
+
+
+@pytest.mark.parametrize("tool", [PoseFormat.BUNDLER, PoseFormat.VISUALSFM])
+def test_names_may_have_blanks(tool: PoseFormat, tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = [f"my photo ({index}) 0.jpg" for index in range(COUNT)]
+    provided = read(folder, TOOLS[tool](folder, replace(known(), names=names)))
+    check_cameras(provided, K1)
+
+
+@pytest.mark.parametrize("separator", ["\t", " ", "  "])
+def test_numbers_of_visualsfm_are_separated_by_anything(separator: str, tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = TOOLS[PoseFormat.VISUALSFM](folder, known())
+    (file,) = folder.glob("*.nvm")
+    lines = [separator.join(line.split()) if line.startswith("IMG") else line for line in file.read_text().splitlines()]
+    file.write_text("\n".join([lines[0] + " FixedK", "", "# by hand", *lines[1:]]) + "\n")
+    check_cameras(read(folder, names), K1)
 
 
 def check_cameras(provided: Provided, k1: float | None) -> None:

@@ -1,8 +1,9 @@
 """What a file beside the photos is for, recognised by the names that capture tools and other reconstruction tools give.
 
-Folders: nerfstudio (`masks`, `masks_2`, `images_2`), NeuS (`mask`), Polycam (`depth`, `confidence`). Files beside their
-photo: `NAME_mask` (3DGRUT and many scripts), `NAME.mask` (RealityCapture), `dynamic_mask_NAME` (instant-ngp, where
-white is what moves), `NAME.depth` and `NAME.conf` (Record3D). Every name counts in any case.
+Folders: nerfstudio (`masks`, `masks_2`, `images_2`), NeuS (`mask`), Polycam (`depth`, `confidence`), ScanNet++
+(`resized_anon_masks`), and those of many scripts (`sam_masks`, `dynamic_masks`, `normals`, `sensor_depth`).
+Beside their photo: `NAME_mask` (3DGRUT and many scripts), `NAME.mask` (RealityCapture), `dynamic_mask_NAME` (white is
+what moves: instant-ngp), `NAME.depth` and `NAME.conf` (Record3D). Every name counts in any case.
 """
 
 from __future__ import annotations
@@ -21,17 +22,38 @@ _FOLDERS: Final = {
     "depth": re.compile(r"depths?|depths?_\d+"),
     "image": re.compile(r"images?_\d+"),
 }
+_KINDS: Final = (
+    (re.compile(r"(?:dynamic|motion|moving|sky|invalid)[_-]?masks?"), "inverted mask"),
+    (
+        re.compile(
+            r"(?:(?:resized|original)_)?(?:anon|object|obj|sam\d?|seg|segmentation|image|img|foreground|fg|binary)[_-]?masks?"
+            r"|(?:alphas?|mattes?|silhouettes?)"
+        ),
+        "mask",
+    ),
+    (re.compile(r"(?:sensor|lidar|aligned)_depths?|depth[_-]?(?:maps?|images?|pngs?)"), "depth"),
+    (
+        re.compile(
+            r"normals?|normal[_-]?maps?|normals_from_\w+|(?:mono|pred)_?(?:depths?|normals?)|disparit(?:y|ies)"
+            r"|semantics?|semantic_(?:maps?|labels?)|segmentations?|albedos?|optical_?flows?|flows?|uncertaint(?:y|ies)"
+        ),
+        "map",
+    ),
+)
+"""Folders of datasets and scripts, whose names may also be those of what is photographed: they count where a photo
+elsewhere has the same name as the file. What a network has guessed of depths has no scale."""
 _SCALED: Final = re.compile(r"([a-z]+?)s?_(\d+)")
 _CONFIDENCES: Final = frozenset({"conf", "confidence", "confidences"})
 _THUMBNAILS: Final = frozenset({"thumbs", "thumbnails", "thumbnail", "thumb"})
 _THUMBNAIL_NAMES: Final = frozenset({"thumb", "thumbnail", "icon"})
 _BESIDE: Final = (
     (re.compile(r"dynamic_mask_(.+)"), "inverted mask"),
-    (re.compile(r"(.+)[_.]mask"), "mask"),
-    (re.compile(r"mask_(.+)"), "mask"),
-    (re.compile(r"(.+)_depth"), "depth"),
-    (re.compile(r"depth_(.+)"), "depth"),
-    (re.compile(r"(.+)_(?:normal|normals|conf|confidence)"), "map"),
+    (re.compile(r"(.+)[-_. ]masks?"), "mask"),
+    (re.compile(r"masks?[-_](.+)"), "mask"),
+    (re.compile(r"(.+)_(?:alpha|matte|silhouette)"), "mask"),
+    (re.compile(r"(.+)[-_. ]depth(?:[-_]?map)?"), "depth"),
+    (re.compile(r"depth[-_](.+)"), "depth"),
+    (re.compile(r"(.+)[-_](?:normals?|conf|confidence|disp|disparity|semantics?|segmentation|albedo)"), "map"),
 )
 
 
@@ -68,6 +90,11 @@ class FileRoles:
         self._folders = {part.lower() for name in names for part in PurePosixPath(name).parts[:-1]}
         self._photos = {key for name in names if meant_as_photo(name) for key in _photo_keys(name)}
         self._counts = self._scales(names)
+        self._elsewhere = {
+            PurePosixPath(name).stem.lower()
+            for name in names
+            if meant_as_photo(name) and not any(_kind_of_folder(part) for part in PurePosixPath(name).parts[:-1])
+        }
 
     def of(self, name: str) -> Placed:
         path = PurePosixPath(name)
@@ -77,6 +104,9 @@ class FileRoles:
                 return Placed(Role.COPY if self._is_copy(folder) else Role.MASK)
             if _FOLDERS["depth"].fullmatch(folder):
                 return Placed(Role.COPY if self._is_copy(folder) else Role.DEPTH)
+        for folder in folders:
+            if (kind := _kind_of_folder(folder)) and self._shows_a_photo(path):
+                return Placed(Role(kind))
         if _CONFIDENCES.intersection(folders):
             return Placed(Role.MAP)
         if any(_FOLDERS["image"].fullmatch(folder) and self._is_copy(folder) for folder in folders):
@@ -101,6 +131,11 @@ class FileRoles:
                 return Placed(Role(role), str(path.parent / photo))
         return Placed(Role.CANDIDATE)
 
+    def _shows_a_photo(self, path: PurePosixPath) -> bool:
+        """Whether a photo elsewhere has the file's name, with or without its own suffix (`a.jpg.png`)."""
+        stem = path.stem.lower()
+        return stem in self._elsewhere or PurePosixPath(stem).stem in self._elsewhere
+
     def _is_copy(self, folder: str) -> bool:
         """Whether a folder such as `masks_4` repeats in small what another one holds."""
         scaled = _SCALED.fullmatch(folder)
@@ -118,11 +153,16 @@ class FileRoles:
 
 
 def is_mask_folder(name: str) -> bool:
-    return _FOLDERS["mask"].fullmatch(name.lower()) is not None
+    kind = _kind_of_folder(name.lower())
+    return _FOLDERS["mask"].fullmatch(name.lower()) is not None or kind in (Role.MASK, Role.INVERTED_MASK)
 
 
 def is_depth_folder(name: str) -> bool:
-    return _FOLDERS["depth"].fullmatch(name.lower()) is not None
+    return _FOLDERS["depth"].fullmatch(name.lower()) is not None or _kind_of_folder(name.lower()) == Role.DEPTH
+
+
+def _kind_of_folder(name: str) -> str | None:
+    return next((kind for pattern, kind in _KINDS if pattern.fullmatch(name.lower())), None)
 
 
 def _photo_keys(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from .formats import read_head
 from .listing import SourceFile
+from .text_files import as_utf8, is_utf16
 
 
 class Tool(StrEnum):
@@ -61,6 +62,7 @@ _RECOGNISED: Final = (
 )
 _SIDECAR: Final = re.compile(rb"xcr:Rotation[\s>=]")
 _MOST_SIDECAR_BYTES: Final = 2**20
+_MOST_RECODED_BYTES: Final = 256 * 2**20
 BUNDLER_LIST: Final = "bundler-list.txt"
 _LIST_NAMES: Final = ("list.txt", "images.txt", "image_list.txt", "bundle.list.txt")
 
@@ -83,7 +85,7 @@ def is_sidecar(file: SourceFile) -> bool:
     """Whether a file is RealityCapture's description of the photo beside it, with its pose."""
     if not file.name.lower().endswith(".xmp") or file.size > _MOST_SIDECAR_BYTES or b"xcr:" not in _head(file):
         return False
-    return _SIDECAR.search(file.path.read_bytes()) is not None
+    return _SIDECAR.search(as_utf8(file.path.read_bytes())) is not None
 
 
 def recognised(file: SourceFile) -> str | None:
@@ -102,9 +104,12 @@ def names_list(files: dict[str, SourceFile]) -> SourceFile | None:
 
 def _holds(file: SourceFile, text: bytes) -> bool:
     """Whether the text is anywhere in the file."""
+    if file.size <= _MOST_RECODED_BYTES and is_utf16(read_head(file.path)):
+        return text in as_utf8(file.path.read_bytes())
     with file.path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(text) >= 0
 
 
 def _head(file: SourceFile) -> bytes:
-    return read_head(file.path) if file.path.is_file() else b""
+    """Its first bytes, as UTF-8 where it is text with a mark of its encoding."""
+    return as_utf8(read_head(file.path)) if file.path.is_file() else b""

@@ -26,5 +26,16 @@ def read_text(path: Path, errors: str = "strict") -> str:
     return decoded_text(path.read_bytes(), errors)
 
 
+def as_utf8(data: bytes) -> bytes:
+    """Bytes that begin with a mark of their encoding as UTF-8 without one; others as they are. A character that is cut
+    off at the end is left out."""
+    encoding = _encoding(data)
+    return data if encoding == "utf-8" else data.decode(encoding, "ignore").encode()
+
+
+def is_utf16(head: bytes) -> bool:
+    return _encoding(head) == "utf-16"
+
+
 def _encoding(head: bytes) -> str:
     return next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")

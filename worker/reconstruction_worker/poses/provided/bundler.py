@@ -4,6 +4,7 @@ rotation and translation from the world to a camera that looks along -z (axes as
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ from .turned import PixelFrames
 from .validity import invalid
 
 FILE: Final = "bundle.out"
+_AFTER_NAME: Final = re.compile(r"\s+0(\s+[-+\d.eE]+)?\s*$")
+"""In a line of the list: a zero and a focal length. A name may have blanks in it."""
 
 
 def read_bundler(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
@@ -54,7 +57,8 @@ def read_bundler(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> P
 def _names(folder: Path, dataset: Dataset, count: int) -> list[str]:
     """Of the photos in the order of the cameras: those of the list beside the file, else all by name."""
     if (folder / BUNDLER_LIST).is_file():
-        listed = [line.split()[0] for line in read_text(folder / BUNDLER_LIST, "replace").splitlines() if line.split()]
+        lines = read_text(folder / BUNDLER_LIST, "replace").splitlines()
+        listed = [_AFTER_NAME.sub("", line).strip() for line in lines if line.strip()]
     else:
         listed = sorted({image.original.name for image in dataset.images} | {item.name for item in dataset.dropped})
     if len(listed) != count:

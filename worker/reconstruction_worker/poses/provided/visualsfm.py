@@ -22,12 +22,15 @@ from .turned import PixelFrames
 from .validity import invalid, shown
 
 FILE: Final = "the .nvm file"
+_NUMBERS: Final = 10
+"""After a photo's name, which may have blanks in it."""
 
 
 def read_visualsfm(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) -> Provided:
     """The photos of the first model. Raises InvalidPoses naming the line."""
     try:
-        lines = [line.strip() for line in read_text(folder / kept_as(Tool.VISUALSFM)).splitlines() if line.strip()]
+        lines = [line.strip() for line in read_text(folder / kept_as(Tool.VISUALSFM)).splitlines()]
+        lines = [line for line in lines if line and not line.startswith("#")]
     except UnicodeDecodeError as error:
         raise invalid(FILE, "it is not text.") from error
     count = int(numbers(lines[1] if len(lines) > 1 else "", 1, FILE, "the number of photos")[0])
@@ -35,11 +38,11 @@ def read_visualsfm(folder: Path, dataset: Dataset, pixel_frames: PixelFrames) ->
         raise invalid(FILE, f"it announces {count} photos and has {max(len(lines) - 2, 0)} more lines.")
     lookup, frames = PhotoLookup(dataset, FILE), []
     for line in lines[2 : 2 + count]:
-        name, _, rest = line.rpartition("\t") if "\t" in line else line.partition(" ")
+        name, *rest = line.rsplit(maxsplit=_NUMBERS)
         name = name.replace('"', " ").strip()
         if not lookup.knows(name) or (photo := lookup.find(name, shown(name))) is None:
             continue
-        values = numbers(" ".join(rest.split()[:9]), 9, FILE, f"the camera of {shown(name)}")
+        values = numbers(" ".join(rest[:9]), 9, FILE, f"the camera of {shown(name)}")
         if not 0.9 < np.linalg.norm(values[1:5]) < 1.1:
             raise invalid(FILE, f"the camera of {shown(name)} has no unit quaternion.")
         pose = np.eye(4)
