@@ -33,6 +33,7 @@ class Metric(StrEnum):
     HELD_OUT_IMAGES = "heldOutImages", "Photos that the result is judged by."
     PSNR = "psnr", "Peak signal-to-noise ratio of the held-out views in decibels."
     SSIM = "ssim", "Structural similarity of the held-out views, 0 to 1."
+    FLIP = "flip", "How different the held-out views look to a person: 0 is equal, 1 the most there is (FLIP)."
     LPIPS = "lpips", "Perceptual distance of the held-out views."
     MESH_PSNR = "meshPsnr", "The same of the textured mesh, where it has a surface."
     MESH_SSIM = "meshSsim", "The same of the textured mesh, where it has a surface."

@@ -206,6 +206,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         metrics=(
             Metric.PSNR,
             Metric.SSIM,
+            Metric.FLIP,
             Metric.LPIPS,
             Metric.MESH_PSNR,
             Metric.MESH_SSIM,

@@ -18,6 +18,7 @@ NAMES = {
     "heldOutImages",
     "psnr",
     "ssim",
+    "flip",
     "lpips",
     "qualityVerdict",
     "vertices",

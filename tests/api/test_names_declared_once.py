@@ -42,7 +42,7 @@ OF_OTHERS = {"reconstruction-operator"}
 """The audience of worker's tokens is called like the program, its user agent and its distribution."""
 METRICS_AND_MORE = {Metric.IMAGES, Metric.STEPS, Metric.VERTICES, Metric.FACES, Metric.COMPONENTS, Metric.DEVICE}
 """Metrics that are everyday words of the code."""
-ATTRIBUTES = {Metric.PSNR, Metric.SSIM, Metric.LPIPS}
+ATTRIBUTES = {Metric.PSNR, Metric.SSIM, Metric.FLIP, Metric.LPIPS}
 """Metrics that documents of the worker have as fields, too."""
 
 Places = dict[str, set[str]]

@@ -18,6 +18,8 @@ class Means(Document):
 
     psnr: float
     ssim: float
+    flip: float | None = None
+    """None in documents of earlier releases."""
     lpips: float | None = None
 
 
@@ -28,6 +30,7 @@ class ViewQuality(Document):
     psnr: float
     """In decibels, at most 100."""
     ssim: float
+    flip: float | None = None
     lpips: float | None = None
 
 
@@ -79,6 +82,8 @@ class QualityDocument(Document):
     ssim: float | None = None
     psnr_margin: float | None = None
     """Half the width of the 95 % confidence interval of `psnr`; None of a single view."""
+    flip: float | None = None
+    """How different the views look to a person, 0 to 1 (Andersson et al. 2020)."""
     lpips: float | None = None
     lpips_reason: str | None = None
     """Why there is no LPIPS."""

@@ -300,6 +300,8 @@ def test_evaluation_writes_numbers_verdict_and_pictures(trained: Path, tmp_path:
     assert quality["verdict"] == "pass"
     assert float(output.metrics["psnr"]) == pytest.approx(quality["psnr"], abs=0.01)
     assert isinstance(output.metrics["ssim"], str)
+    assert 0 < quality["flip"] < 0.5
+    assert float(output.metrics["flip"]) == pytest.approx(quality["flip"], abs=0.001)
     assert quality["lpips"] is None
     assert quality["lpipsReason"]
     assert quality["views"][0]["name"] == quality["worst"][0] == "ball_05.png"
@@ -321,7 +323,13 @@ def test_a_held_out_photo_that_does_not_show_the_object_gives_a_finite_psnr(trai
     output = evaluate.run(context(tmp_path, StageName.EVALUATE))
     text = (tmp_path / "evaluate" / "quality.json").read_text()
     assert "Infinity" not in text
-    assert json.loads(text)["views"][0] == {"name": "ball_05.png", "psnr": 100.0, "ssim": 1.0, "lpips": None}
+    assert json.loads(text)["views"][0] == {
+        "name": "ball_05.png",
+        "psnr": 100.0,
+        "ssim": 1.0,
+        "flip": 0.0,
+        "lpips": None,
+    }
     assert output.metrics["psnr"] == "100.00"
 
 
@@ -332,7 +340,7 @@ def test_without_held_out_photos_nothing_is_passed_or_failed(tmp_path: Path) -> 
     stage = context(tmp_path, StageName.EVALUATE, quality={"minPSNR": "90", "warnPSNR": "80"})
     output = evaluate.run(stage)
     quality = json.loads((stage.folder / "quality.json").read_text())
-    assert (quality["psnr"], quality["ssim"], quality["lpips"]) == (None, None, None)
+    assert [quality[name] for name in ("psnr", "ssim", "flip", "lpips")] == [None] * 4
     assert (quality["verdict"], quality["reason"]) == ("warn", "no photo was held out")
     assert quality["trained"]["psnr"] == pytest.approx(np.mean([view["psnr"] for view in quality["views"]]), abs=0.01)
     assert len(quality["views"]) == 6

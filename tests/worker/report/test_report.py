@@ -122,6 +122,11 @@ def test_quality_has_its_numbers_at_the_top_level(artifacts: Path) -> None:
     assert quality["registration"]["unregistered"] == ["lost.jpg"]
 
 
+def test_the_page_says_how_different_the_views_look(page: str) -> None:
+    assert "FLIP, held-out views" in page
+    assert '<td class="number">0.081</td>' in page
+
+
 def test_the_curves_of_training_and_of_the_held_out_views_are_drawn(page: str) -> None:
     drawn = [attributes.get("aria-label") for tag, attributes in Elements(page).found if tag == "svg"]
     for title in ("PSNR of the training batches, dB", "PSNR of some held-out views during training, dB", "Loss"):

@@ -60,7 +60,7 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
     write_poses(workspace, MeshField(bumpy_sphere()), around(10, size=96))
     _texture(workspace)
     names = [f"IMG_{index:04d}.png" for index in range(10)]
-    views = [{"name": names[k], "psnr": 24.0 + k, "ssim": 0.9, "lpips": None} for k in (3, 7)]
+    views = [{"name": names[k], "psnr": 24.0 + k, "ssim": 0.9, "flip": 0.0812, "lpips": None} for k in (3, 7)]
     document(workspace, "ingest/dataset.json", dataset(names))
     document(workspace, "poses/registration.json", {"meanReprojectionError": 0.61, "masks": WITHOUT_MASK})
     document(workspace, "train/split.json", {"train": names[:3], "eval": [names[3], names[7]]})
@@ -76,6 +76,7 @@ def finished(workspace: Path, *formats: str) -> ReconstructionJobSpec:
     quality = {
         "psnr": 25.5,
         "ssim": 0.9,
+        "flip": 0.0812,
         "lpips": None,
         "lpipsReason": "its weights are not installed",
         "verdict": "pass",

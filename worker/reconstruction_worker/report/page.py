@@ -103,6 +103,7 @@ def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
         tile("PSNR of the mesh", number(shown.psnr if shown else None, 2), "dB", "; ".join(filter(None, of_mesh))),
         tile("PSNR, held-out views", psnr, "dB", of_views[0]),
         tile("SSIM, held-out views", ssim, "", of_views[1]),
+        tile("FLIP, held-out views", number(quality.flip, 3), "", "how different they look: 0 is equal, 1 the most"),
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
@@ -129,6 +130,7 @@ def _view(view: ViewQuality) -> Document:
         "name": view.name,
         "psnr": number(view.psnr, 2),
         "ssim": number(view.ssim, 3),
+        "flip": number(view.flip, 3) or "—",
         "lpips": number(view.lpips, 3) or "—",
     }
 

@@ -33,6 +33,7 @@ from ..geometry.texture_document import TextureDocument
 from ..poses.dataset_photos import source_names
 from ..quality import metrics, perceptual
 from ..quality.basis import judged_by, margin
+from ..quality.flip import flip
 from ..quality.missing_side import missing_side
 from ..quality.next_step import next_step
 from ..quality.verdict import MESH, judge, judged_mesh, of_what_is_delivered
@@ -104,6 +105,7 @@ def _nothing_compared(context: StageContext) -> StageOutput:
     result = QualityDocument(
         psnr=None,
         ssim=None,
+        flip=None,
         lpips=None,
         verdict=Verdict.WARN,
         thresholds=_thresholds(context.spec.quality.bar),
@@ -129,6 +131,7 @@ def _compare(field: Field, photo: PosedPhoto, pictures: Path, *, with_lpips: boo
         name=photo.name,
         psnr=metrics.psnr(rendered, reference),
         ssim=metrics.ssim(rendered, reference),
+        flip=flip(rendered, reference),
         lpips=perceptual.lpips(rendered, reference) if with_lpips else None,
     )
 
@@ -140,6 +143,7 @@ def _summary(views: list[ViewQuality], no_lpips: str | None, quality: Quality) -
         psnr=means.psnr,
         psnr_margin=None if wide is None else round(wide, 3),
         ssim=means.ssim,
+        flip=means.flip,
         lpips=means.lpips,
         verdict=judge(means.psnr, means.ssim, quality),
         thresholds=_thresholds(quality.bar),
@@ -162,16 +166,20 @@ def _thresholds(bar: QualityBar) -> Thresholds:
 
 def _means(views: Sequence[ViewQuality]) -> Means:
     distances = [view.lpips for view in views if view.lpips is not None]
+    seen = [view.flip for view in views if view.flip is not None]
     return Means(
         psnr=round(fmean(view.psnr for view in views), 3),
         ssim=round(fmean(view.ssim for view in views), 4),
+        flip=round(fmean(seen), 4) if seen else None,
         lpips=round(fmean(distances), 4) if distances else None,
     )
 
 
 def _rounded(view: ViewQuality) -> ViewQuality:
-    lpips = None if view.lpips is None else round(view.lpips, 4)
-    return ViewQuality(name=view.name, psnr=round(view.psnr, 3), ssim=round(view.ssim, 4), lpips=lpips)
+    flipped, lpips = (None if value is None else round(value, 4) for value in (view.flip, view.lpips))
+    return ViewQuality(
+        name=view.name, psnr=round(view.psnr, 3), ssim=round(view.ssim, 4), flip=flipped, lpips=lpips
+    )
 
 
 def some_of(trained: Sequence[str]) -> tuple[str, ...]:
@@ -186,9 +194,10 @@ def without_held_out(result: QualityDocument) -> QualityDocument:
         update={
             "psnr": None,
             "ssim": None,
+            "flip": None,
             "lpips": None,
             "reason": NONE_HELD_OUT,
-            "trained": Means(psnr=result.psnr or 0.0, ssim=result.ssim or 0.0, lpips=result.lpips),
+            "trained": Means(psnr=result.psnr or 0.0, ssim=result.ssim or 0.0, flip=result.flip, lpips=result.lpips),
             "verdict": Verdict.WARN,
         }
     )
@@ -205,6 +214,8 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
         message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result.verdict}"
         return StageOutput(message=message, metrics=verdict)
     numbers: dict[str, str | int] = {Metric.PSNR: f"{result.psnr:.2f}", Metric.SSIM: f"{result.ssim:.3f}"}
+    if result.flip is not None:
+        numbers[Metric.FLIP] = f"{result.flip:.3f}"
     if result.lpips is not None:
         numbers[Metric.LPIPS] = f"{result.lpips:.3f}"
     count = len(result.views)
