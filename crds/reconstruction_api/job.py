@@ -41,7 +41,8 @@ class Images(ApiModel):
     """How photos are prepared."""
 
     max_side_pixels: int = Field(default=1600, ge=64, le=8192)
-    """Photos with a longer side are scaled down to this many pixels."""
+    """Photos with a longer side are scaled down to this many pixels for the training. Their cameras are estimated from
+    up to 1600 pixels all the same."""
     video_frames: int = Field(default=120, ge=2, le=2000)
     """So many frames of a video become photos: evenly spread over it, and of neighbours the sharpest."""
     masks: MaskPolicy = MaskPolicy.AUTO

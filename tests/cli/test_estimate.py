@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
+from reconstruction_cli.estimating.estimate import estimate
 from reconstruction_cli.estimating.rates import GUESSED_CPU, Sample, rate_of, samples_in
 from reconstruction_cli.estimating.work import Work
 from reconstruction_cli.main import recon
@@ -49,6 +51,18 @@ def job(tmp_path: Path) -> Path:
     for index in range(6):
         Image.effect_noise((200, 150), 60 + index).convert("RGB").save(photos / f"{index}.jpg")
     return write(tmp_path, "job.yaml", JOB)
+
+
+def test_the_originals_that_a_texture_wants_are_counted() -> None:
+    def disk(side: int, **spec: Any) -> int:
+        found = estimate(ReconstructionJobSpec.model_validate({**JOB["spec"], **spec}), 100, side, [])
+        return found.disk_bytes
+
+    wanted = {"mesh": {"textureSource": "Original"}}
+    assert disk(1600, **wanted) == disk(1600)
+    assert disk(8000, **wanted) - disk(8000) == pytest.approx(100 * 0.6 * 48e6)
+    small = {"images": {"maxSidePixels": 640}}
+    assert disk(640, **small) < disk(1600, **small) == disk(8000, **small)
 
 
 def asked(job: Path, *options: str) -> Result:

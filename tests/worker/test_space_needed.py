@@ -12,7 +12,7 @@ import pytest
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
-from reconstruction_worker.space_needed import bytes_needed
+from reconstruction_worker.space_needed import bytes_needed, bytes_of_photos
 from reconstruction_worker.workspace import check_space
 
 PHOTOS, WIDTH, HEIGHT = 800, 1600, 1200
@@ -40,6 +40,16 @@ def test_a_larger_texture_needs_more_room(workspace: Path) -> None:
         bytes_needed(StageName.TEXTURE, workspace, job_spec(mesh={"textureSize": size})) for size in (2048, 8192)
     )
     assert large == 16 * small > 16 * 4 * 2048**2
+
+
+def test_photos_need_room_for_what_they_are_trained_on_for_their_cameras_and_for_the_texture() -> None:
+    sizes = [12 * 2**20] * 100
+    plain = bytes_of_photos(job_spec(), sizes)
+    small = bytes_of_photos(job_spec(images={"maxSidePixels": 640}), sizes)
+    original = bytes_of_photos(job_spec(mesh={"textureSource": "Original"}), sizes)
+    assert 100 * 0.5e6 < plain < 100 * 2e6
+    assert 100 * 0.6e6 < small < plain
+    assert original == plain + sum(sizes)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"images": [{"width": "?", "height": 1}]}'])

@@ -120,11 +120,15 @@ def _moved(context: StageContext, before: Dataset, new: list[DatasetImage], scra
         while stem.lower() in taken:
             stem, number = f"{old}_{number}", number + 1
         taken.add(stem.lower())
-        files = {
+        files: dict[str, object] = {
             field: _move(context.workspace, scratch, path, stem)
             for field in ("file", "mask", "depth")
             if (path := getattr(image, field)) is not None
         }
+        larger = image.larger
+        if larger is not None:
+            moved = _move(context.workspace, scratch, larger.file, stem)
+            files["larger"] = larger.model_copy(update={"file": moved})
         thumbnail = f"{StageName.INGEST}/{THUMBNAILS}/{old}.jpg"
         if (scratch / thumbnail).exists():
             _move(context.workspace, scratch, thumbnail, stem)

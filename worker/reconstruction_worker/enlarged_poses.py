@@ -22,6 +22,7 @@ from .memory import most_held
 from .poses.add_photos import add_photos
 from .poses.dataset_photos import read_dataset
 from .poses.depth_scale import match_depth
+from .poses.feature_photos import for_features, resized
 from .poses.gps_agreement import agreement
 from .poses.masks import Masks
 from .poses.output import World
@@ -49,8 +50,9 @@ def enlarge(context: StageContext, other: str) -> StageOutput:
     photos = read_dataset(context.workspace).with_given_poses().images
     positions = local_positions([photo.gps for photo in photos])
     with poses.scratch_folder(context) as scratch:
-        enlarged = add_photos(poses.workbench(context, photos, scratch), known, positions)
-    model = enlarged.model
+        large = for_features(photos)
+        enlarged = add_photos(poses.workbench(context, large, scratch), resized(known, large), positions)
+    model = resized(enlarged.model, photos)
     registration = Registration.of(before.method or poses.PoseOrigin.STRUCTURE_FROM_MOTION, model, photos)
     _require_added(added, model, photos, registration)
     context.report_progress(poses.ESTIMATED_AT, "comparing the depth maps, where there are any")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.mesh import TextureSource
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.stages import ResourceClass, Stage
 
@@ -16,6 +17,8 @@ from .work import Work, stages_to_run, work_of
 _BYTES_A_PIXEL: Final = 0.6
 """Of a photo as JPEG; what ingest keeps of it is PNG, and so is its copy without distortion, of 1.5 bytes each."""
 _STORED_BYTES: Final = 2 * 1.5 + _BYTES_A_PIXEL
+_LARGER_SIDE: Final = 1600
+"""Of the copies that cameras are estimated from, where the photos that are trained on are smaller."""
 _FEATURE_BYTES: Final = 8192 * 152 + 300_000
 _TRAINED_BYTES: Final = 300 << 20
 """A checkpoint."""
@@ -66,7 +69,7 @@ def estimate(
     work = work_of(spec, photos, side, on_gpu=on_gpu)
     stages = [(stage, rate_of(stage.name, work, samples, on_gpu=on_gpu)) for stage in stages_to_run(spec)]
     cost, currency = _cost(stages, profile)
-    return Estimate(name, on_gpu, stages, _disk(spec, work), cost, currency)
+    return Estimate(name, on_gpu, stages, _disk(spec, work, side), cost, currency)
 
 
 def _cost(stages: Sequence[tuple[Stage, Rate]], profile: ProfileSpec | None) -> tuple[float | None, str]:
@@ -78,10 +81,20 @@ def _cost(stages: Sequence[tuple[Stage, Rate]], profile: ProfileSpec | None) -> 
     return sum(hour[stage.resource_class] * rate.seconds / 3600 for stage, rate in stages), prices.currency
 
 
-def _disk(spec: ReconstructionJobSpec, work: Work) -> int:
-    """Of the workspace, when all stages have run."""
-    pixels = work.megapixels * 1e6
-    photos = work.photos * (_STORED_BYTES * pixels + _FEATURE_BYTES)
+def _disk(spec: ReconstructionJobSpec, work: Work, side: int) -> int:
+    """Of the workspace, when all stages have run; photos have a longer side of `side` pixels in the source."""
+    trained = min(side, spec.images.max_side_pixels)
+    each = _STORED_BYTES * work.megapixels * 1e6 + _FEATURE_BYTES
+    if min(side, _LARGER_SIDE) > trained:
+        each += _jpeg(min(side, _LARGER_SIDE))
+    if side > trained and spec.mesh.chosen_texture_source is TextureSource.ORIGINAL:
+        each += _jpeg(side)
+    photos = work.photos * each
     texture = 12 * spec.mesh.texture_size**2
     checkpoints = (spec.training.keep_checkpoints + 1) * _TRAINED_BYTES
     return round(photos + texture + checkpoints + _RESULT_BYTES + 2 * work.frames * _FRAME_BYTES)
+
+
+def _jpeg(side: int) -> float:
+    """A photo of four by three with a longer side of so many pixels."""
+    return _BYTES_A_PIXEL * 0.75 * side**2

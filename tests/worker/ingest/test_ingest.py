@@ -168,6 +168,7 @@ def test_an_archive_of_one_folder_is_read_like_the_folder(tmp_path: Path, photos
         "dataset.json",
         "depth",
         "images",
+        "larger",
         "masks",
         "provided",
         "thumbnails",

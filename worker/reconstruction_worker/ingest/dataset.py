@@ -71,6 +71,14 @@ class HeldCamera(ApiModel):
     roll: float
 
 
+class LargerCopy(ApiModel):
+    """A photo in the size that its camera is estimated in; `file` is relative to the workspace."""
+
+    file: str
+    width: int
+    height: int
+
+
 class DatasetImage(ApiModel):
     """A photo that the next stages use. `file`, `mask` and `depth` are relative to the workspace; sizes in pixels."""
 
@@ -78,6 +86,8 @@ class DatasetImage(ApiModel):
     file: str
     width: int
     height: int
+    larger: LargerCopy | None = None
+    """None where the photo is as large as its camera is estimated from."""
     mask: str | None = None
     depth: str | None = None
     """Metres [h, w] as a NumPy array, not larger than the photo; 0 where unknown."""

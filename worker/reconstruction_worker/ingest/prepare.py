@@ -17,9 +17,11 @@ from ..files import sha256_of
 from ..stage_files import ORIGINALS
 from .arrange import Arrangement
 from .checks import Appearance, appearance
-from .dataset import DatasetImage, HeldCamera, Original
+from .dataset import DatasetImage, HeldCamera, LargerCopy, Original
 from .decode import Decoded, decode, same_aspect, upright
 from .depth import LEFT_OUT, fitted, read_depth
+from .larger import FOLDER as LARGER
+from .larger import larger_size
 from .limits import Limits
 from .listing import SourceFile
 from .wide_pixels import ToneScales
@@ -47,8 +49,10 @@ def prepare(
     factor = min(1.0, settings.max_side_pixels / max(picture.size))
     if keep_original and factor < 1:
         _keep_original(photo, decoded, picture, workspace / ORIGINALS / f"{stem}.jpg")
+    larger = None
     if factor < 1:
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+        larger = _keep_larger(picture, size, folder / LARGER / stem, workspace)
         picture = picture.resize(size, Image.Resampling.LANCZOS)
         decoded.notes.append(f"scaled by {factor:.3f}")
     if mask is not None and mask.size != picture.size:
@@ -70,6 +74,7 @@ def prepare(
         file=file.relative_to(workspace).as_posix(),
         width=picture.width,
         height=picture.height,
+        larger=larger,
         mask=mask_file.relative_to(workspace).as_posix() if mask is not None else None,
         depth=depth_file.relative_to(workspace).as_posix() if depth_file is not None else None,
         has_alpha=picture.mode == "RGBA",
@@ -103,6 +108,21 @@ def _keep_original(photo: SourceFile, decoded: Decoded, picture: Image.Image, pa
         shutil.copyfile(photo.path, path)
     else:
         picture.convert("RGB").save(path, quality=95, subsampling=0)
+
+
+def _keep_larger(picture: Image.Image, stored: tuple[int, int], path: Path, workspace: Path) -> LargerCopy | None:
+    """The photo as large as cameras are estimated from, where it is stored smaller. `path` is without suffix."""
+    size = larger_size(stored, picture.size)
+    if size is None:
+        return None
+    copy = picture.resize(size, Image.Resampling.LANCZOS)
+    if copy.mode == "RGBA":
+        file = path.with_name(f"{path.name}.png")
+        copy.save(file, compress_level=3)
+    else:
+        file = path.with_name(f"{path.name}.jpg")
+        copy.save(file, quality=95, subsampling=0)
+    return LargerCopy(file=file.relative_to(workspace).as_posix(), width=copy.width, height=copy.height)
 
 
 def _mask_for(

@@ -39,11 +39,13 @@ def read_rgb(workspace: Path, image: DatasetImage) -> NDArray[np.uint8]:
 
 
 def read_mask(workspace: Path, image: DatasetImage) -> NDArray[np.uint8] | None:
-    """Coverage [H, W] by the object, 0 to 255: the photo's alpha, else its mask file, else None."""
+    """Coverage [H, W] by the object, 0 to 255, as large as `image`: its alpha, else its mask file, else None."""
     if image.has_alpha:
         with Image.open(workspace / image.file) as file:
             return np.asarray(file.convert("RGBA").getchannel("A"))
     if image.mask is not None:
         with Image.open(workspace / image.mask) as file:
-            return np.asarray(file.convert("L"))
+            mask = file.convert("L")
+        size = image.width, image.height
+        return np.asarray(mask if mask.size == size else mask.resize(size, Image.Resampling.BILINEAR))
     return None

@@ -11,6 +11,7 @@ from reconstruction_api.errors import ReconstructionError
 
 from ..ingest.dataset import DatasetImage
 from .depth_scale import DepthFit
+from .feature_photos import for_features
 from .gps_agreement import Agreement
 from .posed_model import PosedModel
 from .try_strategies import Attempt, strategies_left_out
@@ -32,7 +33,8 @@ class Registration:
     provided_format: str | None = None
     """Whose files the poses were read from."""
     scaled_to: int | None = None
-    """Typical longer side of the photos in pixels, where they were scaled to less than `ENOUGH_SIDE`."""
+    """Typical longer side of the photos in pixels, where no larger ones were there than those that had been scaled to
+    less than `ENOUGH_SIDE`, as in workspaces of earlier releases."""
     scaled_from: int | None = None
     """What it was in the source."""
 
@@ -42,7 +44,8 @@ class Registration:
     ) -> Registration:
         placed = {shot.name for shot in model.shots}
         missing = [photo.original.name for photo in photos if photo.name not in placed]
-        stored = int(median(max(photo.width, photo.height) for photo in photos))
+        large = for_features(photos)
+        stored = int(median(max(photo.width, photo.height) for photo in large))
         source = int(median(max(photo.original.width, photo.original.height) for photo in photos))
         small = stored < min(ENOUGH_SIDE, source)
         sizes = (stored, source) if small else (None, None)

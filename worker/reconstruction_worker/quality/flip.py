@@ -152,7 +152,7 @@ def _sensitivity(index: int) -> tuple[tuple[NDArray[np.float64], float], ...]:
 
 
 def _filtered(channel: Channel, across: NDArray[np.float64], down: NDArray[np.float64]) -> Channel:
-    """The border goes on as it is."""
+    """The border continues as it is."""
     # OpenCV correlates: a filter that is not symmetric is mirrored, which changes no difference of strengths.
     return np.asarray(cv2.sepFilter2D(channel, cv2.CV_64F, across, down, borderType=cv2.BORDER_REPLICATE), np.float64)
 

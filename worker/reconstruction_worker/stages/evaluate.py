@@ -177,9 +177,7 @@ def _means(views: Sequence[ViewQuality]) -> Means:
 
 def _rounded(view: ViewQuality) -> ViewQuality:
     flipped, lpips = (None if value is None else round(value, 4) for value in (view.flip, view.lpips))
-    return ViewQuality(
-        name=view.name, psnr=round(view.psnr, 3), ssim=round(view.ssim, 4), flip=flipped, lpips=lpips
-    )
+    return ViewQuality(name=view.name, psnr=round(view.psnr, 3), ssim=round(view.ssim, 4), flip=flipped, lpips=lpips)
 
 
 def some_of(trained: Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from ..ingest.control_points import FILE as CONTROL
 from ..ingest.control_points import MAX_BYTES as MAX_CONTROL_BYTES
 from ..ingest.dataset import FILE as DATASET_FILE
 from ..ingest.dataset import Dataset, DatasetImage, DroppedImage, Video
+from ..ingest.larger import FOLDER as LARGER
 from ..ingest.limits import Limits, limits_from
 from ..ingest.listing import SourceFile, access_to, describe
 from ..ingest.panoramas import Cut, cut_all
@@ -35,8 +36,10 @@ from ..ingest.prepare import Prepared, prepare
 from ..ingest.sampled import Sampled
 from ..ingest.sources import gather
 from ..ingest.wide_pixels import tones_of
+from ..space_needed import bytes_of_photos
 from ..stage import StageContext, StageOutput, Stopped
 from ..stage_files import ORIGINALS
+from ..workspace import check_space
 
 DOCUMENT = Dataset
 NAMED_IN_SUMMARY: Final = 3
@@ -80,11 +83,13 @@ def prepare_photos(context: StageContext, limits: Limits) -> tuple[Dataset, Arra
         )
         arrangement = arrange(files, limits)
         _check_policies(context, arrangement)
-        for name in ("images", "masks", "depth", "thumbnails"):
+        for name in ("images", LARGER, "masks", "depth", "thumbnails"):
             empty_folder(context.folder / name)
         empty_folder(context.workspace / ORIGINALS)
         sampled = _sample_videos(context, arrangement, scratch / "frames")
         cuts = _cut_panoramas(context, arrangement, limits, scratch / "panoramas")
+        needed = bytes_of_photos(context.spec, [photo.size for photo in arrangement.photos])
+        check_space(context.workspace, "stage ingest", needed)
         dataset = _store(context, arrangement, limits)
         _mask_backgrounds(context, dataset)
         _keep_poses(context, arrangement)
@@ -253,7 +258,8 @@ def _keep_poses(context: StageContext, arrangement: Arrangement) -> None:
 
 def _remove(context: StageContext, image: DatasetImage) -> None:
     stem = PurePosixPath(image.name).stem
-    for path in (image.file, image.mask, image.depth, f"ingest/thumbnails/{stem}.jpg"):
+    larger = image.larger.file if image.larger is not None else None
+    for path in (image.file, larger, image.mask, image.depth, f"ingest/thumbnails/{stem}.jpg"):
         if path is not None:
             (context.workspace / path).unlink()
     (context.workspace / ORIGINALS / f"{stem}.jpg").unlink(missing_ok=True)

@@ -34,6 +34,7 @@ from ..poses.canonical import canonical_poses
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import NoPoses, estimate_poses
+from ..poses.feature_photos import for_features, resized
 from ..poses.georeference import FILE as GEOREFERENCE_FILE
 from ..poses.georeference import by_control, georeference
 from ..poses.gimbals import up_from_gimbals
@@ -165,16 +166,16 @@ def _posed(
     context: StageContext, dataset: Dataset, scratch: Path, provided: Provided | None
 ) -> tuple[PosedModel, list[Attempt], str | None]:
     """The model, what was tried to get it, and what succeeded."""
-    bench = workbench(context, dataset.images, scratch)
     if provided is None:
+        bench = workbench(context, for_features(dataset.images), scratch)
         estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
-        return estimate.model, estimate.attempts, estimate.best.strategy.name
+        return resized(estimate.model, dataset.images), estimate.attempts, estimate.best.strategy.name
     if provided.format is None:
         # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
         return provided.model, [], None
     by_name = {photo.name: photo for photo in dataset.images}
     shown = [by_name[shot.name] for shot in provided.model.shots]
-    return with_points(replace(bench, photos=shown), provided), [], None
+    return with_points(workbench(context, shown, scratch), provided), [], None
 
 
 def workbench(context: StageContext, photos: list[DatasetImage], scratch: Path) -> Workbench:
