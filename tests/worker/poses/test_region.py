@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from reconstruction_worker.geometry.local_positions import local_positions
 from reconstruction_worker.poses.colmap_cameras import project
+from reconstruction_worker.poses.flight import flies_over
 from reconstruction_worker.poses.georeference import georeference
 from reconstruction_worker.poses.posed_model import PosedModel
 from reconstruction_worker.poses.region import SceneKind, convergence_point, find_region, scene_kind
@@ -110,6 +113,43 @@ def test_stray_points_do_not_blow_up_an_open_scene() -> None:
     region = find_region(a_model(around(), points), SceneKind.OPEN, [None] * 24)
     assert np.ptp(region.box, axis=0).max() < 4
     assert region.far < 60
+
+
+def survey(count: int = 25, tilt: float = 0.0) -> Array:
+    """Cameras over a square of ground of 40 x 40, at a height of 10."""
+    side = int(np.sqrt(count))
+    places = [np.array([x, y, 10.0]) for x in np.linspace(-20, 20, side) for y in np.linspace(-20, 20, side)]
+    return np.array([looking(place, place + np.array([0, tilt, -1]), np.array([0.0, 1, 0.01])) for place in places])
+
+
+def ground(half: float, density: int = 4000) -> Array:
+    """Points of a square of ground, of which hardly any are near its border."""
+    points = np.random.default_rng(2).normal(0, half / 3.5, (density, 3)) * [1, 1, 0.01]
+    return points[np.abs(points).max(axis=1) < half]
+
+
+def test_ground_that_was_flown_over_is_not_cut_where_points_are_few() -> None:
+    points = np.concatenate([ground(24.0), np.random.default_rng(1).normal(0, 5000, (10, 3))])
+    for tilt in (0.0, 0.5):
+        model = a_model(survey(tilt=tilt), points)
+        # Who shows a point of the ground is not far from it.
+        shots, indices = model.points.observations.T
+        away = np.linalg.norm(model.poses[shots, :2, 3] - model.points.xyz[indices, :2], axis=1)
+        seen = replace(model.points, observations=model.points.observations[away < 15])
+        model = replace(model, points=seen)
+        box = find_region(model, SceneKind.OPEN, [None] * 25).box
+        inside = ((points[:, :2] > box[0, :2]) & (points[:, :2] < box[1, :2])).all(axis=1)
+        assert inside.sum() >= 0.985 * len(points)
+        assert np.ptp(box[:, :2], axis=0).max() < 60
+        assert np.ptp(box, axis=0)[2] < 12
+
+
+def test_a_ring_of_cameras_does_not_fly_over_its_table() -> None:
+    eyes = [np.array([3 * np.cos(a), 3 * np.sin(a), 3.0]) for a in np.linspace(0, 6, 20)]
+    assert not flies_over(np.array([looking(eye, np.zeros(3), Z) for eye in eyes]), 0.0)
+    assert flies_over(survey(), 0.0)
+    street = np.array([looking(np.array([x, 0.0, 1.6]), np.array([x, 5.0, 1.6]), Z) for x in range(9)])
+    assert not flies_over(street, 0.0)
 
 
 def test_the_world_is_upright_normalised_and_traceable() -> None:

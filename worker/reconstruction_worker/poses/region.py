@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..geometry.convergence import convergence
 from ..geometry.similarity import Similarity
+from .flight import ground_below
 from .posed_model import PosedModel
 from .silhouettes import RESOLUTION, Silhouette, hull_box
 
@@ -76,8 +77,12 @@ def find_region(model: PosedModel, kind: SceneKind, silhouettes: list[Silhouette
 
 def trusted_points(model: PosedModel) -> Array:
     """Points [P, 3] that enough photos show; all when those are few."""
-    trusted = model.points.xyz[model.points.track_lengths >= MIN_TRACK]
-    return trusted if len(trusted) >= 20 else model.points.xyz
+    return model.points.xyz[_trusted(model)]
+
+
+def _trusted(model: PosedModel) -> NDArray[np.bool_]:
+    enough = model.points.track_lengths >= MIN_TRACK
+    return enough if enough.sum() >= 20 else np.ones(len(enough), bool)
 
 
 def convergence_point(poses: Array) -> Array:
@@ -133,10 +138,15 @@ def _outlined_box(model: PosedModel, silhouettes: list[Silhouette | None]) -> Ar
 
 
 def _open_box(points: Array, model: PosedModel) -> Array:
-    """Around most points; around the cameras and what is in front of them where there are no points."""
+    """Around most points, and all of the ground that cameras have flown over; around the cameras and what is in front
+    of them where there are no points."""
     if len(points) >= 20:
         core = np.percentile(points, [3, 97], axis=0)
-        return _grown(core, 0.1 * np.ptp(core, axis=0).max())
+        box = _grown(core, 0.1 * np.ptp(core, axis=0).max())
+        ground = ground_below(model, _trusted(model))
+        if ground is not None:
+            box[0, :2], box[1, :2] = np.minimum(box[0, :2], ground[0]), np.maximum(box[1, :2], ground[1])
+        return box
     centre = convergence_point(model.poses)
     reach = float(np.linalg.norm(model.poses[:, :3, 3] - centre, axis=1).max())
     return np.stack([centre - reach, centre + reach])

@@ -22,11 +22,14 @@ BACKGROUND = np.array([0.94, 0.945, 0.955])
 INK = (40, 46, 56)
 SIDES = (("left", -50, 12), ("above", 25, 50), ("right", 60, 12))
 """Name, turn from the front and elevation in degrees of the additional views."""
+LOWEST, HIGHEST = 10.0, 35.0
+"""Elevations between which a shape is seen best, in degrees."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The sheet with all pictures, and the model alone from the most frontal camera."""
+    """The sheet with all pictures, and the model alone from the side that most photos show, neither from straight above
+    nor from below."""
 
     sheet: Image.Image
     model: Image.Image
@@ -57,7 +60,23 @@ def preview(model: Model, scene: Scene) -> Preview:
         panels.append(
             (name, over(render(caster, orbit_camera(mesh.vertices, turn, elevation, PANEL), shader), BACKGROUND))
         )
-    return Preview(_sheet(panels), Image.fromarray(panels[1][1]))
+    better = poster_camera(mesh.vertices, camera)
+    poster = panels[1][1] if better is camera else over(render(caster, better, colours), BACKGROUND)
+    return Preview(_sheet(panels), Image.fromarray(poster))
+
+
+def poster_camera(vertices: NDArray[np.float64], camera: Camera) -> Camera:
+    """The camera itself where it looks at the model from an elevation that shows its shape, or is inside of it; else
+    one from the same side."""
+    pose = camera.camera_to_world
+    back, place = pose[:3, 2], pose[:3, 3]
+    elevation = float(np.degrees(np.arcsin(np.clip(back[2], -1, 1))))
+    inside = bool(((place > vertices.min(axis=0)) & (place < vertices.max(axis=0))).all())
+    if LOWEST <= elevation <= HIGHEST or inside:
+        return camera
+    aside = float(np.hypot(back[0], back[1]))
+    turn = float(np.degrees(np.arctan2(back[0], -back[1]))) if aside > 0.25 else 0.0
+    return orbit_camera(vertices, turn, float(np.clip(elevation, LOWEST, HIGHEST)), PANEL)
 
 
 def frontal_view(scene: Scene) -> View:

@@ -40,7 +40,7 @@ class Viewer {
     }
   }
 
-  /** Where most photos were taken from, but never straight from above. */
+  /** Where most photos were taken from, but from 10 to 35 degrees above, which show a shape best. */
   homeOrbit() {
     const backs = this.cameras.list.map((camera) => camera.pose.back);
     const mean = times(backs.reduce(add, [0, 0, 0]), 1 / Math.max(backs.length, 1));
@@ -49,7 +49,7 @@ class Viewer {
       target: this.centre,
       distance: (1.02 * this.radius) / Math.sin(Math.atan(TAN_Y)),
       yaw: aside > 0.25 ? Math.atan2(mean[0], -mean[1]) : 0,
-      pitch: clamp(Math.atan2(mean[2], Math.max(aside, 0.25)), -0.2, 0.75),
+      pitch: clamp(Math.atan2(mean[2], Math.max(aside, 0.25)), 0.175, 0.61),
     };
   }
 
