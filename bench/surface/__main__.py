@@ -1,34 +1,40 @@
 """`python -m bench.surface [--sets monstree dino beach lund still-life] [--seconds 120] [--side 640]
 [--engine splats]`.
 
-Each set replaces its row in the results. Pictures are in out/bench-surface, not in the repository: most of the photos
-may not be published.
+Each set replaces its row in the results, and the table in docs/benchmarks.md. Pictures are in out/bench-surface, not in
+the repository: most of the photos may not be published.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from demo import layout
 from reconstruction_worker.cpus import available_cpus
 
+from .. import page
 from ..machine import machine
-from ..worker_quality.measuring import run
-from .figures import Row, figures
+from ..worker_quality.measuring import Usage, run
+from .figures import figures
 from .picture import draw
 from .sets import SETS, WORK, PhotoSet
+from .table import table
 
+NAME = "bench-surface"
+PAGE = layout.ROOT / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parents[1] / "results" / "surface.json"
 
 
-def reconstruct(photo_set: PhotoSet, photos: Path, engine: str, seconds: int, side: int) -> Path:
-    """Photos to a textured mesh, as a user does it; the workspace."""
+def reconstruct(photo_set: PhotoSet, photos: Path, engine: str, seconds: int, side: int) -> tuple[Path, Usage]:
+    """Photos to a textured mesh, as a user does it; the workspace, and what it took. An earlier run's files go."""
     job = {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",
@@ -43,19 +49,22 @@ def reconstruct(photo_set: PhotoSet, photos: Path, engine: str, seconds: int, si
         },
     }
     folder = WORK / photo_set.name
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "job.yaml"
     file.write_text(yaml.safe_dump(job, sort_keys=False))
     out = folder / "result"
-    run([layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out], folder / "run.log", available_cpus())
-    return out / "workspace"
+    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out]
+    usage = run(command, folder / "run.log", available_cpus())
+    return out / "workspace", usage
 
 
-def recorded(row: Row, seconds: int, side: int, engine: str, before: dict[str, object], out: Path) -> None:
-    """Put a row in the place of the set's earlier one."""
+def recorded(row: dict[str, Any], out: Path) -> list[dict[str, Any]]:
+    """Put a row in the place of the set's earlier one; all rows."""
     rows = json.loads(out.read_text()) if out.exists() else {}
-    rows[row.set] = {**asdict(row), "engine": engine, "budget_seconds": seconds, "side": side, "machine": before}
+    rows[row["set"]] = row
     out.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n")
+    return [rows[name] for name in sorted(rows)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,11 +82,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{photo_set.name}: left out, its photos are not on this machine (RECONSTRUCTION_DATASETS)")
             continue
         before = machine()
-        workspace = reconstruct(photo_set, photos, given.engine, given.seconds, given.side)
-        row = figures(photo_set, workspace)
-        recorded(row, given.seconds, given.side, given.engine, before, given.out)
+        workspace, usage = reconstruct(photo_set, photos, given.engine, given.seconds, given.side)
+        row = {
+            **asdict(figures(photo_set, workspace)),
+            "engine": given.engine,
+            "budget_seconds": given.seconds,
+            "side": given.side,
+            "cpu_seconds": usage.cpu_seconds,
+            "peak_rss_mib": usage.peak_rss_mib,
+            "machine": before,
+        }
+        rows = recorded(row, given.out)
+        if given.out == RESULTS:
+            page.write(PAGE, NAME, table(rows))
         draw(workspace, WORK / f"{photo_set.name}.jpg")
-        print(row, flush=True)
+        print(table([row]), flush=True)
 
 
 if __name__ == "__main__":

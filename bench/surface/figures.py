@@ -37,6 +37,8 @@ class Row:
     mesh_ssim: float | None = None
     held_out_psnr: float | None = None
     """Of the trained field, over whole pictures."""
+    held_out_flip: float | None = None
+    verdict: str | None = None
     known: Nearness | None = None
 
 
@@ -48,6 +50,7 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
     count, labels = component_labels(mesh)
     areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
     shown = texture.get("heldOut") or {}
+    quality = document(workspace, "evaluate/quality.json")
     return Row(
         set=photo_set.name,
         seconds=round(sum(seconds.values()), 1),
@@ -59,7 +62,9 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
         mesh_coverage=shown.get("coverage"),
         mesh_psnr=shown.get("psnr"),
         mesh_ssim=shown.get("ssim"),
-        held_out_psnr=document(workspace, "evaluate/quality.json").get("psnr"),
+        held_out_psnr=quality.get("psnr"),
+        held_out_flip=quality.get("flip"),
+        verdict=quality.get("verdict"),
         known=_known(workspace, mesh) if photo_set.known else None,
     )
 

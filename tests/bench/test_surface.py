@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from bench.page import write
 from bench.surface import still_life
+from bench.surface.__main__ import NAME, PAGE
 from bench.surface.nearness import nearness
+from bench.surface.table import bars, table
 from PIL import Image
 
 from reconstruction_worker.geometry.cameras import project
@@ -29,6 +33,57 @@ def test_a_surface_is_as_near_as_it_was_moved() -> None:
     away = nearness(moved(truth, 0.03 * extent), truth)
     assert away.f_at_1_percent < 0.6 < same.f_at_2_percent
     assert away.f_at_2_percent > away.f_at_1_percent
+
+
+def row(name: str, **figures: Any) -> dict[str, Any]:
+    return {
+        "set": name,
+        "confirmed_share": 0.7,
+        "main_piece_share": 0.97,
+        "mesh_coverage": 0.8,
+        "mesh_psnr": 24.0,
+        "mesh_ssim": 0.8,
+        "held_out_flip": 0.12,
+        "known": None,
+        "verdict": "warn",
+        "engine": "splats",
+        "budget_seconds": 120,
+        "side": 640,
+        "seconds": 240.0,
+        "cpu_seconds": 400.0,
+        "peak_rss_mib": 1200.0,
+        "machine": {"load_average_before": 0.5},
+        **figures,
+    }
+
+
+KNOWN = {"f_at_1_percent": 0.9, "f_at_2_percent": 0.96, "normals_degrees": 12.0}
+
+
+@pytest.mark.parametrize(
+    ("of_set", "met"),
+    [
+        (row("dino"), [True, True, True]),
+        (row("dino", confirmed_share=0.5, verdict="fail"), [False, True, False]),
+        (row("monstree", confirmed_share=None, main_piece_share=0.9), [False, False, True]),
+        (row("lund", confirmed_share=0.1), [True]),
+        (row("still-life", known=KNOWN), [True, True]),
+        (row("still-life", known={**KNOWN, "f_at_2_percent": 0.94, "normals_degrees": 21.0}), [False, False]),
+    ],
+)
+def test_each_set_is_held_to_its_bars(of_set: dict[str, Any], met: list[bool]) -> None:
+    assert [bar.met for bar in bars(of_set)] == met
+
+
+def test_the_table_has_a_line_for_each_set_and_the_page_a_place_for_it(tmp_path: Path) -> None:
+    text = table([row("dino"), row("still-life", known=KNOWN, confirmed_share=None)])
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {14}
+    assert "0.900, 0.960" in lines[3]
+    page = tmp_path / "benchmarks.md"
+    page.write_text(PAGE.read_text())
+    write(page, NAME, text)
+    assert text in page.read_text()
 
 
 def test_half_a_surface_is_not_whole() -> None:
