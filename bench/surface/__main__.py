@@ -1,5 +1,5 @@
-"""`python -m bench.surface [--sets monstree dino beach lund still-life] [--seconds 120] [--side 640]
-[--engine splats]`.
+"""`python -m bench.surface [--sets monstree dino beach lund still-life facade room concave face] [--seconds 120]
+[--side 640] [--engine splats]`.
 
 Each set replaces its row in the results, and the table in docs/benchmarks.md. Pictures are in out/bench-surface, not in
 the repository: most of the photos may not be published.

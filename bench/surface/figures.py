@@ -12,12 +12,8 @@ from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_cro
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from ..finished import document, in_frame_of_photos, seconds_of_stages
-from . import still_life
 from .nearness import Nearness, nearness
 from .sets import PhotoSet
-
-HIDDEN_BELOW = 0.06
-"""Height up to which the table hides the figure from all photos."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,14 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
         held_out_psnr=quality.get("psnr"),
         held_out_flip=quality.get("flip"),
         verdict=quality.get("verdict"),
-        known=_known(workspace, mesh) if photo_set.known else None,
+        known=_known(photo_set.known(), photo_set.above, workspace, mesh) if photo_set.known else None,
     )
 
 
-def _known(workspace: Path, mesh: Mesh) -> Nearness:
+def _known(truth: Mesh, above: float | None, workspace: Path, mesh: Mesh) -> Nearness:
     """In the frame in which the scene was made."""
     model = in_frame_of_photos(mesh.vertices, workspace)
-    truth = still_life.figure()
-    seen = truth.vertices[truth.faces].mean(axis=1)[:, 2] > HIDDEN_BELOW
-    above = model[mesh.faces].mean(axis=1)[:, 2] > HIDDEN_BELOW
-    return nearness(with_faces(Mesh(model, mesh.faces), above), with_faces(truth, seen))
+    judged = Mesh(model, mesh.faces)
+    if above is not None:
+        judged = with_faces(judged, model[mesh.faces].mean(axis=1)[:, 2] > above)
+    return nearness(judged, truth)

@@ -1,14 +1,19 @@
-"""What is reconstructed: real photos where they are on this machine, and a scene whose shape is known."""
+"""What is reconstructed: real photos where they are on this machine, and scenes whose shapes are known."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from demo import layout
+from reconstruction_worker.geometry.mesh import Mesh
 
+from ..shapes import photos as of_shapes
+from ..shapes.shapes import SHAPES
 from ..worker_quality.scenes import DATASETS
 from . import still_life
 
@@ -21,14 +26,16 @@ class PhotoSet:
 
     name: str
     folder: str = ""
-    """Below the folder of data sets; empty for the scene that is made here."""
+    """Below the folder of data sets; empty for scenes that are made here."""
     spec: dict[str, Any] = field(default_factory=dict)
     """What the job asks for beside engine, time and size."""
 
-    @property
-    def known(self) -> bool:
-        """Whether its shape is known."""
-        return not self.folder
+    write: Callable[[Path], None] | None = None
+    """Makes the photos of a scene, with `transforms.json`."""
+    known: Callable[[], Mesh] | None = None
+    """What of its shape photos show, where it is known."""
+    above: float | None = None
+    """Height below which a surface is of what it stands on, and is not judged."""
 
     def photos(self) -> Path | None:
         """Makes or finds them; None where they are not on this machine."""
@@ -38,8 +45,15 @@ class PhotoSet:
         made = WORK / f"{self.name}-photos"
         if not (made / "transforms.json").exists():
             shutil.rmtree(made, ignore_errors=True)
-            still_life.write(made)
+            assert self.write is not None
+            self.write(made)
         return made
+
+
+def _of_shape(name: str) -> PhotoSet:
+    """A shape of `bench.shapes`, with its background."""
+    shape = next(replace(shape, cut_out=False) for shape in SHAPES if shape.name == name)
+    return PhotoSet(name, write=partial(of_shapes.write, shape), known=partial(of_shapes.shown, shape))
 
 
 SETS = (
@@ -47,5 +61,6 @@ SETS = (
     PhotoSet("dino", "dino", {"poses": {"up": "Left"}}),
     PhotoSet("beach", "drone_brighton_beach/images_960"),
     PhotoSet("lund", "opensfm_lund/images_960"),
-    PhotoSet("still-life"),
+    PhotoSet("still-life", write=still_life.write, known=still_life.shown, above=still_life.HIDDEN_BELOW),
+    *map(_of_shape, ("facade", "room", "concave", "face")),
 )

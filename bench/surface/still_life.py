@@ -9,7 +9,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.mesh import Mesh, with_faces
 from reconstruction_worker.geometry.raycast import Caster
 
 from ..rendered import looking, mottled, on_grey, painted, square_camera, write_photos
@@ -21,6 +21,8 @@ SAMPLES = 3
 """Rays along each side of a pixel."""
 FOCAL = 1.1
 """In photo widths."""
+HIDDEN_BELOW = 0.06
+"""Height up to which the table hides the figure from all photos."""
 
 
 def write(folder: Path) -> None:
@@ -38,6 +40,12 @@ def figure() -> Mesh:
     bumps = 1 + 0.12 * np.sin(5 * x) * np.sin(4 * y) * np.sin(6 * z + 1) + 0.02 * np.sin(23 * x + 17 * z)
     vertices = np.asarray(ball.vertices) * bumps[:, None] * [0.42, 0.34, 0.5] + [0, 0, 0.5]
     return Mesh(vertices, np.asarray(ball.faces, np.int32))
+
+
+def shown() -> Mesh:
+    """What photos show of it."""
+    one = figure()
+    return with_faces(one, one.vertices[one.faces].mean(axis=1)[:, 2] > HIDDEN_BELOW)
 
 
 def everything() -> Mesh:

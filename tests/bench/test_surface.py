@@ -12,6 +12,7 @@ from bench.page import write
 from bench.surface import still_life
 from bench.surface.__main__ import NAME, PAGE
 from bench.surface.nearness import nearness
+from bench.surface.sets import SETS
 from bench.surface.table import bars, table
 from PIL import Image
 
@@ -90,6 +91,15 @@ def test_half_a_surface_is_not_whole() -> None:
     truth = still_life.figure()
     half = Mesh(truth.vertices, truth.faces[truth.vertices[truth.faces].mean(axis=1)[:, 0] > 0])
     assert nearness(half, truth).f_at_2_percent == pytest.approx(2 / 3, abs=0.08)
+
+
+def test_what_is_asked_for_of_known_shapes_is_what_photos_show() -> None:
+    known = {each.name: each for each in SETS if each.known is not None}
+    assert set(known) == {"still-life", "facade", "room", "concave", "face"}
+    assert all(each.write is not None and each.photos is not None for each in known.values())
+    shown = still_life.shown()
+    lowest = shown.vertices[shown.faces].mean(axis=1)[:, 2].min()
+    assert lowest > (known["still-life"].above or 0.0) > 0
 
 
 def test_the_still_life_is_where_its_poses_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
