@@ -23,7 +23,7 @@ from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.surface import decimated
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
-from reconstruction_worker.original_photos import original_photos
+from reconstruction_worker.original_photos import original_photos, pixels_of
 from reconstruction_worker.poses.colmap_cameras import rays
 from reconstruction_worker.poses.posed_model import PosedModel, Shot, SparsePoints
 from reconstruction_worker.poses.saved_model import write_model
@@ -157,3 +157,13 @@ def test_without_originals_the_photos_of_the_training_count_and_it_is_said(made:
     assert (none["source"], none["originals"]) == ("Training", 0)
     assert "the originals are not in the workspace" in none["note"]
     assert "spec.redo.ingest" in none["note"]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_photo_that_is_read_strip_by_strip_is_the_same(mode: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (150, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).convert(mode).save(tmp_path / "photo.jpg")
+    with Image.open(tmp_path / "photo.jpg") as image:
+        found = pixels_of(image)
+    with Image.open(tmp_path / "photo.jpg") as image:
+        assert (found == np.asarray(image.convert("RGB"))).all()

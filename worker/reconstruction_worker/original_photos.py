@@ -26,8 +26,8 @@ from .poses.undistort import Undistorter
 from .stage import folder_of
 from .stage_files import ORIGINALS
 
-ROWS: Final = 256
-"""Of a strip."""
+ROWS: Final = 64
+"""Of a strip: what is held beside the photo and the picture made of it is as small as that."""
 ENOUGH: Final = 1.25
 """Pixels for a texel's side, from which more pixels would only be averaged."""
 WORTH: Final = 1.05
@@ -63,7 +63,7 @@ class OriginalPhoto:
         wanted = round(self.stored[0] * factor), round(self.stored[1] * factor)
         with Image.open(self.file) as image:
             image.draft("RGB", wanted)
-            photo = np.asarray(image.convert("RGB"))
+            photo = pixels_of(image)
         if wanted[0] < photo.shape[1]:
             photo = np.asarray(cv2.resize(photo, wanted, interpolation=cv2.INTER_AREA), np.uint8)
         if self.undistorter.keeps_pixels and (photo.shape[1], photo.shape[0]) == (camera.width, camera.height):
@@ -87,6 +87,16 @@ class OriginalPhoto:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, int]]:
         columns, rows = np.meshgrid(across, down)
         return self.undistorter.pixels(columns.astype(np.float64), rows.astype(np.float64))
+
+
+def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
+    """Colours [H, W, 3], copied strip by strip: all at once, Pillow would hold the photo three times."""
+    image.load()
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, ROWS):
+        strip = image.crop((0, top, image.width, min(top + ROWS, image.height)))
+        pixels[top : top + ROWS] = np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
+    return pixels
 
 
 @dataclass(frozen=True)
