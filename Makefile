@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-turntable bench-poses bench-surface bench-shapes bench-fusion gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-turntable bench-poses bench-surface bench-shapes bench-fusion bench-few-photos gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -86,6 +86,9 @@ bench-surface: setup ## Surfaces of real photos and of a known shape: figures as
 
 bench-shapes: setup ## How near meshes come to known shapes, and in what time, engine beside engine (BENCH="--shapes convex")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.shapes $(BENCH)
+
+bench-few-photos: setup ## Three and six photos of a thing before a wall, with no poses, to Gaussians and mesh (BENCH="--photos 5")
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.few_photos $(BENCH)
 
 bench-fusion: setup ## Six views with depth maps of known objects: surfaces and new views (BENCH="--objects cup --maps noisy")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.depth_fusion $(BENCH)

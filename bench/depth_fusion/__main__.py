@@ -29,8 +29,9 @@ WORK = layout.ROOT / "out" / "bench-fusion"
 MAPS = ("exact", "noisy")
 
 
-def reconstruct(known: KnownObject, maps: str, engine: str, out: Path) -> Path:
-    """Six views and their maps to a textured mesh, as a user does it; the workspace."""
+def reconstruct(known: KnownObject, maps: str, engine: str, out: Path) -> tuple[Path, float]:
+    """Six views and their maps to a textured mesh, as a user does it: the workspace, and the processor time in seconds
+    of all that comes after the poses."""
     views = WORK / f"{known.name}-{maps}"
     shutil.rmtree(views, ignore_errors=True)
     write_six(known, views, noisy=maps == "noisy")
@@ -55,8 +56,9 @@ def reconstruct(known: KnownObject, maps: str, engine: str, out: Path) -> Path:
     out.mkdir(parents=True)
     (out / "job.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
     command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out, "--until", "evaluate"]
-    run(command, out / "run.log", available_cpus())
-    return out / "workspace"
+    poses = out / "workspace" / "stages" / "poses.json"
+    usage = run(command, out / "run.log", available_cpus(), mark=poses)
+    return out / "workspace", usage.cpu_seconds_after_mark
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for known in (each for each in OBJECTS if each.name in given.objects):
         for maps in given.maps:
             before, name = machine(), f"{known.name}-{maps}-{given.engine}"
-            workspace = reconstruct(known, maps, given.engine, WORK / name)
-            row = figures(known, workspace)
+            workspace, cpu_seconds = reconstruct(known, maps, given.engine, WORK / name)
+            row = figures(known, workspace, cpu_seconds)
             rows = json.loads(given.out.read_text()) if given.out.exists() else {}
             rows[name] = {**asdict(row), "machine": before}
             given.out.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n")

@@ -34,11 +34,13 @@ class Row:
     worst_psnr: float
     faces: int
     seconds_after_poses: float
+    cpu_seconds_after_poses: float
+    """Of two cores at most; the other one depends on what else the machine did."""
     said: str
     """What the train stage said."""
 
 
-def figures(known: KnownObject, workspace: Path) -> Row:
+def figures(known: KnownObject, workspace: Path, cpu_seconds_after_poses: float) -> Row:
     """Of a workspace whose mesh is textured."""
     seconds = seconds_of_stages(workspace)
     with np.load(workspace / "texture" / "mesh.npz") as arrays:
@@ -51,6 +53,7 @@ def figures(known: KnownObject, workspace: Path) -> Row:
         round(min(shown), 2),
         len(mesh.faces),
         round(sum(seconds[name] for name in AFTER_POSES), 1),
+        cpu_seconds_after_poses,
         document(workspace, "stages/train.json")["message"],
     )
 

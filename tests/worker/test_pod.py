@@ -7,12 +7,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconstruction_api.engines import ENGINES, Weights
 from reconstruction_api.errors import ExitCode
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import ENV_DEPTH_FUSION, ENV_JOB, ENV_PROGRESS_URL, ENV_TOKEN_FILE, ENV_WORKSPACE_CLAIM
@@ -234,6 +236,21 @@ def test_an_engine_whose_licence_the_profile_does_not_accept_is_not_run(
     assert report.failure is not None and report.failure.code == "LicenseNotAccepted"
     assert "'Apache-2.0'" in report.failure.message and "MIT" in report.failure.message
     assert a_pod.run(ResourceClass.PREPARE, accepted_licenses=["Apache-2.0"])[0] == ExitCode.DONE
+
+
+@pytest.mark.parametrize("engines", [{"engine": "splats"}, {"engines": ["nerfacto", "splats"]}])
+def test_weights_that_are_missing_are_told_by_the_first_pod_and_not_by_the_one_with_a_gpu(
+    engines: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = Weights("network.safetensors", "0" * 64, "Apache-2.0", "https://example.org/network")
+    specs = {name: replace(ENGINES[name], weights=(needed,) if name == "splats" else ()) for name in ENGINES}
+    monkeypatch.setattr(pod, "engine_spec", specs.__getitem__)
+    monkeypatch.setenv("RECONSTRUCTION_WEIGHTS", str(tmp_path))
+    a_pod = Pod(tmp_path, monkeypatch)
+    status, report = a_pod.run(ResourceClass.PREPARE, ReconstructionJobSpec.model_validate(CLAIM_SPEC | engines))
+    assert status == ExitCode.RESOURCE, report
+    assert report.failure is not None and report.failure.code == "WeightsUnavailable"
+    assert "network.safetensors" in report.failure.message and report.stages == []
 
 
 TELLS_ITS_ENVIRONMENT = """

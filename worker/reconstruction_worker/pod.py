@@ -43,6 +43,7 @@ from .checkpoints import checkpoints_in
 from .engines.graphics import check_image, gpu_is_promised
 from .engines.licences import check_licence
 from .engines.registry import available, engine_spec
+from .engines.requirements import check_weights
 from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
@@ -125,6 +126,8 @@ def _work(
     for engine in spec.all_engines:
         check_licence(engine, job.accepted_licenses)
     _check_image(spec)
+    if job.resource_class is ResourceClass.PREPARE:  # no device is asked for yet
+        _check_weights(spec)
     run = Run(
         spec=spec,
         workspace=options.workspace,
@@ -179,6 +182,13 @@ def _check_image(spec: ReconstructionJobSpec) -> None:
     if StageName.TRAIN in {stage.name for stage in graph_of(spec)}:
         for engine in {*spec.all_engines} & available().keys():
             check_image(spec.training.device, engine_spec(engine), promised=gpu_is_promised())
+
+
+def _check_weights(spec: ReconstructionJobSpec) -> None:
+    """Before photos and poses are made, and a GPU is waited for. Raises WeightsUnavailable."""
+    if StageName.TRAIN in {stage.name for stage in graph_of(spec)}:
+        for engine in {*spec.all_engines} & available().keys():
+            check_weights(engine_spec(engine))
 
 
 def _source(source: Source, mounted: Path) -> Path | None:

@@ -22,6 +22,7 @@ GPU = {"gpu": {"limits": {"nvidia.com/gpu": 1}}}
     [
         ({"engine": "splatfacto"}, {"engines": SPLATS}, "'splatfacto' works on a GPU only, and profile 'default'"),
         ({"engine": "own"}, {"engines": OWN}, "'own' works on a GPU only"),
+        ({"engine": "own"}, {"engines": [*OWN, *FUSION]}, "gives its pods none; choose depth-fusion."),
         ({"training": {"device": "CUDA"}}, {}, "spec.training.device: profile 'default' gives its pods no GPU"),
         ({"engine": "splatfacto", "training": {"device": "CPU"}}, {"engines": SPLATS} | GPU, "spec.training.device"),
         ({"training": {"device": "CUDA"}}, {"gpu": {"limits": {"memory": "8Gi"}}}, "no GPU"),

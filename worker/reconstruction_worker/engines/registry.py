@@ -6,11 +6,13 @@ imports heavy libraries inside functions only, so that listing engines stays che
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stage_table import listed as named_in_a_row
 
 from .base import Engine, EngineSpec
 
@@ -61,6 +63,13 @@ def suggestion_for(photos: int) -> str | None:
     fitting = [spec for spec in specs if spec.min_images <= photos <= spec.max_images]
     listed = ", ".join(f"{spec.name} ({spec.min_images} to {spec.max_images})" for spec in fitting)
     return f"Add or remove photos, or choose an engine that takes {photos}: {listed}." if fitting else None
+
+
+def others_that(fit: Callable[[EngineSpec], bool]) -> str:
+    """The installed engines that would do instead, as `a, b or c`; empty where none would."""
+    specs = [spec for name in available() if (spec := _spec_of(name)) is not None]
+    names = [spec.name for spec in specs if fit(spec)]
+    return named_in_a_row(names) if names else ""
 
 
 def _spec_of(name: str) -> EngineSpec | None:

@@ -9,7 +9,7 @@ from typing import Final
 from reconstruction_api.errors import ReconstructionError
 
 from ..engines.base import EngineSpec
-from ..engines.registry import available, engine_spec, suggestion_for
+from ..engines.registry import available, engine_spec, others_that, suggestion_for
 from ..stage import StageContext
 from .dataset import FILE, Dataset
 from .limits import Limits, limits_from
@@ -67,9 +67,15 @@ def check_depth(context: StageContext, dataset: Dataset) -> None:
         raise ReconstructionError(
             "DepthInvalid",
             f"The engine {needing.name} needs a depth map for each photo; there is none for {shown}.",
-            suggestion="Add the missing maps, or choose an engine that needs none.",
+            suggestion=f"Add the missing maps, or choose {_without_depth(len(dataset.images))}.",
             details={"missing": missing[:100]},
         )
+
+
+def _without_depth(photos: int) -> str:
+    """Engines that need no maps and take so many photos."""
+    fitting = others_that(lambda other: not other.needs_depth and other.min_images <= photos <= other.max_images)
+    return fitting or "an engine that needs none"
 
 
 def check_allowed(context: StageContext, dataset: Dataset, limits: Limits) -> None:

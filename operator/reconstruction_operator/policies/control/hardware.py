@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconstruction_api.engines import CPU_ONLY, GPU_ONLY
 from reconstruction_api.job import Device, ReconstructionJobSpec
 from reconstruction_api.profile import EngineImage, ProfileSpec
+from reconstruction_api.stage_table import listed
 from reconstruction_api.stages import StageName, graph_of
 
 
@@ -39,18 +40,29 @@ def engine_field(spec: ReconstructionJobSpec) -> str:
 
 
 def _missing_for(engine: EngineImage, spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> str:
-    gpu_only = engine.gpu_only if engine.gpu_only is not None else engine.name in GPU_ONLY
+    gpu_only = _gpu_only(engine)
     if gpu_only and spec.training.device is Device.CPU:
-        return f"spec.training.device: {engine.name!r} works on a GPU only; clear the field, or choose another engine."
+        return f"spec.training.device: {engine.name!r} works on a GPU only; clear the field, or {_instead(profile)}."
     if offers_gpu(profile) or engine.name in CPU_ONLY:
         return ""
     if gpu_only:
         return (
-            f"spec.{engine_field(spec)}: {engine.name!r} works on a GPU only, and profile {name!r} gives its pods none."
+            f"spec.{engine_field(spec)}: {engine.name!r} works on a GPU only, and profile {name!r} gives its pods "
+            f"none; {_instead(profile)}."
         )
     if spec.training.device is Device.CUDA:
         return f"spec.training.device: profile {name!r} gives its pods no GPU; clear the field to train on the CPU."
     return ""
+
+
+def _instead(profile: ProfileSpec) -> str:
+    """Which of the profile's engines work without a GPU, as far as it is known here."""
+    able = [each.name for each in profile.engines if not _gpu_only(each)]
+    return f"choose {listed(able)}" if able else "choose another profile"
+
+
+def _gpu_only(engine: EngineImage) -> bool:
+    return engine.gpu_only if engine.gpu_only is not None else engine.name in GPU_ONLY
 
 
 def trains(spec: ReconstructionJobSpec) -> bool:

@@ -9,6 +9,7 @@ from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import Device
 
 from ..graphics import gpu_is_promised
+from ..registry import others_that
 from .cuda import GIB, Graphics, found_graphics
 
 
@@ -25,7 +26,9 @@ def _device(wanted: Device, spec: EngineSpec, found: Graphics | None, *, promise
         if not spec.needs_gpu:
             return torch.device("cpu")
         raise ReconstructionError(
-            "GPUUnavailable", f"spec.training.device is CPU, but the engine {spec.name} works on a GPU only."
+            "GPUUnavailable",
+            f"spec.training.device is CPU, but the engine {spec.name} works on a GPU only.",
+            suggestion=f"Clear the field, or choose {_without_gpu()}.",
         )
     if found.obstacle is not None:
         if wanted is Device.AUTO and not spec.needs_gpu and not promised:
@@ -47,7 +50,7 @@ def _device(wanted: Device, spec: EngineSpec, found: Graphics | None, *, promise
             "GPUUnavailable",
             f"The engine {spec.name} needs a GPU of compute capability {_version(spec.min_capability)}; "
             f"{found.name} has {_version(found.capability)}.",
-            suggestion="Use a profile with newer GPUs, or choose another engine.",
+            suggestion=f"Use a profile with newer GPUs, or choose {_for_older(found.capability)}.",
         )
     return torch.device("cuda")
 
@@ -60,7 +63,7 @@ def _why(wanted: Device, spec: EngineSpec, promised: bool) -> str:
 
 
 def _unusable(why: str, found: Graphics, spec: EngineSpec) -> ReconstructionError:
-    without = "choose an engine that needs none" if spec.needs_gpu else "set spec.training.device to CPU"
+    without = f"choose {_without_gpu()}" if spec.needs_gpu else "set spec.training.device to CPU"
     return ReconstructionError(
         "GPUUnavailable",
         f"{why}, but PyTorch can't use one: {found.obstacle}",
@@ -68,6 +71,15 @@ def _unusable(why: str, found: Graphics, spec: EngineSpec) -> ReconstructionErro
         f"train without a GPU, {without}.",
         details={name: value for name, value in found.versions.items() if value is not None},
     )
+
+
+def _without_gpu() -> str:
+    return others_that(lambda other: not other.needs_gpu) or "an engine that needs none"
+
+
+def _for_older(capability: tuple[int, int]) -> str:
+    fitting = others_that(lambda other: other.min_capability is None or other.min_capability <= capability)
+    return fitting or "another engine"
 
 
 def _gib(count: int) -> str:

@@ -1,0 +1,115 @@
+"""`python -m bench.few_photos [--photos 3 6]`: a few photos of a thing before a wall, to Gaussians and a mesh.
+
+Nothing is known of where they were taken; the job is examples/few-photos.yaml. Results are in out/bench-few-photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+import yaml
+
+from demo import layout
+from reconstruction_worker.cpus import available_cpus
+from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.raycast import Caster
+
+from .finished import document, seconds_of_stages
+from .machine import machine
+from .rendered import looking, mottled, on_grey, painted, square_camera, write_photos
+from .shapes.shapes import convex
+from .worker_quality.measuring import run
+
+EXAMPLE = layout.ROOT / "examples" / "few-photos.yaml"
+RESULTS = Path(__file__).parent / "results" / "few-photos.json"
+WORK = layout.ROOT / "out" / "bench-few-photos"
+SIDE, FOCAL, DEGREES_APART = 640, 1.1, 14.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """From photos to the report."""
+
+    photos: int
+    registered: int
+    seconds: float
+    cpu_seconds: float
+    peak_rss_mib: float
+    stages: dict[str, float]
+    faces: int
+    machine: dict[str, Any]
+
+
+def scene() -> Mesh:
+    """A thing with round edges on the ground before a wall."""
+    thing = convex()
+    parts = [trimesh.Trimesh(thing.vertices, thing.faces)]
+    for extents, middle in (((8, 6, 0.1), (0, 0.0, -0.05)), ((8, 0.1, 5), (0, 1.6, 2.5))):
+        box = trimesh.creation.box(extents=extents)
+        box.apply_translation(middle)
+        parts.append(trimesh.Trimesh(*trimesh.remesh.subdivide_to_size(box.vertices, box.faces, 0.1)))
+    whole: Any = trimesh.util.concatenate(parts)
+    return Mesh(np.asarray(whole.vertices, np.float64), np.asarray(whole.faces, np.int32))
+
+
+def write(count: int, folder: Path) -> None:
+    """The photos alone: their poses are to be found."""
+    shutil.rmtree(folder, ignore_errors=True)
+    mesh = scene()
+    caster, cameras = Caster(mesh), []
+    for number in range(count):
+        angle, height = math.radians(DEGREES_APART * (number - (count - 1) / 2)), 0.9 + 0.25 * (number % 2)
+        eye = np.array([2.2 * math.sin(angle), -2.2 * math.cos(angle), height])
+        cameras.append(square_camera(looking(eye, np.array([0, 0, 0.4])), FOCAL, SIDE))
+    write_photos(folder, cameras, lambda camera: on_grey(*painted(mesh, caster, camera, mottled, 2)))
+    (folder / "transforms.json").unlink()
+
+
+def measure(count: int) -> Row:
+    photos, out = WORK / f"{count}-photos", WORK / f"{count}"
+    write(count, photos)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    job = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    job["spec"]["source"] = {"uri": str(photos)}
+    (out / "job.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
+    before = machine()
+    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out / "results"]
+    usage = run(command, out / "run.log", available_cpus())
+    workspace = out / "results" / "workspace"
+    return Row(
+        photos=count,
+        registered=document(workspace, "poses/registration.json")["registered"],
+        seconds=usage.seconds,
+        cpu_seconds=usage.cpu_seconds,
+        peak_rss_mib=usage.peak_rss_mib,
+        stages={str(name): seconds for name, seconds in seconds_of_stages(workspace).items()},
+        faces=document(workspace, "mesh/mesh.json")["faces"],
+        machine=before,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="bench.few_photos", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--photos", nargs="+", type=int, default=[3, 6], help="numbers of photos (default: 3 6)")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args(arguments)
+    for count in given.photos:
+        row = measure(count)
+        rows = json.loads(given.out.read_text()) if given.out.exists() else {}
+        rows[str(count)] = asdict(row)
+        given.out.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n")
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
