@@ -18,6 +18,7 @@ from reconstruction_api.errors import ExitCode
 from reconstruction_api.exports import Export
 from reconstruction_api.formats import ExportFormat
 from reconstruction_api.lifecycle import PauseStage, Removal
+from reconstruction_api.plan import WorkerPlan, WorkerStage, fresh_plan
 from reconstruction_api.stages import USUAL_STAGES, StageName, stage_digests
 from reconstruction_worker.checkpoints import checkpoints_in
 from reconstruction_worker.records import damaged_output, read_record
@@ -108,6 +109,28 @@ def test_each_stage_runs_for_each_engine_on_photos_and_poses_that_are_made_once(
 def test_results_carry_the_digests_that_the_operator_computes(engines: Engines) -> None:
     outcome = engines.go()
     assert {each.name: each.digest for each in outcome.stages} == stage_digests(several())
+
+
+def test_pods_of_the_three_classes_follow_each_other(engines: Engines) -> None:
+    assert engines.go("ingest", "poses", attempts=4).exit_code is ExitCode.DONE
+    assert engines.go("train", "mesh", "texture", "evaluate", attempts=4).metrics["bestEngine"] == "nerfacto"
+    assert engines.go("export", attempts=4).exit_code is ExitCode.DONE
+    assert engines.made_by("export") == "nerfacto"
+    assert (workspace_of(engines.workspace, "splats") / "export" / "out.json").exists()
+
+
+def test_a_pod_goes_by_the_plan_of_the_release_that_accepted_the_job(engines: Engines) -> None:
+    planned = [
+        WorkerStage.model_validate(stage.model_dump() | {"digest": f"of-{stage.name}", "code_version": 1})
+        for stage in fresh_plan(several(), 1).stages
+    ]
+    outcome = engines.go(plan=WorkerPlan(stages=planned), attempts=4)
+    assert outcome.exit_code is ExitCode.DONE
+    assert [each.digest for each in outcome.stages] == [f"of-{each.name}" for each in outcome.stages]
+    engines.engine_runs()
+    done = [stage.model_copy(update={"completed": True}) for stage in planned]
+    again = engines.go(plan=WorkerPlan(stages=done), attempts=4)
+    assert engines.engine_runs() == [] and all(each.skipped for each in again.stages)
 
 
 def test_the_best_ones_results_are_the_jobs_and_the_stage_says_which_and_why(engines: Engines) -> None:
