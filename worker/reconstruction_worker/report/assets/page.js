@@ -29,31 +29,42 @@ async function showSplats(viewer, splats) {
   document.documentElement.dataset.splats = String(viewer.splats.levels.at(-1).count); // that may be drawn
 }
 
+/** The next picture that the browser makes. */
+function frame() {
+  return new Promise((done) => requestAnimationFrame(done));
+}
+
+/** The viewer in place of the still picture, or null where WebGL 2 is missing. */
+function view(data, images) {
+  const canvas = find("#view"), still = find("#still");
+  canvas.hidden = false;
+  try {
+    const viewer = new Viewer(canvas, data, images);
+    still.hidden = true;
+    for (const part of document.querySelectorAll("#bar, #tools, #hint")) part.hidden = false;
+    canvas.addEventListener("webglcontextlost", () => { canvas.hidden = true; still.hidden = false; });
+    return viewer;
+  } catch (error) {
+    canvas.hidden = true;
+    document.documentElement.dataset.viewer = "unavailable";
+    return null;
+  }
+}
+
 async function start() {
   theme();
   comparisons();
   const data = JSON.parse(find("#scene").textContent);
-  const sheet = await decode(data.sheet.url);
-  const texture = data.mesh.texture ? await decode(data.mesh.texture) : null;
-  let viewer = null;
+  const [sheet, texture] = await Promise.all([decode(data.sheet.url), data.mesh.texture ? decode(data.mesh.texture) : null]);
+  const viewer = view(data, { texture, sheet });
+  if (viewer) await frame(); // the model is seen before all else is made
   const buttons = gallery(data, sheet, (index) => {
     if (!viewer) return;
     find("#stage").scrollIntoView({ behavior: "smooth", block: "nearest" });
     viewer.goTo(index);
   });
   if (data.turntable) turntable(data.turntable);
-  const canvas = find("#view");
-  canvas.hidden = false;
-  try {
-    viewer = new Viewer(canvas, data, { texture, sheet });
-  } catch (error) {
-    canvas.hidden = true;
-    document.documentElement.dataset.viewer = "unavailable";
-    return;
-  }
-  find("#still").hidden = true;
-  for (const part of document.querySelectorAll("#bar, #tools, #hint")) part.hidden = false;
-  canvas.addEventListener("webglcontextlost", () => { canvas.hidden = true; find("#still").hidden = false; });
+  if (!viewer) return;
   layers(viewer, new Measure(viewer, data.metresPerUnit));
   captions(viewer, data, buttons);
   if (!viewer.surface.solid) find("[data-toggle=cameras]").click(); // points say little without them
