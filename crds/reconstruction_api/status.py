@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from .base import ApiModel, DecimalString, Timestamp
 from .deliveries import Delivery
+from .destination import Destination
 from .lifecycle import CancellationStatus, RetentionStatus
 from .plan import JobPlan
 from .rules import ATOMIC, KeyedBy
@@ -269,6 +270,9 @@ class ReconstructionJobStatus(ApiModel):
     from_destination: bool | None = None
     """The workspace was gone when the job was changed, and the present one holds only what was made from the published
     results; absent in most jobs. A change that needs more starts the job over, from the photos."""
+    published_to: Destination | None = Field(default=None, json_schema_extra=ATOMIC)
+    """The `spec.destination` that results were published to last. Where it has been changed since and the workspace is
+    gone, what can be is made from what is there."""
     admission_time: Timestamp | None = None
     """Since when the job counts against the limits of concurrent jobs; absent while it waits for its turn, is suspended
     or has ended."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from . import lenient, reported, untrusted
 from . import metric_limits as metrics
 from .base import ApiModel, Count
-from .destination import WhoOverwrites
+from .destination import Destination, WhoOverwrites
 from .errors import ReconstructionError
 from .job import ReconstructionJobSpec
 from .stages import ResourceClass, StageName
@@ -82,6 +82,8 @@ class WorkerJob(ApiModel):
     """What the pod may connect to."""
     publishing: Publishing = Field(default_factory=Publishing)
     """Where results may go, and what they may replace."""
+    earlier_destination: Destination | None = None
+    """Where the results are that a pod without a workspace builds on, if not at spec.destination."""
 
 
 class Failure(ApiModel):

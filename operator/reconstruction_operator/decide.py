@@ -25,6 +25,7 @@ from .policies.control.advance import advance
 from .policies.control.attempt import Waiting
 from .policies.control.children import Blocked, blocked, creations, may_start, outdated, unclaimed, unseen_pods
 from .policies.control.claims import adoptions
+from .policies.control.destinations import published_to
 from .policies.control.environment import masked
 from .policies.control.notify import deliveries, due
 from .policies.control.pinning import pinned_at, to_pin
@@ -120,6 +121,7 @@ def _status(
     ended = situation.done or situation.cancelled or (situation.failure is not None and situation.acceptance.accepted)
     completion_time = (before.completion_time or format_time(now)) if ended else None
     kept = retention(observed, situation, completion_time, now)
+    files = remaining(artifacts(observed, situation), kept, observed.job)
     return ReconstructionJobStatus(
         observed_generation=observed.job.generation,
         operator=before.operator,
@@ -132,13 +134,14 @@ def _status(
         runs=list(situation.runs),
         metrics=numbers,
         checkpoints=checkpoints(observed, situation) if has_checkpoints(kept) else [],
-        artifacts=remaining(artifacts(observed, situation), kept, observed.job),
+        artifacts=files,
         failure=situation.failure,
         profile=masked(situation.acceptance.snapshot or before.profile),
         profile_revision=pinned_at(observed, situation.acceptance.snapshot),
         workspace_claim=_workspace_claim(observed, kept, created),
         abandoned_workspace=situation.abandoned or before.abandoned_workspace,
         from_destination=_holds_only_published(before, situation, kept),
+        published_to=published_to(observed.job, files, done=situation.done),
         admission_time=admission_time(observed, situation, started=started, now=now),
         yield_time=yield_time(observed, situation, now),
         start_time=before.start_time or (format_time(now) if started else None),

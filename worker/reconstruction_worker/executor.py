@@ -114,6 +114,8 @@ class Run:
     """Whose results are published; None where none are."""
     destination_credentials: Path | None = None
     """Folder with the credentials of the destination's Secret; None where the environment has them."""
+    earlier_credentials: Path | None = None
+    """The same of the destination that the job had before, where its results are built on."""
     camera_path: Path | None = None
     """Folder with the file that spec.turntable.pathFile names."""
     lock_patience_seconds: float = 15.0
@@ -377,6 +379,8 @@ def _run(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: in
 def _credentials(run: Run, stage: StageName) -> str | None:
     """Each stage's process that connects sees the Secret that it needs, and no other."""
     folder = run.credentials if stage is StageName.INGEST else run.destination_credentials
+    if stage in _FROM_DESTINATION and run.delivery is not None and run.delivery.earlier is not None:
+        folder = run.earlier_credentials
     return str(folder) if folder is not None else None
 
 

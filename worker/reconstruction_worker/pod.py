@@ -23,6 +23,8 @@ from reconstruction_api.names import (
     CREDENTIALS_PATH,
     DESTINATION_CREDENTIALS_PATH,
     DESTINATION_PATH,
+    EARLIER_CREDENTIALS_PATH,
+    EARLIER_DESTINATION_PATH,
     ENV_DEPTH_FUSION,
     ENV_JOB,
     ENV_PLAN,
@@ -142,6 +144,7 @@ def _work(
         credentials=options.credentials if job.spec.source.secret_name is not None else None,
         delivery=delivery_of(job, options.destination),
         destination_credentials=options.destination_credentials if has_secret(spec.destination) else None,
+        earlier_credentials=Path(EARLIER_CREDENTIALS_PATH) if has_secret(job.earlier_destination) else None,
         camera_path=options.camera_path,
         attempts=spec.retry_policy.max_attempts,
     )
@@ -203,14 +206,20 @@ def delivery_of(job: WorkerJob, mounted: Path) -> Delivery | None:
     destination = job.spec.destination
     if destination is None:
         return None
-    on_claim = destination.persistent_volume_claim is not None
+    on_claim = _is_claim(destination)
     return Delivery(
         namespace=job.namespace,
         name=job.name,
         uid=job.uid,
         publishing=job.publishing,
         folder=str(mounted) if on_claim else None,
+        earlier=job.earlier_destination,
+        earlier_folder=EARLIER_DESTINATION_PATH if _is_claim(job.earlier_destination) else None,
     )
+
+
+def _is_claim(destination: Destination | None) -> bool:
+    return destination is not None and destination.persistent_volume_claim is not None
 
 
 def has_secret(destination: Destination | None) -> bool:

@@ -17,6 +17,7 @@ from typing import Protocol
 from pydantic import Field
 
 from reconstruction_api.base import ApiModel
+from reconstruction_api.destination import Destination
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_api.worker import Progress, Publishing, SourceLimits
@@ -34,6 +35,10 @@ class Delivery(ApiModel):
     publishing: Publishing = Field(default_factory=Publishing)
     folder: str | None = None
     """Where the destination's claim is mounted, or the folder is that a local run has in its place."""
+    earlier: Destination | None = None
+    """Where the results are that stages without a workspace build on, if not at the job's destination."""
+    earlier_folder: str | None = None
+    """The same of it."""
 
 
 class Report(Protocol):

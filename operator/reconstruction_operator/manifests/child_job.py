@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconstruction_api.destination import Destination
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import LABEL_ATTEMPT, LABEL_CLASS, LABEL_DIGEST, LABEL_QUEUE
 from reconstruction_api.plan import JobPlan
@@ -34,9 +35,11 @@ def child_job(
     progress_url: str | None,
     remaining_seconds: int | None,
     plan: JobPlan | None = None,
+    earlier: Destination | None = None,
 ) -> dict[str, Any]:
     """A batch/v1 Job. `source_claim` is what the source is on, if it is on a volume; `remaining_seconds` is what is
-    left of spec.activeDeadlineSeconds."""
+    left of spec.activeDeadlineSeconds; `earlier` is where the published results are that the pod builds on, if not at
+    spec.destination."""
     marks = labels(job) | {
         LABEL_CLASS: run.resource_class.value,
         LABEL_DIGEST: digest_label,
@@ -61,7 +64,7 @@ def child_job(
             },
             "template": {
                 "metadata": {"labels": marks | identity_labels(profile)},
-                "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds, plan),
+                "spec": pod_spec(job, spec, run, profile, source_claim, progress_url, remaining_seconds, plan, earlier),
             },
         },
     }

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from reconstruction_api.baseline import explicit
+from reconstruction_api.destination import Destination
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     ENV_DEPTH_FUSION,
@@ -39,7 +40,7 @@ from .allowances import network_access, publishing, source_limits
 from .camera_path import camera_path_mounts, camera_path_volumes
 from .child_names import claim_name
 from .credentials import credential_mounts, credential_volumes
-from .destination import destination_mounts, destination_volumes
+from .destination import destination_mounts, destination_volumes, earlier_mounts, earlier_volumes
 from .placement import Placement, needs_device, placement
 from .weights import weights_mounts, weights_volumes
 
@@ -58,6 +59,7 @@ def pod_spec(
     progress_url: str | None,
     remaining_seconds: int | None,
     plan: JobPlan | None = None,
+    earlier: Destination | None = None,
 ) -> dict[str, Any]:
     """The pod of one attempt. Its deadline counts from its own start: waiting for a node is free."""
     placed = placement(spec, run.resource_class, profile, moved=job.status.abandoned_workspace is not None)
@@ -69,11 +71,12 @@ def pod_spec(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": profile.termination_grace_seconds,
         "securityContext": pod_security_context(profile),
-        "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan)],
+        "containers": [_container(job, spec, run, profile, placed, image, source, progress_url, plan, earlier)],
         "volumes": [
             *_volumes(job, profile, source, progress_url),
             *added_volumes(spec, run.resource_class),
             *destination_volumes(spec, run.resource_class),
+            *earlier_volumes(earlier),
             *credential_volumes(spec, run.resource_class),
             *camera_path_volumes(spec, run.resource_class),
             *weights_volumes(profile, run.resource_class),
@@ -113,13 +116,14 @@ def _container(
     source: str | None,
     progress_url: str | None,
     plan: JobPlan | None,
+    earlier: Destination | None,
 ) -> dict[str, Any]:
     return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": profile.image_pull_policy,
         "command": ["python3", "-m", "reconstruction_worker"],
-        "env": _environment(job, spec, run, profile, progress_url, plan),
+        "env": _environment(job, spec, run, profile, progress_url, plan, earlier),
         "resources": {"requests": placed.requests, "limits": placed.limits},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -131,6 +135,7 @@ def _container(
             *_mounts(profile, source, progress_url),
             *added_mounts(spec, run.resource_class),
             *destination_mounts(spec, run.resource_class),
+            *earlier_mounts(earlier),
             *credential_mounts(spec, run.resource_class),
             *camera_path_mounts(spec, run.resource_class),
             *weights_mounts(profile, run.resource_class),
@@ -145,6 +150,7 @@ def _environment(
     profile: ClusterProfileSpec,
     progress_url: str | None,
     plan: JobPlan | None,
+    earlier: Destination | None,
 ) -> list[dict[str, Any]]:
     """What the operator says comes last: neither a profile nor a secret replaces it."""
     order = WorkerJob(
@@ -158,6 +164,7 @@ def _environment(
         accepted_licenses=profile.accepted_licenses,
         network=network_access(profile),
         publishing=publishing(profile) if spec.destination is not None else Publishing(),
+        earlier_destination=earlier,
     )
     entries = environment(profile)
     # Without defaults: the worker's image may be older than the operator, and know no field that came later.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
+from reconstruction_api.names import ENV_JOB
 from reconstruction_api.worker import Artifact
 from reconstruction_operator.actions import CreateJob, Emit, EnsureClaim
 from reconstruction_operator.decide import Plan
@@ -107,7 +109,64 @@ def test_what_needs_more_than_the_pod_that_delivers_starts_from_the_photos() -> 
 def test_results_that_lie_elsewhere_are_no_start() -> None:
     seen = removed("pvc://statue-workspace/artifacts/manifest.json")
     assert classes(with_format(seen)[1]) == ["prepare"]
-    assert classes(with_format(removed(), destination={"uri": "s3://assets/elsewhere/"})[1]) == ["prepare"]
+
+
+def order_and_volumes(plan: Plan) -> tuple[dict[str, Any], set[str]]:
+    """What the pod is asked to do, and the Secrets and claims that it gets for it."""
+    (made,) = actions(plan, CreateJob)
+    pod = made.manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    order = next(each["value"] for each in container["env"] if each["name"] == ENV_JOB)
+    kinds = ((volume.get("secret", {}), volume.get("persistentVolumeClaim", {})) for volume in pod["volumes"])
+    return json.loads(order), {secret.get("secretName") or claim.get("claimName", "") for secret, claim in kinds}
+
+
+ELSEWHERE: dict[str, Any] = {"destination": {"uri": "s3://assets/elsewhere/", "secretName": "write-elsewhere"}}
+
+
+def test_to_another_destination_go_the_results_of_the_one_before() -> None:
+    seen, plan = settled(changed(removed(), **FIELDS | ELSEWHERE), NOW + seconds(90000))
+    assert classes(plan) == ["deliver"]
+    order, volumes = order_and_volumes(plan)
+    assert order["earlierDestination"] == FIELDS["destination"]
+    assert order["spec"]["destination"]["uri"] == "s3://assets/elsewhere/"
+    assert {"write", "write-elsewhere"} <= volumes
+    assert seen.job.status.published_to is not None and seen.job.status.published_to.uri == "s3://assets/statue/"
+
+
+def test_from_a_claim_they_are_read_where_it_is_mounted() -> None:
+    before: dict[str, Any] = {"destination": {"persistentVolumeClaim": {"claimName": "results"}}}
+    seen = removed("pvc://results/set/manifest.json", **before)
+    _, plan = settled(changed(seen, **FIELDS | ELSEWHERE), NOW + seconds(90000))
+    assert classes(plan) == ["deliver"]
+    order, volumes = order_and_volumes(plan)
+    assert order["earlierDestination"] == before["destination"]
+    assert "results" in volumes
+
+
+def test_once_they_are_there_the_earlier_destination_is_no_more_asked_for() -> None:
+    seen, _ = settled(changed(removed(), **FIELDS | ELSEWHERE), NOW + seconds(90000))
+    assert seen.job.spec is not None
+    report = report_of(DELIVER, seen.job.spec).model_copy(
+        update={"artifacts": artifacts("s3://assets/elsewhere/set/manifest.json")}
+    )
+    ending = with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW + seconds(90100))
+    seen, _ = settled(ending, NOW + seconds(90100))
+    assert seen.job.status.published_to is not None and seen.job.status.published_to.uri == "s3://assets/elsewhere/"
+    _, plan = settled(changed(seen, **FIELDS | ELSEWHERE, bundle=True), NOW + seconds(90110))
+    order, volumes = order_and_volumes(plan)
+    assert "earlierDestination" not in order and "write" not in volumes
+
+
+def test_with_its_workspace_a_pod_gets_nothing_of_the_earlier_destination() -> None:
+    spec = spec_of(**FIELDS)
+    seen = started(DELIVER, spec)
+    report = report_of(DELIVER, spec).model_copy(update={"artifacts": artifacts()})
+    seen, _ = settled(with_pod(seen, ended(current(seen), 0, report), succeeded=True, ended=NOW))
+    _, plan = settled(changed(seen, **FIELDS | ELSEWHERE), NOW + seconds(10))
+    assert classes(plan) == ["deliver"]
+    order, volumes = order_and_volumes(plan)
+    assert "earlierDestination" not in order and "write" not in volumes
 
 
 def test_published_results_that_were_removed_are_no_start() -> None:

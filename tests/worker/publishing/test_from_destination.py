@@ -18,13 +18,16 @@ from PIL import Image
 from harness.finished_workspace import context, followed, record, results
 from reconstruction_api.baseline import explicit
 from reconstruction_api.defaults import completed
+from reconstruction_api.destination import Destination
 from reconstruction_api.documents.manifest import FILE as MANIFEST_FILE
 from reconstruction_api.documents.manifest import DeliveredFile, ManifestDocument, ManifestSubject
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.exports import Export
 from reconstruction_api.formats import REPORT_PAGE
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.names import EARLIER_DESTINATION_PATH
 from reconstruction_api.stages import ResourceClass, StageName, graph_of, stages_of
+from reconstruction_api.worker import NetworkAccess, WorkerJob
 from reconstruction_worker.executor import Outcome, Run, execute
 from reconstruction_worker.exporters import splat_ply
 from reconstruction_worker.exporters.gaussian_values import Rounding, compare_gaussians
@@ -34,6 +37,7 @@ from reconstruction_worker.files import write_document
 from reconstruction_worker.from_destination import export, report
 from reconstruction_worker.from_destination.published_gaussians import read_gaussians
 from reconstruction_worker.from_destination.published_model import best_source, read_model
+from reconstruction_worker.pod import delivery_of
 from reconstruction_worker.process import StopRequest
 from reconstruction_worker.report.numbers import SETTINGS
 from reconstruction_worker.stage import Delivery, folder_of
@@ -41,6 +45,8 @@ from reconstruction_worker.stages import publish
 from tests.worker.exporters.models import figure
 from tests.worker.exporters.test_gaussian_formats import scene
 from tests.worker.stage_packages import Recorder
+
+from .bucket import Bucket
 
 CLAIM = {"persistentVolumeClaim": {"claimName": "results"}}
 GLB, OBJ, SPLAT_PLY = {"format": "GLB"}, {"format": "OBJ"}, {"format": "SplatPLY"}
@@ -175,6 +181,76 @@ def test_a_format_that_needs_more_is_refused_and_says_what(
     before = published(tmp_path)
     assert words in refusal(later, exports=[published_as, wanted], engine="splats")
     assert published(tmp_path) == before
+
+
+def test_to_another_destination_go_the_files_of_the_one_before(tmp_path: Path):
+    before = publish_results(tmp_path, [GLB, OBJ])
+    spec = spec_of(destination={"persistentVolumeClaim": {"claimName": "elsewhere"}}, exports=[GLB, {"format": "STL"}])
+    delivery = Delivery(
+        namespace="museum",
+        name="statue",
+        uid="uid-1",
+        folder=str(tmp_path / "elsewhere"),
+        earlier=spec_of().destination,
+        earlier_folder=str(tmp_path / "claim"),
+    )
+    stages = stages_of(ResourceClass.DELIVER, graph_of(spec))
+    run = Run(spec=spec, workspace=tmp_path / "new", stages=stages, delivery=delivery)
+    assert execute(run, Recorder(), StopRequest()).failure is None
+    place = tmp_path / "elsewhere"
+    after = followed({path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*.*")})
+    assert after.keys() == {"model.glb", "model.stl", REPORT_PAGE}
+    assert after["model.glb"] == before["model.glb"]
+
+
+def test_the_secret_of_the_earlier_destination_opens_it_and_no_other_does(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    publish_results(tmp_path, [GLB])
+    earlier = {"uri": "s3://assets/{namespace}/{name}/", "secretName": "assets-write"}
+    publish.run(context(tmp_path / "gone", earlier))
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        (secret / name).write_text(bucket.address.replace("0.0.0.0", "127.0.0.1") if "URL" in name else "museum")
+        monkeypatch.delenv(name)
+    spec = spec_of(exports=[GLB])
+    order = WorkerJob(
+        namespace="museum",
+        name="statue",
+        uid="uid-1",
+        attempt=1,
+        resource_class=ResourceClass.DELIVER,
+        spec=spec,
+        earlier_destination=Destination.model_validate(earlier),
+    )
+    delivery = delivery_of(order, tmp_path / "elsewhere")
+    assert delivery is not None and delivery.earlier_folder is None
+    run = Run(
+        spec=spec,
+        workspace=tmp_path / "new",
+        stages=stages_of(ResourceClass.DELIVER, graph_of(spec)),
+        delivery=delivery,
+        network=NetworkAccess(allow=["127.0.0.1/32"]),
+        earlier_credentials=secret,
+    )
+    assert execute(run, Recorder(), StopRequest()).failure is None
+    assert (tmp_path / "elsewhere" / "latest.json").exists()
+
+
+def test_a_claim_that_was_the_destination_is_mounted_beside_the_new_one():
+    order = WorkerJob(
+        namespace="museum",
+        name="statue",
+        uid="uid-1",
+        attempt=1,
+        resource_class=ResourceClass.DELIVER,
+        spec=spec_of(),
+        earlier_destination=Destination.model_validate(CLAIM),
+    )
+    delivery = delivery_of(order, Path("/destination"))
+    assert delivery is not None
+    assert (delivery.folder, delivery.earlier_folder) == ("/destination", EARLIER_DESTINATION_PATH)
 
 
 def test_formats_of_gaussians_are_made_from_those_that_were_published_in_full(tmp_path: Path, later: Later):

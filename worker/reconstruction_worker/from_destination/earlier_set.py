@@ -48,6 +48,8 @@ def earlier_set(context: StageContext) -> Iterator[EarlierSet]:
     """What `latest.json` leads to, for as long as the context is open. Raises InputsRemoved where that is nothing, or
     another job's; and what opening a destination raises."""
     destination, delivery = context.spec.destination, context.delivery
+    if delivery is not None and delivery.earlier is not None:
+        destination, delivery = delivery.earlier, delivery.model_copy(update={"folder": delivery.earlier_folder})
     if destination is None or delivery is None:
         raise gone("the workspace is gone, and spec.destination names no place that has the results")
     addresses = Addresses.of(destination, delivery, "")

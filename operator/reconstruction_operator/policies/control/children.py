@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from reconstruction_api.destination import Destination
 from reconstruction_api.job import ReconstructionJobSpec
+from reconstruction_api.stages import publishes
 
 from ...actions import CreateJob, DeleteJob, EnsureClaim, ExpectAbsent
 from ...manifests.allowances import queue_of
 from ...manifests.child_job import child_job
 from ...manifests.child_names import claim_name
 from ...manifests.claim import workspace_claim
-from ...model import ChildJob, Observed, Refusal
+from ...model import ChildJob, JobView, Observed, Refusal
 from . import lost
 from .attempt import Absent, Waiting
 from .claims import is_lost, is_orphan
@@ -180,9 +182,20 @@ def creations(observed: Observed, situation: Situation, now: datetime) -> tuple[
         progress_url=observed.policy.progress_url,
         remaining_seconds=situation.remaining_seconds,
         plan=situation.acceptance.planned.plan if situation.acceptance.planned is not None else None,
+        earlier=_earlier_destination(observed.job, situation),
     )
     later = queue_of(spec, profile) != ""
     return (CreateJob(job),) if observed.claim is not None or later else (claim, CreateJob(job))
+
+
+def _earlier_destination(job: JobView, situation: Situation) -> Destination | None:
+    """Where the results are that a pod which delivers builds on without a workspace; None where that is where its own
+    go."""
+    builds_on_them = situation.from_destination or job.status.from_destination
+    delivers = situation.current is not None and publishes(situation.current.resource_class)
+    if not builds_on_them or not delivers or job.spec is None or job.status.published_to == job.spec.destination:
+        return None
+    return job.status.published_to
 
 
 def _source_claim(observed: Observed, spec: ReconstructionJobSpec) -> str | None:

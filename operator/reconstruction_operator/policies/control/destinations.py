@@ -8,6 +8,7 @@ from reconstruction_api.destination import Destination, expanded, location
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.network import Allowed, Host, RefusedError, not_allowed
 from reconstruction_api.profile import ProfileSpec
+from reconstruction_api.worker import Artifact
 
 from ...manifests.child_names import claim_name
 from ...model import JobView
@@ -32,12 +33,31 @@ def published_at(job: JobView) -> tuple[str, ...]:
 
 
 def was_published(job: JobView) -> bool:
-    """Whether the job's results are at the destination that its spec names now: the last look has seen them listed, or
-    the job has begun to build on them."""
+    """Whether the job's results are at the destination that its spec names now, or at the one that it named before: the
+    last look has seen them listed, or the job has begun to build on them."""
     if job.status.from_destination and job.status.completion_time is None:
         return True
     places = published_at(job)
-    return bool(places) and any(each.uri.startswith(places) for each in job.status.artifacts)
+    if not places:
+        return False
+    return any(each.uri.startswith(places) for each in job.status.artifacts) or _was_published_elsewhere(job)
+
+
+def _was_published_elsewhere(job: JobView) -> bool:
+    """At a destination that the job had before: no file that is listed is in the workspace."""
+    workspace = f"pvc://{claim_name(job.key.name)}/"
+    listed = job.status.artifacts
+    return job.status.published_to is not None and any(not each.uri.startswith(workspace) for each in listed)
+
+
+def published_to(job: JobView, artifacts: list[Artifact], *, done: bool) -> Destination | None:
+    """Where the job's results were published last. While others are made it stays: attempts build on it."""
+    if done and not artifacts:
+        return None
+    places = published_at(job)
+    if done and job.spec is not None and places and any(each.uri.startswith(places) for each in artifacts):
+        return job.spec.destination
+    return job.status.published_to
 
 
 def forbidden_destination(
