@@ -7,8 +7,14 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import laspy
+import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import KDTree
+
+from reconstruction_worker.exporters.place import read_place
+from reconstruction_worker.geometry.scene import load_scene
 
 from .conftest import smaller
 from .runs import Document, DrivenRun, texture_of
@@ -44,6 +50,30 @@ def test_the_quality_is_measured_whatever_it_is(drone: DrivenRun) -> None:
     assert quality["psnr"] > 12
     assert quality["verdict"] in ("pass", "warn", "fail")
     assert quality["views"]
+
+
+def test_the_beach_is_where_another_program_has_put_it(drone: DrivenRun, datasets: Path) -> None:
+    """Both know the place from the GPS of the photos alone: metres, not centimetres."""
+    reference = laspy.read(datasets / "drone_brighton_beach" / "model.laz")
+    scale = load_scene(drone.workspace).metres_per_unit
+    place = read_place(drone.workspace / "poses", scale)
+    assert scale is not None and place is not None
+    assert place.epsg == zone_of(reference)
+    cloud = trimesh.load(drone.workspace / "poses" / "points.ply")
+    assert isinstance(cloud, trimesh.PointCloud)
+    found, expected = place.on_map(np.asarray(cloud.vertices) * scale), np.asarray(reference.xyz)
+    distance, nearest = KDTree(expected[:, :2]).query(found[:, :2])
+    above = distance < 1
+    assert above.mean() > 0.9
+    heights = found[above, 2] - expected[np.asarray(nearest)[above], 2]
+    assert abs(np.median(heights)) < 1.5
+    assert np.percentile(np.abs(heights), 90) < 3
+
+
+def zone_of(cloud: laspy.LasData) -> int:
+    """EPSG code of its coordinates."""
+    (keys,) = [each for each in cloud.header.vlrs if each.record_id == 34735]
+    return {each.id: each.value_offset for each in keys.geo_keys}[3072]
 
 
 def test_the_terrain_is_a_textured_mesh_wider_than_high(drone: DrivenRun) -> None:
