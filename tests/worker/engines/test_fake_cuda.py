@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from reconstruction_api.engines import ENGINES
+from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.engines.gaussians.gsplat_rasteriser import GsplatRasteriser
 from reconstruction_worker.engines.nerfacto.nerfacto_model import Nerfacto
 from reconstruction_worker.engines.rays.radiance_field import CHUNK, SMALLEST_CHUNK
@@ -234,6 +235,31 @@ def test_what_torch_holds_in_reserve_is_given_back_before_a_second_try(
                 given_back = fails_once(monkeypatch, FAILING[engine][0], "colours")
                 training.render(field)
                 assert given_back[:2] == ["given back", "tried again"]
+
+
+def test_a_picture_of_splats_that_does_not_fit_is_an_error_with_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of splatfacto while it trains, on the GPU; half of the Gaussians would show another picture."""
+    place = "reconstruction_worker.engines.splatfacto.splat_field.rasterised"
+    with fake_training("splatfacto", tmp_path, settings={"randomPoints": 2000}) as training:
+        training.step()
+        with training.trainer.looking() as field:
+            monkeypatch.setattr(place, raising(torch.OutOfMemoryError("CUDA out of memory")))
+            with pytest.raises(ReconstructionError, match="A picture of 128 x 128 pixels of 2000") as failure:
+                training.render(field)
+            monkeypatch.setattr(place, raising(RuntimeError("shapes do not match")))
+            with pytest.raises(RuntimeError, match="shapes"):
+                training.render(field)
+    assert failure.value.code == "GPUOutOfMemory"
+    assert failure.value.details["freeBytes"] > 0
+
+
+def raising(error: Exception) -> Any:
+    def raises(*_: Any) -> Any:
+        raise error
+
+    return raises
 
 
 def fails_once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:

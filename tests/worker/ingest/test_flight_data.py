@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def test_phones_tell_an_error_along_the_ground(value: Any) -> None:
 )
 def test_no_accuracy_is_made_up(xmp: bytes) -> None:
     assert deviation(xmp, {}) is None
+
+
+def test_long_xmp_is_read_in_no_time() -> None:
+    """Editors keep whole thumbnails there."""
+    started = time.process_time()
+    assert deviation(b"a" * 3_000_000 + dji(**RTK), {}) is not None
+    assert gimbal(b": " * 1_000_000) is None
+    assert time.process_time() - started < 2
 
 
 def test_how_a_gimbal_held_the_camera_is_read() -> None:

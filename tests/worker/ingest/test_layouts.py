@@ -92,6 +92,18 @@ def test_maps_of_other_kinds_are_no_photos(tmp_path: Path, pattern: str) -> None
     assert ingested.dropped == {}
 
 
+def test_depth_maps_of_3d_scanner_app_belong_to_their_frame(tmp_path: Path) -> None:
+    root = tmp_path / "capture"
+    write_photos(root, COUNT)
+    for index, photo in enumerate(sorted(root.iterdir())):
+        photo.rename(root / f"frame_{index:05d}.jpg")
+        Image.fromarray(np.full((24, 32), 1500, np.uint16)).save(root / f"depth_{index:05d}.png")
+        Image.fromarray(np.full((24, 32), 2, np.uint8)).save(root / f"conf_{index:05d}.png")
+    ingested = Ingested(tmp_path, root)
+    assert [image.original.name for image in ingested.images] == [f"frame_{index:05d}.jpg" for index in range(COUNT)]
+    assert all(image.depth is not None for image in ingested.images)
+
+
 @pytest.mark.parametrize("folder", ["alpha", "semantics", "object masks", "image_masks", "depth_images", "flow"])
 def test_photos_may_be_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
     """Of the objects that it names, for one."""

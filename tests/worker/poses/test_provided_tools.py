@@ -74,7 +74,9 @@ def test_cameras_come_back(tool: PoseFormat, tmp_path: Path) -> None:
     folder.mkdir()
     provided = read(folder, TOOLS[tool](folder, known()))
     assert provided.format is tool
-    check_cameras(provided, None if tool in (PoseFormat.POLYCAM, PoseFormat.RECORD3D, PoseFormat.NEUS) else K1)
+    check_cameras(
+        provided, None if tool in (PoseFormat.POLYCAM, PoseFormat.RECORD3D, PoseFormat.NEUS, PoseFormat.ARKIT) else K1
+    )
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
@@ -99,6 +101,15 @@ def test_names_may_have_blanks(tool: PoseFormat, tmp_path: Path) -> None:
     names = [f"my photo ({index}) 0.jpg" for index in range(COUNT)]
     provided = read(folder, TOOLS[tool](folder, replace(known(), names=names)))
     check_cameras(provided, K1)
+
+
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool not in (PoseFormat.NEUS, PoseFormat.RECORD3D)])
+def test_names_may_be_in_another_case(tool: PoseFormat, tmp_path: Path) -> None:
+    """As cameras, Windows and FTP servers change it."""
+    folder = tmp_path / "capture"
+    folder.mkdir()
+    names = TOOLS[tool](folder, known())
+    check_cameras(read(folder, [name.replace("IMG", "Img").replace(".jpg", ".JPG") for name in names]), None)
 
 
 @pytest.mark.parametrize("separator", ["\t", " ", "  "])

@@ -170,10 +170,26 @@ def neus(folder: Path, cameras: Cameras) -> list[str]:
     return cameras.names
 
 
+def arkit(folder: Path, cameras: Cameras) -> list[str]:
+    """Every second frame has no photo."""
+    names = [f"frame_{2 * index:05d}.jpg" for index in range(len(cameras.names))]
+    for index in range(2 * len(names)):
+        camera = [cameras.focal, 0, cameras.width / 2, 0, cameras.focal, cameras.height / 2, 0, 0, 1]
+        pose = (y_up(cameras.poses[index // 2]) @ FLIP).ravel().tolist()
+        document = {
+            "averageAngularVelocity": 0.1,
+            "cameraPoseARFrame": pose,
+            "frame_index": index,
+            "intrinsics": camera,
+        }
+        (folder / f"frame_{index:05d}.json").write_text(json.dumps(document))
+    return names
+
+
 TOOLS: dict[PoseFormat, Callable[[Path, Cameras], list[str]]] = {
     PoseFormat.POLYCAM: polycam, PoseFormat.RECORD3D: record3d, PoseFormat.REALITY_CAPTURE: reality_capture,
     PoseFormat.METASHAPE: metashape, PoseFormat.OPENSFM: opensfm, PoseFormat.BUNDLER: bundler,
     PoseFormat.MESHROOM: meshroom, PoseFormat.VISUALSFM: visualsfm, PoseFormat.NEUS: neus,
-    PoseFormat.REALITY_CAPTURE_SIDECARS: sidecars,
+    PoseFormat.REALITY_CAPTURE_SIDECARS: sidecars, PoseFormat.ARKIT: arkit,
 }  # fmt: skip
 """Each writes its files into a folder, and says where the photos have to be, in the order of the cameras."""

@@ -57,6 +57,10 @@ _BESIDE: Final = (
 )
 
 
+_NUMBERED: Final = re.compile(r"(depth|conf)_(\d+)")
+"""3D Scanner App's, beside `frame_N`."""
+
+
 class Role(StrEnum):
     CANDIDATE = "candidate"
     """A photo or video, if its content is one; anything, if not."""
@@ -122,6 +126,10 @@ class FileRoles:
         return self._beside(path)
 
     def _beside(self, path: PurePosixPath) -> Placed:
+        if numbered := _NUMBERED.fullmatch(path.stem.lower()):
+            photo = str(path.parent / f"frame_{numbered[2]}")
+            if photo.lower() in self._photos:
+                return Placed(Role.DEPTH if numbered[1] == "depth" else Role.MAP, photo)
         for pattern, role in _BESIDE:
             found = pattern.fullmatch(path.stem.lower())
             if found is None:

@@ -61,7 +61,7 @@ def _text(xmp: bytes | str) -> str:
 
 def _number(text: str, name: str) -> float | None:
     """Of an attribute or an element of that name, with any prefix."""
-    found = re.search(rf"[\w-]+:{name}\s*(?:=\s*[\"']|>)\s*([-+0-9.eE]+)", text)
+    found = re.search(rf":{name}\s*(?:=\s*[\"']|>)\s*([-+0-9.eE]+)", text)
     return _finite(found[1]) if found else None
 
 

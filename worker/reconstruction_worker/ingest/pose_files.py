@@ -12,7 +12,16 @@ from urllib.parse import unquote
 
 from .formats import BLENDER_SPLITS, COLMAP_SUFFIXES, COLMAP_TABLES, LLFF, TRANSFORMS, named_like_poses
 from .listing import SourceFile
-from .pose_tools import BUNDLER_LIST, SIGNATURES, Signature, Tool, is_sidecar, names_list, signature_of
+from .pose_tools import (
+    BUNDLER_LIST,
+    SIGNATURES,
+    Signature,
+    Tool,
+    is_arkit_frame,
+    is_sidecar,
+    names_list,
+    signature_of,
+)
 
 FOLDER: Final = "provided"
 """Below ingest's folder: the files of the poses, under the names that their format gives them."""
@@ -22,6 +31,8 @@ POLYCAM_PREFIX: Final = "polycam-"
 """Before the names of Polycam's files, one for each photo, in `FOLDER`."""
 SIDECAR_PREFIX: Final = "sidecar-"
 """Before the names of RealityCapture's files beside photos, whose paths `sidecar_of` gives back."""
+ARKIT_PREFIX: Final = "arkit-"
+"""The same of 3D Scanner App's."""
 _LONGEST_NAME: Final = 255
 
 
@@ -42,6 +53,7 @@ class PoseFormat(StrEnum):
     MESHROOM = "meshroom"
     VISUALSFM = "visualSFM"
     NEUS = "neuS"
+    ARKIT = "arKit"
 
 
 @dataclass(frozen=True)
@@ -86,16 +98,21 @@ def _of_other_tools(files: Sequence[SourceFile]) -> list[PoseFiles]:
             return found
         if signature.tool is Tool.REALITY_CAPTURE and (sidecars := _sidecars(ordered)):
             return [sidecars]
-    return []
+    arkit = _beside_photos([file for file in ordered if is_arkit_frame(file)], ARKIT_PREFIX, PoseFormat.ARKIT)
+    return [arkit] if arkit is not None else []
 
 
 def _sidecars(files: Sequence[SourceFile]) -> PoseFiles | None:
     """All files of RealityCapture that lie beside photos, as one set of poses."""
-    kept = {
-        SIDECAR_PREFIX + file.name.replace("%", "%25").replace("/", "%2F"): file for file in files if is_sidecar(file)
-    }
+    own = [file for file in files if is_sidecar(file)]
+    return _beside_photos(own, SIDECAR_PREFIX, PoseFormat.REALITY_CAPTURE_SIDECARS)
+
+
+def _beside_photos(files: Sequence[SourceFile], prefix: str, form: PoseFormat) -> PoseFiles | None:
+    """Files of which each describes one photo, as one set of poses."""
+    kept = {prefix + _escaped(file.name): file for file in files}
     fitting = {name: file for name, file in kept.items() if len(os.fsencode(name)) <= _LONGEST_NAME}
-    return PoseFiles(PoseFormat.REALITY_CAPTURE_SIDECARS, fitting) if fitting else None
+    return PoseFiles(form, fitting) if fitting else None
 
 
 def _escaped(path: str) -> str:
@@ -104,7 +121,7 @@ def _escaped(path: str) -> str:
 
 def sidecar_of(kept: str) -> str:
     """The path in the source of a file that is kept under this name."""
-    return unquote(kept.removeprefix(SIDECAR_PREFIX))
+    return unquote(kept.removeprefix(SIDECAR_PREFIX).removeprefix(ARKIT_PREFIX))
 
 
 def _kept(file: SourceFile, signature: Signature, files: Sequence[SourceFile]) -> PoseFiles:
@@ -132,6 +149,8 @@ def format_in(names: Sequence[str]) -> PoseFormat | None:
         return PoseFormat.LLFF
     if any(name.startswith(SIDECAR_PREFIX) for name in names):
         return PoseFormat.REALITY_CAPTURE_SIDECARS
+    if any(name.startswith(ARKIT_PREFIX) for name in names):
+        return PoseFormat.ARKIT
     tool = next((each.tool for each in SIGNATURES if each.kept_as in names), None)
     return PoseFormat[tool.name] if tool is not None else None
 

@@ -120,7 +120,7 @@ def _names(poses: PoseFiles) -> Iterator[NamedPhoto]:
             for file in poses.files.values():
                 stem = PurePosixPath(file.name).stem
                 yield NamedPhoto(f"../{photos}/{stem}", depth=f"../depth/{stem}")
-        case PoseFormat.REALITY_CAPTURE_SIDECARS:
+        case PoseFormat.REALITY_CAPTURE_SIDECARS | PoseFormat.ARKIT:
             for file in poses.files.values():
                 yield NamedPhoto(f"/{PurePosixPath(file.name).with_suffix('')}")
         case PoseFormat.MESHROOM:

@@ -61,6 +61,8 @@ _RECOGNISED: Final = (
     ("Metashape's project", re.compile(r".+\.psx"), re.compile(rb".*<document", re.DOTALL)),
 )
 _SIDECAR: Final = re.compile(rb"xcr:Rotation[\s>=]")
+_ARKIT_FRAME: Final = re.compile(r"frame_\d+\.json")
+_ARKIT_POSE: Final = b'"cameraPoseARFrame"'
 _MOST_SIDECAR_BYTES: Final = 2**20
 _MOST_RECODED_BYTES: Final = 256 * 2**20
 BUNDLER_LIST: Final = "bundler-list.txt"
@@ -86,6 +88,12 @@ def is_sidecar(file: SourceFile) -> bool:
     if not file.name.lower().endswith(".xmp") or file.size > _MOST_SIDECAR_BYTES or b"xcr:" not in _head(file):
         return False
     return _SIDECAR.search(as_utf8(file.path.read_bytes())) is not None
+
+
+def is_arkit_frame(file: SourceFile) -> bool:
+    """Whether a file is 3D Scanner App's description of the photo beside it, with ARKit's pose."""
+    name = PurePosixPath(file.name).name.lower()
+    return bool(_ARKIT_FRAME.fullmatch(name)) and 0 < file.size <= _MOST_SIDECAR_BYTES and _holds(file, _ARKIT_POSE)
 
 
 def recognised(file: SourceFile) -> str | None:

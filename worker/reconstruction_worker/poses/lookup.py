@@ -34,7 +34,10 @@ class PhotoLookup:
 
     def knows(self, path: str) -> bool:
         """Whether `path` may mean a photo that is, or was, in the source."""
-        return any(key in self._images or key in self._dropped for key in _keys(path, self._least))
+        keys = list(_keys(path, self._least))
+        if any(key in self._images or key in self._dropped for key in keys):
+            return True
+        return any(len(self._in_any_case.get(any_case(key), [])) == 1 for key in keys)
 
     def find(self, path: str, label: str) -> DatasetImage | None:
         """The photo at `path`; None when ingest left it out. Raises InvalidPoses when there is none, or more than one

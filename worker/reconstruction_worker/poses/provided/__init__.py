@@ -64,6 +64,8 @@ def _read(folder: Path, dataset: Dataset, frames: PixelFrames) -> Provided:
             from .visualsfm import read_visualsfm as read
         case PoseFormat.NEUS:
             from .neus import read_neus as read
+        case PoseFormat.ARKIT:
+            from .arkit import read_arkit as read
         case None:
             raise ReconstructionError("InvalidPoses", "There are no camera poses beside the photos.")
     return read(folder, dataset, frames)
