@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
-LOCKS: Final = {"operator": ("operator",), "worker": ("worker", "learned")}
+LOCKS: Final = {"operator": ("operator",), "worker": ("worker", "learned", "feed-forward")}
 """By image, what it is installed from, below `requirements`."""
 _PACKAGE: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
 _HASH: Final = re.compile(r"--hash=sha256:([0-9a-f]{64})")

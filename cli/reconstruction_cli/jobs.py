@@ -147,7 +147,9 @@ def check_hardware(spec: ReconstructionJobSpec) -> None:
     from reconstruction_worker.engines.graphics import check_image
     from reconstruction_worker.engines.registry import engine_spec
     from reconstruction_worker.engines.requirements import check_job, check_machine
+    from reconstruction_worker.poses.choose_network import check_spec
 
+    check_spec(spec)
     for engine in map(engine_spec, spec.all_engines):
         check_job(spec, engine)
         check_machine(engine)

@@ -17,6 +17,7 @@ class PoseMethod(StrEnum):
     STRUCTURE_FROM_MOTION = "StructureFromMotion"
     PROVIDED = "Provided"
     CANONICAL_VIEWS = "CanonicalViews"
+    FEED_FORWARD = "FeedForward"
     NONE = "None"
 
 
@@ -83,8 +84,10 @@ class Poses(ApiModel):
     `transforms.json` (nerfstudio, instant-ngp), a COLMAP model (`sparse/0`, text or binary), `transforms_train.json`
     and its other splits (Blender), or `poses_bounds.npy` (LLFF). `Auto` uses such files when they are there.
     `CanonicalViews` knows them from the names of exactly six photos of an object: front, right, back, left, top and
-    bottom. `None` estimates and reads none, for engines that need none; without cameras nothing can be compared with
-    the photos, so there is no PSNR or SSIM, and the verdict is `warn`."""
+    bottom. `FeedForward` has a neural network see cameras and depth of 2 to 30 photos in one pass, and corrects the
+    cameras by what the photos share; its weights must be there (docs/weights.md). `Auto` falls back to it where too few
+    photos could be placed otherwise. `None` estimates and reads none, for engines that need none; without cameras
+    nothing can be compared with the photos, so there is no PSNR or SSIM, and the verdict is `warn`."""
     field_of_view_degrees: int | None = Field(default=None, ge=15, le=60)
     """Angle of view across the longer side of each of the `CanonicalViews`; 40 when unset."""
     camera_distance_millimetres: int | None = Field(default=None, ge=1, le=1_000_000)

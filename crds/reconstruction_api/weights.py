@@ -71,10 +71,32 @@ ALEXNET: Final = Network(
     kept="features.",
 )
 
+DA3_BASE: Final = Network(
+    name="da3-base",
+    used_for="poses.method FeedForward",
+    licence="Apache-2.0",
+    source="https://huggingface.co/depth-anything/DA3-BASE/tree/f4a6c9b3c95e41c82048423d3493a81ec3fa810e",
+    upstream=Upstream(
+        "model.safetensors", 541_518_028, "e01067dc1659613083d9145a9a2547ccdbe6ccbbf83c4fe7b3e8a4e2bdae78b5"
+    ),
+)
+DA3_SMALL: Final = Network(
+    name="da3-small",
+    used_for="poses.method FeedForward, on small machines",
+    licence="Apache-2.0",
+    source="https://huggingface.co/depth-anything/DA3-SMALL/tree/e08cab65ca0ec38e7826075418411ab90cab4da3",
+    upstream=Upstream(
+        "model.safetensors", 137_248_940, "364492e38a3a06d221ac75da7f6621ada3f2361cd24fde11ba79091e9f40efcf"
+    ),
+)
+GEOMETRY: Final = (DA3_BASE, DA3_SMALL)
+"""Networks that see cameras and depth in photos, the best first; any of them will do."""
+
 NETWORKS: Final = {
     network.name: network
     for network in (
         ALEXNET,
+        *GEOMETRY,
         Network(
             name="aliked",
             used_for="learned features",

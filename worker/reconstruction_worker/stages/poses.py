@@ -6,18 +6,20 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
-from reconstruction_api.documents.registration import PoseOrigin, RegistrationDocument
+from reconstruction_api.documents.registration import FeedForwardUse, PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.job import DepthPolicy
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.poses import PoseMethod
 from reconstruction_api.stages import StageName
+from reconstruction_api.weights import Network
 
 from ..disk_space import is_full
 from ..engines.registry import available, engine_spec
@@ -31,24 +33,29 @@ from ..ingest.dataset import Dataset, DatasetImage
 from ..ingest.pose_files import FOLDER as PROVIDED_FOLDER
 from ..memory import most_held
 from ..poses.canonical import canonical_poses
+from ..poses.choose_network import check_network, check_photos, load, why_none
 from ..poses.dataset_photos import read_dataset, read_mask
 from ..poses.depth_scale import DepthFit, match_depth
 from ..poses.estimate import NoPoses, estimate_poses
 from ..poses.feature_photos import for_features, resized
+from ..poses.feed_forward import caution_of, feed_forward
 from ..poses.georeference import FILE as GEOREFERENCE_FILE
 from ..poses.georeference import by_control, georeference
 from ..poses.gimbals import up_from_gimbals
 from ..poses.gps_agreement import agreement
 from ..poses.gps_priors import GpsPosition
 from ..poses.ground_control import ControlFit, GroundControl, fit_control
+from ..poses.mapping import MapperSettings
 from ..poses.output import UNPOSED, Pictures, World, write_observations, write_points, write_transforms
+from ..poses.pairs import Pairing
 from ..poses.posed_model import PosedModel, SparsePoints
 from ..poses.provided import Provided, Share, provided_format, read_provided
 from ..poses.provided.provided_poses import NEVER
 from ..poses.registration import Registration
 from ..poses.saved_model import write_model
-from ..poses.sfm import Workbench
+from ..poses.sfm import FeatureSettings, Workbench
 from ..poses.silhouettes import Silhouette
+from ..poses.strategies import Strategy
 from ..poses.triangulate import with_points
 from ..poses.try_strategies import Attempt, strategies_left_out
 from ..poses.two_view import caution
@@ -57,6 +64,11 @@ from ..poses.world import settle
 from ..stage import StageContext, StageOutput, Stopped
 from ..stage_files import OBSERVATIONS, POINTS
 
+SEEN_DEPTH = ".seen-depth"
+"""Folder of a network's depth maps, while the stage runs."""
+NONE_HELD_OUT_UP_TO = 10
+"""Photos of which none can be missed, where a network saw their poses."""
+FEED_FORWARD = Strategy("feed-forward", FeatureSettings(tag="feed-forward"), MapperSettings())
 ESTIMATED_AT = 90.0
 """Percentage at which the poses are known; the rest is writing pictures."""
 
@@ -76,11 +88,14 @@ def run(context: StageContext) -> StageOutput:
     photos = dataset.images
     try:
         with scratch_folder(context) as scratch:
-            model, attempts, strategy = _posed(context, dataset, scratch, provided)
+            posed = _posed(context, dataset, scratch, provided)
     except NoPoses as none:
         _write_failed(context, photos, none.attempts)
         raise none.error from none
-    registration = Registration.of(_method(provided), model, photos, provided.format if provided else None)
+    model, attempts, strategy, use = posed.model, posed.attempts, posed.strategy, posed.use
+    if context.spec.images.depth is not DepthPolicy.NONE:
+        photos = posed.photos  # with a network's depth maps, where one saw them
+    registration = Registration.of(_method(provided, use), model, photos, provided.format if provided else None)
     write_document(  # what there is to look at where that is not enough
         context.folder / REGISTRATION_FILE, registration.document(model, None, strategy, attempts, None, None)
     )
@@ -88,17 +103,23 @@ def run(context: StageContext) -> StageOutput:
     gps_positions = gps_positions_of(model, photos)
     context.report_progress(ESTIMATED_AT, "comparing the depth maps, where there are any")
     by_name = {photo.name: photo for photo in photos}
-    depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=provided is not None)
-    world = _world(context, model, photos, gps_positions, provided, depth)
+    in_units = provided is not None or use is not None
+    depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=in_units)
+    measured = depth if use is None or not (context.folder / SEEN_DEPTH).exists() else None
+    world = _world(context, model, photos, gps_positions, provided, measured)
     control = _ground_control(context, model, by_name)
     if control.found is not None:
         world = replace(world, metres_per_unit=control.found.metres_from_model.scale / world.scale)
-    write_results(context, world, photos, provided.shares if provided else {}, depth, control.found)
-    if provided is None or provided.format is not None:  # sides of a cube share no points with any other photo
+    few = use is not None and len(photos) <= NONE_HELD_OUT_UP_TO
+    write_results(context, world, photos, provided.shares if provided else {}, depth, control.found, few=few)
+    shutil.rmtree(context.folder / SEEN_DEPTH, ignore_errors=True)
+    if _can_grow(provided, use):
         write_model(context.folder, world.model)
     gps = agreement(model.poses[:, :3, 3], gps_positions, gps_deviations_of(model, photos))
     document = registration.document(model, gps, strategy, attempts, depth, world.masks.document(by_name))
-    if provided is None and (note := caution(photos)):
+    if use is not None:
+        document = document.model_copy(update={"feed_forward": use, "caution": caution_of(use)})
+    elif provided is None and (note := caution(photos)):
         document = document.model_copy(update={"caution": note})
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
@@ -162,20 +183,66 @@ def _without_poses(context: StageContext, photos: int) -> StageOutput:
     return StageOutput("no poses: spec.poses.method is None", metrics)
 
 
-def _posed(
-    context: StageContext, dataset: Dataset, scratch: Path, provided: Provided | None
-) -> tuple[PosedModel, list[Attempt], str | None]:
+@dataclass(frozen=True)
+class _Posed:
     """The model, what was tried to get it, and what succeeded."""
+
+    model: PosedModel
+    photos: list[DatasetImage]
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    strategy: str | None = None
+    use: FeedForwardUse | None = None
+    """Where a network saw it."""
+
+
+def _posed(context: StageContext, dataset: Dataset, scratch: Path, provided: Provided | None) -> _Posed:
+    if context.spec.poses.method is PoseMethod.FEED_FORWARD:
+        check_photos(len(dataset.images))
+        return _in_one_pass(context, workbench(context, dataset.images, scratch), check_network(), [])
     if provided is None:
-        bench = workbench(context, for_features(dataset.images), scratch)
-        estimate = estimate_poses(bench, context.spec.poses.min_registered_percent / 100)
-        return resized(estimate.model, dataset.images), estimate.attempts, estimate.best.strategy.name
+        return _estimated(context, dataset.images, scratch)
     if provided.format is None:
         # Sides of a cube share no points, and those of an object that looks alike from several sides only seem to.
-        return provided.model, [], None
+        return _Posed(provided.model, dataset.images)
     by_name = {photo.name: photo for photo in dataset.images}
     shown = [by_name[shot.name] for shot in provided.model.shots]
-    return with_points(workbench(context, shown, scratch), provided), [], None
+    return _Posed(with_points(workbench(context, shown, scratch), provided), dataset.images)
+
+
+def _estimated(context: StageContext, photos: list[DatasetImage], scratch: Path) -> _Posed:
+    """By structure from motion. Where that places too few photos, and nobody has asked for it alone, in one pass of a
+    network, if one may look at them."""
+    required = context.spec.poses.min_registered_percent / 100
+    alone = context.spec.poses.method is PoseMethod.STRUCTURE_FROM_MOTION
+    bench = workbench(context, for_features(photos), scratch)
+    missing = "" if alone else why_none(len(photos))
+    left_out = [Attempt(FEED_FORWARD, Pairing.EXHAUSTIVE, left_out=missing)] if missing else []
+    try:
+        estimate = estimate_poses(bench.part(0.0, 1.0 if alone or missing else 0.9), required)
+    except NoPoses as none:
+        if alone or missing:
+            raise NoPoses(none.error, [*none.attempts, *left_out]) from none
+        attempts = none.attempts
+    else:
+        attempts, placed = estimate.attempts, len(estimate.model.shots)
+        if alone or missing or placed >= required * len(photos):
+            attempts += left_out if placed < required * len(photos) else []
+            return _Posed(resized(estimate.model, photos), photos, attempts, estimate.best.strategy.name)
+    return _in_one_pass(context, replace(bench.part(0.9, 1.0), photos=photos), check_network(), attempts)
+
+
+def _in_one_pass(context: StageContext, bench: Workbench, network: Network, before: list[Attempt]) -> _Posed:
+    began = time.monotonic()
+    empty_folder(folder := bench.scratch / "feed-forward")
+    found = feed_forward(replace(bench, scratch=folder), load(network), context.folder / SEEN_DEPTH)
+    attempt = Attempt(
+        FEED_FORWARD,
+        Pairing.EXHAUSTIVE,
+        seconds=time.monotonic() - began,
+        registered=len(found.model.shots),
+        points=found.use.shared_points,
+    )
+    return _Posed(found.model, found.photos, [*before, attempt], FEED_FORWARD.name, found.use)
 
 
 def workbench(context: StageContext, photos: list[DatasetImage], scratch: Path) -> Workbench:
@@ -190,7 +257,17 @@ def workbench(context: StageContext, photos: list[DatasetImage], scratch: Path) 
     return Workbench(context.workspace, scratch, photos, say, context.stop_requested)
 
 
-def _method(provided: Provided | None) -> PoseOrigin:
+def _can_grow(provided: Provided | None, use: FeedForwardUse | None) -> bool:
+    """Whether photos can be added later: sides of a cube share no points with any other photo, and what a network alone
+    has seen shares none with any."""
+    if use is not None:
+        return use.corrected_by is not None
+    return provided is None or provided.format is not None
+
+
+def _method(provided: Provided | None, use: FeedForwardUse | None) -> PoseOrigin:
+    if use is not None:
+        return PoseOrigin.FEED_FORWARD
     if provided is None:
         return PoseOrigin.STRUCTURE_FROM_MOTION
     return PoseOrigin.CANONICAL_VIEWS if provided.format is None else PoseOrigin.PROVIDED
@@ -203,7 +280,7 @@ def _provided(context: StageContext, dataset: Dataset) -> Provided | None:
     if method is PoseMethod.CANONICAL_VIEWS:
         return canonical_poses(dataset, context.spec.poses)
     folder = context.of(StageName.INGEST) / PROVIDED_FOLDER
-    if method is PoseMethod.STRUCTURE_FROM_MOTION:
+    if method in (PoseMethod.STRUCTURE_FROM_MOTION, PoseMethod.FEED_FORWARD):
         return None
     if provided_format(folder) is None:
         if method is PoseMethod.PROVIDED:
@@ -271,9 +348,11 @@ def write_results(
     shares: Mapping[str, Share],
     depth: DepthFit | None,
     control: GroundControl | None = None,
+    *,
+    few: bool = False,
 ) -> None:
     """The undistorted pictures and depth maps, then what refers to them. `control` is of the model before it was
-    settled."""
+    settled; of `few` photos none can be missed."""
     total = len(world.model.shots)
 
     def written(count: int) -> None:
@@ -288,7 +367,7 @@ def write_results(
     write_points(context.folder / POINTS, world.model.points)
     write_observations(context.folder / OBSERVATIONS, world.model.points)
     exposures = {photo.name: photo.exposure for photo in photos if photo.exposure is not None}
-    can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS
+    can_hold_out = context.spec.poses.method is not PoseMethod.CANONICAL_VIEWS and not few
     gps = [by_name[shot.name].gps for shot in world.model.shots]
     deviations = gps_deviations_of(world.model, photos)
     place = by_control(world, control) if control is not None else georeference(world, gps, deviations)

@@ -24,12 +24,21 @@ def load_into(module: nn.Module, network: Network, prefix: str = "") -> None:
     """Give the module its weights; names in the file begin with `prefix` besides. Raises WeightsUnavailable, also where
     module and file do not belong together."""
     found = {name.removeprefix(prefix): each for name, each in tensors_of(network).items() if name.startswith(prefix)}
-    wanted = {name: each.shape for name, each in module.state_dict().items()}
-    if other := sorted(name for name in wanted if name not in found or found[name].shape != wanted[name]):
+    state = module.state_dict()
+    given = {name: found[name] for name, each in state.items() if name in found and found[name].shape == each.shape}
+    storages = {state[name].data_ptr() for name in given}  # a tensor that layers share is in the file once
+    if other := sorted(
+        name for name, each in state.items() if name not in given and _lacks(name, each, found, storages)
+    ):
         raise ReconstructionError(
             "WeightsUnavailable",
             f"{network.file} does not hold the weights of the installed {network.name}: {other[0]} is missing or has "
             "another shape.",
             details={"network": network.name, "file": network.file, "tensors": len(other)},
         )
-    module.load_state_dict({name: found[name] for name in wanted})
+    module.load_state_dict(given, strict=False)
+
+
+def _lacks(name: str, tensor: Tensor, found: dict[str, Tensor], storages: set[int]) -> bool:
+    """Whether nothing gives the module's tensor its numbers."""
+    return name in found or tensor.data_ptr() not in storages
