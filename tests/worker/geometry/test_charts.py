@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from reconstruction_api.errors import ReconstructionError
 from reconstruction_worker.geometry.atlas import GUTTER_TEXELS, Atlas, texels, unwrap
 from reconstruction_worker.geometry.layout import laid_flat
 from reconstruction_worker.geometry.mesh import Mesh
@@ -78,6 +79,25 @@ def test_any_shape_can_be_laid_out(surface: trimesh.Trimesh) -> None:
     area = turned_area(unwrap(mesh, SIZE))
     assert len(area) == len(mesh.faces)
     assert area.min() > 0 or area.max() < 0
+
+
+def pieces(count: int) -> Mesh:
+    """Triangles that have nothing to do with each other."""
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
+    points = (corners + 3 * np.arange(count)[:, None, None]).reshape(-1, 3)
+    return Mesh(points, np.arange(3 * count, dtype=np.int32).reshape(-1, 3))
+
+
+def test_charts_come_closer_where_the_picture_is_too_small_for_the_room_between() -> None:
+    atlas = unwrap(pieces(70), 32)  # whose 1,024 texels would be 14 each
+    assert atlas.charts == 70
+    assert atlas.uv.min() >= 0 and atlas.uv.max() <= 1
+
+
+def test_more_charts_than_texels_are_an_error_that_names_the_field() -> None:
+    with pytest.raises(ReconstructionError, match=r"textureSize: a texture of 16 x 16 .* 300 charts") as raised:
+        unwrap(pieces(300), 16)
+    assert raised.value.code == "InvalidSpec"
 
 
 def test_broken_surfaces_are_laid_out_too() -> None:

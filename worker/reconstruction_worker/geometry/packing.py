@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reconstruction_api.errors import ReconstructionError
+
 from ..compiled import compiled
 
 CELLS: Final = 1024
@@ -23,6 +25,9 @@ TALLER: Final = 2
 TRIALS: Final = 8
 SHRINK: Final = 0.985
 """Of the scale, when the last trial still left something out."""
+LEAST_MARGIN: Final = 0.01
+"""Of cells around a chart. So many charts that they leave no room for the space between them get less of it, down to
+this."""
 ENOUGH: Final = 0.985
 """Share of the rows that must be used for a trial to be the last."""
 
@@ -47,11 +52,14 @@ class _Turned:
 
 def packed(places: Array, faces: NDArray[np.int64], chart: NDArray[np.int64], size: int, gutter: float) -> Packed:
     """Place charts, `places` [V, 2] of whose vertices are about as large as in space, in a picture of `size` x `size`
-    texels with `gutter` texels between them. `chart` [F] counts from 0, and no two charts share a vertex."""
+    texels with `gutter` texels between them, or fewer where there is no room for them. `chart` [F] counts from 0, and
+    no two charts share a vertex. Raises InvalidSpec where the charts are more than the picture has room for."""
     cell = max(1, size // CELLS)
     side = size // cell
     charts = _upright(places, faces, chart)
     margin = gutter / 2 / cell
+    if len(charts) > side**2:
+        raise _no_room(len(charts), size)
     scale = _first_scale(charts, side, margin)
     found: _Trial | None = None
     for number in range(TRIALS):
@@ -67,13 +75,25 @@ def packed(places: Array, faces: NDArray[np.int64], chart: NDArray[np.int64], si
         else:
             scale *= SHRINK * np.sqrt(min(side / trial.rows, 1.0)) if number < TRIALS // 2 else 0.9
     while found is None:
-        scale *= 0.8
+        if margin < LEAST_MARGIN:
+            raise _no_room(len(charts), size)
+        scale, margin = 0.8 * scale, 0.8 * margin
         trial = _tried(charts, scale, side, margin)
         found = trial if trial.rows <= side else None
     result = np.empty_like(places)
     for one, (turns, row, column) in zip(charts, found.where, strict=True):
         result[one.vertices] = cell * (_turned(one.places * found.scale, turns, margin) + np.array([column, row]))
     return Packed(result, found.scale * cell)
+
+
+def _no_room(charts: int, size: int) -> ReconstructionError:
+    return ReconstructionError(
+        "InvalidSpec",
+        f"spec.mesh.textureSize: a texture of {size} x {size} has no room for the {charts:,} charts of the surface.",
+        suggestion="Raise spec.mesh.textureSize, or lower spec.mesh.targetFaces or targetFaces of the entry of "
+        "spec.exports.",
+        details={"field": "spec.mesh.textureSize"},
+    )
 
 
 @dataclass(frozen=True)
