@@ -84,8 +84,8 @@ def test_any_shape_can_be_laid_out(surface: trimesh.Trimesh) -> None:
 def pieces(count: int) -> Mesh:
     """Triangles that have nothing to do with each other."""
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
-    points = (corners + 3 * np.arange(count)[:, None, None]).reshape(-1, 3)
-    return Mesh(points, np.arange(3 * count, dtype=np.int32).reshape(-1, 3))
+    points = np.tile(corners, (count, 1)) + 3.0 * np.repeat(np.arange(count), 3)[:, None]
+    return Mesh(points.astype(np.float64), np.arange(3 * count, dtype=np.int32).reshape(-1, 3))
 
 
 def test_charts_come_closer_where_the_picture_is_too_small_for_the_room_between() -> None:
