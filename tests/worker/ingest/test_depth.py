@@ -165,11 +165,13 @@ def test_maps_of_record3d_have_the_shape_of_their_photo(tmp_path: Path) -> None:
     [
         (lzfse.compress(b"\\0\\0\\x80?" * 4800)[:40], "can't be read"),
         (b"bvx2" + b"\\xff" * 40, "can't be read"),
+        (b"bvx2" + bytes(500), "can't be read"),
+        (b"bvxn" + bytes(8), "can't be read"),
         (b"bvx-\\x04\\0\\0\\0\\0\\0\\x80?", "can't be read"),
         (lzfse.compress(b"\\0\\0\\x80?" * 77), "can't be read"),
         (lzfse.compress(b"\\0\\0\\x80?" * 10**7), "can't be read"),
     ],
-    ids=["cut", "header", "no end", "shape", "bomb"],
+    ids=["cut", "header", "block of no length", "cut header", "no end", "shape", "bomb"],
 )
 def test_a_bad_map_of_record3d_is_left_out_with_a_note(tmp_path: Path, content: bytes, problem: str) -> None:
     result = record3d(tmp_path, {"p1.depth": content}, Limits(pixels=10**6))

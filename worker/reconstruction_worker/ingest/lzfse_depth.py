@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 SUFFIX: Final = ".depth"
 _END: Final = b"bvx$"
+_HEADER_BYTES, _HEADER_BYTES_V2 = 12, 32
+"""The least of a block: of any kind, and of one of the usual kind."""
 _TWENTY_BITS: Final = 2**20 - 1
 
 
@@ -44,13 +46,20 @@ def _shape(count: int, photo: tuple[int, int]) -> tuple[int, int]:
 
 
 def _raw_sizes(data: bytes) -> Iterator[int]:
-    """Bytes that each block expands to (lzfse_internal.h of github.com/lzfse/lzfse: block headers)."""
+    """Bytes that each block expands to (lzfse_internal.h of github.com/lzfse/lzfse: block headers). Raises ValueError,
+    also where a block would have no end."""
     at = 0
     while data[at : at + 4] != _END:
+        if at + _HEADER_BYTES > len(data):
+            raise ValueError("it is damaged")
         magic, raw = struct.unpack_from("<4sI", data, at)
         yield raw
         if magic == b"bvx2":
+            if at + _HEADER_BYTES_V2 > len(data):
+                raise ValueError("it is damaged")
             literals, matches, size = struct.unpack_from("<QQQ", data, at + 8)
+            if (size & 0xFFFFFFFF) < _HEADER_BYTES_V2:
+                raise ValueError("it is damaged")
             at += (size & 0xFFFFFFFF) + (literals >> 20 & _TWENTY_BITS) + (matches >> 40 & _TWENTY_BITS)
         elif magic == b"bvxn":
             at += 12 + struct.unpack_from("<I", data, at + 8)[0]
