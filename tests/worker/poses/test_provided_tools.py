@@ -227,7 +227,8 @@ def test_declared_entities_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("scene.abc", "Ogawa\xff"), ("scene.psx", "<document version='1.2.0'/>")]
+    ("name", "content"),
+    [("scene.abc", "Ogawa\xff"), ("scene.psx", "<document version='1.2.0'/>"), ("shots.geojson", "{}")],
 )
 def test_poses_that_are_not_read_are_told(tmp_path: Path, name: str, content: str) -> None:
     from tests.worker.ingest.photos import Ingested, write_photos

@@ -58,6 +58,7 @@ SIGNATURES: Final = (
 )
 _RECOGNISED: Final = (
     ("Alembic", re.compile(r".+\.abc"), re.compile(rb"Ogawa")),
+    ("OpenDroneMap's map of cameras", re.compile(r"shots\.geojson"), re.compile(rb"\s*\{")),
     ("Metashape's project", re.compile(r".+\.psx"), re.compile(rb".*<document", re.DOTALL)),
 )
 _SIDECAR: Final = re.compile(rb"xcr:Rotation[\s>=]")
