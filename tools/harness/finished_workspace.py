@@ -26,6 +26,7 @@ def results(workspace: Path, files: Mapping[str, bytes] = FILES, made: str = MAD
     folder = folder_of(workspace, StageName.REPORT)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     listed = [
         DeliveredFile(

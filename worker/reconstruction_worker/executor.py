@@ -154,7 +154,7 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
                 if stop.requested:
                     raise Stopped
                 current = stage.name
-                if run.spec.engines is not None and stage.name in APART:
+                if _is_compared(run, stage):
                     record, skipped = ensure_each(run, stage, observer, stop, lock, _LENT)
                 else:
                     record, skipped = _ensure_stage(run, stage, observer, stop, lock)
@@ -180,6 +180,11 @@ def execute(run: Run, observer: Observer, stop: StopRequest) -> Outcome:
 def log_of(workspace: Path, stage: StageName | str) -> Path:
     """Where a stage's libraries print to."""
     return workspace / "logs" / f"{stage}.log"
+
+
+def _is_compared(run: Run, stage: Stage) -> bool:
+    """Whether a stage runs for each of several engines. Published files are delivered as they are."""
+    return run.spec.engines is not None and stage.name in APART and not _starts_from_destination(run, stage)
 
 
 def _ensure_stage(run: Run, stage: Stage, observer: Observer, stop: StopRequest, lock: int) -> tuple[StageRecord, bool]:

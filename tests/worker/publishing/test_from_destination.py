@@ -78,11 +78,13 @@ def publish_results(
     entries: list[dict[str, Any]],
     metres: float | None = None,
     subject: ManifestSubject | None = None,
+    beside: Mapping[str, bytes] | None = None,
     **spec: Any,
 ) -> dict[str, bytes]:
     """What a job has published whose workspace is gone: the figure in these formats, and a report."""
     files = exported(figure(), tmp_path / "scratch", entries)
     contents = {name: content for name, (_, content) in files.items()} | {REPORT_PAGE: b"<p>the page</p>"}
+    contents |= beside or {}
     workspace = results(tmp_path / "gone", contents)
     path = folder_of(workspace, StageName.REPORT) / MANIFEST_FILE
     document = ManifestDocument.read(path)
@@ -432,3 +434,14 @@ def test_the_file_that_has_lost_least_is_read():
         "GLB",
         "OBJ",
     ]
+
+
+def test_of_several_engines_all_files_stay_and_what_is_new_is_made_from_the_best_ones_model(tmp_path: Path) -> None:
+    several: dict[str, Any] = {"engine": None, "engines": ["nerfacto", "splats"]}
+    of_each = {f"engines/{name}/model.glb": name.encode() * 9 for name in several["engines"]}
+    publish_results(tmp_path, [GLB], beside=of_each, **several)
+    outcome = executed(tmp_path, exports=[GLB, OBJ], **several)
+    assert outcome.failure is None, outcome.failure
+    files = published(tmp_path)
+    assert {"model.glb", "model.obj", REPORT_PAGE, *of_each} <= files.keys()
+    assert {name: files[name] for name in of_each} == of_each

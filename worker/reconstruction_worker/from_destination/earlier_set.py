@@ -31,6 +31,7 @@ class EarlierSet:
     def fetch(self, file: DeliveredFile, folder: Path) -> Path:
         """Put a file into a folder. Raises InputsRemoved where it is gone, ArtifactStoreError where it is another."""
         target, whole = folder / _plain(file.name), hashlib.sha256()
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with target.open("wb") as copy:
                 for part in self._store.read(f"{self._folder}/{file.name}"):
@@ -95,7 +96,8 @@ def _manifest(store: Store, latest: LatestDocument, shown_as: str) -> ManifestDo
 
 def _plain(name: str) -> str:
     """Whoever may write at the destination must not say where in the workspace files are written."""
-    if PurePosixPath(name).name != name or "\\" in name:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or str(path) != name or "\\" in name:
         raise _damaged(f"the manifest, with {name!r} in it,")
     return name
 

@@ -12,7 +12,6 @@ from reconstruction_api.engines import Makes
 from reconstruction_api.exports import Export
 from reconstruction_api.stage_table import listed
 
-from ..engines.registry import engine_spec
 from ..exporters.exports_document import FILE, ExportsDocument
 from ..exporters.surface_gaussians import COUNT, surface_gaussians
 from ..exporters.textured_model import Model
@@ -24,7 +23,7 @@ from .earlier_set import EarlierSet, earlier_set, gone
 from .entries import files_of, published_exports
 from .published_gaussians import check_count, gaussians_for, read_gaussians
 from .published_model import READ_AGAIN, best_source, read_model
-from .requirements import check_settings, lacking, takes_trained_gaussians
+from .requirements import check_settings, engine_makes, lacking, takes_trained_gaussians
 
 DOCUMENT = ExportsDocument
 """Of the entries that were made here; what is known of the others is in the published manifest."""
@@ -37,7 +36,7 @@ def run(context: StageContext) -> StageOutput:
         published, wanted = published_exports(earlier.manifest), context.spec.exports
         there = [each for each in published if files_of(each, earlier.manifest)]
         new = [each for each in wanted if each not in there]
-        content = _Content(context, earlier, there, engine_spec(context.spec.chosen_engine).makes)
+        content = _Content(context, earlier, there, engine_makes(context.spec, earlier.manifest))
         content.check(new)
         made = []
         for done, export in enumerate(wanted):

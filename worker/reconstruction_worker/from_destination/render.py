@@ -16,7 +16,6 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stage_table import BY_NAME, StageName
 from reconstruction_api.turntable import PathCoordinates, TurntablePath, TurntableRenderer
 
-from ..engines.registry import engine_spec
 from ..exporters.textured_model import Model
 from ..geometry.scene import NOWHERE
 from ..stage import StageContext, StageOutput
@@ -28,6 +27,7 @@ from ..turntable.showing import show_mesh
 from .earlier_set import EarlierSet, earlier_set, gone
 from .entries import files_of, published_exports
 from .published_model import best_source, read_model
+from .requirements import engine_makes
 
 
 def run(context: StageContext) -> StageOutput:
@@ -38,7 +38,7 @@ def run(context: StageContext) -> StageOutput:
         if is_published(context.spec, earlier.manifest):
             return StageOutput("as it was published")
         check_outputs(turntable)
-        _check(context.spec)
+        _check(context.spec, engine_makes(context.spec, earlier.manifest))
         model = _model(context, earlier)
     vertices = model.vertices.astype(np.float64)
     subject = _subject(earlier.manifest) or subject_of(NOWHERE, vertices)
@@ -53,10 +53,10 @@ def is_published(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> boo
     return "turntable" in known and wanted.get("turntable") == known["turntable"]
 
 
-def _check(spec: ReconstructionJobSpec) -> None:
+def _check(spec: ReconstructionJobSpec, makes: Makes) -> None:
     turntable = spec.turntable
     assert turntable is not None
-    splats = turntable.renderer is TurntableRenderer.AUTO and engine_spec(spec.chosen_engine).makes is Makes.GAUSSIANS
+    splats = turntable.renderer is TurntableRenderer.AUTO and makes is Makes.GAUSSIANS
     if splats or turntable.renderer not in (TurntableRenderer.AUTO, TurntableRenderer.MESH):
         raise gone(
             f"the workspace is gone: spec.turntable.renderer {turntable.renderer} shows what the engine has trained",

@@ -15,6 +15,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stage_table import listed
 from reconstruction_api.stages import STAGES, StageName
 
+from ..engines.registry import engine_spec
 from .earlier_set import gone
 from .published_gaussians import IN_FULL, gaussians_for
 
@@ -31,6 +32,12 @@ def check_settings(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> N
             f"the workspace is gone, and the published files are not enough for what {fields} asks for: it takes the "
             "photos, the camera poses or the trained model"
         )
+
+
+def engine_makes(spec: ReconstructionJobSpec, manifest: ManifestDocument) -> Makes:
+    """What the engine does whose results were published: of several the best one."""
+    best = manifest.engine.name if spec.engines is not None and manifest.engine is not None else spec.chosen_engine
+    return engine_spec(best).makes
 
 
 def takes_trained_gaussians(export: Export, makes: Makes) -> bool:
