@@ -213,7 +213,9 @@ def test_without_the_package_or_weights_the_message_says_what_to_do(
         check_network()
     assert failure.value.code == "EngineUnavailable"
     monkeypatch.setattr(choose_network.depth_anything, "installed", lambda: True)
-    with pytest.raises(ReconstructionError, match=r"reads da3-base/model\.safetensors in the folder") as failure:
+    with pytest.raises(
+        ReconstructionError, match=r"^poses\.method FeedForward reads da3-base/model\.safetensors in the folder"
+    ) as failure:
         check_network()
     assert failure.value.code == "WeightsUnavailable"
     (tmp_path / "da3-small").mkdir()

@@ -90,4 +90,5 @@ def _sha256(path: Path, _size: int, _changed: int) -> str:
 
 
 def _beginning(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+    """With a capital, but for the name of a field."""
+    return f"The {sentence.removeprefix('the ')}" if sentence.startswith("the ") else sentence
