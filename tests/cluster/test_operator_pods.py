@@ -31,6 +31,20 @@ async def test_real_pods_share_a_workspace_report_over_http_and_end_the_job(work
     assert metrics["apiServer"] == 401, "the token is good for the progress endpoint only"
 
 
+async def test_a_pod_that_renders_starts_without_its_camera_path_and_sees_that_entry_alone_once_it_is_there(
+    work: Workbench,
+) -> None:
+    case = JobUnderTest(work, "statue")
+    file = {"configMapName": "tour", "key": "tour.json"}
+    await case.create(turntable={"path": "File", "pathFile": file})
+    assert (await case.until("Succeeded"))["status"]["metrics"]["cameraPath"] == "none"
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tour"}}
+    data = {"data": {"tour.json": "[1, 2]", "another": "x"}}
+    await work.kube.create(f"/api/v1/namespaces/{work.namespace}/configmaps", config | data)
+    await case.change(redo={"render": 1})
+    assert (await case.until("Succeeded"))["status"]["metrics"]["cameraPath"] == "tour.json=[1, 2]"
+
+
 async def test_suspending_lets_a_real_pod_save_its_work_and_resuming_goes_on(work: Workbench) -> None:
     case = JobUnderTest(work, "statue")
     await case.create(training={"seed": WAITS})

@@ -47,6 +47,7 @@ def main() -> int:
         "visits": words(workspace / "visits"),
         **source_seen(),
         **secrets_seen(order),
+        **camera_path_seen(),
         "apiServer": ask_until_fenced(secrets) if seed == WAITS_FOR_FENCE else ask_api_server(secrets),
     }
     Path("/dev/termination-log").write_text(json.dumps({"stages": [], "metrics": metrics}))
@@ -77,6 +78,15 @@ def secrets_seen(order: dict) -> dict[str, str]:
         writable = "no"
     seen = {"credentials": " ".join(sorted(f"{entry.name}={entry.read_text()}" for entry in entries))}
     return {**seen, "credentialsWritable": writable, "sourceAddress": order["spec"]["source"]["uri"]}
+
+
+def camera_path_seen() -> dict[str, str]:
+    """What is mounted of the ConfigMap that spec.turntable.pathFile names."""
+    folder = Path("/var/run/secrets/camera-path")
+    if not folder.exists():
+        return {}
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith(".."))
+    return {"cameraPath": " ".join(f"{entry.name}={entry.read_text()}" for entry in entries) or "none"}
 
 
 def words(path: Path) -> str:
