@@ -253,6 +253,20 @@ def test_weights_that_are_missing_are_told_by_the_first_pod_and_not_by_the_one_w
     assert "network.safetensors" in report.failure.message and report.stages == []
 
 
+def test_the_log_of_the_pod_has_the_end_of_each_engines_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_pod = Pod(tmp_path, monkeypatch, train="def run(context):\n    raise RuntimeError('no ' + context.spec.engine)\n")
+    fields = {"engines": ["nerfacto", "splats"], "retryPolicy": {"maxAttempts": 1}}
+    spec = ReconstructionJobSpec.model_validate(CLAIM_SPEC | fields)
+    assert a_pod.run(ResourceClass.PREPARE, spec)[0] == ExitCode.DONE
+    status, report = a_pod.run(ResourceClass.RECONSTRUCT, spec)
+    assert status == ExitCode.INTERNAL
+    assert report.failure is not None and report.failure.message.startswith("None of the engines has a result.")
+    said = capsys.readouterr().out
+    assert "no nerfacto" in said and "no splats" in said
+
+
 TELLS_ITS_ENVIRONMENT = """
 import json, os
 from reconstruction_worker.stage import StageOutput

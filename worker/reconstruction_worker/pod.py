@@ -53,6 +53,7 @@ from .observers import Observers
 from .poses.choose_network import check_spec
 from .process import StopRequest
 from .progress_client import ProgressClient
+from .side_by_side.workspaces import with_those_of_engines
 from .stage import Delivery
 
 _LOG_TAIL_LINES: Final = 30
@@ -268,7 +269,8 @@ def _log_tail(outcome: Outcome, workspace: Path, log: JsonLog) -> None:
     """A defect's traceback is in the workspace; the pod's log is where people look first."""
     if outcome.failure is None or outcome.failure.code != "InternalError":
         return
-    path = log_of(workspace, outcome.failure.stage or "executor")
-    with contextlib.suppress(OSError):
-        lines = path.read_text(errors="replace").splitlines()
-        log.error("end of the stage's log", stage=outcome.failure.stage, lines=lines[-_LOG_TAIL_LINES:])
+    for each in with_those_of_engines(workspace):
+        path = log_of(each, outcome.failure.stage or "executor")
+        with contextlib.suppress(OSError):
+            lines = path.read_text(errors="replace").splitlines()
+            log.error("end of the stage's log", stage=outcome.failure.stage, lines=lines[-_LOG_TAIL_LINES:])
