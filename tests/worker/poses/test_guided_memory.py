@@ -29,6 +29,28 @@ def test_threads_are_as_many_as_the_photo_with_the_most_features_leaves(
     assert sfm._guided_threads(database) == threads
 
 
+def test_each_photo_keeps_no_more_features_than_were_asked_for(tmp_path: Path) -> None:
+    database, counts = tmp_path / "d.db", (5, 40, 0)
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    enter_photos([CameraGroup(["a.png", "b.png", "c.png"], "SIMPLE_RADIAL", "")], tmp_path, database)
+    with pycolmap.Database.open(database) as db:
+        for image, count in zip(db.read_all_images(), counts, strict=True):
+            rows = np.arange(count, dtype=np.float32)[:, None] * np.ones(6, np.float32)
+            data = (np.arange(count)[:, None] * np.ones(128)).astype(np.uint8)
+            db.write_keypoints(image.image_id, rows)
+            db.write_descriptors(
+                image.image_id, pycolmap.FeatureDescriptors(data=data, type=pycolmap.FeatureExtractorType.SIFT)
+            )
+    sfm.keep_largest(database, 12)
+    with pycolmap.Database.open(database) as db:
+        for image, count in zip(db.read_all_images(), (5, 12, 0), strict=True):
+            keypoints, descriptors = db.read_keypoints(image.image_id), db.read_descriptors(image.image_id)
+            assert np.asarray(keypoints)[:, 0].tolist() == list(range(count))
+            assert np.asarray(descriptors.data)[:, 0].tolist() == list(range(count))
+            assert descriptors.type == pycolmap.FeatureExtractorType.SIFT
+
+
 def test_one_thread_of_each_strategy_stays_below_the_limit() -> None:
     for step in ladder(known_focals=True, masked=True):
         if step.features.affine:

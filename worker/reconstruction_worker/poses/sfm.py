@@ -110,6 +110,8 @@ def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[Camera
         bench.say(done / len(names), f"features in {done} of {len(names)} photos")
         call = partial(_extract, database, images, names[done : done + step], reader, options)
         follow(call, bench.stop_requested)
+    if settings.affine:
+        keep_largest(database, settings.max_features)
 
 
 def enter_photos(groups: Sequence[CameraGroup], images: Path, database: Path) -> None:
@@ -121,6 +123,22 @@ def enter_photos(groups: Sequence[CameraGroup], images: Path, database: Path) ->
         reader.camera_model = group.model
         reader.camera_params = group.params
         pycolmap.import_images(database, images, pycolmap.CameraMode.SINGLE, group.names, reader)
+
+
+def keep_largest(database: Path, most: int) -> None:
+    """Leave each photo so many features: COLMAP, which finds the largest first, keeps all of the size at which it has
+    enough, up to twice as many, and guided matching takes memory for each with each."""
+    with pycolmap.Database.open(database) as db:
+        numbers = [image.image_id for image in db.read_all_images()]
+        if all(db.num_keypoints_for_image(number) <= most for number in numbers):
+            return
+        found = {number: (db.read_keypoints(number), db.read_descriptors(number)) for number in numbers}
+        db.clear_keypoints()
+        db.clear_descriptors()
+        for number, (keypoints, descriptors) in found.items():
+            kept = pycolmap.FeatureDescriptors(data=np.asarray(descriptors.data)[:most], type=descriptors.type)
+            db.write_keypoints(number, np.asarray(keypoints)[:most])
+            db.write_descriptors(number, kept)
 
 
 def _extract(
