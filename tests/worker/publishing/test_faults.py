@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from reconstruction_api.errors import CATALOGUE, ReconstructionError
 from reconstruction_api.worker import Progress
 from reconstruction_worker.publishing import opening
 from reconstruction_worker.publishing.stores.folder import FolderStore
+from reconstruction_worker.publishing.stores.store import Headers
 from reconstruction_worker.stages import publish
 
 from .bucket import Bucket
@@ -109,6 +111,17 @@ def test_another_volume_gets_the_same_files(tmp_path: Path):
     assert followed(found) == FILES
     document = publish.PublishedDocument.read(job.folder / "published.json")
     assert document.location == f"pvc://results/museum/statue/{document.set}/"
+
+
+def test_a_volume_that_keeps_something_else_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def damaging(store: FolderStore, path: str, parts: Iterable[bytes], size: int, headers: Headers) -> None:
+        store.write(path, b"\0" * size, headers, instead_of=store.find(path))
+        list(parts)
+
+    monkeypatch.setattr(FolderStore, "send", damaging)
+    claim = {"persistentVolumeClaim": {"claimName": "results"}}
+    error = error_of(context(results(tmp_path / "workspace"), claim, delivery={"folder": str(tmp_path / "claim")}))
+    assert (error.code, "its checksum differs" in error.message) == ("ArtifactStoreError", True)
 
 
 def test_a_link_on_the_volume_leads_nowhere_else(tmp_path: Path):

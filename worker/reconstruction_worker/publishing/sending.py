@@ -36,13 +36,16 @@ class LocalFile:
 class Fingerprint:
     """Checksums of content that passes in parts."""
 
+    of_parts: bool = True
+    """Whether tags may be MD5s of parts. On a volume they are not."""
     parts: list[bytes] = field(default_factory=list[bytes])
     """MD5 of each part."""
     _whole: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def passing(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         for part in parts:
-            self.parts.append(hashlib.md5(part, usedforsecurity=False).digest())
+            if self.of_parts:
+                self.parts.append(hashlib.md5(part, usedforsecurity=False).digest())
             self._whole.update(part)
             yield part
 
@@ -52,6 +55,8 @@ class Fingerprint:
 
     def is_told_by(self, tag: str) -> bool:
         """Whether an entity tag is that of the content: the MD5 of the only part, or of the MD5s of all."""
+        if not self.of_parts:
+            return False
         text = tag.strip('"').lower()
         if text.endswith(f"-{len(self.parts)}"):
             return text == f"{hashlib.md5(b''.join(self.parts), usedforsecurity=False).hexdigest()}-{len(self.parts)}"
@@ -83,7 +88,7 @@ def send_proven(store: Store, path: str, file: LocalFile, headers: Headers, jour
     if known is not None and _is_there(store, path, known, file, journal):
         journal.note(path, file.sha256, known.tag)
         return False
-    seen = Fingerprint()
+    seen = Fingerprint(store.tells_checksums)
     store.send(path, seen.passing(_parts(file.path, store.part_bytes)), file.size, headers)
     if seen.sha256 != file.sha256:
         raise ReconstructionError("ArtifactStoreError", f"{file.name} in the workspace is not what was recorded of it.")
@@ -102,7 +107,7 @@ def _is_there(store: Store, path: str, known: Stored, file: LocalFile, journal: 
         return False
     if journal.vouches_for(path, file.sha256, known.tag):
         return True
-    seen = Fingerprint()
+    seen = Fingerprint(store.tells_checksums)
     for _ in seen.passing(_parts(file.path, store.part_bytes)):
         pass
     return seen.sha256 == file.sha256 and _is(store, path, known, seen, file)

@@ -20,6 +20,7 @@ class FolderStore:
     def __init__(self, root: Path):
         self._root = root
         self.part_bytes = _PART_BYTES
+        self.tells_checksums = False
 
     def find(self, path: str) -> Stored | None:
         target = self._below(path)

@@ -27,6 +27,7 @@ class ObjectStore:
         self._client = client
         self._prefix = prefix
         self.part_bytes = max(PART_BYTES, -(-largest // _MOST_PARTS))
+        self.tells_checksums = True
 
     def find(self, path: str) -> Stored | None:
         try:

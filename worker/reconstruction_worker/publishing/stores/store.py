@@ -39,6 +39,8 @@ class Store(Protocol):
 
     part_bytes: int
     """Size of the parts in which `send` wants its content."""
+    tells_checksums: bool
+    """Whether a tag may be the MD5 of an object or of its parts; otherwise nobody need compute them."""
 
     def find(self, path: str) -> Stored | None:
         """None where there is no such object."""

@@ -39,6 +39,7 @@ class WebStore:
         self._authorization = authorization
         self._proxy = urlsplit(proxy_url) if proxy_url else None
         self.part_bytes = _PART_BYTES
+        self.tells_checksums = True
 
     def find(self, path: str) -> Stored | None:
         status, headers, _ = self._asked("HEAD", path)
