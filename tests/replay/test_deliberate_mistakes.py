@@ -119,8 +119,8 @@ def failing(root: Path, file: str, test: str) -> bool:
     [
         (
             JOB,
-            '    """Photos with a longer side are scaled down to this many pixels."""\n',
-            '    """Photos with a longer side are scaled down to this many pixels."""\n    sharpen: bool = False\n',
+            "    video_frames: int = Field(default=120, ge=2, le=2000)\n",
+            "    sharpen: bool = False\n    video_frames: int = Field(default=120, ge=2, le=2000)\n",
             ("test_leaves.py", "test_each_default_has_a_value_that_digests_leave_out"),
         ),
         (
