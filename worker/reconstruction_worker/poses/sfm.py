@@ -50,6 +50,8 @@ class FeatureSettings:
     max_side_pixels: int = 1600
     max_features: int = 8192
     peak_threshold: float = 0.0067
+    doubled: bool = True
+    """Look for features in the photo at twice its size too: more than three times as long, for the smallest ones."""
     affine: bool = False
     """Estimate affine shapes and pool over domain sizes (Dong and Soatto, 2015), then look for more matches along the
     epipolar lines of each pair: many times slower, matches across wider baselines."""
@@ -100,6 +102,7 @@ def extract(bench: Workbench, settings: FeatureSettings, groups: Sequence[Camera
     options.num_threads = _feature_threads(bench.photos, settings)
     options.sift.max_num_features = settings.max_features
     options.sift.peak_threshold = settings.peak_threshold
+    options.sift.first_octave = -1 if settings.doubled else 0
     options.sift.estimate_affine_shape = settings.affine
     options.sift.domain_size_pooling = settings.affine
     if settings.affine:  # others would be features of their own, beyond `max_features`

@@ -26,7 +26,7 @@ MIN_POINTS: Final = 20
 MIN_SHARE: Final = 0.05
 """Of the features that photos have in common, whose rays have to meet. True poses come to more than half, those of a
 phone that drifts to less."""
-OF_MANY: Final = FeatureSettings(max_side_pixels=1000, max_features=2048)
+OF_MANY: Final = FeatureSettings(max_side_pixels=1000, max_features=1024, doubled=False)
 """Of a large set: its points only tell where the scene is and what training begins with; the poses are known."""
 FEW: Final = 20
 """Photos to train on below which the others help to find points."""
