@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_worker.ffmpeg_program import ENV_FFMPEG
 from reconstruction_worker.ingest.listing import SourceFile
 from reconstruction_worker.ingest.video import sample
+from reconstruction_worker.ingest.video_decoder import FfmpegDecoder
 
 from .photos import Ingested, write_photos
 from .servers import Web, web_server
@@ -142,3 +145,43 @@ def test_what_only_refers_to_videos_is_not_read(tmp_path: Path, content: bytes) 
     with pytest.raises(ReconstructionError) as error:
         Ingested(tmp_path, tmp_path / "list.mp4")
     assert error.value.code == "UnsupportedFormat"
+
+
+def as_av1(video: Path, to: Path) -> Path:
+    """The same frames in a codec that OpenCV's decoder lacks."""
+    encoder = ["-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "20", "-b:v", "0"]
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", video, *encoder, to], check=True)
+    return to
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_codec_that_opencv_lacks_is_read_by_ffmpeg(
+    tmp_path: Path, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames and times of the video that it was made of; without ffmpeg the error tells a way."""
+    film = as_av1(video, tmp_path / "walk.mp4")
+    result = Ingested(tmp_path / "with", film, images={"videoFrames": WANTED})
+    indices = taken(result)
+    assert len(indices) == WANTED and not BLURRED.intersection(indices)
+    assert [number_of(result.workspace / image.file) for image in result.images] == indices
+    seconds = [image.frame.seconds for image in result.images if image.frame is not None]
+    assert seconds == pytest.approx([index / 25 for index in indices], abs=1e-3)
+    (summary,) = result.dataset.videos
+    assert (summary.width, summary.height, summary.frames, summary.frames_per_second) == (192, 128, COUNT, 25)
+    monkeypatch.delenv(ENV_FFMPEG, raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ReconstructionError, match=r"walk.mp4 can't be decoded") as raised:
+        Ingested(tmp_path / "without", film)
+    assert "image has ffmpeg" in (raised.value.suggestion or "")
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_ffmpeg_reads_no_file_that_a_video_names(tmp_path: Path, video: Path) -> None:
+    shutil.copyfile(video, tmp_path / "secret.mp4")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    decoder = FfmpegDecoder("ffmpeg", tmp_path / "list.mp4")
+    assert not decoder.grab()
+    decoder.release()
+    allowed = FfmpegDecoder("ffmpeg", tmp_path / "secret.mp4")
+    assert allowed.grab() and allowed.retrieve()[0]
+    allowed.release()

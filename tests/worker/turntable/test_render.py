@@ -18,10 +18,10 @@ from PIL import Image
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
+from reconstruction_worker.ffmpeg_program import ENV_FFMPEG
 from reconstruction_worker.quality.metrics import ssim
 from reconstruction_worker.stage import StageContext, Stopped
 from reconstruction_worker.stages import render, report, train
-from reconstruction_worker.turntable.films import ENV_FFMPEG
 from tests.worker.report.workspaces import context_of, finished
 
 FRAMES = 12

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
 
+from ..ffmpeg_program import ffmpeg
 from ..files import empty_folder
 from ..stage import Stopped
 from .dataset import Video, VideoFrame
 from .listing import SourceFile
 from .sampled import Sampled
 from .video_colour import VideoColour, colour_of
+from .video_decoder import Decoder, decoder_of
 
 SEARCHED_SHARE: Final = 0.6
 """Middle part of each stretch in which the sharpest frame is looked for, so that neighbours stay evenly spread."""
@@ -64,7 +65,7 @@ class _Clock:
         self._start: float | None = None
         self._last = -frame_seconds
 
-    def tick(self, capture: cv2.VideoCapture) -> float:
+    def tick(self, capture: Decoder) -> float:
         """Time of the frame that was just grabbed."""
         told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if self._start is None:
@@ -89,7 +90,7 @@ class _Look:
     """Width of a pixel relative to its height."""
 
     @classmethod
-    def of(cls, video: SourceFile, capture: cv2.VideoCapture) -> _Look:
+    def of(cls, video: SourceFile, capture: Decoder) -> _Look:
         across, up = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
         aspect = across / up if across > 0 and up > 0 else 1.0
         turned = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 180 == 90
@@ -180,29 +181,28 @@ def size_of(video: SourceFile) -> tuple[int, int]:
     """Width and height of its first frame in pixels. Raises ImageCorrupt, naming the video."""
     capture = _open(video)
     try:
-        okay, picture = capture.read()
+        okay, picture = capture.retrieve() if capture.grab() else (False, None)
     finally:
         capture.release()
-    if not okay:
+    if not okay or picture is None:
         raise _unreadable(video)
     height, width = picture.shape[:2]
     return width, height
 
 
-def _open(video: SourceFile) -> cv2.VideoCapture:
-    # A container may name other files and addresses; nothing but the file itself is to be read.
-    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
-    capture = cv2.VideoCapture(str(video.path), cv2.CAP_FFMPEG)
-    if not capture.isOpened():
+def _open(video: SourceFile) -> Decoder:
+    decoder = decoder_of(video.path)
+    if decoder is None:
         raise _unreadable(video)
-    return capture
+    return decoder
 
 
 def _unreadable(video: SourceFile) -> ReconstructionError:
+    more = "" if ffmpeg() else ", or use a profile whose image has ffmpeg, which knows more codecs"
     return ReconstructionError(
         "ImageCorrupt",
         f"{video.name} can't be decoded: the video is damaged or cut off, or its codec is not known here.",
-        suggestion="Export the video as MP4 (H.264) again, or repeat the upload.",
+        suggestion=f"Export the video as MP4 (H.264) again, or repeat the upload{more}.",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import zipfile
@@ -15,11 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.turntable import TRANSPARENT, Turntable, TurntableOutput
 
+from ..ffmpeg_program import ffmpeg
 from ..zip_writing import add_file
 from .frames import FOLDER
 
-ENV_FFMPEG: Final = "RECONSTRUCTION_FFMPEG"
-"""Environment variable with the path of the program, where it is not `ffmpeg` on the PATH."""
 _ANIMATED_SIDE, _ANIMATED_FRAMES = 512, 180
 """Of the animated WebP, at most: it is for pages and chats."""
 _SHEET_COLUMNS, _SHEET_ROWS, _SHEET_WIDTH = 6, 4, 240
@@ -35,11 +33,6 @@ _OPTIONS: Final = {
 _VP9: Final = ("-crf", "15", "-b:v", "0", "-row-mt", "1", "-cpu-used", "4")
 """Films are as like their frames as SSIM 0.98, and of the demo's face take 5 kB a frame."""
 _LONGEST_SECONDS: Final = 3600
-
-
-def ffmpeg() -> str | None:
-    """The program, where there is one."""
-    return os.environ.get(ENV_FFMPEG) or shutil.which("ffmpeg")
 
 
 def check_outputs(turntable: Turntable) -> None:
