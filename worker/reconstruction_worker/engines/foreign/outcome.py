@@ -18,6 +18,8 @@ _MEANINGS: Final = (
      "capability `graphics` (NVIDIA_DRIVER_CAPABILITIES)"),
     (r"no kernel image is available", "GPUUnavailable", "was built for other GPUs"),
     (r"CUDA driver|No CUDA GPUs|CUDA is not available", "GPUUnavailable", "found no usable GPU"),
+    (r"Error\(s\) in loading state_dict|SafetensorError", "WeightsUnavailable", "can't use its weights: they are not "
+     "those of its network"),
     (r"MemoryError|Cannot allocate memory", "HostOutOfMemory", "ran out of memory"),
 )  # fmt: skip
 """Patterns of output, the latest line first; code; what is said of the engine."""

@@ -32,10 +32,12 @@ REMEMBERED_LINES: Final = 60
 
 @dataclass(frozen=True)
 class Program:
-    """A foreign program by the name of its engine; `entry` is the script that is run."""
+    """A foreign program by the name of its engine. `entry`, a file of its, is the script that is run, unless an adapter
+    brings a `script` of its own, which imports the program from the folder that its first argument names."""
 
     engine: str
     entry: str
+    script: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -56,7 +58,8 @@ class Program:
         the program's end means."""
         self.require()
         python = self.folder / INTERPRETER
-        command = [str(python if python.exists() else sys.executable), "-u", str(self.folder / self.entry), *arguments]
+        what = [str(self.script), str(self.folder)] if self.script is not None else [str(self.folder / self.entry)]
+        command = [str(python if python.exists() else sys.executable), "-u", *what, *arguments]
         process = subprocess.Popen(
             command, cwd=where, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
