@@ -50,7 +50,6 @@ from .executor import STAGE_PACKAGE, Observer, Outcome, Run, execute, log_of
 from .ingest.sources import below_claim
 from .json_log import JsonLog, LogObserver
 from .observers import Observers
-from .poses.choose_network import check_spec
 from .process import StopRequest
 from .progress_client import ProgressClient
 from .side_by_side.workspaces import with_those_of_engines
@@ -132,6 +131,8 @@ def _work(
     _check_image(spec)
     if job.resource_class is ResourceClass.PREPARE:  # no device is asked for yet
         _check_weights(spec)
+        from .poses.choose_network import check_spec  # brings numpy, which nothing else here needs
+
         check_spec(spec, job.accepted_licenses)
     run = Run(
         spec=spec,

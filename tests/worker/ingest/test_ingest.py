@@ -117,7 +117,7 @@ def test_blurred_tiny_and_odd_sized_photos_are_kept_and_noted(tmp_path: Path, ph
     [
         ("x.jpg", b"this is text", "UnsupportedFormat", "x.jpg is not an image but text"),
         ("x.png", encoded(picture(), "PNG")[:4000], "ImageCorrupt", "x.png is cut off"),
-        ("x.jpg", encoded(picture(), "JPEG"), "ImageCountOutOfRange", "one photo; elsewhere needs at least 2"),
+        ("x.jpg", encoded(picture(), "JPEG"), "ImageCountOutOfRange", "one photo; a reconstruction needs at least 2"),
         ("x.txt", b"this is text", "ImageCountOutOfRange", "no photos"),
         ("x.zip", b"PK\x03\x04", "ImageCountOutOfRange", "name that file in spec.source"),
         (".hidden.jpg", encoded(picture(), "JPEG"), "ImageCountOutOfRange", "no photos"),
@@ -303,7 +303,7 @@ def test_the_same_photos_give_the_same_files(tmp_path: Path, photos: Path) -> No
 
 def test_the_bounds_of_the_engine_are_named(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "choosy_engine.py").write_text(
-        "from types import SimpleNamespace as Bag\nENGINE = Bag(spec=Bag(min_images=6, max_images=6))\n"
+        "from types import SimpleNamespace as Bag\nENGINE = Bag(spec=Bag(name='choosy', min_images=6, max_images=6))\n"
     )
     point = EntryPoint("choosy", "choosy_engine:ENGINE", "reconstruction.engines")
     monkeypatch.setattr(registry, "entry_points", lambda group: [point])

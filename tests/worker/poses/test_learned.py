@@ -47,7 +47,7 @@ def test_without_the_extra_the_job_says_what_it_lacks(tmp_path: Path, monkeypatc
     with pytest.raises(ReconstructionError) as caught:
         poses.run(poses_context(tmp_path, minRegisteredPercent=100)[0])
     assert caught.value.code == "LowRegistration"
-    assert "Strategy learned features was left out: the worker was installed without" in caught.value.message
+    assert "strategy learned features was left out: the worker was installed without" in caught.value.message
     assert "'learned'" in caught.value.message
 
 
