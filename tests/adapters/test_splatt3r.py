@@ -8,6 +8,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,23 @@ from scipy.spatial.transform import Rotation
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import ENV_WEIGHTS
-from reconstruction_worker.engines import licences
+from reconstruction_api.stages import StageName
+from reconstruction_worker.engines import licences, registry, trained
 from reconstruction_worker.engines.engine_document import EngineDocument
 from reconstruction_worker.engines.foreign.program import ENV_UPSTREAM
 from reconstruction_worker.engines.training.posed_photos import read_scene
+from reconstruction_worker.files import empty_folder
 from reconstruction_worker.geometry.cameras import pixel_rays
 from reconstruction_worker.geometry.harmonics import CONSTANT
+from reconstruction_worker.geometry.ply_file import read_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.similarity import Similarity
 from reconstruction_worker.stage import StageContext, Stopped
+from reconstruction_worker.stages import mesh
 from reconstruction_worker.weights.adding import add
 from reconstruction_worker.weights.known import of_engine
 
-from ..worker.engines.test_depth_fusion import distance_to_ball
+from ..worker.engines.test_depth_fusion import SIZE, distance_to_ball
 from ..worker.engines.tiny_scene import context
 from ..worker.geometry.scenes import MeshField, bumpy_sphere, look_at, paint, write_poses
 from .stub_of_mast3r import SPREAD
@@ -152,6 +157,21 @@ def test_it_can_be_looked_at_from_a_new_place(made: tuple[StageContext, str, Pat
     both = (shown.alpha > 0.9) & (truth.alpha > 0)
     assert both.sum() > 0.8 * (truth.alpha > 0).sum()
     assert np.abs(shown.rgb - truth.rgb)[both].mean() < 0.06
+
+
+def test_stages_after_it_make_a_mesh_of_what_it_saw(
+    made: tuple[StageContext, str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint("splatt3r", "reconstruction_splatt3r:ENGINE", registry.GROUP)
+    monkeypatch.setattr(registry, "available", lambda: {"splatt3r": point})
+    wanted = context(made[0].workspace, StageName.MESH, engine="splatt3r", mesh={"targetFaces": 5000})
+    empty_folder(wanted.folder)
+    mesh.run(wanted)
+    found = read_ply(wanted.folder / "mesh.ply")
+    front = found.vertices[found.vertices[:, 1] < -0.2]
+    assert len(found.faces) > 1000 and np.median(distance_to_ball(front)) < 0.01 * SIZE
+    gaussians = trained.trained_gaussians(wanted)
+    assert gaussians is not None and len(gaussians) == len(ENGINE.gaussians(made[0].folder))
 
 
 def test_two_photos_are_enough_and_one_that_shares_nothing_is_left_out(tmp_path: Path, upstream: Path) -> None:
