@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import Kubectl
-from reconstruction_api.formats import REPORT_PAGE, ExportFormat
+from reconstruction_api.formats import BUNDLE, REPORT_PAGE, ExportFormat
 from reconstruction_api.stage_table import BY_NAME, StageName
 
 from . import claims
@@ -29,6 +30,12 @@ def copy(kubectl: Kubectl, job: str, image: str, status: dict[str, Any], target:
     """
     shutil.rmtree(target, ignore_errors=True)
     claims.fetch(kubectl, status["workspaceClaim"], image, "artifacts", target)
+    if any(artifact["name"] == BUNDLE for artifact in status.get("artifacts", [])):
+        # Beside the bundle is the manifest that lists it too; it takes the other one's place.
+        with TemporaryDirectory() as folder:
+            claims.fetch(kubectl, status["workspaceClaim"], image, str(StageName.BUNDLE), Path(folder))
+            for name in (BUNDLE, BY_NAME[StageName.REPORT].document):
+                shutil.copyfile(Path(folder) / name, target / name)
     (target / "job.yaml").write_text(kubectl("get", f"recon/{job}", "--output=yaml"))
     verify(status, target)
 
