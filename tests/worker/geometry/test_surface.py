@@ -93,3 +93,18 @@ def test_normals_have_length_one_also_in_a_fold_and_without_area() -> None:
     vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5], [6, 6, 6], [7, 7, 7]], float)
     mesh = Mesh(vertices, np.array([[0, 1, 2], [0, 2, 1], [3, 4, 5]], np.int32))
     assert np.allclose(np.linalg.norm(vertex_normals(mesh), axis=1), 1)
+
+
+def test_a_surface_does_not_vanish_for_pieces_that_cannot_be_collapsed() -> None:
+    """Beside a ball are more small pieces than triangles are wanted; each of them has as few as it can have."""
+    ball = bumpy_sphere()
+    corner = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]) * 0.004
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    places = np.random.default_rng(0).uniform(1, 2, (400, 1, 3))
+    vertices = np.concatenate([ball.vertices, (corner + places).reshape(-1, 3)])
+    crumbs = (faces + 4 * np.arange(400)[:, None, None]).reshape(-1, 3) + len(ball.vertices)
+    mesh = Mesh(vertices, np.concatenate([ball.faces, crumbs]).astype(np.int32))
+    for wanted in (1000, 300):
+        simple = decimated(mesh, wanted)
+        assert len(simple.faces) <= wanted
+        assert simple.area() > 0.9 * ball.area()

@@ -62,7 +62,7 @@ def supported_pieces(mesh: Mesh, maps: list[DepthMap], tolerance: float, share: 
     large = np.linalg.norm(high - low, axis=1) >= LEAST_SIZE * float(np.linalg.norm(np.ptp(mesh.bounds(), axis=0)))
     large &= _width(mesh, labels, count, areas / 2) >= RAG * tolerance
     supported = _supported(mesh, labels, count, maps, tolerance, carve)
-    supported[areas.argmax()] = True
+    large[areas.argmax()] = supported[areas.argmax()] = True
     kept = large & supported
     dropped = float(part[~kept].max(initial=0))
     return Pieces(with_faces(mesh, kept[labels]), int((large & ~supported).sum()), int((~large).sum()), dropped)

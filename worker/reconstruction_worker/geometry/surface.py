@@ -35,6 +35,8 @@ FRINGE = 0.6
 """How wide a fringe may be that is trimmed: share of the side of the largest patch that may be unseen."""
 REPAIR_SHARE = 0.005
 """Share of the wanted triangles kept free for repairs after the simplification."""
+LEAST_AREA, MAIN_AREA = 0.5, 0.95
+"""Of the surface, that simplifying must leave; and that its largest pieces have, where it does not."""
 REPAIR_ROUNDS = 5
 PINCH_ROUNDS = 10
 BORDER_ROUNDS = 12
@@ -149,7 +151,18 @@ def subdivided(mesh: Mesh) -> Mesh:
 
 
 def decimated(mesh: Mesh, faces: int) -> Mesh:
-    """At most `faces` triangles, by quadric edge collapse (Garland and Heckbert 1997)."""
+    """At most `faces` triangles, by quadric edge collapse (Garland and Heckbert 1997).
+
+    Small pieces can't be collapsed for ever: where they alone are more than the wanted triangles, it is the surface
+    that would vanish, so they are left out instead.
+    """
+    result = _collapsed(mesh, faces)
+    if len(mesh.faces) == 0 or result.area() >= LEAST_AREA * mesh.area():
+        return result
+    return _collapsed(_largest_pieces(mesh), faces)
+
+
+def _collapsed(mesh: Mesh, faces: int) -> Mesh:
     for aggressiveness in (5.0, 7.0, 9.0):
         if len(mesh.faces) <= faces:
             break
@@ -158,6 +171,15 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
         )
         mesh = compacted(_proper(Mesh(points.astype(np.float64), triangles.astype(np.int32))))
     return mesh
+
+
+def _largest_pieces(mesh: Mesh) -> Mesh:
+    """Those that make up `MAIN_AREA` of the surface, and at least one."""
+    count, labels = component_labels(mesh)
+    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    order = np.argsort(-areas, kind="stable")
+    before = np.cumsum(areas[order]) - areas[order]
+    return with_faces(mesh, np.isin(labels, order[before < MAIN_AREA * areas.sum()]))
 
 
 def simplified(mesh: Mesh, faces: int, perimeter: float) -> Mesh:
