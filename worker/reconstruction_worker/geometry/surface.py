@@ -153,7 +153,7 @@ def subdivided(mesh: Mesh) -> Mesh:
 def decimated(mesh: Mesh, faces: int) -> Mesh:
     """At most `faces` triangles, by quadric edge collapse (Garland and Heckbert 1997).
 
-    Small pieces can't be collapsed for ever: where they alone are more than the wanted triangles, it is the surface
+    Small pieces can't be collapsed any further: where they alone are more than the wanted triangles, it is the surface
     that would vanish, so they are left out instead.
     """
     result = _collapsed(mesh, faces)
