@@ -75,7 +75,7 @@ def test_weights_are_asked_for_by_name_and_checked(tmp_path: Path, monkeypatch: 
     with pytest.raises(ReconstructionError, match=r"net/base\.safetensors .* is not there") as failure:
         check_machine(engine)
     assert failure.value.code == "WeightsUnavailable"
-    for words in ("https://example.org/w", "CC-BY-4.0", weights.sha256):
+    for words in ("https://example.org/w", "CC-BY-4.0", str(weights.sha256)):
         assert words in (failure.value.suggestion or "")
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "base.safetensors").write_bytes(b"others")
