@@ -21,7 +21,7 @@ from .dataset import Video, VideoFrame
 from .listing import SourceFile
 from .sampled import Sampled
 from .video_colour import VideoColour, colour_of
-from .video_decoder import Decoder, decoder_of
+from .video_decoder import Decoder, Opening, opening_of
 
 SEARCHED_SHARE: Final = 0.6
 """Middle part of each stretch in which the sharpest frame is looked for, so that neighbours stay evenly spread."""
@@ -159,7 +159,8 @@ def sample(
 ) -> Sampled:
     """Take `wanted` photos (fewer where there are fewer frames), whose names begin with `stem`, into the folder `into`,
     which is emptied. Raises UnsupportedFormat or ImageCorrupt, naming the video."""
-    capture = _open(video)
+    opening = _opening(video)
+    capture = _open(video, opening)
     try:
         rate = capture.get(cv2.CAP_PROP_FPS)
         rate = rate if np.isfinite(rate) and 0.1 < rate < 10_000 else 30.0
@@ -168,10 +169,12 @@ def sample(
     finally:
         capture.release()
     expected = _Length(count, count / rate)
-    found, read = _pick(video, expected, wanted, into, report, stop_requested) if count else ([], _Length(-1, 0.0))
+    found, read = [], _Length(-1, 0.0)
+    if count:
+        found, read = _pick(video, opening, expected, wanted, into, report, stop_requested)
     if read.frames < 0 or read.differs_from(expected):
-        expected = read if read.frames > 0 else _length(video, rate, stop_requested)
-        found, read = _pick(video, expected, wanted, into, report, stop_requested)
+        expected = read if read.frames > 0 else _length(video, opening, rate, stop_requested)
+        found, read = _pick(video, opening, expected, wanted, into, report, stop_requested)
     if not found:
         raise _unreadable(video)
     return _sampled(video, stem, found, read)
@@ -179,7 +182,7 @@ def sample(
 
 def size_of(video: SourceFile) -> tuple[int, int]:
     """Width and height of its first frame in pixels. Raises ImageCorrupt, naming the video."""
-    capture = _open(video)
+    capture = _open(video, _opening(video))
     try:
         okay, picture = capture.retrieve() if capture.grab() else (False, None)
     finally:
@@ -190,8 +193,15 @@ def size_of(video: SourceFile) -> tuple[int, int]:
     return width, height
 
 
-def _open(video: SourceFile) -> Decoder:
-    decoder = decoder_of(video.path)
+def _opening(video: SourceFile) -> Opening:
+    opening = opening_of(video.path)
+    if opening is None:
+        raise _unreadable(video)
+    return opening
+
+
+def _open(video: SourceFile, opening: Opening) -> Decoder:
+    decoder = opening()
     if decoder is None:
         raise _unreadable(video)
     return decoder
@@ -206,9 +216,9 @@ def _unreadable(video: SourceFile) -> ReconstructionError:
     )
 
 
-def _length(video: SourceFile, rate: float, stop_requested: Callable[[], bool]) -> _Length:
+def _length(video: SourceFile, opening: Opening, rate: float, stop_requested: Callable[[], bool]) -> _Length:
     """Read to the end."""
-    capture = _open(video)
+    capture = _open(video, opening)
     clock = _Clock(1 / rate)
     try:
         while clock.frames < MAX_FRAMES and capture.grab():
@@ -222,6 +232,7 @@ def _length(video: SourceFile, rate: float, stop_requested: Callable[[], bool]) 
 
 def _pick(
     video: SourceFile,
+    opening: Opening,
     length: _Length,
     wanted: int,
     into: Path,
@@ -238,7 +249,7 @@ def _pick(
     best: _Best | None = None
     frame_seconds = length.seconds / length.frames
     clock = _Clock(frame_seconds)
-    capture = _open(video)
+    capture = _open(video, opening)
     look = _Look.of(video, capture)
     try:
         while clock.frames < MAX_FRAMES and capture.grab():

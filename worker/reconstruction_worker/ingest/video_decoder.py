@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -49,21 +50,16 @@ class Decoder(Protocol):
     def release(self) -> None: ...
 
 
-def decoder_of(path: Path) -> Decoder | None:
-    """What reads a video; None where nothing does."""
-    capture = _by_opencv(path)
-    if capture is not None and _reads(capture):
-        capture.release()
-        return _by_opencv(path)
-    if capture is not None:
-        capture.release()
-    program = ffmpeg()
-    if program is None:
-        return None
-    decoder = FfmpegDecoder(program, path)
-    found = _reads(decoder)
-    decoder.release()
-    return FfmpegDecoder(program, path) if found else None
+Opening = Callable[[], Decoder | None]
+"""Opens a video from its beginning; gives None where it can no longer be opened."""
+
+
+def opening_of(path: Path) -> Opening | None:
+    """How a video is opened by what can decode it; None where nothing can. Its first frame is read to find out."""
+    openings: list[Opening] = [lambda: _by_opencv(path)]
+    if (program := ffmpeg()) is not None:
+        openings.append(lambda: FfmpegDecoder(program, path))
+    return next((opening for opening in openings if _reads(opening())), None)
 
 
 class FfmpegDecoder:
@@ -131,11 +127,16 @@ class FfmpegDecoder:
         self._told.put(None)
 
 
-def _by_opencv(path: Path) -> cv2.VideoCapture | None:
+def _by_opencv(path: Path) -> Decoder | None:
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "protocol_whitelist;file"
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     return capture if capture.isOpened() else None
 
 
-def _reads(decoder: Decoder | cv2.VideoCapture) -> bool:
-    return bool(decoder.grab()) and bool(decoder.retrieve()[0])
+def _reads(decoder: Decoder | None) -> bool:
+    if decoder is None:
+        return False
+    try:
+        return bool(decoder.grab()) and bool(decoder.retrieve()[0])
+    finally:
+        decoder.release()
