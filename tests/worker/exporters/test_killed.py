@@ -59,11 +59,12 @@ def test_a_manifest_lists_only_files_that_are_there_and_whole(tmp_path: Path, mo
     started = time.monotonic()
     once(tmp_path, specs[1])
     seconds = time.monotonic() - started
-    moments, seen = random.Random(SEED), 0
-    for _ in range(MOMENTS):
+    moments, seen, tried = random.Random(SEED), 0, 0
+    while tried < MOMENTS or not seen:
+        tried += 1
         process = multiprocessing.get_context("fork").Process(target=again_and_again, args=(tmp_path, specs))
         process.start()
-        process.join(moments.uniform(0, 2 * seconds))
+        process.join(moments.uniform(0, 2 * seconds * (1 + tried // MOMENTS)))  # a machine may have become slower
         assert process.pid is not None and process.exitcode is None, "it ran into an error"
         os.kill(process.pid, signal.SIGKILL)
         process.join()
@@ -73,7 +74,6 @@ def test_a_manifest_lists_only_files_that_are_there_and_whole(tmp_path: Path, mo
             seen += 1
             found = {name: sha256_of(artifacts / name) for name in promised if (artifacts / name).exists()}
             assert found == promised, f"seed {SEED}"
-    assert seen > 0, f"no manifest was ever there, seed {SEED}"
 
 
 def test_a_folder_is_emptied_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
