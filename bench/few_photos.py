@@ -1,6 +1,7 @@
 """`python -m bench.few_photos [--photos 3 6]`: a few photos of a thing before a wall, to Gaussians and a mesh.
 
-Nothing is known of where they were taken; the job is examples/few-photos.yaml. Results are in out/bench-few-photos.
+Nothing is known of where they were taken; the job is examples/few-photos.yaml. Each number of photos replaces its row
+in the results, and the table in docs/benchmarks.md. What was made is in out/bench-few-photos.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import json
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,22 @@ from reconstruction_worker.cpus import available_cpus
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 
+from . import page
 from .finished import document, seconds_of_stages
 from .machine import machine
 from .rendered import looking, mottled, on_grey, painted, square_camera, write_photos
 from .shapes.shapes import convex
+from .surface.table import Bar
 from .worker_quality.measuring import run
 
+NAME = "bench-few-photos"
+PAGE = layout.ROOT / "docs" / "benchmarks.md"
 EXAMPLE = layout.ROOT / "examples" / "few-photos.yaml"
 RESULTS = Path(__file__).parent / "results" / "few-photos.json"
 WORK = layout.ROOT / "out" / "bench-few-photos"
 SIDE, FOCAL, DEGREES_APART = 640, 1.1, 14.0
+SECONDS, PROCESSORS = 120.0, 2
+"""From photos to the report, on a machine with so many processors that has nothing else to do."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,37 @@ def measure(count: int) -> Row:
     )
 
 
+def table(rows: Mapping[str, dict[str, Any]]) -> str:
+    """Markdown, of rows by the number of photos."""
+    lines = [
+        "| photos | placed | training | mesh and texture | from photos to report, wall / processor | faces | memory "
+        "| load before |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    held = []
+    for row in sorted(rows.values(), key=lambda row: row["photos"]):
+        stages = row["stages"]
+        cells = (
+            str(row["photos"]),
+            str(row["registered"]),
+            f"{stages['train']:.0f} s",
+            f"{stages['mesh'] + stages['texture']:.0f} s",
+            f"{row['seconds']:.0f} s / {row['cpu_seconds']:.0f} s",
+            f"{row['faces']:,}",
+            f"{row['peak_rss_mib']:.0f} MiB",
+            f"{row['machine']['load_average_before']:g}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+        held.append(
+            Bar(
+                f"{row['photos']} photos to Gaussians and mesh in {SECONDS:.0f} s on {PROCESSORS} processors",
+                row["registered"] == row["photos"] and row["cpu_seconds"] <= PROCESSORS * SECONDS,
+                f"{row['cpu_seconds']:.0f} processor seconds, {row['registered']} placed",
+            ).line()
+        )
+    return "\n".join([*lines, "", *held])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench.few_photos", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--photos", nargs="+", type=int, default=[3, 6], help="numbers of photos (default: 3 6)")
@@ -108,6 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows = json.loads(given.out.read_text()) if given.out.exists() else {}
         rows[str(count)] = asdict(row)
         given.out.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n")
+        if given.out == RESULTS:
+            page.write(PAGE, NAME, table(rows))
         print(row, flush=True)
 
 

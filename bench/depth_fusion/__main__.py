@@ -1,6 +1,6 @@
 """`python -m bench.depth_fusion [--objects pebble cup stool] [--maps exact noisy] [--engine depth-fusion]`.
 
-Each run replaces its row in the results. Pictures are in out/bench-fusion.
+Each run replaces its row in the results, and the table in docs/benchmarks.md. Pictures are in out/bench-fusion.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ import yaml
 from demo import layout
 from reconstruction_worker.cpus import available_cpus
 
+from .. import page
 from ..machine import machine
 from ..surface.picture import draw
 from ..worker_quality.measuring import run
 from .figures import figures
 from .objects import OBJECTS, KnownObject
+from .table import table
 from .views import DISTANCE, FIELD_OF_VIEW_DEGREES, write_six
 
+NAME = "bench-fusion"
+PAGE = layout.ROOT / "docs" / "benchmarks.md"
 RESULTS = Path(__file__).parents[1] / "results" / "depth-fusion.json"
 WORK = layout.ROOT / "out" / "bench-fusion"
 MAPS = ("exact", "noisy")
@@ -76,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             row = figures(known, workspace, cpu_seconds)
             rows = json.loads(given.out.read_text()) if given.out.exists() else {}
             rows[name] = {**asdict(row), "machine": before}
-            given.out.write_text(json.dumps(dict(sorted(rows.items())), indent=1) + "\n")
+            rows = dict(sorted(rows.items()))
+            given.out.write_text(json.dumps(rows, indent=1) + "\n")
+            if given.out == RESULTS:
+                page.write(PAGE, NAME, table(rows))
             draw(workspace, WORK / f"{name}.jpg")
             print(name, row, flush=True)
 
