@@ -58,7 +58,7 @@ def _of_shape(name: str) -> PhotoSet:
 
 SETS = (
     PhotoSet("monstree", "monstree"),
-    PhotoSet("dino", "dino", {"poses": {"up": "Left"}}),
+    PhotoSet("dino", "dino"),
     PhotoSet("beach", "drone_brighton_beach/images_960"),
     PhotoSet("lund", "opensfm_lund/images_960"),
     PhotoSet("still-life", write=still_life.write, known=still_life.shown, above=still_life.HIDDEN_BELOW),

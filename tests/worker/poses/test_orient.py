@@ -33,6 +33,24 @@ def orbit() -> Array:
     return np.array([rolled(looking(eye, np.zeros(3), Z), 3 * (-1) ** i) for i, eye in enumerate(eyes)])
 
 
+def on_its_side() -> Array:
+    """All around an object, from a little above, with the camera turned by a quarter."""
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    eyes = [np.array([3 * np.cos(a), 3 * np.sin(a), 0.9]) for a in angles]
+    return np.array([rolled(looking(eye, np.zeros(3), Z), 90 + 3 * (-1) ** i) for i, eye in enumerate(eyes)])
+
+
+def two_rings_on_their_side() -> Array:
+    """The same, the other way round, and again from 30 degrees higher."""
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    eyes = [np.array([3 * np.cos(a), 3 * np.sin(a), height]) for height in (0.3, 2.2) for a in angles]
+    return np.array([rolled(looking(eye, np.zeros(3), Z), -90) for eye in eyes])
+
+
+def two_thirds_of_a_ring_on_its_side() -> Array:
+    return on_its_side()[:16]
+
+
 def portrait_row() -> Array:
     """From one side only, some photos tilted down, all level to within a degree."""
     return np.array([looking(np.array([x, -5.0, 1.5]), np.array([x, 0, h]), Z) for x, h in _grid(5, (0.0, 1.0, 2.5))])
@@ -68,6 +86,9 @@ def _grid(count: int, others: object) -> list[tuple[float, float]]:
 
 CASES: list[tuple[Callable[[], Array], Array, bool, float]] = [
     (orbit, CLOUD, True, 1.5),
+    (on_its_side, CLOUD, True, 1.5),
+    (two_rings_on_their_side, CLOUD, True, 1.5),
+    (two_thirds_of_a_ring_on_its_side, CLOUD, False, 3.0),
     (portrait_row, CLOUD, True, 10.0),
     (street, CLOUD, False, 1.0),
     (facade, FACADE, False, 1.0),

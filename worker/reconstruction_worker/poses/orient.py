@@ -19,6 +19,11 @@ NADIR_DEGREES: Final = 8.0
 """Spread of viewing directions up to which a survey counts as looking one way."""
 NADIR_FLATNESS: Final = 0.2
 """Extent of the points along the view, relative to across it, up to which they count as ground."""
+ALL_ROUND: Final = 0.6
+"""Mean of a direction that turns with the cameras, below which they went round: an arc of 190 degrees has it."""
+COMMON_AXIS: Final = 0.85
+"""Mean of a direction of the pictures, from which it is the axis that the cameras went round: rings at heights that are
+30 degrees apart have it."""
 
 Vector = NDArray[np.float64]
 
@@ -39,12 +44,18 @@ class Views:
 
 
 def up_from_cameras(poses: Vector, points: Vector, bounded: bool) -> Vector:
-    """Unit vector that points up, from how photos are taken: level, so that up is what the cameras' right axes have in
-    common to be orthogonal to (Szeliski, Image Mosaicing, 1996), and not upside down.
+    """Unit vector that points up, from how photos are taken: level and not upside down, or all round something with the
+    camera on its side.
 
     `poses` [N, 4, 4] world-from-camera, axes as in OpenCV; `points` [P, 3] of the scene; `bounded` when the scene is
     one object with masks, which is never a landscape seen from above.
     """
+    axis = _axis_across_the_pictures(poses)
+    return axis if axis is not None else _up_from_level_cameras(poses, points, bounded)
+
+
+def _up_from_level_cameras(poses: Vector, points: Vector, bounded: bool) -> Vector:
+    """What the cameras' right axes have in common to be orthogonal to (Szeliski, Image Mosaicing, 1996)."""
     views = Views.of(poses)
     values, vectors = np.linalg.eigh(views.right.T @ views.right / len(poses))
     # Eigenvalues are mean squares of the axes' components: the middle one tells whether the axes differ at all.
@@ -63,7 +74,7 @@ def up_at(side: PhotoSide, poses: Vector, points: Vector) -> Vector:
         return -_unit(poses[:, :3, 2].mean(axis=0))
     turned = poses.copy()
     turned[:, :3, :3] = poses[:, :3, :3] @ _ROLLS[side]
-    up = up_from_cameras(turned, points, bounded=True)
+    up = _up_from_level_cameras(turned, points, bounded=True)
     return up if float(Views.of(turned).up.mean(axis=0) @ up) >= 0 else -up
 
 
@@ -84,6 +95,22 @@ def rotation_to_world(up: Vector, poses: Vector) -> Vector:
     horizontals = [candidate - up * (candidate @ up) for candidate in candidates]
     forward = _unit(next(h for h in horizontals if np.linalg.norm(h) > 0.15))
     return np.stack([np.cross(forward, up), forward, up])
+
+
+def _axis_across_the_pictures(poses: Vector) -> Vector | None:
+    """Unit vector up of what stands on a turntable, or was walked around, with the camera on its side: the axis that
+    all cameras went round, the way against which they look. None where the axis is upright in the pictures, or where
+    they didn't go round.
+
+    A direction of the pictures that is the same one of the world in all of them is the axis of the rotations between
+    them: the mean of the rotations keeps its length, and shortens what turns (its singular values).
+    """
+    world, lengths, camera = np.linalg.svd(poses[:, :3, :3].mean(axis=0))
+    across, down, _ = np.abs(camera[0])
+    if lengths[0] < COMMON_AXIS or lengths[1] > ALL_ROUND or across < down or across < np.sqrt(0.5):
+        return None
+    axis = world[:, 0]
+    return axis if float((poses[:, :3, 2] @ axis).mean()) <= 0 else -axis
 
 
 def _upright(axis: Vector, views: Views) -> Vector:
