@@ -35,6 +35,8 @@ class Row:
     """Of the trained field, over whole pictures."""
     held_out_flip: float | None = None
     verdict: str | None = None
+    up_degrees: float | None = None
+    """Between the model's up and the one that was seen by hand."""
     known: Nearness | None = None
 
 
@@ -61,8 +63,17 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
         held_out_psnr=quality.get("psnr"),
         held_out_flip=quality.get("flip"),
         verdict=quality.get("verdict"),
+        up_degrees=None if photo_set.up is None else _off_upright(*photo_set.up, workspace),
         known=_known(photo_set.known(), photo_set.above, workspace, mesh) if photo_set.known else None,
     )
+
+
+def _off_upright(photo: str, up: tuple[float, float, float], workspace: Path) -> float:
+    """Degrees between z, which is up in the model, and a direction in a photo: right, up and backward."""
+    frames = document(workspace, "poses/transforms.json")["frames"]
+    (matrix,) = (frame["transform_matrix"] for frame in frames if Path(frame["file_path"]).stem == photo)
+    seen = np.array(matrix)[:3, :3] @ up
+    return round(float(np.degrees(np.arccos(np.clip(seen[2] / np.linalg.norm(seen), -1, 1)))), 1)
 
 
 def _known(truth: Mesh, above: float | None, workspace: Path, mesh: Mesh) -> Nearness:

@@ -34,6 +34,8 @@ class PhotoSet:
     """Makes the photos of a scene, with `transforms.json`."""
     known: Callable[[], Mesh] | None = None
     """What of its shape photos show, where it is known."""
+    up: tuple[str, tuple[float, float, float]] | None = None
+    """A photo, and the direction of up in it, seen by hand: to its right, to its upper edge, towards the camera."""
     above: float | None = None
     """Height below which a surface is of what it stands on, and is not judged."""
 
@@ -57,8 +59,8 @@ def _of_shape(name: str) -> PhotoSet:
 
 
 SETS = (
-    PhotoSet("monstree", "monstree"),
-    PhotoSet("dino", "dino"),
+    PhotoSet("monstree", "monstree", up=("IMG_1025", (0.0, 0.96, 0.27))),  # the horizon is 15 degrees above the middle
+    PhotoSet("dino", "dino", up=("dino0100", (0.96, 0.0, 0.27))),  # it stands on its foot, at the left side
     PhotoSet("beach", "drone_brighton_beach/images_960"),
     PhotoSet("lund", "opensfm_lund/images_960"),
     PhotoSet("still-life", write=still_life.write, known=still_life.shown, above=still_life.HIDDEN_BELOW),

@@ -10,6 +10,8 @@ OBJECTS = ("monstree", "dino")
 """Real sets whose surface is to be good in minutes."""
 CONFIRMED, MAIN_PIECE = 0.60, 0.95
 """Least shares of the objects' surface that photos confirm, and that hangs together."""
+MOST_TILT_DEGREES = 10.0
+"""Between the model's up and the one seen by hand in a photo."""
 F_AT_1_PERCENT, F_AT_2_PERCENT, NORMALS_DEGREES = 0.85, 0.95, 20.0
 """What surfaces of known shapes have to reach."""
 
@@ -69,6 +71,9 @@ def bars(row: dict[str, Any]) -> Iterable[Bar]:
             percent(confirmed) or "photos were not compared",
         )
         yield Bar(f"{name}: one piece has {MAIN_PIECE:.0%} of the surface", piece >= MAIN_PIECE, f"{piece:.1%}")
+    tilt = row.get("up_degrees")
+    if tilt is not None:
+        yield Bar(f"{name}: up within {MOST_TILT_DEGREES:.0f} degrees", tilt <= MOST_TILT_DEGREES, f"{tilt:.1f}°")
     if known is None:
         yield Bar(f"{name}: the verdict is pass or warn", row["verdict"] in ("pass", "warn"), row["verdict"] or "none")
         return
