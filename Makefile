@@ -18,7 +18,7 @@ PYTEST = $(VENV) -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-
 ARGS ?=
 STAGE ?=
 
-.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-turntable bench-poses bench-surface bench-shapes bench-fusion bench-few-photos gpu-check chaos fuzz histories sbom interrupts
+.PHONY: help demo demo-local setup check test test-worker test-cluster test-e2e pytest kubernetes lint $(LINTS) crds same-results lock lock-variant clean bench-operator bench-peers bench-worker bench-splats bench-publish bench-turntable bench-poses bench-surface bench-originals bench-shapes bench-fusion bench-few-photos gpu-check chaos fuzz histories sbom interrupts
 FUZZ_CASES ?= 2000
 STEPS ?= 200000
 SEED ?= 0
@@ -83,6 +83,9 @@ bench-turntable: setup ## Frames of a turntable a second, and the report's first
 
 bench-surface: setup ## Surfaces of real photos and of a known shape: figures as JSON, pictures (BENCH="--sets monstree")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.surface $(BENCH)
+
+bench-originals: setup ## Texture from photos of 24 megapixels, beside the size trained on: new views, time and memory
+	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.original_photos $(BENCH)
 
 bench-shapes: setup ## How near meshes come to known shapes, and in what time, engine beside engine (BENCH="--shapes convex")
 	PYTHONPATH=$(PYTHONPATH):$(CURDIR) $(VENV) -m bench.shapes $(BENCH)
