@@ -41,9 +41,9 @@ class NvdiffrecEngine:
         return fit(context, self.spec)
 
     def load(self, folder: Path, workspace: Path, device: str) -> ColouredMesh:
-        from reconstruction_worker.engines.depth_fusion.result import read_surface
+        from reconstruction_worker.engines.result_files import read_surface
 
-        return read_surface(folder)
+        return read_surface(folder, self.spec.name)
 
 
 ENGINE = NvdiffrecEngine()

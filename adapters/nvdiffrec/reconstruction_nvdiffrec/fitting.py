@@ -16,6 +16,7 @@ from reconstruction_api.job import HoldOut, TrainingPreset
 from reconstruction_api.metric_names import Metric
 from reconstruction_worker.engines.engine_document import FILE, EngineDocument
 from reconstruction_worker.engines.foreign.program import Program
+from reconstruction_worker.engines.result_files import write_surface
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene, read_scene
 from reconstruction_worker.engines.training.split import FILE as SPLIT_FILE
 from reconstruction_worker.engines.training.split import split_of
@@ -143,8 +144,6 @@ def _require_masks(scene: Scene) -> None:
 
 
 def _keep(context: StageContext, made: Any, spec: EngineSpec, settings: dict[str, Any], split: Any) -> None:
-    from reconstruction_worker.engines.depth_fusion.result import write_surface
-
     write_document(context.folder / SPLIT_FILE, split)
     write_surface(context.folder, made)
     write_document(

@@ -51,14 +51,14 @@ class Splatt3rEngine:
         return fit(context, self.spec)
 
     def load(self, folder: Path, workspace: Path, device: str) -> Field:
-        from .result import field_of, read_gaussians
+        from reconstruction_worker.engines.gaussians.shown import field_of
 
-        return field_of(read_gaussians(folder))
+        return field_of(self.gaussians(folder))
 
     def gaussians(self, folder: Path) -> Gaussians:
-        from .result import read_gaussians
+        from reconstruction_worker.engines.result_files import read_gaussians
 
-        return read_gaussians(folder)
+        return read_gaussians(folder, self.spec.name, antialiased=False)
 
 
 ENGINE = Splatt3rEngine()

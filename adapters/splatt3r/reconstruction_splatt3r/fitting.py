@@ -20,6 +20,7 @@ from reconstruction_api.metric_names import Metric
 from reconstruction_worker.engines.engine_document import FILE, EngineDocument
 from reconstruction_worker.engines.foreign.program import Program
 from reconstruction_worker.engines.registry import others_that
+from reconstruction_worker.engines.result_files import write_gaussians
 from reconstruction_worker.engines.training.posed_photos import read_scene
 from reconstruction_worker.engines.training.split import FILE as SPLIT_FILE
 from reconstruction_worker.engines.training.split import split_of
@@ -31,7 +32,6 @@ from reconstruction_worker.weights.known import of_engine
 from .aligning import Alignment, align
 from .layers import SURE, Layer, Seen, disagreements, layer_of, together
 from .pairs import Pair, best_pairs
-from .result import write_gaussians
 from .squares import SIDE, Square, square_of
 
 PROGRAM: Final = Program(

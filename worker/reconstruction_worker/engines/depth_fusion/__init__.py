@@ -28,14 +28,14 @@ class DepthFusionEngine:
         return written(context, fused(context, read_scene(context.workspace)), self.spec)
 
     def load(self, folder: Path, workspace: Path, device: str) -> ColouredMesh:
-        from .result import read_surface
+        from ..result_files import read_surface
 
-        return read_surface(folder)
+        return read_surface(folder, self.spec.name)
 
     def gaussians(self, folder: Path) -> Gaussians:
-        from .result import read_gaussians
+        from ..result_files import read_gaussians
 
-        return read_gaussians(folder)
+        return read_gaussians(folder, self.spec.name, antialiased=True)
 
 
 ENGINE = DepthFusionEngine()

@@ -19,6 +19,7 @@ from ...geometry.scene import View
 from ...geometry.surface_bounds import surface_bounds
 from ...stage import StageContext, StageOutput
 from ..engine_document import FILE, EngineDocument
+from ..result_files import write_gaussians, write_surface
 from ..training.posed_photos import PosedPhoto, Scene
 from ..training.split import FILE as SPLIT_FILE
 from ..training.split import Split, split_of
@@ -26,7 +27,6 @@ from .alignment import Aligned, aligned
 from .colours import vertex_colours
 from .measured_maps import measured_maps
 from .pixel_gaussians import pixel_gaussians
-from .result import write_gaussians, write_surface
 from .surface import Surface, surface_of
 
 WITNESSES = 1
