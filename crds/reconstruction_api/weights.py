@@ -48,11 +48,13 @@ class Network:
 
     path: str = ""
     """Below the folder of weights, where it is not the usual one: the file is kept there as it is."""
+    configuration: str = ""
+    """A JSON file that its authors publish beside it: how the network is set up. It becomes a part of the file."""
 
     @property
     def converted(self) -> bool:
         """Whether the file in the folder is made from the published one."""
-        return not self.path and (bool(self.kept) or self.upstream.is_pickle)
+        return not self.path and (bool(self.kept) or bool(self.configuration) or self.upstream.is_pickle)
 
     @property
     def file(self) -> str:
@@ -89,7 +91,16 @@ DA3_SMALL: Final = Network(
         "model.safetensors", 137_248_940, "364492e38a3a06d221ac75da7f6621ada3f2361cd24fde11ba79091e9f40efcf"
     ),
 )
-GEOMETRY: Final = (DA3_BASE, DA3_SMALL)
+DEPTH_ANYTHING: Final = (DA3_BASE, DA3_SMALL)
+MAP_ANYTHING: Final = Network(
+    name="map-anything",
+    used_for="poses.method FeedForward, on GPUs",
+    licence="Apache-2.0",
+    source="https://huggingface.co/facebook/map-anything-apache (model.safetensors and config.json in one folder)",
+    upstream=Upstream("model.safetensors", None, None),
+    configuration="config.json",
+)
+GEOMETRY: Final = (MAP_ANYTHING, *DEPTH_ANYTHING)
 """Networks that see cameras and depth in photos, the best first; any of them will do."""
 
 NETWORKS: Final = {

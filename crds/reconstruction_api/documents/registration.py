@@ -82,6 +82,8 @@ class FeedForwardUse(Document):
     corrected_by: str | None = None
     """Features whose shared points have corrected the poses: `SIFT` or `ALIKED`; None where too few were shared."""
     shared_points: int = 0
+    metric: bool = False
+    """Whether the network has estimated the scale, too; GPS and known distances count before it."""
 
 
 class RegistrationDocument(Document):

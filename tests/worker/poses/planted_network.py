@@ -37,10 +37,19 @@ class PlantedNetwork:
     zoomed: float = 0.0
     noise: float = 0.0
     name: str = "planted"
+    long_side: int = 504
+    metric: bool = False
+    """Whether it says that its unit is a metre."""
     shown: list[tuple[int, ...]] = field(default_factory=list)
     """Shapes of the pictures that it was given."""
+    told: list[NDArray[np.float64]] = field(default_factory=list)
+    """Focal lengths that it was told."""
 
-    def look(self, pictures: NDArray[np.uint8]) -> SeenGeometry:
+    def look(self, pictures: NDArray[np.uint8], focal: NDArray[np.float64]) -> SeenGeometry:
+        self.told.append(focal)
+        return self._seen(pictures)
+
+    def _seen(self, pictures: NDArray[np.uint8]) -> SeenGeometry:
         random = np.random.default_rng(7)
         self.shown.append(pictures.shape)
         count, height, width, _ = pictures.shape
@@ -63,6 +72,7 @@ class PlantedNetwork:
             focal=np.stack([wrong, wrong], axis=1),
             depth=depth.astype(np.float32),
             confidence=np.full(depth.shape, 2.0, np.float32),
+            metric=self.metric,
         )
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.names import ENV_WEIGHTS
-from reconstruction_api.weights import DA3_SMALL, GEOMETRY, Network, Upstream
+from reconstruction_api.weights import DA3_SMALL, DEPTH_ANYTHING, Network, Upstream
 from reconstruction_worker.poses import depth_anything
 from reconstruction_worker.weights.adding import add
 
@@ -53,7 +53,7 @@ def known(published: Path) -> Network:
     return replace(DA3_SMALL, upstream=Upstream(published.name, published.stat().st_size, digest))
 
 
-@pytest.mark.parametrize("network", GEOMETRY, ids=lambda each: each.name)
+@pytest.mark.parametrize("network", DEPTH_ANYTHING, ids=lambda each: each.name)
 def test_the_manifests_file_is_as_large_as_the_installed_network(network: Network) -> None:
     numbers = sum(each.numel() for each in depth_anything.empty_network(network.name).state_dict().values())
     assert network.upstream.bytes is not None
@@ -68,14 +68,14 @@ def test_cameras_and_depth_of_all_pictures_in_one_pass(
     network = known(published)
     add(network, published, tmp_path, ["Apache-2.0"])
     pictures = np.random.default_rng(0).integers(0, 255, (3, 70, 84, 3), np.uint8)
-    seen = depth_anything.DepthAnything(network, "cpu").look(pictures)
+    seen = depth_anything.DepthAnything(network, "cpu").look(pictures, np.full((3, 2), np.nan))
     assert seen.world_from_camera.shape == (3, 4, 4) and seen.focal.shape == (3, 2)
     assert seen.depth.shape == seen.confidence.shape == (3, 70, 84)
     assert seen.sane and (seen.depth > 0).all() and (seen.confidence >= 1).all()
     rotations = seen.world_from_camera[:, :3, :3]
     assert np.allclose(rotations @ rotations.transpose(0, 2, 1), np.eye(3), atol=1e-4)
     assert np.allclose(np.linalg.det(rotations), 1, atol=1e-4)
-    again = depth_anything.DepthAnything(network, "cpu").look(pictures)
+    again = depth_anything.DepthAnything(network, "cpu").look(pictures, np.full((3, 2), np.nan))
     assert np.array_equal(seen.depth, again.depth)
 
 

@@ -31,7 +31,7 @@ from reconstruction_worker.poses.network_pictures import frames_of
 from reconstruction_worker.stages import poses
 
 from ..engines.tiny_scene import context as stage_context
-from .planted_network import PlantedNetwork
+from .planted_network import OWN_WORLD, PlantedNetwork
 from .scenes import Array, ball_photos, ball_views, bumpy_ball, poses_context, write_ingest
 
 SIZE = 240
@@ -184,16 +184,22 @@ def test_numbers_that_can_not_be_are_no_poses(
     assert failure.value.code == "PoseEstimationFailed"
 
 
-def test_images_depth_none_leaves_the_seen_depth_out(
+def test_images_depth_none_leaves_the_seen_depth_out_but_not_the_scale_that_a_network_sees(
     tmp_path: Path, plant: Callable[[PlantedNetwork], PlantedNetwork]
 ) -> None:
-    plant(PlantedNetwork(bumpy_ball(), FAR))
+    network = plant(PlantedNetwork(bumpy_ball(), FAR, metric=True))
     write_ingest(tmp_path, ball_photos(FAR))
     wanted = stage_context(tmp_path, StageName.POSES, poses={"method": "FeedForward"}, images={"depth": "None"})
     (tmp_path / "poses").mkdir(exist_ok=True)
     poses.run(wanted)
-    document, _ = read(tmp_path)
+    document, registration = read(tmp_path)
     assert not any("depth_file_path" in frame for frame in document["frames"])
+    places = np.array([frame["transform_matrix"] for frame in document["frames"]])[:2, :3, 3]
+    truth = np.stack([view.camera_to_world for view in FAR])[:2, :3, 3]
+    seen = OWN_WORLD.scale * np.linalg.norm(truth[0] - truth[1])
+    assert document["metresPerUnit"] * np.linalg.norm(places[0] - places[1]) == pytest.approx(seen)
+    assert registration.feed_forward is not None and registration.feed_forward.metric
+    assert [each.shape for each in network.told] == [(3, 2)]
 
 
 @pytest.mark.parametrize("count", [1, 31])

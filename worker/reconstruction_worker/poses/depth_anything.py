@@ -17,6 +17,7 @@ from reconstruction_api.weights import Network
 
 from ..weights.loading import load_into
 from .geometry_network import SeenGeometry
+from .network_pictures import LONG_SIDE
 
 PACKAGES: Final = ("depth_anything_3", "einops", "omegaconf", "addict")
 EXTRA: Final = "feed-forward"
@@ -55,7 +56,12 @@ class DepthAnything:
     def name(self) -> str:
         return self._network.name
 
-    def look(self, pictures: NDArray[np.uint8]) -> SeenGeometry:
+    @property
+    def long_side(self) -> int:
+        return LONG_SIDE
+
+    def look(self, pictures: NDArray[np.uint8], focal: NDArray[np.float64]) -> SeenGeometry:
+        """It takes focal lengths only together with poses: they are not used."""
         return look(self._net, self._device, pictures)
 
 

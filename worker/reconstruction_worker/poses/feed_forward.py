@@ -51,7 +51,7 @@ class FeedForward:
 def feed_forward(bench: Workbench, network: GeometryNetwork, maps: Path) -> FeedForward:
     """All photos of the bench, posed; the network's depth maps are written to the folder `maps`, below the workspace.
     Raises PoseEstimationFailed where what the network says can't be, and Stopped."""
-    frames = frames_of([(photo.width, photo.height) for photo in bench.photos])
+    frames = frames_of([(photo.width, photo.height) for photo in bench.photos], network.long_side)
     bench.say(0.0, f"{network.name} looks at {len(frames)} photos")
     seen = _looked(bench, network, frames)
     photos = _with_depth(bench, seen, frames, maps)
@@ -69,12 +69,14 @@ def feed_forward(bench: Workbench, network: GeometryNetwork, maps: Path) -> Feed
         corrected_by=features if corrected is not None else None,
         shared_points=tracks if corrected is not None else 0,
     )
-    return FeedForward(model, photos, use)
+    return FeedForward(model, photos, use.model_copy(update={"metric": True}) if seen.metric else use)
 
 
 def caution_of(use: FeedForwardUse) -> str:
     """What to keep in mind of such poses."""
     scale = "the scale is arbitrary unless GPS or a known distance gives it"
+    if use.metric:
+        scale = "the scale is the network's estimate unless GPS or a known distance gives it"
     if use.corrected_by is None:
         return f"nothing but the network {use.network} says where the photos were taken: too few points are shared"
     return f"the network {use.network} saw the poses, {use.shared_points} shared points have corrected them; {scale}"
@@ -88,7 +90,8 @@ def _looked(bench: Workbench, network: GeometryNetwork, frames: Sequence[Frame])
     for photo, frame in zip(bench.photos, frames, strict=True):
         with Image.open(images / photo.name) as file:
             pictures.append(frame.picture(np.asarray(file.convert("RGB"))))
-    seen = network.look(np.stack(pictures))
+    known = [frame.focal_of_picture(p.focal_pixels) for p, frame in zip(bench.photos, frames, strict=True)]
+    seen = network.look(np.stack(pictures), np.stack(known))
     if bench.stop_requested():
         raise Stopped
     if not seen.sane:

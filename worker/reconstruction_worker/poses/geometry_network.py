@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class SeenGeometry:
-    """Of N pictures of one size, in one world whose unit is arbitrary. Principal points are in the pictures' middle."""
+    """Of N pictures of one size, in one world. Principal points are in the pictures' middle."""
 
     world_from_camera: NDArray[np.float64]  # [N, 4, 4], axes as in OpenCV
     focal: NDArray[np.float64]  # [N, 2], pixels along width and height
     depth: NDArray[np.float32]  # [N, H, W], along the camera's axis
     confidence: NDArray[np.float32]  # [N, H, W], larger is surer; comparable within a picture
+    metric: bool = False
+    """Whether a unit is a metre, by the network's estimate; otherwise it is arbitrary."""
 
     @property
     def sane(self) -> bool:
@@ -33,6 +35,12 @@ class GeometryNetwork(Protocol):
         """As `recon weights` knows it."""
         ...
 
-    def look(self, pictures: NDArray[np.uint8]) -> SeenGeometry:
-        """At all pictures [N, H, W, 3] at once; sides are multiples of 14 pixels."""
+    @property
+    def long_side(self) -> int:
+        """Pixels of a picture's longer side: what it was trained with, a multiple of 14."""
+        ...
+
+    def look(self, pictures: NDArray[np.uint8], focal: NDArray[np.float64]) -> SeenGeometry:
+        """At all pictures [N, H, W, 3] at once; sides are multiples of 14 pixels. `focal` [N, 2] are the focal lengths
+        along width and height in pixels, NaN where nobody knows."""
         ...

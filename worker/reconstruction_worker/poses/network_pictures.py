@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LONG_SIDE: Final = 504
-"""Pixels of a picture's longer side: what the networks were trained with."""
+"""Pixels of a picture's longer side, unless a network was trained with another."""
 PATCH: Final = 14
 """Pixels that sides are multiples of."""
 
@@ -54,15 +54,19 @@ class Frame:
         """The photo's focal length in pixels for that of the picture along width and height [2]."""
         return float(np.mean(focal * np.array(self.photo) / np.array(self.scaled)))
 
+    def focal_of_picture(self, focal: float | None) -> NDArray[np.float64]:
+        """The other way round [2]; NaN where the photo's is not known."""
+        return np.array(self.scaled) / np.array(self.photo) * (np.nan if focal is None else focal)
 
-def frames_of(sizes: Sequence[tuple[int, int]]) -> list[Frame]:
+
+def frames_of(sizes: Sequence[tuple[int, int]], long_side: int = LONG_SIDE) -> list[Frame]:
     """For photos of these sizes (width, height). Those of other shapes than the rest lose their margins."""
-    scaled = [_scaled(size) for size in sizes]
+    scaled = [_scaled(size, long_side) for size in sizes]
     shown = min(width for width, _ in scaled), min(height for _, height in scaled)
     return [Frame(size, each, shown) for size, each in zip(sizes, scaled, strict=True)]
 
 
-def _scaled(size: tuple[int, int]) -> tuple[int, int]:
-    factor = LONG_SIDE / max(size)
+def _scaled(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    factor = long_side / max(size)
     width, height = (max(PATCH, round(side * factor / PATCH) * PATCH) for side in size)
     return width, height

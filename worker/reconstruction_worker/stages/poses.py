@@ -106,7 +106,8 @@ def run(context: StageContext) -> StageOutput:
     in_units = provided is not None or use is not None
     depth = match_depth(context.workspace, context.spec, model, by_name, poses_given=in_units)
     measured = depth if use is None or not (context.folder / SEEN_DEPTH).exists() else None
-    world = _world(context, model, photos, gps_positions, provided, measured)
+    seen_metres = 1.0 if use is not None and use.metric else None
+    world = _world(context, model, photos, gps_positions, provided, measured, seen_metres)
     control = _ground_control(context, model, by_name)
     if control.found is not None:
         world = replace(world, metres_per_unit=control.found.metres_from_model.scale / world.scale)
@@ -322,7 +323,9 @@ def _world(
     gps_positions: list[GpsPosition],
     provided: Provided | None,
     depth: DepthFit | None,
+    seen_metres: float | None,
 ) -> World:
+    """`seen_metres` is the length of the model's unit by a network's estimate: it counts where nothing else tells."""
     context.report_progress(ESTIMATED_AT, "finding the scene's orientation and extent")
     by_name = {photo.name: photo for photo in photos}
     shown = [by_name[shot.name] for shot in model.shots]
@@ -330,6 +333,7 @@ def _world(
     metres = provided.metres_per_unit if provided is not None else None
     if metres is None and depth is not None and context.spec.images.depth_unit_micrometres is not None:
         metres = 1 / depth.usable_scale if depth.usable_scale is not None else None
+    metres = metres or seen_metres
     z_up_within = provided.z_up_within_degrees if provided is not None else NEVER
     deviations, up = gps_deviations_of(model, photos), up_from_gimbals(model.poses, shown)
     return settle(model, silhouettes, gps_positions, z_up_within, metres, context.spec.poses.up, deviations, up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -16,6 +17,7 @@ from reconstruction_api.weights import Network
 
 from ..files import sha256_of, sync_folder, write_document
 from .checking import compared, record_in
+from .loading import CONFIGURATION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +47,7 @@ def add(network: Network, published: Path, folder: Path, accepted: Collection[st
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(path) as temporary:
         if network.converted:
-            _save(_tensors(network, published), temporary)
+            _save(_tensors(network, published), temporary, _configuration(network, published))
         else:
             _check_readable(published)
             shutil.copyfile(published, temporary)
@@ -71,6 +73,22 @@ def _tensors(network: Network, published: Path) -> dict[str, Tensor]:
             f"Take {network.upstream.name} from {network.source}.",
         )
     return kept
+
+
+def _configuration(network: Network, published: Path) -> dict[str, str]:
+    """What is written into the file besides tensors."""
+    if not network.configuration:
+        return {}
+    beside = published.with_name(network.configuration)
+    try:
+        if isinstance(json.loads(text := beside.read_text(encoding="utf-8")), dict):
+            return {CONFIGURATION: text}
+    except (OSError, ValueError):
+        pass
+    raise _unusable(
+        f"{beside}, which says how {network.name} is set up, is not there or is no JSON object.",
+        f"Put {network.configuration} from {network.source} beside {published.name}.",
+    )
 
 
 def _read(published: Path) -> dict[str, Tensor]:
@@ -122,10 +140,10 @@ def _readable(published: Path, read: Callable[[], _Read]) -> _Read:
         raise _damaged(published) from None
 
 
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
+def _save(tensors: dict[str, Tensor], path: Path, said: dict[str, str]) -> None:
     from safetensors.torch import save_file
 
-    save_file({name: each.detach().clone().contiguous() for name, each in tensors.items()}, path)
+    save_file({name: each.detach().clone().contiguous() for name, each in tensors.items()}, path, metadata=said or None)
 
 
 @contextmanager

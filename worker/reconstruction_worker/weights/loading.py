@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.weights import Network
@@ -11,6 +12,26 @@ from .checking import checked
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+CONFIGURATION: Final = "configuration"
+"""Of what a file says besides its tensors: how its network is set up, as JSON."""
+
+
+def configuration_of(network: Network) -> dict[str, Any]:
+    """How the network is set up, as its authors publish it. Raises WeightsUnavailable."""
+    from safetensors import safe_open
+
+    with safe_open(checked(network), framework="pt") as file:
+        said = (file.metadata() or {}).get(CONFIGURATION)
+    if said is None:
+        raise ReconstructionError(
+            "WeightsUnavailable",
+            f"{network.file} does not say how {network.name} is set up.",
+            suggestion=f"Add it again with `recon weights add {network.name}`.",
+            details={"network": network.name, "file": network.file},
+        )
+    return json.loads(said)
 
 
 def tensors_of(network: Network) -> dict[str, Tensor]:

@@ -30,6 +30,11 @@ PATIENCE_SECONDS: Final = 10.0
 REMEMBERED_LINES: Final = 60
 
 
+def upstream_folder(name: str) -> Path:
+    """Where an image has the sources of others by that name."""
+    return Path(os.environ.get(ENV_UPSTREAM) or _DEFAULT) / name
+
+
 @dataclass(frozen=True)
 class Program:
     """A foreign program by the name of its engine. `entry`, a file of its, is the script that is run, unless an adapter
@@ -41,7 +46,7 @@ class Program:
 
     @property
     def folder(self) -> Path:
-        return Path(os.environ.get(ENV_UPSTREAM) or _DEFAULT) / self.engine
+        return upstream_folder(self.engine)
 
     def require(self) -> None:
         """Raises EngineUnavailable where this image does not have it."""
