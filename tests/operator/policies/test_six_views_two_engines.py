@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from reconstruction_nvdiffrec import SPEC as NVDIFFREC
+from reconstruction_reconviagen import SPEC as RECONVIAGEN
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_operator.manifests.allowances import source_limits
@@ -15,8 +17,8 @@ from reconstruction_operator.policies.control.accept import Acceptance, accept
 from ..builders import cluster_profile, observed
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-LICENSED = ("reconviagen", "nvdiffrec")
-LICENCES = ("CC-BY-NC-SA-4.0", "NVIDIA-Source-Code-License")
+LICENSED = (RECONVIAGEN.name, NVDIFFREC.name)
+LICENCES = (RECONVIAGEN.licence, NVDIFFREC.licence)
 
 
 def example(**changes: Any) -> ReconstructionJobSpec:

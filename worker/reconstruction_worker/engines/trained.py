@@ -59,6 +59,17 @@ def trained_gaussians(context: StageContext) -> Gaussians | None:
     return None
 
 
+def coloured_field(context: StageContext) -> tuple[Field, bool]:
+    """What has the colours of the trained scene where no photo can give them, and whether that is finer than the
+    scene's own mesh: Gaussians that an engine has made beside it."""
+    gaussians = trained_gaussians(context) if trained_makes(context) is Makes.MESH else None
+    if gaussians is None:
+        return trained_field(context), False
+    from .gaussians.shown import field_of
+
+    return field_of(gaussians), True
+
+
 def kept_gaussians(context: StageContext) -> Gaussians | None:
     """The same, and None where they went with the checkpoints."""
     return None if were_removed(context.workspace) else trained_gaussians(context)

@@ -31,12 +31,14 @@ class RenderedView(View):
         return self.picture
 
 
-def with_stand_ins(scene: Scene, shown: Field, progress: Callable[[float], None] = lambda percent: None) -> Scene:
+def with_stand_ins(
+    scene: Scene, shown: Field, progress: Callable[[float], None] = lambda percent: None, side: int = SIDE
+) -> Scene:
     """The scene itself where it has photos that can be used; else with pictures of what `shown` shows from all sides.
     `progress` receives the percentage."""
     if any(view.usable for view in scene.views):
         return scene
-    cameras = list(_cameras(scene.box))
+    cameras = list(_cameras(scene.box, side))
     views: list[View] = []
     for camera in cameras:
         seen = shown.render(camera)
@@ -47,8 +49,8 @@ def with_stand_ins(scene: Scene, shown: Field, progress: Callable[[float], None]
     return replace(scene, views=tuple(views))
 
 
-def _cameras(box: NDArray[np.float64]) -> Iterator[Camera]:
+def _cameras(box: NDArray[np.float64], side: int) -> Iterator[Camera]:
     corners = np.array(list(product(*box.T)))
     for elevation, count in RINGS:
         for index in range(count):
-            yield orbit_camera(corners, 360 * (index + elevation / 90) / count, elevation, SIDE)
+            yield orbit_camera(corners, 360 * (index + elevation / 90) / count, elevation, side)

@@ -13,14 +13,14 @@ from reconstruction_api.mesh import TextureSource
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
 
-from ..engines.trained import trained_field
+from ..engines.trained import coloured_field
 from ..engines.training.split import read_split
 from ..files import write_document
 from ..geometry.atlas import Atlas, Texels, texels, unwrap
 from ..geometry.bake import BLENDINGS, Blending, bake, baked_in_each_way
 from ..geometry.ply_file import read_ply
 from ..geometry.scene import Scene, View, load_scene
-from ..geometry.stand_ins import RenderedView, with_stand_ins
+from ..geometry.stand_ins import SIDE, RenderedView, with_stand_ins
 from ..geometry.texture_document import FILE, HeldOut, ShownView, TextureDocument
 from ..original_photos import Originals, original_photos
 from ..quality.basis import judged_by, kept_from_texture
@@ -29,6 +29,8 @@ from ..stage import StageContext, StageOutput
 from ..stage_files import BASE_COLOUR, CHARTS, SURFACE
 
 DOCUMENT = TextureDocument
+FINE_SIDE = 640
+"""Of pictures of Gaussians that stand in for photos, in pixels."""
 
 
 def run(context: StageContext) -> StageOutput:
@@ -151,4 +153,7 @@ def _mean(found: Sequence[Shown], trained: Collection[str]) -> HeldOut:
 
 def _photographed(context: StageContext) -> Scene:
     scene = load_scene(context.workspace)
-    return scene if any(view.usable for view in scene.views) else with_stand_ins(scene, trained_field(context))
+    if any(view.usable for view in scene.views):
+        return scene
+    shown, fine = coloured_field(context)
+    return with_stand_ins(scene, shown, side=FINE_SIDE if fine else SIDE)
