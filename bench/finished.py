@@ -27,5 +27,15 @@ def seconds_of_stages(workspace: Path) -> dict[StageName, float]:
 def in_frame_of_photos(points: NDArray[np.float64], workspace: Path) -> NDArray[np.float64]:
     """Points [N, 3] of the workspace's world, in the frame of the poses that came with the photos: `worldFromModel`
     leads from there to the world."""
-    matrix = np.array(document(workspace, "poses/transforms.json")["worldFromModel"])
+    matrix = _world_from_model(workspace)
     return (points - matrix[:3, 3]) @ np.linalg.inv(matrix[:3, :3]).T
+
+
+def in_world(points: NDArray[np.float64], workspace: Path) -> NDArray[np.float64]:
+    """The way back: points [N, 3] of the frame of the poses that came with the photos, in the workspace's world."""
+    matrix = _world_from_model(workspace)
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def _world_from_model(workspace: Path) -> NDArray[np.float64]:
+    return np.array(document(workspace, "poses/transforms.json")["worldFromModel"])

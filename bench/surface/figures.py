@@ -45,8 +45,6 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
     extracted, texture = document(workspace, "mesh/mesh.json"), document(workspace, "texture/texture.json")
     seconds = seconds_of_stages(workspace)
     mesh = read_ply(workspace / "mesh" / "mesh.ply")
-    count, labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
     shown = texture.get("heldOut") or {}
     quality = document(workspace, "evaluate/quality.json")
     return Row(
@@ -54,7 +52,7 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
         seconds=round(sum(seconds.values()), 1),
         mesh_seconds=round(seconds[StageName.MESH], 1),
         confirmed_share=extracted.get("confirmedShare"),
-        main_piece_share=round(float(areas.max() / areas.sum()), 4),
+        main_piece_share=main_piece_share(mesh),
         faces=extracted["faces"],
         resolution=extracted.get("resolution"),
         mesh_coverage=shown.get("coverage"),
@@ -64,7 +62,7 @@ def figures(photo_set: PhotoSet, workspace: Path) -> Row:
         held_out_flip=quality.get("flip"),
         verdict=quality.get("verdict"),
         up_degrees=None if photo_set.up is None else _off_upright(*photo_set.up, workspace),
-        known=_known(photo_set.known(), photo_set.above, workspace, mesh) if photo_set.known else None,
+        known=known(photo_set, workspace, mesh) if photo_set.known else None,
     )
 
 
@@ -76,10 +74,18 @@ def _off_upright(photo: str, up: tuple[float, float, float], workspace: Path) ->
     return round(float(np.degrees(np.arccos(np.clip(seen[2] / np.linalg.norm(seen), -1, 1)))), 1)
 
 
-def _known(truth: Mesh, above: float | None, workspace: Path, mesh: Mesh) -> Nearness:
-    """In the frame in which the scene was made."""
+def main_piece_share(mesh: Mesh) -> float:
+    """Of the area, what the largest piece has."""
+    count, labels = component_labels(mesh)
+    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    return round(float(areas.max() / areas.sum()), 4)
+
+
+def known(photo_set: PhotoSet, workspace: Path, mesh: Mesh) -> Nearness:
+    """How near a mesh of the workspace's world is to the set's shape, in the frame in which that was made."""
+    assert photo_set.known is not None
     model = in_frame_of_photos(mesh.vertices, workspace)
     judged = Mesh(model, mesh.faces)
-    if above is not None:
-        judged = with_faces(judged, model[mesh.faces].mean(axis=1)[:, 2] > above)
-    return nearness(judged, truth)
+    if photo_set.above is not None:
+        judged = with_faces(judged, model[mesh.faces].mean(axis=1)[:, 2] > photo_set.above)
+    return nearness(judged, photo_set.known())

@@ -23,7 +23,7 @@ class Nearness:
     f_at_1_percent: float
     f_at_2_percent: float
     normals_degrees: float
-    """Mean angle between the normals of nearest points."""
+    """Mean angle between the normals of nearest points; 90 where none are near."""
 
 
 def nearness(mesh: Mesh, truth: Mesh) -> Nearness:
@@ -31,16 +31,18 @@ def nearness(mesh: Mesh, truth: Mesh) -> Nearness:
     extent = float(np.ptp(truth.bounds(), axis=0).max())
     low, high = truth.bounds()[0] - REACH * extent, truth.bounds()[1] + REACH * extent
     middles = mesh.vertices[mesh.faces].mean(axis=1)
-    ours, our_normals = _samples(with_faces(mesh, ((middles > low) & (middles < high)).all(axis=1)), 0)
+    about = with_faces(mesh, ((middles > low) & (middles < high)).all(axis=1))
+    if not len(about.faces):
+        return Nearness(0.0, 0.0, 90.0)
+    ours, our_normals = _samples(about, 0)
     theirs, their_normals = _samples(truth, 1)
     away, index = KDTree(theirs).query(ours)
     nearest = np.asarray(index)
     missed, _ = KDTree(ours).query(theirs)
     close = away < 0.02 * extent
     cosine = np.abs((our_normals[close] * their_normals[nearest[close]]).sum(axis=1)).clip(0, 1)
-    return Nearness(
-        _f(away, missed, 0.01 * extent), _f(away, missed, 0.02 * extent), float(np.degrees(np.arccos(cosine)).mean())
-    )
+    degrees = float(np.degrees(np.arccos(cosine)).mean()) if close.any() else 90.0
+    return Nearness(_f(away, missed, 0.01 * extent), _f(away, missed, 0.02 * extent), degrees)
 
 
 def _samples(mesh: Mesh, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

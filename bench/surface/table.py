@@ -1,10 +1,12 @@
-"""The results in words: a table of all sets, and which bars they meet."""
+"""The results in words: a table of all sets, those of what they were compared with, and which bars they meet."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from .beside import beside_earlier, beside_peers
 
 OBJECTS = ("monstree", "dino")
 """Real sets whose surface is to be good in minutes."""
@@ -14,6 +16,8 @@ MOST_TILT_DEGREES = 10.0
 """Between the model's up and the one seen by hand in a photo."""
 F_AT_1_PERCENT, F_AT_2_PERCENT, NORMALS_DEGREES = 0.85, 0.95, 20.0
 """What surfaces of known shapes have to reach."""
+BETTER_DB = 1.5
+"""How much better than an earlier commit's mesh today's is to show photos that its colours were made without."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['machine']['load_average_before']:g}",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *(bar.line() for row in rows for bar in bars(row))])
+    compared = [part for part in (beside_peers(rows), beside_earlier(rows)) if part]
+    return "\n".join(
+        [*lines, *(f"\n{part}" for part in compared), "", *(bar.line() for row in rows for bar in bars(row))]
+    )
 
 
 def percent(share: float | None) -> str:
@@ -74,6 +81,8 @@ def bars(row: dict[str, Any]) -> Iterable[Bar]:
     tilt = row.get("up_degrees")
     if tilt is not None:
         yield Bar(f"{name}: up within {MOST_TILT_DEGREES:.0f} degrees", tilt <= MOST_TILT_DEGREES, f"{tilt:.1f}°")
+    if "earlier" in row:
+        yield _better_than(row["earlier"], name)
     if known is None:
         yield Bar(f"{name}: the verdict is pass or warn", row["verdict"] in ("pass", "warn"), row["verdict"] or "none")
         return
@@ -86,3 +95,23 @@ def bars(row: dict[str, Any]) -> Iterable[Bar]:
     yield Bar(
         f"{name}: normals within {NORMALS_DEGREES:.0f} degrees on average", angle <= NORMALS_DEGREES, f"{angle:.1f}°"
     )
+    for peer in row.get("peers", ()):
+        yield _ahead_of(peer, name, known)
+
+
+def _ahead_of(peer: dict[str, Any], name: str, known: dict[str, Any]) -> Bar:
+    """In all that is measured of a known shape."""
+    theirs = peer["known"]
+    shares = [known[key] - theirs[key] for key in ("f_at_1_percent", "f_at_2_percent")]
+    turned = known["normals_degrees"] - theirs["normals_degrees"]
+    return Bar(
+        f"{name}: ahead of {peer['method']}",
+        min(shares) > 0 and turned < 0,
+        f"F {shares[0]:+.3f} at 1 %, {shares[1]:+.3f} at 2 %, normals {turned:+.1f}°",
+    )
+
+
+def _better_than(earlier: dict[str, Any], name: str) -> Bar:
+    better = earlier["now"]["psnr"] - earlier["mesh"]["psnr"]
+    text = f"{name}: the mesh shows photos {BETTER_DB} dB better than that of {earlier['commit']}"
+    return Bar(text, better >= BETTER_DB, f"{better:+.1f} dB")

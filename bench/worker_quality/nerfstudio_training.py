@@ -197,9 +197,12 @@ def compare(trainer: TimedTrainer, pictures: Path) -> list[dict[str, Any]]:
 
 
 def run(request: dict[str, Any]) -> None:
-    """Leaves `result.json` and the rendered views in the folder of the request."""
+    """Leaves `result.json` and the rendered views in the folder of the request, and where it names a file to `keep` it
+    in, what was learned."""
     torch.set_num_threads(request["threads"])
     trainer = train(request)
+    if "keep" in request:
+        torch.save(trainer.pipeline.state_dict(), request["keep"])
     seconds, cpu_seconds = trainer.passed
     out = Path(request["out"])
     result = {

@@ -36,19 +36,32 @@ def transforms(workspace: Path) -> dict[str, Any]:
 
 def reconstruct(ours: Reconstruction, folder: Path, threads: int, seed: int) -> tuple[dict[str, Any], Usage]:
     """Train for the time that our training took, on both clocks; the result that nerfstudio_run writes."""
+    asked = request(ours.workspace, folder, ours.seconds, ours.training.cpu_seconds_after_mark, threads, seed)
+    usage = train(asked)
+    return json.loads((folder / "result.json").read_text()), usage
+
+
+def request(
+    workspace: Path, folder: Path, seconds: float, cpu_seconds: float, threads: int, seed: int
+) -> dict[str, Any]:
+    """What nerfstudio_run is asked for, until both clocks have run out; names its photos in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    document = transforms(ours.workspace)
+    document = transforms(workspace)
     (folder / "transforms.json").write_text(json.dumps(document))
-    request = {
+    return {
         "data": str(folder / "transforms.json"),
         "out": str(folder),
-        "seconds": ours.seconds,
-        "cpuSeconds": ours.training.cpu_seconds_after_mark,
+        "seconds": seconds,
+        "cpuSeconds": cpu_seconds,
         "threads": threads,
         "seed": seed,
         "settings": settings_for(document["scene"]),
     }
-    (folder / "request.json").write_text(json.dumps(request, indent=1))
+
+
+def train(asked: dict[str, Any]) -> Usage:
+    """Leaves its result in the folder of the request. Raises ProgramFailed."""
+    folder = Path(asked["out"])
+    (folder / "request.json").write_text(json.dumps(asked, indent=1))
     command = [layout.PYTHON, "-m", "bench.worker_quality.nerfstudio_run", folder / "request.json"]
-    usage = run(command, folder / "nerfstudio.log", threads)
-    return json.loads((folder / "result.json").read_text()), usage
+    return run(command, folder / "nerfstudio.log", asked["threads"])

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from bench.page import write
 from bench.surface import still_life
-from bench.surface.__main__ import NAME, PAGE
-from bench.surface.nearness import nearness
+from bench.surface.__main__ import NAME, PAGE, with_compared
+from bench.surface.nearness import Nearness, nearness
 from bench.surface.sets import SETS
 from bench.surface.table import bars, table
 from PIL import Image
@@ -85,6 +85,70 @@ def test_the_table_has_a_line_for_each_set_and_the_page_a_place_for_it(tmp_path:
     page.write_text(PAGE.read_text())
     write(page, NAME, text)
     assert text in page.read_text()
+
+
+PEERS = [
+    {
+        "method": f"ns-export {method}",
+        "known": known,
+        "faces": 90_000,
+        "steps": 300,
+        "training_seconds": 120.0,
+        "training_cpu_seconds": 216.0,
+        "export_seconds": 80.0,
+        "export_cpu_seconds": 150.0,
+    }
+    for method, known in (
+        ("tsdf", {"f_at_1_percent": 0.6, "f_at_2_percent": 0.8, "normals_degrees": 30.0}),
+        ("poisson", {**KNOWN, "f_at_1_percent": 0.7}),
+    )
+]
+
+
+def earlier(psnr: float) -> dict[str, Any]:
+    shown = {"coverage": 0.8, "psnr": psnr, "ssim": 0.7}
+    return {
+        "commit": "2fa5375",
+        "photos": 5,
+        "mesh": shown,
+        "now": {**shown, "psnr": 24.0},
+        "own_colours": {**shown, "psnr": psnr + 1},
+        "faces": 10_000,
+        "main_piece_share": 0.9,
+        "seconds": 250.0,
+    }
+
+
+def test_ahead_of_a_peer_is_ahead_in_everything() -> None:
+    of_set = row("face", known=KNOWN, faces=50_000, mesh_seconds=30.0, peers=PEERS)
+    found = [bar for bar in bars(of_set) if "ahead of" in bar.text]
+    assert [bar.met for bar in found] == [True, False]
+    assert found[0].figure == "F +0.300 at 1 %, +0.160 at 2 %, normals -18.0°"
+    text = table([of_set, row("dino")])
+    assert "| face | ns-export tsdf | 0.600, 0.800 | 30.0° | 90,000 |" in text
+    assert "code of" not in text
+
+
+@pytest.mark.parametrize(("psnr", "met"), [(22.5, True), (22.6, False)])
+def test_an_earlier_mesh_is_to_be_outdone(psnr: float, met: bool) -> None:
+    of_set = row("dino", faces=100_000, earlier=earlier(psnr))
+    (found,) = [bar for bar in bars(of_set) if "2fa5375" in bar.text]
+    assert found.met is met
+    lines = [line for line in table([of_set]).splitlines() if "2fa5375" in line and line.startswith("|")]
+    assert len(lines) == 2 and f"{psnr:.1f} dB" in lines[0] and f"{psnr + 1:.1f} dB" in lines[1]
+
+
+def test_what_was_compared_stays_while_time_and_size_are_the_same() -> None:
+    before, again = row("dino", earlier=earlier(22.0)), row("dino", verdict="pass")
+    assert with_compared(again, before) == again | {"earlier": earlier(22.0)}
+    longer = row("dino", budget_seconds=240)
+    assert with_compared(longer, before) == longer
+    assert with_compared(again, None) == again
+
+
+def test_no_surface_where_one_is_asked_for_is_the_worst() -> None:
+    truth = still_life.figure()
+    assert nearness(moved(truth, 10.0), truth) == Nearness(0.0, 0.0, 90.0)
 
 
 def test_half_a_surface_is_not_whole() -> None:
