@@ -17,7 +17,7 @@ import yaml
 from demo import layout
 from reconstruction_api.stages import StageName
 from reconstruction_worker.cpus import available_cpus
-from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.mesh import Mesh, with_faces
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from .. import page
@@ -25,7 +25,7 @@ from ..finished import document, in_frame_of_photos, seconds_of_stages
 from ..machine import machine
 from ..surface.nearness import Nearness, nearness
 from ..worker_quality.measuring import run
-from .photos import shown, write
+from .photos import cameras, shown, witnesses, write
 from .shapes import SHAPES, Shape
 
 NAME = "bench-shapes"
@@ -85,12 +85,13 @@ def measure(shape: Shape, engine: str, seconds: float) -> Row:
     usage = run(command, folder / "run.log", available_cpus())
     workspace = folder / "result" / "workspace"
     took, mesh = seconds_of_stages(workspace), read_ply(workspace / "mesh" / "mesh.ply")
+    model = Mesh(in_frame_of_photos(mesh.vertices, workspace), mesh.faces)
     return Row(
         shape=shape.name,
         engine=engine,
         training_seconds=took[StageName.TRAIN],
         seconds=round(sum(took.values()), 1),
-        known=nearness(Mesh(in_frame_of_photos(mesh.vertices, workspace), mesh.faces), shown(shape)),
+        known=nearness(with_faces(model, witnesses(model, cameras(shape)) > 0), shown(shape)),
         mesh_psnr=(document(workspace, "texture/texture.json").get("heldOut") or {}).get("psnr"),
         peak_rss_mib=usage.peak_rss_mib,
         machine=before,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reconstruction_worker.geometry.mesh import Mesh, face_normals, with_faces
 from reconstruction_worker.geometry.raycast import Caster
@@ -41,16 +43,22 @@ def write(shape: Shape, folder: Path) -> None:
 def shown(shape: Shape) -> Mesh:
     """The part of the shape that enough photos show, not all too flat."""
     mesh = shape.mesh()
+    return with_faces(mesh, witnesses(mesh, cameras(shape)) >= WITNESSES)
+
+
+def witnesses(mesh: Mesh, cameras: Sequence[Camera]) -> NDArray[np.int64]:
+    """How many cameras see the middle of each face, not all too flat, and nothing of the mesh before it. [F]"""
     caster, normals = Caster(mesh), face_normals(mesh)
     middles, seen = mesh.vertices[mesh.faces].mean(axis=1), np.zeros(len(mesh.faces), np.int64)
-    for camera in cameras(shape):
+    for camera in cameras:
         eye = camera.camera_to_world[:3, 3]
         away = np.linalg.norm(middles - eye, axis=1)
         rays = (middles - eye) / away[:, None]
         local = (middles - eye) @ camera.camera_to_world[:3, :3]
-        inside = (local[:, 2] < 0) & (np.abs(local[:, :2]) < -local[:, 2:] * (0.5 / shape.focal)).all(axis=1)
+        half = np.array([camera.width / camera.fx, camera.height / camera.fy]) / 2
+        inside = (local[:, 2] < 0) & (np.abs(local[:, :2]) < -local[:, 2:] * half).all(axis=1)
         steep = np.abs((rays * normals).sum(axis=1)) > STEEPEST
         asked = np.flatnonzero(inside & steep)
         hits = caster.cast(np.broadcast_to(eye, (len(asked), 3)), rays[asked])
         seen[asked] += hits.distance > away[asked] * (1 - 1e-3)
-    return with_faces(mesh, seen >= WITNESSES)
+    return seen

@@ -12,6 +12,7 @@ from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_cro
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from ..finished import document, in_frame_of_photos, seconds_of_stages
+from ..shapes.photos import witnesses
 from .nearness import Nearness, nearness
 from .sets import PhotoSet
 
@@ -82,10 +83,12 @@ def main_piece_share(mesh: Mesh) -> float:
 
 
 def known(photo_set: PhotoSet, workspace: Path, mesh: Mesh) -> Nearness:
-    """How near a mesh of the workspace's world is to the set's shape, in the frame in which that was made."""
-    assert photo_set.known is not None
+    """How near a mesh of the workspace's world is to the set's shape, in the frame in which that was made. Of both,
+    only what photos show: how a hole is closed that none of them can look into is nobody's fault or merit."""
+    assert photo_set.known is not None and photo_set.cameras is not None
     model = in_frame_of_photos(mesh.vertices, workspace)
-    judged = Mesh(model, mesh.faces)
+    whole = Mesh(model, mesh.faces)
+    judged = witnesses(whole, photo_set.cameras()) > 0
     if photo_set.above is not None:
-        judged = with_faces(judged, model[mesh.faces].mean(axis=1)[:, 2] > photo_set.above)
-    return nearness(judged, photo_set.known())
+        judged &= model[mesh.faces].mean(axis=1)[:, 2] > photo_set.above
+    return nearness(with_faces(whole, judged), photo_set.known())

@@ -11,6 +11,7 @@ from typing import Any
 
 from demo import layout
 from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.rendering import Camera
 
 from ..shapes import photos as of_shapes
 from ..shapes.shapes import SHAPES
@@ -34,6 +35,8 @@ class PhotoSet:
     """Makes the photos of a scene, with `transforms.json`."""
     known: Callable[[], Mesh] | None = None
     """What of its shape photos show, where it is known."""
+    cameras: Callable[[], list[Camera]] | None = None
+    """Where the scene's photos were taken from, in the frame of its shape."""
     up: tuple[str, tuple[float, float, float]] | None = None
     """A photo, and the direction of up in it, seen by hand: to its right, to its upper edge, towards the camera."""
     above: float | None = None
@@ -55,7 +58,12 @@ class PhotoSet:
 def _of_shape(name: str) -> PhotoSet:
     """A shape of `bench.shapes`, with its background."""
     shape = next(replace(shape, cut_out=False) for shape in SHAPES if shape.name == name)
-    return PhotoSet(name, write=partial(of_shapes.write, shape), known=partial(of_shapes.shown, shape))
+    return PhotoSet(
+        name,
+        write=partial(of_shapes.write, shape),
+        known=partial(of_shapes.shown, shape),
+        cameras=partial(of_shapes.cameras, shape),
+    )
 
 
 SETS = (
@@ -63,6 +71,12 @@ SETS = (
     PhotoSet("dino", "dino", up=("dino0100", (0.96, 0.0, 0.27))),  # it stands on its foot, at the left side
     PhotoSet("beach", "drone_brighton_beach/images_960"),
     PhotoSet("lund", "opensfm_lund/images_960"),
-    PhotoSet("still-life", write=still_life.write, known=still_life.shown, above=still_life.HIDDEN_BELOW),
+    PhotoSet(
+        "still-life",
+        write=still_life.write,
+        known=still_life.shown,
+        cameras=still_life.cameras,
+        above=still_life.HIDDEN_BELOW,
+    ),
     *map(_of_shape, ("facade", "room", "concave", "face")),
 )

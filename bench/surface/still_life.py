@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from reconstruction_worker.geometry.mesh import Mesh, with_faces
 from reconstruction_worker.geometry.raycast import Caster
+from reconstruction_worker.geometry.rendering import Camera
 
 from ..rendered import looking, mottled, on_grey, painted, square_camera, write_photos
+from ..shapes.photos import WITNESSES, witnesses
 
 Array = NDArray[np.float64]
 PHOTOS = 36
@@ -29,8 +31,7 @@ def write(folder: Path) -> None:
     """Photos without alpha, and `transforms.json` with where they were taken from."""
     scene = everything()
     caster = Caster(scene)
-    cameras = [square_camera(pose, FOCAL, SIDE) for pose in _half_circle()]
-    write_photos(folder, cameras, lambda camera: on_grey(*painted(scene, caster, camera, mottled, SAMPLES)))
+    write_photos(folder, cameras(), lambda camera: on_grey(*painted(scene, caster, camera, mottled, SAMPLES)))
 
 
 def figure() -> Mesh:
@@ -42,10 +43,15 @@ def figure() -> Mesh:
     return Mesh(vertices, np.asarray(ball.faces, np.int32))
 
 
+def cameras() -> list[Camera]:
+    return [square_camera(pose, FOCAL, SIDE) for pose in _half_circle()]
+
+
 def shown() -> Mesh:
-    """What photos show of it."""
+    """What at least two photos show of it."""
     one = figure()
-    return with_faces(one, one.vertices[one.faces].mean(axis=1)[:, 2] > HIDDEN_BELOW)
+    above = one.vertices[one.faces].mean(axis=1)[:, 2] > HIDDEN_BELOW
+    return with_faces(one, above & (witnesses(one, cameras()) >= WITNESSES))
 
 
 def everything() -> Mesh:

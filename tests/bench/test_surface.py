@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.page import write
+from bench.shapes.photos import witnesses
 from bench.surface import still_life
 from bench.surface.__main__ import NAME, PAGE, with_compared
 from bench.surface.nearness import Nearness, nearness
@@ -178,3 +179,17 @@ def test_the_still_life_is_where_its_poses_say(tmp_path: Path, monkeypatch: pyte
         assert depth[0] > 0
         assert np.abs(pixels - 30).max() < 12
         assert np.asarray(Image.open(tmp_path / frame["file_path"])).std() > 15
+
+
+def test_what_no_photo_shows_is_not_judged() -> None:
+    """A thing seen from the front alone, whose back was closed in the wrong place."""
+    truth = still_life.shown()
+    assert len(truth.faces) < 0.9 * len(still_life.figure().faces), "some of its back is in no photo"
+    flat = np.array([[-0.2, 0.2, 0.2], [0.2, 0.2, 0.2], [0.2, 0.2, 0.8], [-0.2, 0.2, 0.8]])
+    count = len(truth.vertices)
+    closed = Mesh(
+        np.concatenate([truth.vertices, flat]),
+        np.concatenate([truth.faces, np.array([[0, 1, 2], [0, 2, 3]]) + count]).astype(np.int32),
+    )
+    seen = witnesses(closed, still_life.cameras()) > 0
+    assert not seen[-2:].any() and seen[:-2].all()
