@@ -185,7 +185,7 @@ def test_what_no_photo_shows_is_not_judged() -> None:
     """A thing seen from the front alone, whose back was closed in the wrong place."""
     truth = still_life.shown()
     assert len(truth.faces) < 0.9 * len(still_life.figure().faces), "some of its back is in no photo"
-    flat = np.array([[-0.2, 0.2, 0.2], [0.2, 0.2, 0.2], [0.2, 0.2, 0.8], [-0.2, 0.2, 0.8]])
+    flat = np.array([[-0.1, 0.1, 0.3], [0.1, 0.1, 0.3], [0.1, 0.1, 0.7], [-0.1, 0.1, 0.7]])
     count = len(truth.vertices)
     closed = Mesh(
         np.concatenate([truth.vertices, flat]),
