@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.out.write_text(json.dumps(rows, indent=1) + "\n")
             if given.out == RESULTS:
                 page.write(PAGE, NAME, table(rows))
-            draw(workspace, WORK / f"{name}.jpg")
+            draw([workspace], WORK / f"{name}.jpg")
             print(name, row, flush=True)
 
 
