@@ -23,7 +23,7 @@ def ours(photos: Path, folder: Path) -> dict[str, Any]:
     from reconstruction_worker.stage import StageContext
     from reconstruction_worker.stages import ingest, poses
 
-    spec = ReconstructionJobSpec.model_validate({"source": {"uri": str(photos)}, "poses": {"minRegisteredPercent": 1}})
+    spec = ReconstructionJobSpec.model_validate({"source": {"uri": str(photos)}})
     for stage, run, source in ((StageName.INGEST, ingest.run, photos), (StageName.POSES, poses.run, None)):
         (folder / stage).mkdir(parents=True)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,31 @@ def ring(azimuths: Sequence[float], elevations: tuple[float, ...], zoom: float =
     return views
 
 
-def placed(workspace: Path, photos: dict[str, Image.Image], views: list[View]) -> tuple[dict, float]:
+def before_black(workspace: Path) -> None:
+    """The ingested photos as of things that were photographed before black, with the masks that ingest makes of it."""
+    dataset = json.loads((workspace / "ingest" / "dataset.json").read_text())
+    (workspace / "ingest" / "masks").mkdir()
+    for entry in dataset["images"]:
+        with Image.open(workspace / entry["file"]) as file:
+            colours, alpha = file.convert("RGB"), file.getchannel("A")
+        photo = Image.new("RGB", colours.size)
+        photo.paste(colours, (0, 0), alpha)
+        photo.save(workspace / entry["file"])
+        mask = f"ingest/masks/{entry['name']}"
+        alpha.save(workspace / mask)
+        entry |= {"mask": mask, "plainBackground": True, "hasAlpha": False}
+    (workspace / "ingest" / "dataset.json").write_text(json.dumps(dataset))
+
+
+def placed(
+    workspace: Path,
+    photos: dict[str, Image.Image],
+    views: list[View],
+    changed: Callable[[Path], None] = lambda workspace: None,
+) -> tuple[dict, float]:
     """registration.json, and the largest error of a position relative to the extent of the true ones."""
     write_ingest(workspace, photos)
+    changed(workspace)
     poses.run(poses_context(workspace, minRegisteredPercent=80)[0])
     frames = json.loads((workspace / "poses" / "transforms.json").read_text())["frames"]
     found = np.array([frame["transform_matrix"] for frame in frames])[:, :3, 3]
@@ -59,7 +81,8 @@ def test_a_turntable_with_hardly_any_features(tmp_path: Path) -> None:
     scene = faint_ball(contrast=0.2, blur=5)
     photos = {f"{index:02d}.png": photograph(scene, view, samples=2) for index, view in enumerate(views)}
     before = most_held()  # by other tests of this process
-    registration, error = placed(tmp_path, photos, views)
+    # What is before black is more than as hard as what is cut out: the outline bears the strongest features by far.
+    registration, error = placed(tmp_path, photos, views, before_black)
     assert registration["strategies"][0]["registered"] < 0.8 * len(views)
     assert registration["registered"] >= 0.8 * len(views)
     assert error <= 0.01

@@ -77,11 +77,12 @@ def test_photos_without_features_have_no_partners() -> None:
     assert likely_partners([nothing, nothing], 8) == []
 
 
-def test_what_a_mask_hides_bears_no_features(tmp_path: Path) -> None:
+def test_what_a_mask_hides_and_its_outline_bear_no_features(tmp_path: Path) -> None:
+    """The photo's border, where the object goes on, is no outline."""
     Image.fromarray(np.array([[0, 255]], np.uint8).repeat(50, 1).repeat(40, 0)).save(tmp_path / "mask.png")
-    points = np.array([[10, 10], [90, 10], [99.6, 39.7]], np.float32)
-    found = LearnedFeatures(points, unit_vectors(3, 0), (100, 40))
-    assert match_learned._visible(found, tmp_path / "mask.png").points.tolist() == points[1:].tolist()
+    points = np.array([[10, 10], [51, 20], [90, 10], [99.6, 39.7]], np.float32)
+    found = LearnedFeatures(points, unit_vectors(4, 0), (100, 40))
+    assert match_learned._visible(found, tmp_path / "mask.png").points.tolist() == points[2:].tolist()
 
 
 def test_a_picture_without_anything_in_it_matches_nothing() -> None:

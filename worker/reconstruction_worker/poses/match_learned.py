@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import pycolmap
 from PIL import Image
@@ -22,6 +23,8 @@ EVERY_PAIR_UP_TO: Final = 30
 """Photos of which all pairs are compared: 435 pairs, some ten minutes on two cores."""
 PARTNERS: Final = 8
 """Photos that each photo of a larger set is compared with."""
+OUTLINE_SHARE: Final = 0.006
+"""Of a photo's longer side: how near to the outline of what a mask shows a feature is of the outline."""
 
 
 def learned_pairing(photos: int) -> Pairing:
@@ -56,9 +59,15 @@ def _find(bench: Workbench, networks: LearnedMatcher, images: Path, masks: Path)
 
 
 def _visible(features: LearnedFeatures, mask: Path) -> LearnedFeatures:
-    """Those that the mask does not hide."""
+    """Those that the mask does not hide, nor that are at the outline: where something ends in a picture there is no
+    place of its surface that other photos could show."""
     with Image.open(mask) as file:
-        visible = np.asarray(file.convert("L")) >= MASK_MARGIN
+        whole = np.asarray(file.convert("L")) >= MASK_MARGIN
+    reach = max(2, round(OUTLINE_SHARE * max(whole.shape)))
+    framed = np.pad(whole, reach, mode="edge")  # the photo's border is no outline
+    visible = (
+        cv2.erode(framed.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))[reach:-reach, reach:-reach] > 0
+    )
     column, row = np.rint(features.points).astype(int).T
     height, width = visible.shape
     return features.kept(visible[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)])

@@ -281,7 +281,7 @@ def write_pictures(bench: Workbench) -> tuple[Path, Path]:
         if masked:
             visible = np.full((photo.height, photo.width), 255, np.uint8) if mask is None else mask
             Image.fromarray(np.where(visible >= MASK_MARGIN, 255, 0).astype(np.uint8)).save(masks / f"{photo.name}.png")
-        if mask is not None and photo.has_alpha:
+        if mask is not None and (photo.has_alpha or photo.plain_background):
             Image.fromarray(_opaque(read_rgb(bench.workspace, photo), mask)).save(images / photo.name)
         else:
             (images / photo.name).symlink_to((bench.workspace / photo.file).resolve())
@@ -289,8 +289,8 @@ def write_pictures(bench: Workbench) -> tuple[Path, Path]:
 
 
 def _opaque(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A transparent photo on its own mean colour, so that the outline, which is no place on the surface, bears as few
-    features as possible."""
+    """An object without background, or with one of a single colour, on its own mean colour, so that the outline, which
+    is no place on the surface, bears as few features as possible."""
     alpha = mask[..., None].astype(np.float32) / 255
     mean = (rgb * alpha).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
     return np.round(rgb * alpha + mean * (1 - alpha)).astype(np.uint8)
