@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pydantic import Field
 
@@ -21,6 +21,10 @@ class MeshCrop(StrEnum):
     OBJECT = "Object"
     SCENE = "Scene"
     BOX = "Box"
+
+
+MOST_TEXELS: Final = 4 * 8192**2
+"""Of all pages: what the stages that read a texture hold in memory takes three bytes each."""
 
 
 def _corner_below(axis: int) -> str:
@@ -67,12 +71,25 @@ class Mesh(ApiModel):
             holds=lambda mesh: mesh.min_piece_share is None or 0 <= float(mesh.min_piece_share) <= 1,
             field="minPieceShare",
         ),
+        Rule(
+            f"textureSize * textureSize * maxTexturePages must be at most {MOST_TEXELS:,}: 4 pages of 8192, 16 of 4096",
+            cel="!has(self.maxTexturePages) || "
+            f"self.textureSize * self.textureSize * self.maxTexturePages <= {MOST_TEXELS}",
+            holds=lambda mesh: mesh.texture_size**2 * (mesh.max_texture_pages or 1) <= MOST_TEXELS,
+            field="maxTexturePages",
+        ),
     )
 
     target_faces: int = Field(default=100_000, ge=100, le=5_000_000)
     """The mesh is simplified to at most this many triangles."""
     texture_size: int = Field(default=2048, ge=64, le=8192)
-    """Side of the square texture in pixels."""
+    """Side of the square texture in pixels; of each of its pages where `maxTexturePages` allows several."""
+    max_texture_pages: int | None = Field(default=None, ge=1, le=16)
+    """Pages that the texture may take: pictures of `textureSize`, each a material of its own in the files, as large
+    scenes need that one picture can't show in the photos' detail. As many are made as it takes for a texel to be no
+    wider than a pixel of the photos that show the surface best, and no more than this; `pixelsPerTexel` in
+    texture.json, the stage's message and the report say what was reached. A page of 4096 takes some 250 MB on the disk,
+    and viewers 64 MB of graphics memory at least. When unset, 1."""
     texture_source: TextureSource | None = None
     """Which photos the texture's detail is from. `Training`: those that are trained on, of at most
     `images.maxSidePixels`. `Original`: the photos in the size that they came in, of which the stage `ingest` keeps
@@ -97,6 +114,11 @@ class Mesh(ApiModel):
     def chosen_texture_source(self) -> TextureSource:
         """Which photos the texture is from, where neither the job nor a profile says so too."""
         return self.texture_source or TextureSource.TRAINING
+
+    @property
+    def chosen_texture_pages(self) -> int:
+        """Pages that the texture may take, where the job doesn't say so too."""
+        return self.max_texture_pages or 1
 
     @property
     def chosen_crop(self) -> MeshCrop:

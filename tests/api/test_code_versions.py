@@ -131,7 +131,7 @@ def test_the_message_says_what_to_do(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("SURFACE), size)", "SURFACE), size)  # a comment"),
+        ("/ SURFACE)", "/ SURFACE)  # a comment"),
         ("compress_level=4", "compress_level=(\n    4\n)"),
         ('"""All photos that can be used', '"""Other words.'),
     ],

@@ -17,6 +17,7 @@ from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.atlas import texels, unwrap
 from reconstruction_worker.geometry.axes import OPENGL_FROM_OPENCV
 from reconstruction_worker.geometry.bake import bake
+from reconstruction_worker.geometry.pages import Pages
 from reconstruction_worker.geometry.ply_file import write_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.rendering import Camera
@@ -116,7 +117,7 @@ def test_detail_is_from_the_originals_through_the_lens_that_took_them(made: Path
     surface, views = texels(atlas, 512), list(scene.views)
 
     def error(finer: dict) -> float:
-        baked = bake(atlas, surface, views, 512, finer=finer)
+        baked = bake(Pages(atlas, 512), views, finer=finer)
         colours = baked.picture.reshape(-1, 3)[surface.index] / 255
         return float(np.sqrt(((colours - fine(surface.points)) ** 2).mean()))
 

@@ -26,6 +26,8 @@ _LARGER_BYTES: Final = 600_000
 """Of a photo of 1,600 pixels as JPEG, which is kept for the cameras where those that are trained on are smaller."""
 _TEXTURE_BYTES: Final = 12
 """A texel: the image with its mask, and what is exported of it."""
+_SCRATCH_BYTES: Final = 9
+"""A texel of several pages while they are made: its colours in each of three ways of blending."""
 
 
 def bytes_needed(stage: StageName, workspace: Path, spec: ReconstructionJobSpec) -> int:
@@ -35,7 +37,9 @@ def bytes_needed(stage: StageName, workspace: Path, spec: ReconstructionJobSpec)
             pixels = _photos(workspace)
             return round(sum(_UNDISTORTED_BYTES * each + _FEATURE_BYTES + _MATCH_BYTES for each in pixels))
         case StageName.TEXTURE | StageName.EXPORT:
-            return _TEXTURE_BYTES * spec.mesh.texture_size**2
+            pages = spec.mesh.chosen_texture_pages
+            each = _TEXTURE_BYTES + (_SCRATCH_BYTES if pages > 1 and stage is StageName.TEXTURE else 0)
+            return each * pages * spec.mesh.texture_size**2
         case _:
             return 0
 

@@ -21,4 +21,15 @@ sRGB; only those that were made smaller, and only where the texture is to be mad
 CHARTS: Final = "mesh.npz"
 """`texture/`: the surface cut into charts."""
 BASE_COLOUR: Final = "basecolor.png"
-"""`texture/`: the colours of the charts."""
+"""`texture/`: the colours of the charts, of the first page."""
+
+
+def base_colour(page: int) -> str:
+    """`texture/`: the colours of a page of charts, counted from 0: `basecolor.png`, `basecolor_2.png`."""
+    stem, suffix = BASE_COLOUR.split(".")
+    return f"{stem}{numbered(page)}.{suffix}"
+
+
+def numbered(page: int) -> str:
+    """What the name of a page's file or material ends with; nothing of the first one."""
+    return f"_{page + 1}" if page else ""

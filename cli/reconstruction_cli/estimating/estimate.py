@@ -90,7 +90,7 @@ def _disk(spec: ReconstructionJobSpec, work: Work, side: int) -> int:
     if side > trained and spec.mesh.chosen_texture_source is TextureSource.ORIGINAL:
         each += _jpeg(side)
     photos = work.photos * each
-    texture = 12 * spec.mesh.texture_size**2
+    texture = 12 * spec.mesh.chosen_texture_pages * spec.mesh.texture_size**2
     checkpoints = (spec.training.keep_checkpoints + 1) * _TRAINED_BYTES
     return round(photos + texture + checkpoints + _RESULT_BYTES + 2 * work.frames * _FRAME_BYTES)
 

@@ -72,6 +72,10 @@ class MeshSummary(Document):
 
 class TextureSummary(Document):
     size: int | None = None
+    pages: int | None = None
+    """Pictures of that size; None in documents of earlier releases."""
+    pixels_per_texel: float | None = None
+    """Width of a texel in pixels of the photos that show the surface best."""
     photo_share: float | None = None
 
 

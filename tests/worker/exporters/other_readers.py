@@ -74,16 +74,23 @@ def gltf_attributes(file: Path) -> dict[str, Any]:
 
 
 def gltf_surface(file: Path) -> dict[str, Any]:
-    """`positions` in the world [V, 3], `uv` [V, 2], `indices` [3 F], `texture` (bytes), `mediaType` and `extensions` of
-    a file of glTF, as glTF Transform reads them with the decoders of Draco and meshoptimizer."""
+    """`positions` in the world [V, 3], `uv` [V, 2], `indices` [3 F], `texture` (bytes) and `mediaType` of the first
+    primitive, the same of all as `parts`, and `extensions` of a file of glTF, as glTF Transform reads them with the
+    decoders of Draco and meshoptimizer."""
     found = json.loads(_node(str(_installed() / "gltf_surface.mjs"), str(file)))
-    arrays = {name: np.array(found[name]) for name in ("positions", "uv", "indices")}
-    return found | arrays | {"texture": base64.b64decode(found["texture"])}
+    parts = [_decoded(part) for part in found["parts"]]
+    return found | parts[0] | {"parts": parts}
+
+
+def _decoded(part: dict[str, Any]) -> dict[str, Any]:
+    arrays = {name: np.array(part[name]) for name in ("positions", "uv", "indices")}
+    return part | arrays | {"texture": base64.b64decode(part["texture"])}
 
 
 def fbx_surface(file: Path) -> dict[str, Any]:
-    """`positions` [3 F, 3] in centimetres and `uv` [3 F, 2] (from the bottom) of triangles' corners, whether it is
-    `textured`, and `unitScaleFactor` of an FBX file, as three.js reads it."""
+    """`positions` [3 F, 3] in centimetres and `uv` [3 F, 2] (from the bottom) of triangles' corners, `groups` of them
+    (start, count, materialIndex), the names of the materials' `textures`, whether it is `textured`, and
+    `unitScaleFactor` of an FBX file, as three.js reads it."""
     found = json.loads(_node(str(_installed() / "fbx_surface.mjs"), str(file)))
     return found | {
         "positions": np.array(found["positions"]).reshape(-1, 3),

@@ -15,6 +15,7 @@ from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.atlas import Atlas, Texels, texels, unwrap
 from reconstruction_worker.geometry.bake import BLENDINGS, Baked, bake, baked_in_each_way
+from reconstruction_worker.geometry.pages import Pages
 from reconstruction_worker.geometry.ply_file import write_ply
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import render, textured
@@ -47,7 +48,7 @@ def ball(atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Textured:
     workspace = tmp_path_factory.mktemp("ball")
     write_poses(workspace, MeshField(bumpy_sphere()), around(16))
     scene, surface = load_scene(workspace), texels(atlas, SIZE)
-    return Textured(scene, atlas, surface, bake(atlas, surface, list(scene.views), SIZE))
+    return Textured(scene, atlas, surface, bake(Pages(atlas, SIZE), list(scene.views)))
 
 
 def test_charts_do_not_overlap_and_use_the_picture_well(atlas: Atlas) -> None:
@@ -83,7 +84,7 @@ def test_everything_that_some_photo_shows_comes_from_photos(ball: Textured) -> N
 def test_what_no_photo_shows_takes_its_neighbours_colour(atlas: Atlas, tmp_path: Path) -> None:
     write_poses(tmp_path, MeshField(bumpy_sphere()), in_front(6))
     surface = texels(atlas, SIZE)
-    baked = bake(atlas, surface, list(load_scene(tmp_path).views), SIZE)
+    baked = bake(Pages(atlas, SIZE), list(load_scene(tmp_path).views))
     colours = baked.picture.reshape(-1, 3)[surface.index]
     behind = surface.points[:, 1] > 0.45
     assert 0.3 < baked.photo_share < 0.8
@@ -105,7 +106,7 @@ def test_one_photo_that_disagrees_is_left_out(atlas: Atlas, tmp_path: Path) -> N
     photo[..., :3] = (255, 0, 255)
     Image.fromarray(photo).save(spoilt)
     surface = texels(atlas, SIZE)
-    baked = bake(atlas, surface, list(scene.views), SIZE)
+    baked = bake(Pages(atlas, SIZE), list(scene.views))
     error = np.abs(baked.picture.reshape(-1, 3)[surface.index] / 255 - paint(surface.points))
     assert (error.max(axis=1) > 0.15).mean() < 0.01
 
@@ -118,7 +119,7 @@ def test_photos_of_another_exposure_and_tint_are_levelled(atlas: Atlas, tmp_path
         photo[..., :3] = photo[..., :3] * tint
         Image.fromarray(photo).save(scene.views[number].image)
     surface = texels(atlas, SIZE)
-    plain, levelled, _ = baked_in_each_way(atlas, surface, list(scene.views), SIZE, BLENDINGS)
+    plain, levelled, _ = baked_in_each_way(Pages(atlas, SIZE), list(scene.views), BLENDINGS)
 
     def error(baked: Baked) -> float:
         """Apart from the exposure of the whole, which is anyone's guess."""

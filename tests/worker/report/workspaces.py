@@ -14,8 +14,9 @@ from PIL import Image
 
 from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import BY_NAME, StageName, stage_digests
-from reconstruction_worker.geometry.atlas import texels, unwrap
+from reconstruction_worker.geometry.atlas import unwrap
 from reconstruction_worker.geometry.bake import bake
+from reconstruction_worker.geometry.pages import Pages
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.geometry.sparse import in_frame
 from reconstruction_worker.geometry.surface import decimated
@@ -166,7 +167,7 @@ def document(workspace: Path, name: str, content: dict[str, Any]) -> None:
 
 def _texture(workspace: Path) -> None:
     atlas = unwrap(decimated(bumpy_sphere(), 2000), TEXTURE)
-    baked = bake(atlas, texels(atlas, TEXTURE), list(load_scene(workspace).views), TEXTURE)
+    baked = bake(Pages(atlas, TEXTURE), list(load_scene(workspace).views))
     folder = workspace / "texture"
     folder.mkdir()
     np.savez(

@@ -1,4 +1,4 @@
-"""GLB: binary glTF 2.0 with the texture inside.
+"""GLB: binary glTF 2.0 with the texture inside, each of its pages as a picture with a material of its own.
 
 The file is written here and checked by trimesh, and against the specification's rules in `gltf_rules`.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import trimesh
 
+from ..stage_files import numbered
 from .checking import Content, reading
 from .exporter import Exporter
 from .gltf_buffer import Buffer
@@ -35,11 +36,11 @@ def check(model: Model, folder: Path, style: Style = DEFAULT) -> Content:
     name = _file(style)
     with reading(name):
         document, binary = plain(name, *unpacked(name, (folder / name).read_bytes()))
-        picture = view_of(document, binary, document["images"][0]["bufferView"])
+        pictures = [view_of(document, binary, image["bufferView"]) for image in document["images"]]
         scene = trimesh.load_scene(
             trimesh.util.wrap_as_stream(glb_of(document, binary)), file_type="glb", process=False
         )
-        return compare_surface(name, document, binary, picture, scene, model, style)
+        return compare_surface(name, document, binary, pictures, scene, model, style)
 
 
 def encode(model: Model, style: Style = DEFAULT) -> bytes:
@@ -47,8 +48,9 @@ def encode(model: Model, style: Style = DEFAULT) -> bytes:
     return packed(*document_of(model, style, _inside))
 
 
-def _inside(buffer: Buffer, picture: Picture) -> dict[str, Any]:
-    return {"bufferView": buffer.view(picture.content), "mimeType": picture.media_type, "name": "basecolor"}
+def _inside(buffer: Buffer, picture: Picture, page: int) -> dict[str, Any]:
+    view = buffer.view(picture.content)
+    return {"bufferView": view, "mimeType": picture.media_type, "name": f"basecolor{numbered(page)}"}
 
 
 def _file(style: Style) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import trimesh
 
+from ..stage_files import numbered
 from .checking import Content, reading, require
 from .exporter import Exporter
 from .gltf_buffer import Buffer
@@ -23,15 +24,16 @@ DEFAULT = Style()
 
 
 def write(model: Model, folder: Path, style: Style = DEFAULT) -> list[Path]:
-    """Write `model.gltf`, `model.bin` and `model_texture.jpg`, upright with y up. `model` is z up."""
+    """Write `model.gltf`, `model.bin` and `model_texture.jpg`, with `model_texture_2.jpg` and so on for further pages,
+    upright with y up. `model` is z up."""
     document, buffers = folder / _file(style), folder / f"{style.stem}.bin"
     pictures: list[Path] = []
 
-    def beside(buffer: Buffer, picture: Picture) -> dict[str, Any]:
-        path = folder / f"{style.stem}_texture{picture.suffix}"
+    def beside(buffer: Buffer, picture: Picture, page: int) -> dict[str, Any]:
+        path = folder / f"{style.stem}_texture{numbered(page)}{picture.suffix}"
         path.write_bytes(picture.content)
         pictures.append(path)
-        return {"uri": path.name, "mimeType": picture.media_type, "name": "basecolor"}
+        return {"uri": path.name, "mimeType": picture.media_type, "name": f"basecolor{numbered(page)}"}
 
     content, buffer = document_of(y_up(model), style, beside)
     buffers.write_bytes(bytes(buffer.data))
@@ -46,15 +48,16 @@ def check(model: Model, folder: Path, style: Style = DEFAULT) -> Content:
         document = json.loads((folder / name).read_text())
         binary = _beside(name, folder, document["buffers"][0]["uri"])
         check_buffers(name, document, binary)
-        picture = _beside(name, folder, document["images"][0]["uri"])
+        pictures = [_beside(name, folder, image["uri"]) for image in document["images"]]
         document, binary = plain(name, document, binary)
         with TemporaryDirectory() as scratch:
             document["buffers"][0]["uri"] = "buffer.bin"
             (Path(scratch) / "buffer.bin").write_bytes(binary)
-            (Path(scratch) / document["images"][0]["uri"]).write_bytes(picture)
+            for image, picture in zip(document["images"], pictures, strict=True):
+                (Path(scratch) / image["uri"]).write_bytes(picture)
             (Path(scratch) / "whole.gltf").write_text(json.dumps(document))
             scene = trimesh.load_scene(Path(scratch) / "whole.gltf", process=False)
-        return compare_surface(name, document, binary, picture, scene, model, style)
+        return compare_surface(name, document, binary, pictures, scene, model, style)
 
 
 def _beside(name: str, folder: Path, uri: str) -> bytes:

@@ -1,6 +1,8 @@
 """How the triangles of glTF are stored: in full, quantised, or compressed by Draco or meshoptimizer.
 
-Each way takes a model that is y up and the buffer to append to, and says what the document holds of it.
+Each way takes a model that is y up, or the part of it on one page of its texture, the buffer to append to and the
+bounds of the whole: corners that are rounded lie on one grid, so that no gaps open between parts. It says what the
+document holds of it.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class Geometry:
     extensions: tuple[str, ...] = ()
 
 
-def full(model: Model, buffer: Buffer) -> Geometry:
+def full(model: Model, buffer: Buffer, bounds: NDArray[np.float32]) -> Geometry:
     """Four bytes a number, understood by every reader."""
     attributes = {
         "POSITION": buffer.attribute(model.vertices, FLOAT, **corners(model.vertices), name="positions"),
@@ -46,10 +48,10 @@ def full(model: Model, buffer: Buffer) -> Geometry:
     return Geometry({"attributes": attributes, "indices": buffer.triangles(model.faces, len(model.vertices))})
 
 
-def quantised(model: Model, buffer: Buffer) -> Geometry:
+def quantised(model: Model, buffer: Buffer, bounds: NDArray[np.float32]) -> Geometry:
     """KHR_mesh_quantization: positions as whole steps of a grid of 65,536 along the longest side, which the node scales
     back; directions in a byte and texture coordinates in two bytes a number. Nothing to decode."""
-    low, high = model.bounds().astype(np.float64)
+    low, high = bounds.astype(np.float64)
     step = max(float((high - low).max()), float(np.finfo(np.float32).tiny)) / 65535
     grid = np.rint((model.vertices - low) / step)
     attributes = {
@@ -63,12 +65,15 @@ def quantised(model: Model, buffer: Buffer) -> Geometry:
     return Geometry(primitive, {"translation": low.tolist(), "scale": [step] * 3}, (QUANTIZATION,))
 
 
-def draco(model: Model, buffer: Buffer) -> Geometry:
+def draco(model: Model, buffer: Buffer, bounds: NDArray[np.float32]) -> Geometry:
     """KHR_draco_mesh_compression: quantised, and the triangles in the order that takes least space. The reader
     needs Draco's decoder."""
     import DracoPy
 
-    model = without_flat_triangles(model)
+    grid: dict[str, Any] = {}
+    if not np.array_equal(bounds, model.bounds()):
+        grid = {"quantization_origin": bounds[0].tolist(), "quantization_range": float((bounds[1] - bounds[0]).max())}
+    model = without_flat_triangles(model, bounds)
     content = DracoPy.encode(
         model.vertices,
         faces=model.faces.astype(np.uint32),
@@ -78,6 +83,7 @@ def draco(model: Model, buffer: Buffer) -> Geometry:
         compression_level=DRACO_EFFORT,
         tex_coord=model.uv.astype(np.float64),
         normals=model.normals.astype(np.float64),
+        **grid,
     )
     # The document states what a reader will find, and the order and number of vertices are the encoder's to choose.
     found = DracoPy.decode(content)
@@ -97,27 +103,27 @@ def draco(model: Model, buffer: Buffer) -> Geometry:
     return Geometry({"attributes": attributes, "indices": indices, "extensions": extension}, extensions=(DRACO,))
 
 
-def without_flat_triangles(model: Model) -> Model:
+def without_flat_triangles(model: Model, bounds: NDArray[np.float32]) -> Model:
     """Without triangles that are a line or a point once their corners are rounded: Draco leaves out some of them."""
-    return replace(model, faces=model.faces[~is_flat(model)])
+    return replace(model, faces=model.faces[~is_flat(model, bounds)])
 
 
-def is_flat(model: Model) -> NDArray[np.bool_]:
+def is_flat(model: Model, bounds: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which triangles have two corners in one place of the grid that positions are rounded to. [F]"""
-    low, high = model.bounds().astype(np.float64)
+    low, high = bounds.astype(np.float64)
     step = max(float((high - low).max()), float(np.finfo(np.float32).tiny)) / (2**POSITION_BITS - 1)
     a, b, c = np.moveaxis(np.rint((model.vertices - low) / step).astype(np.int64)[model.faces], 1, 0)
     return (a == b).all(axis=1) | (b == c).all(axis=1) | (c == a).all(axis=1)
 
 
-def meshopt(model: Model, buffer: Buffer) -> Geometry:
+def meshopt(model: Model, buffer: Buffer, bounds: NDArray[np.float32]) -> Geometry:
     """EXT_meshopt_compression: quantised, in an order that compresses well. The buffer is compressed as a whole once
     everything is in it (`gltf_meshopt.compressed`)."""
-    geometry = quantised(in_compressible_order(model), buffer)
+    geometry = quantised(in_compressible_order(model), buffer, bounds)
     return replace(geometry, extensions=(*geometry.extensions, MESHOPT))
 
 
-GEOMETRIES: Final[Mapping[Compression, Callable[[Model, Buffer], Geometry]]] = {
+GEOMETRIES: Final[Mapping[Compression, Callable[[Model, Buffer, NDArray[np.float32]], Geometry]]] = {
     Compression.NONE: full,
     Compression.QUANTIZED: quantised,
     Compression.DRACO: draco,

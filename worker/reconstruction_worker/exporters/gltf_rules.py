@@ -6,6 +6,7 @@ inside (finite positions within the stated bounds, unit normals, indices in rang
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,26 +27,42 @@ SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n", 
 
 @dataclass(frozen=True)
 class Surface:
-    """What a file shows: its triangles where its node places them, and the size of its texture (width, height)."""
+    """What a file shows on a page of its texture: triangles where its node places them, and the page's size (width,
+    height)."""
 
     triangles: Triangles
     texture: tuple[int, int]
 
 
-def check_rules(name: str, document: dict[str, Any], binary: bytes, picture: bytes) -> Surface:
-    """The model in a document, its buffer and its texture. Raises ExportFailed naming the rule that is broken."""
+def check_rules(name: str, document: dict[str, Any], binary: bytes, pictures: Sequence[bytes]) -> list[Surface]:
+    """The model in a document, its buffer and its images, by page. Raises ExportFailed naming the rule that is
+    broken."""
     _extensions(name, document)
-    stored = [_primitive(name, document, binary, part) for mesh in document["meshes"] for part in mesh["primitives"]]
-    require(name, len(stored) == len(document["nodes"]) == 1, "it does not hold one piece, shown once")
-    node, triangles = document["nodes"][0], stored[0]
+    require(name, len(document["meshes"]) == len(document["nodes"]) == 1, "it does not hold one piece, shown once")
+    primitives = document["meshes"][0]["primitives"]
+    shown = [_shown(name, document, primitive) for primitive in primitives]
+    require(name, shown == list(range(len(pictures))), "its pages are not those of its texture, one after the other")
+    return [
+        _surface(name, document, binary, primitive, picture)
+        for primitive, picture in zip(primitives, pictures, strict=True)
+    ]
+
+
+def _surface(name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any], picture: bytes) -> Surface:
+    node, triangles = document["nodes"][0], _primitive(name, document, binary, primitive)
     placed = triangles.positions * node.get("scale", [1, 1, 1]) + node.get("translation", [0, 0, 0])
-    material = document["materials"][0]["pbrMetallicRoughness"]
-    texture = document["textures"][material["baseColorTexture"]["index"]]
-    require(name, texture["sampler"] < len(document["samplers"]), "its texture names a sampler that is not there")
-    source = texture["source"] if "source" in texture else texture["extensions"][WEBP]["source"]
-    image = document["images"][source]
+    image = document["images"][_shown(name, document, primitive)]
     require(name, picture.startswith(SIGNATURES[image["mimeType"]]), "its texture is not of the stated media type")
     return Surface(Triangles(placed, triangles.uv, triangles.faces), decoded_size(name, picture))
+
+
+def _shown(name: str, document: dict[str, Any], primitive: dict[str, Any]) -> int:
+    """The image that a primitive's material leads to."""
+    require(name, primitive["material"] < len(document["materials"]), "it names a material that is not there")
+    material = document["materials"][primitive["material"]]["pbrMetallicRoughness"]
+    texture = document["textures"][material["baseColorTexture"]["index"]]
+    require(name, texture["sampler"] < len(document["samplers"]), "its texture names a sampler that is not there")
+    return texture["source"] if "source" in texture else texture["extensions"][WEBP]["source"]
 
 
 def _extensions(name: str, document: dict[str, Any]) -> None:
@@ -108,5 +125,4 @@ def _primitive(name: str, document: dict[str, Any], binary: bytes, primitive: di
     require(name, bool(np.isfinite(uv).all()), "a texture coordinate is not a finite number")
     require(name, len(indices) % 3 == 0 and len(indices) > 0, "its indices are not whole triangles")
     require(name, int(indices.max()) < len(positions), "an index points behind the last vertex")
-    require(name, primitive["material"] < len(document["materials"]), "it names a material that is not there")
     return Triangles(positions.astype(float), uv, indices.reshape(-1, 3))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
-from ..geometry.atlas import Texels, texels, unwrap
+from ..geometry.atlas import Texels, unwrap
 from ..geometry.mesh import Mesh
+from ..geometry.pages import Pages, page_of
 from ..geometry.raycast import Caster
 from ..geometry.render import sample
 from ..geometry.surface import simplified
@@ -26,27 +27,32 @@ TEXELS_AT_ONCE: Final = 1 << 20
 
 
 def simplified_model(model: Model, faces: int | None) -> Model:
-    """With at most `faces` triangles; the same model where it has no more, or None is wanted."""
+    """With at most `faces` triangles, and as many pages at most; the same model where it has no more, or None is
+    wanted."""
     if faces is None or len(model.faces) <= faces:
         return model
     original = Mesh(model.vertices.astype(np.float64), model.faces)
     size = float(np.ptp(model.bounds(), axis=0).max())
-    atlas = unwrap(simplified(model.welded()[0], faces, HOLE * size), model.texture.shape[0])
-    surface = texels(atlas, model.texture.shape[0])
-    colours = _colours(model, original, surface, REACH * size)
+    side = model.texture.shape[1]
+    atlas = unwrap(simplified(model.welded()[0], faces, HOLE * size), side, model.pages)
+    surface, caster, nearest = Pages(atlas, side), Caster(original), KDTree(model.vertices)
+    texture = surface.empty()
+    for number, page in enumerate(surface):
+        colours = _colours(model, caster, nearest, page, REACH * size)
+        page_of(texture, number)[:] = _filled(colours, page.index, side)
     return replace(
         model,
         vertices=atlas.mesh.vertices.astype(np.float32),
         normals=atlas.normals,
         faces=atlas.mesh.faces,
         uv=atlas.uv,
-        texture=_filled(colours, surface.index, model.texture.shape[0]),
+        texture=texture,
+        pages=atlas.pages,
     )
 
 
-def _colours(model: Model, original: Mesh, surface: Texels, reach: float) -> NDArray[np.uint8]:
-    """Colour of the original at each point of the simplified surface. [T, 3]"""
-    caster, nearest = Caster(original), KDTree(model.vertices)
+def _colours(model: Model, caster: Caster, nearest: KDTree, surface: Texels, reach: float) -> NDArray[np.uint8]:
+    """Colour of the original, which the first two know, at each point of the simplified surface. [T, 3]"""
     result = np.empty((len(surface.index), 3), np.uint8)
     for begin in range(0, len(surface.index), TEXELS_AT_ONCE):
         part = slice(begin, begin + TEXELS_AT_ONCE)

@@ -95,7 +95,8 @@ def _faces(name: str, path: Path) -> int:
     """Triangles of a tile."""
     require(name, path.is_file(), f"it refers to {path.name}, which is not beside it")
     document, _ = glb.unpacked(path.name, path.read_bytes())
-    return document["accessors"][document["meshes"][0]["primitives"][0]["indices"]]["count"] // 3
+    corners = (document["accessors"][each["indices"]]["count"] for each in document["meshes"][0]["primitives"])
+    return sum(corners) // 3
 
 
 def _level(style: Style, index: int) -> Style:

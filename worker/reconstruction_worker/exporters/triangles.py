@@ -25,10 +25,11 @@ class Triangles:
     faces: NDArray[np.integer]
 
 
-def compare_triangles(name: str, found: Triangles, model: Model) -> None:
+def compare_triangles(name: str, found: Triangles, model: Model, bounds: NDArray[np.float32] | None = None) -> None:
     """Raises ExportFailed unless every triangle is where it should be, shows its part of the texture and faces
-    outwards."""
-    low, size = model.bounds()[0].astype(float), float(np.ptp(model.bounds(), axis=0).max())
+    outwards. `bounds` are those of the whole where `model` is a part of it."""
+    bounds = model.bounds() if bounds is None else bounds
+    low, size = bounds[0].astype(float), float(np.ptp(bounds, axis=0).max())
     wanted = Triangles((model.vertices - low) / size, model.uv, model.faces)
     found = Triangles((found.positions - low) / size, found.uv, found.faces)
     distances, _ = KDTree(_centres(found)).query(_centres(wanted), p=np.inf, distance_upper_bound=TOLERANCE)

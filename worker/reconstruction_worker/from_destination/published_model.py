@@ -17,12 +17,15 @@ from ..exporters.gltf_container import attribute_of, check_buffers, unpacked, va
 from ..exporters.gltf_geometry import DRACO
 from ..exporters.gltf_meshopt import plain
 from ..exporters.style import decoded_rgb
-from ..exporters.textured_model import Z_UP_TO_Y_UP, Model
+from ..exporters.textured_model import Z_UP_TO_Y_UP, Model, joined
+from ..stage_files import numbered
 
 READ_AGAIN: Final = (ExportFormat.GLB, ExportFormat.GLTF, ExportFormat.OBJ)
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]
 """Vertices, normals, faces, uv, as in `Model`, y up."""
+Pages = list[tuple[Arrays, NDArray[np.uint8]]]
+"""What is on each page of the texture, and its picture."""
 
 
 def best_source(exports: Sequence[Export]) -> Export | None:
@@ -35,7 +38,12 @@ def read_model(folder: Path, export: Export, *, metric: bool) -> Model:
     """The model in the files of an entry, z up. Raises ExportFailed for a file that breaks the rules of glTF."""
     stem = export.name or export.format.stem
     read = {ExportFormat.GLB: _from_glb, ExportFormat.GLTF: _from_gltf, ExportFormat.OBJ: _from_obj}[export.format]
-    (vertices, normals, faces, uv), texture = read(folder, f"{stem}{export.format.suffix}")
+    pages = read(folder, f"{stem}{export.format.suffix}")
+    return joined([_z_up(arrays, texture, metric=metric) for arrays, texture in pages])
+
+
+def _z_up(arrays: Arrays, texture: NDArray[np.uint8], *, metric: bool) -> Model:
+    vertices, normals, faces, uv = arrays
     lengths = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     vertices, normals = (
         np.ascontiguousarray(each @ Z_UP_TO_Y_UP, np.float32) for each in (vertices, normals / lengths)
@@ -50,22 +58,31 @@ def _losses(export: Export) -> tuple[bool, bool, bool]:
     return export.chosen_compression is not Compression.NONE, lossy, export.format is ExportFormat.OBJ
 
 
-def _from_glb(folder: Path, name: str) -> tuple[Arrays, NDArray[np.uint8]]:
+def _from_glb(folder: Path, name: str) -> Pages:
     document, binary = plain(name, *unpacked(name, (folder / name).read_bytes()))
-    picture = view_of(document, binary, document["images"][0]["bufferView"])
-    return _surface(name, document, binary), decoded_rgb(picture)
+    pictures = [view_of(document, binary, image["bufferView"]) for image in document["images"]]
+    return _pages(name, document, binary, pictures)
 
 
-def _from_gltf(folder: Path, name: str) -> tuple[Arrays, NDArray[np.uint8]]:
+def _from_gltf(folder: Path, name: str) -> Pages:
     document = json.loads((folder / name).read_text())
     binary = (folder / Path(document["buffers"][0]["uri"]).name).read_bytes()
-    picture = (folder / Path(document["images"][0]["uri"]).name).read_bytes()
+    pictures = [(folder / Path(image["uri"]).name).read_bytes() for image in document["images"]]
     check_buffers(name, document, binary)
-    return _surface(name, *plain(name, document, binary)), decoded_rgb(picture)
+    return _pages(name, *plain(name, document, binary), pictures)
 
 
-def _surface(name: str, document: dict[str, Any], binary: bytes) -> Arrays:
-    primitive, node = document["meshes"][0]["primitives"][0], document["nodes"][0]
+def _pages(name: str, document: dict[str, Any], binary: bytes, pictures: Sequence[bytes]) -> Pages:
+    """As the worker writes them: a primitive for each picture, in the same order."""
+    primitives = document["meshes"][0]["primitives"]
+    return [
+        (_surface(name, document, binary, primitive), decoded_rgb(picture))
+        for primitive, picture in zip(primitives, pictures, strict=True)
+    ]
+
+
+def _surface(name: str, document: dict[str, Any], binary: bytes, primitive: dict[str, Any]) -> Arrays:
+    node = document["nodes"][0]
     if packed := primitive.get("extensions", {}).get(DRACO):
         import DracoPy
 
@@ -86,20 +103,32 @@ def _surface(name: str, document: dict[str, Any], binary: bytes) -> Arrays:
     return positions.astype(np.float32), normals.astype(np.float32), faces.astype(np.int32), uv.astype(np.float32)
 
 
-def _from_obj(folder: Path, name: str) -> tuple[Arrays, NDArray[np.uint8]]:
-    """As the worker writes it: each vertex has its normal and its place in the texture under one number."""
-    lines: dict[str, list[str]] = {"v": [], "vt": [], "vn": [], "f": []}
+def _from_obj(folder: Path, name: str) -> Pages:
+    """As the worker writes it: each vertex has its normal and its place in the texture under one number, and triangles
+    stand behind the material of their page."""
+    lines: dict[str, list[str]] = {"v": [], "vt": [], "vn": []}
+    faces: list[list[str]] = []
     with (folder / name).open(encoding="ascii") as file:
         for line in file:
             kind, _, values = line.partition(" ")
             if kind in lines:
                 lines[kind].append(values)
-    (texture,) = folder.glob(f"{name.partition('.')[0]}_basecolor.*")
+            elif kind == "usemtl":
+                faces.append([])
+            elif kind == "f":
+                faces[-1].append(values)
     positions, uv, normals = (_numbers(lines[kind], width) for kind, width in (("v", 3), ("vt", 2), ("vn", 3)))
-    corners = [corner.partition("/")[0] for line in lines["f"] for corner in line.split()]
-    faces = np.array(corners, np.int32).reshape(-1, 3) - 1
     uv[:, 1] = 1 - uv[:, 1]
-    return (positions, normals, faces, uv), decoded_rgb(texture.read_bytes())
+    pages = []
+    for page, own in enumerate(faces):
+        (texture,) = folder.glob(f"{name.partition('.')[0]}_basecolor{numbered(page)}.*")
+        corners = np.array([corner.partition("/")[0] for line in own for corner in line.split()], np.int64) - 1
+        used, compact = np.unique(corners, return_inverse=True)
+        triangles = compact.reshape(-1, 3).astype(np.int32)
+        if len(faces) == 1:
+            used, triangles = np.arange(len(positions)), corners.reshape(-1, 3).astype(np.int32)
+        pages.append(((positions[used], normals[used], triangles, uv[used]), decoded_rgb(texture.read_bytes())))
+    return pages
 
 
 def _numbers(lines: list[str], width: int) -> NDArray[np.float32]:

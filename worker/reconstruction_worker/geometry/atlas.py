@@ -1,6 +1,8 @@
 """UV atlas: how the surface is cut and laid out in a square picture, and which point of it each texel shows.
 
-`uv` is (0, 0) in the picture's upper left corner, u to the right and v down, as in glTF.
+`uv` is (0, 0) in the picture's upper left corner, u to the right and v down, as in glTF. A large surface may take
+several pictures, the pages, all of one size and as dense. They are thought of as one picture, below each other, whose
+coordinates `uv` are, so that whatever looks colours up needs not know of them; no chart lies on two pages.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from ..compiled import compiled, threaded
 from .layout import laid_flat
 from .mesh import Mesh, vertex_normals
 from .packing import packed
+from .regions import regions
 
 GUTTER_TEXELS = 4
 """Space between charts, so that filtering and small mip levels do not mix them."""
@@ -28,36 +31,48 @@ class Atlas:
     normals: NDArray[np.float32]  # [V, 3] smooth across the seams
     uv: NDArray[np.float32]  # [V, 2]
     charts: int
+    pages: int = 1
 
 
 @dataclass(frozen=True)
 class Texels:
-    """The texels that show the surface."""
+    """The texels of a page that show the surface."""
 
     index: NDArray[np.int64]  # [T] into the flattened picture
     points: NDArray[np.float32]  # [T, 3]
     normals: NDArray[np.float32]  # [T, 3] unit
 
 
-def unwrap(mesh: Mesh, size: int) -> Atlas:
-    """Cut the surface into charts and pack them for a picture of `size` x `size` texels. Faces keep their order."""
+def unwrap(mesh: Mesh, size: int, pages: int = 1) -> Atlas:
+    """Cut the surface into charts and pack them for at most so many `pages` of `size` x `size` texels, those that are
+    near each other mostly on one. Faces keep their order."""
     normals = vertex_normals(mesh)
-    flat = laid_flat(mesh)
-    placed = packed(flat.places, flat.faces, flat.chart, size, GUTTER_TEXELS)
-    uv = (placed.places / size).astype(np.float32)
+    flat = laid_flat(mesh, pages)
+    group = regions(mesh, flat.chart, flat.charts, pages)
+    placed = packed(flat.places, flat.faces, flat.chart, size, GUTTER_TEXELS, pages, group)
+    uv = (placed.places / [size, size * placed.pages]).astype(np.float32)
     source = Mesh(mesh.vertices[flat.source], flat.faces.astype(np.int32))
-    return Atlas(source, normals[flat.source].astype(np.float32), uv, flat.charts)
+    return Atlas(source, normals[flat.source].astype(np.float32), uv, flat.charts, placed.pages)
 
 
-def texels(atlas: Atlas, size: int) -> Texels:
-    """Every texel whose centre lies on a chart, with the surface point and normal it shows."""
+def page_of_faces(uv: NDArray[np.float32], faces: NDArray[np.int32], pages: int) -> NDArray[np.int64]:
+    """The page that each face is on. [F]"""
+    return np.clip((uv[faces, 1].mean(axis=1) * pages).astype(np.int64), 0, pages - 1)
+
+
+def texels(atlas: Atlas, size: int, page: int = 0) -> Texels:
+    """Every texel of a page whose centre lies on a chart, with the surface point and normal it shows."""
     owner = np.full((size, size), -1, np.int32)
-    corners = (atlas.uv * size).astype(np.float64)
-    _rasterise(owner, corners, atlas.mesh.faces)
+    corners = (atlas.uv * np.array([size, size * atlas.pages], np.float32)).astype(np.float64)
+    faces = atlas.mesh.faces
+    if atlas.pages > 1:
+        corners[:, 1] -= size * page
+        faces = faces[page_of_faces(atlas.uv, faces, atlas.pages) == page]
+    _rasterise(owner, corners, faces)
     index = np.flatnonzero(owner >= 0)
     values = np.concatenate([atlas.mesh.vertices.astype(np.float32), atlas.normals], axis=1)
     found = np.empty((len(index), 6), np.float32)
-    _interpolate(len(index), found, index, owner.ravel(), size, corners, atlas.mesh.faces, values)
+    _interpolate(len(index), found, index, owner.ravel(), size, corners, faces, values)
     points, normals = np.ascontiguousarray(found[:, :3]), found[:, 3:]
     return Texels(index, points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
 

@@ -6,39 +6,36 @@ comes almost alone from the view that sees the spot best, so that small errors o
 view whose colour disagrees with the others (a reflection, something in front of the object) is left out. Photos that
 are brighter or of another tint than those beside them can be levelled first (`levelling`).
 
-Detail may come from finer pictures than those that the coarse colours are from.
+Detail may come from finer pictures than those that the coarse colours are from. A texture of several pages is made
+page by page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from ..compiled import threaded
-from .atlas import Atlas, Texels
 from .levelling import gains_from
-from .raycast import Caster
+from .pages import Pages, page_of
 from .rendering import Camera
 from .scene import View
 from .tsdf import camera_arrays
-from .visibility import CANDIDATES, Visibility, candidates, pixel, visibility
+from .unseen import Sums
+from .visibility import CANDIDATES, Sightings, Visibility, candidates, pixel
 
 TEXELS_AT_ONCE = 1 << 22
 COARSE_SHARE = 0.006
 """Standard deviation that separates coarse from fine, as a share of the photo's side."""
 DISAGREEMENT = 30.0
 """Difference of colour (0..255) at which a view counts e times less than one that agrees."""
-MOST_KEPT = 100
-"""Photos of which it is kept in memory what they see: 5 MB each."""
-NEIGHBOURS = 12
-"""Texels with a photo that give an unseen texel its colour."""
 SAMPLED = 60_000
 """Texels by which photos are levelled."""
 
@@ -75,7 +72,7 @@ class Finer(Protocol):
 class Baked:
     """A texture and where it came from."""
 
-    picture: NDArray[np.uint8]  # [S, S, 3]
+    picture: NDArray[np.uint8]  # [P S, S, 3] the pages below each other
     photo_share: float
     """Share of the surface's texels that a photo shows."""
     views: dict[str, float]
@@ -83,75 +80,80 @@ class Baked:
 
 
 def bake(
-    atlas: Atlas,
-    surface: Texels,
+    surface: Pages,
     views: list[View],
-    size: int,
     progress: Callable[[float, str], None] = lambda percent, message: None,
     finer: Mapping[str, Finer] | None = None,
     blending: Blending = BLENDINGS[0],
+    scratch: Path | None = None,
+    sightings: Sightings | None = None,
 ) -> Baked:
-    """Colour the texels of a picture of `size` x `size`; `progress` gets the percentage and what is being done, and
-    `finer` has larger pictures by the views' names."""
-    return baked_in_each_way(atlas, surface, views, size, (blending,), progress, finer)[0]
+    """Colour the texels of all pages; `progress` gets the percentage and what is being done, `finer` has larger
+    pictures by the views' names, `scratch` is a folder for several pages, of which one is in memory, and `sightings`
+    knows what photos see of the mesh."""
+    return baked_in_each_way(surface, views, (blending,), progress, finer, scratch, sightings)[0]
 
 
 def baked_in_each_way(
-    atlas: Atlas,
-    surface: Texels,
+    surface: Pages,
     views: list[View],
-    size: int,
     blendings: Sequence[Blending],
     progress: Callable[[float, str], None] = lambda percent, message: None,
     finer: Mapping[str, Finer] | None = None,
+    scratch: Path | None = None,
+    sightings: Sightings | None = None,
 ) -> list[Baked]:
     """What `bake` makes, for each way of blending."""
-    caster = Caster(atlas.mesh)
-    extent = float(np.ptp(atlas.mesh.bounds(), axis=0).max())
-    buffers = _Buffers(caster, views, lambda done: progress(25 * done / len(views), "what each photo sees"))
-    density = float(np.sqrt(len(surface.index) / max(atlas.mesh.area(), 1e-30)))
+    mesh = surface.atlas.mesh
+    extent = float(np.ptp(mesh.bounds(), axis=0).max())
+    sightings = Sightings(mesh) if sightings is None else sightings
+    buffers = sightings.of(views, lambda done: progress(25 * done / len(views), "what each photo sees"))
+    density = float(np.sqrt(surface.texels / max(mesh.area(), 1e-30)))
     gains = np.ones((len(views), 3), np.float32)
     if any(each.levelled for each in blendings):
         progress(25, "levelling the photos")
-        chosen = slice(None, None, max(1, len(surface.index) // SAMPLED))
-        some = _looked_up(surface.points[chosen], surface.normals[chosen], views, buffers, extent)
+        some = _looked_up(*_some_of(surface), views, buffers, extent)
         gains = gains_from(some.coarse, some.view, some.weight, len(views))
-    colours = [np.zeros((len(surface.index), 3), np.uint8) for _ in blendings]
-    best = np.full(len(surface.index), -1, np.int16)
-    for begin in range(0, len(surface.index), TEXELS_AT_ONCE):
-        part = slice(begin, begin + TEXELS_AT_ONCE)
-        progress(30 + 55 * begin / len(surface.index), "photos onto the surface")
-        seen = _looked_up(surface.points[part], surface.normals[part], views, buffers, extent, density, finer or {})
-        best[part] = seen.best
-        for blending, into in zip(blendings, colours, strict=True):
-            scale = gains if blending.levelled else np.ones_like(gains)
-            arrays = seen.weight, seen.view, seen.full, seen.coarse, scale, blending.detail_exponent
-            _blend(len(seen.view), into[part], *arrays)
+    pictures = [surface.empty(scratch) for _ in blendings]
+    sums = Sums(len(views), len(blendings))
+    done, shown = 0, list[NDArray[np.uint8]]()
+    for number, page in enumerate(surface):
+        colours = [np.zeros((len(page.index), 3), np.uint8) for _ in blendings]
+        best = np.full(len(page.index), -1, np.int16)
+        for begin in range(0, len(page.index), TEXELS_AT_ONCE):
+            part = slice(begin, begin + TEXELS_AT_ONCE)
+            progress(30 + 55 * (done + begin) / max(surface.texels, 1), "photos onto the surface")
+            seen = _looked_up(page.points[part], page.normals[part], views, buffers, extent, density, finer or {})
+            best[part] = seen.best
+            for blending, into in zip(blendings, colours, strict=True):
+                scale = gains if blending.levelled else np.ones_like(gains)
+                arrays = seen.weight, seen.view, seen.full, seen.coarse, scale, blending.detail_exponent
+                _blend(len(seen.view), into[part], *arrays)
+        done += len(page.index)
+        sums.add(best, page.points, colours, surface.atlas.pages)
+        shown.append(np.packbits(best >= 0))
+        for picture, into in zip(pictures, colours, strict=True):
+            page_of(picture, number).reshape(-1, 3)[page.index] = into
     progress(85, "filling what no photo shows")
-    known = best >= 0
-    counts = np.bincount(best[known], minlength=len(views)) / max(len(best), 1)
-    shares = {view.name: float(n) for view, n in zip(views, counts, strict=True)}
-    result = []
-    for into in colours:
-        _fill_unseen(into, known, surface.points)
-        result.append(Baked(_with_gutter(into, surface.index, size), float(known.mean()), shares))
-    return result
+    nearest = sums.nearest()
+    for number, page in enumerate(surface):
+        unknown = np.flatnonzero(np.unpackbits(shown[number], count=len(page.index)) == 0)
+        filled = nearest(page.points[unknown])
+        for picture, fill in zip(pictures, filled, strict=True):
+            whole = page_of(picture, number)
+            colours = whole.reshape(-1, 3)[page.index]
+            colours[unknown] = fill
+            whole[:] = _with_gutter(colours, page.index, surface.size)
+    shares = {view.name: float(count) for view, count in zip(views, sums.best / max(done, 1), strict=True)}
+    return [Baked(picture, float(sums.known / max(done, 1)), shares) for picture in pictures]
 
 
-class _Buffers:
-    """What each photo sees, made again each time it is read where there are too many photos to keep it."""
-
-    def __init__(self, caster: Caster, views: list[View], done: Callable[[int], None]):
-        self._caster, self._views, self._done = caster, views, done
-        self._kept = list(self._made()) if len(views) <= MOST_KEPT else None
-
-    def __iter__(self) -> Iterator[Visibility]:
-        return iter(self._made() if self._kept is None else self._kept)
-
-    def _made(self) -> Iterator[Visibility]:
-        for number, view in enumerate(self._views):
-            yield visibility(self._caster, view)
-            self._done(number + 1)
+def _some_of(surface: Pages) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points and normals of some texels of all pages, evenly spread. [N, 3] each"""
+    chosen = slice(None, None, max(1, surface.texels // SAMPLED))
+    some = [(page.points[chosen], page.normals[chosen]) for page in surface]
+    points, normals = zip(*some, strict=True)
+    return np.concatenate(points), np.concatenate(normals)
 
 
 @dataclass(frozen=True)
@@ -200,22 +202,6 @@ def _blurred(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     colour = cv2.GaussianBlur(photo[..., :3] * alpha, (0, 0), sigma)
     covered = cv2.GaussianBlur(alpha, (0, 0), sigma)[..., None]
     return (colour / np.maximum(covered, 1e-4)).clip(0, 255).astype(np.uint8)
-
-
-def _fill_unseen(colours: NDArray[np.uint8], seen: NDArray[np.bool_], points: NDArray[np.float32]) -> None:
-    """Give texels that no photo sees the mean colour of the nearest ones in space that some photo sees."""
-    known, unknown = np.flatnonzero(seen), np.flatnonzero(~seen)
-    if len(known) == 0:
-        colours[:] = 128
-        return
-    if len(unknown) == 0:
-        return
-    known = known[:: max(1, len(known) // 200_000)]
-    distance, neighbour = KDTree(points[known]).query(points[unknown], k=min(NEIGHBOURS, len(known)), workers=-1)
-    distance, neighbour = distance.reshape(len(unknown), -1), neighbour.reshape(len(unknown), -1)
-    share = 1 / np.maximum(distance, 1e-6)
-    share /= share.sum(axis=1, keepdims=True)
-    colours[unknown] = np.einsum("tk,tkc->tc", share, colours[known[neighbour]].astype(np.float32)).astype(np.uint8)
 
 
 def _with_gutter(colours: NDArray[np.uint8], index: NDArray[np.int64], size: int) -> NDArray[np.uint8]:

@@ -54,15 +54,17 @@ class Adjacency:
         return np.stack([self.first // 3, self.second // 3], axis=1)
 
 
-def cut(mesh: Mesh, near: Adjacency) -> NDArray[np.int64]:
-    """The chart of each face [F], counted from 0. Charts are connected."""
+def cut(mesh: Mesh, near: Adjacency, largest: float = LARGEST) -> NDArray[np.int64]:
+    """The chart of each face [F], counted from 0, none with more than `largest` of the surface unless a face has.
+    Charts are connected."""
     cross = face_cross(mesh) / 2
     area = np.maximum(np.linalg.norm(cross, axis=1), 1e-12 * max(mesh.area(), 1e-300))
     faces = near.faces()
     edges = half_edges(mesh)
     lengths = np.linalg.norm(mesh.vertices[edges[:, 0]] - mesh.vertices[edges[:, 1]], axis=1)
     normals = _smoothed(cross / area[:, None], area, faces)
-    return _joined(area, normals * area[:, None], lengths.reshape(-1, 3).sum(axis=1), faces, lengths[near.first])
+    outline = lengths.reshape(-1, 3).sum(axis=1)
+    return _joined(area, normals * area[:, None], outline, faces, lengths[near.first], largest)
 
 
 def _smoothed(normals: NDArray[np.float64], area: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -82,6 +84,7 @@ def _joined(
     outline: NDArray[np.float64],
     pairs: NDArray[np.int64],
     shared: NDArray[np.float64],
+    largest: float,
 ) -> NDArray[np.int64]:
     """Join neighbours, round by round those that are each other's best. Of each piece the `area`, the sum of its
     normals weighted by area and the length of its outline; of `pairs` the length of the border they share."""
@@ -97,7 +100,7 @@ def _joined(
         cost = 1 - aligned + ROUNDNESS * around**2 / (4 * np.pi * together)
         small = np.minimum(area[a], area[b]) < SMALL * whole
         least = np.where(small, LEAST_ALIGNED_OF_SMALL, LEAST_ALIGNED)
-        allowed = (aligned >= least) & (together <= LARGEST * whole)
+        allowed = (aligned >= least) & (together <= largest * whole)
         cost[~allowed] = np.inf
         chosen = _each_others_best(pairs, cost, len(area))
         if len(chosen) == 0:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .charts import Adjacency, cut, halved
+from .charts import LARGEST, Adjacency, cut, halved
 from .flatten import alone, flattened
 from .mesh import Mesh
 from .outlines import pieces_of
@@ -18,6 +18,8 @@ ROUNDS: Final = 12
 STRETCHED: Final = 4.0
 """Mean energy of a chart (1 where all lengths are kept) from which it is halved, if it has many faces."""
 FEW: Final = 24
+FILLED: Final = 0.65
+"""Share of a picture that charts usually fill."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,17 @@ class FlatCharts:
     charts: int
 
 
-def laid_flat(mesh: Mesh) -> FlatCharts:
-    """The whole surface. No face is turned over, and no two faces of a chart lie on each other."""
+def laid_flat(mesh: Mesh, pages: int = 1) -> FlatCharts:
+    """The whole surface, in charts that are small enough for as many pictures. No face is turned over, and no two faces
+    of a chart lie on each other."""
+    longest = np.inf if pages == 1 else float(np.sqrt(mesh.area() / (FILLED * pages)))  # the side of a picture
     near = Adjacency.of(mesh)
     corners = np.zeros((len(mesh.faces), 3, 2))
     charts = np.full(len(mesh.faces), -1)
-    left, label = np.arange(len(mesh.faces)), cut(mesh, near)
+    left, label = np.arange(len(mesh.faces)), cut(mesh, near, LARGEST / pages)
     for number in range(ROUNDS):
         part = Mesh(mesh.vertices, mesh.faces[left])
-        found, done = _attempt(part, label)
+        found, done = _attempt(part, label, longest)
         corners[left[done]] = found[done]
         charts[left[done]] = charts.max() + 1 + np.unique(label[done], return_inverse=True)[1]
         left, label = left[~done], label[~done]
@@ -56,8 +60,9 @@ def laid_flat(mesh: Mesh) -> FlatCharts:
     return FlatCharts(places, pieces.faces, pieces.source, charts, pieces.charts)
 
 
-def _attempt(mesh: Mesh, label: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Places of the faces' corners [F, 3, 2], and whether the face's chart could be laid flat well [F]."""
+def _attempt(mesh: Mesh, label: NDArray[np.int64], longest: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Places of the faces' corners [F, 3, 2], and whether the face's chart could be laid flat well, and no longer than
+    `longest` [F]."""
     corners, done = np.zeros((len(label), 3, 2)), np.zeros(len(label), bool)
     disks = np.flatnonzero(pieces_of(mesh, Adjacency.of(mesh), label).is_disk()[label])
     if len(disks) == 0:
@@ -67,8 +72,17 @@ def _attempt(mesh: Mesh, label: NDArray[np.int64]) -> tuple[NDArray[np.float64],
     if not pieces.is_disk().all():  # an edge of three faces is one of two, without the third
         return corners, done
     places, energy = flattened(part, pieces)
-    many = np.bincount(pieces.chart, minlength=pieces.charts) > FEW
-    good = np.isfinite(energy) & ~(many & (energy > STRETCHED))
+    count = np.bincount(pieces.chart, minlength=pieces.charts)
+    good = np.isfinite(energy) & ~((count > FEW) & (energy > STRETCHED))
+    good &= (count == 1) | (_lengths(places[pieces.faces], pieces.chart, pieces.charts) <= longest)
     corners[disks] = places[pieces.faces]
     done[disks] = good[pieces.chart]
     return corners, done
+
+
+def _lengths(corners: NDArray[np.float64], chart: NDArray[np.int64], charts: int) -> NDArray[np.float64]:
+    """Diagonal of the rectangle around each chart, of its faces' corners [F, 3, 2]. [charts]"""
+    low, high = np.full((charts, 2), np.inf), np.full((charts, 2), -np.inf)
+    np.minimum.at(low, chart, corners.min(axis=1))
+    np.maximum.at(high, chart, corners.max(axis=1))
+    return np.linalg.norm(high - low, axis=1)

@@ -31,7 +31,8 @@ class BehindCamera(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True)
 class TexturedMesh:
-    """What is drawn. `uv` [V, 2] from the picture's upper left corner; `texture` [S, S, 3]."""
+    """What is drawn. `uv` [V, 2] from the picture's upper left corner; `texture` [H, W, 3], of several pages
+    below each other."""
 
     mesh: Mesh
     uv: NDArray[np.float32]

@@ -1,4 +1,5 @@
-"""Flat charts placed in a square picture, the large ones first, each where it comes to lie lowest.
+"""Flat charts placed in a square picture, the large ones first, each where it comes to lie lowest; or in several that
+lie below each other, none across the border of two.
 
 The picture is divided into cells, and of each cell it is known how many free ones follow it in its row: whether a row
 of a chart fits somewhere is one comparison, and where it does not, that many places can be skipped.
@@ -36,9 +37,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Packed:
-    places: Array  # [V, 2] in texels
+    places: Array  # [V, 2] in texels, of pictures below each other
     scale: float
     """Texels in a unit of the plane."""
+    pages: int
+    """Pictures that have charts."""
 
 
 @dataclass(frozen=True)
@@ -50,46 +53,61 @@ class _Turned:
     width: int
 
 
-def packed(places: Array, faces: NDArray[np.int64], chart: NDArray[np.int64], size: int, gutter: float) -> Packed:
+def packed(
+    places: Array,
+    faces: NDArray[np.int64],
+    chart: NDArray[np.int64],
+    size: int,
+    gutter: float,
+    pages: int = 1,
+    group: NDArray[np.int64] | None = None,
+) -> Packed:
     """Place charts, `places` [V, 2] of whose vertices are about as large as in space, in a picture of `size` x `size`
     texels with `gutter` texels between them, or fewer where there is no room for them. `chart` [F] counts from 0, and
-    no two charts share a vertex. Raises InvalidSpec where the charts are more than the picture has room for."""
+    no two charts share a vertex. Of more `pages` than one, all are of that size and scale, and charts of one `group`
+    [charts], counted from 0, are placed after each other. Raises InvalidSpec where the charts are more than there is
+    room for."""
     cell = max(1, size // CELLS)
     side = size // cell
     charts = _upright(places, faces, chart)
     margin = gutter / 2 / cell
-    if len(charts) > side**2:
-        raise _no_room(len(charts), size)
-    scale = _first_scale(charts, side, margin)
+    group = np.zeros(len(charts), np.int64) if group is None else group
+    if len(charts) > pages * side**2:
+        raise _no_room(len(charts), size, pages)
+    scale = _first_scale(charts, side, margin, pages)
+    rows = pages * side
     found: _Trial | None = None
     for number in range(TRIALS):
-        trial = _tried(charts, scale, side, margin)
-        if trial.rows <= side:
+        trial = _tried(charts, group, scale, side, margin, pages)
+        if trial.rows <= rows:
             if found is None or scale > found.scale:
                 found = trial
-            if trial.rows >= ENOUGH * side or number >= TRIALS // 2:
+            if trial.rows >= ENOUGH * rows or number >= TRIALS // 2:
                 break
-            scale *= min(np.sqrt(side / max(trial.rows, 1)), 1.1)
+            scale *= min(np.sqrt(rows / max(trial.rows, 1)), 1.1)
         elif found is not None:
             scale = (scale + found.scale) / 2
         else:
-            scale *= SHRINK * np.sqrt(min(side / trial.rows, 1.0)) if number < TRIALS // 2 else 0.9
+            scale *= SHRINK * np.sqrt(min(rows / trial.rows, 1.0)) if number < TRIALS // 2 else 0.9
     while found is None:
         if margin < LEAST_MARGIN:
-            raise _no_room(len(charts), size)
+            raise _no_room(len(charts), size, pages)
         scale, margin = 0.8 * scale, 0.8 * margin
-        trial = _tried(charts, scale, side, margin)
-        found = trial if trial.rows <= side else None
+        trial = _tried(charts, group, scale, side, margin, pages)
+        found = trial if trial.rows <= rows else None
     result = np.empty_like(places)
     for one, (turns, row, column) in zip(charts, found.where, strict=True):
-        result[one.vertices] = cell * (_turned(one.places * found.scale, turns, margin) + np.array([column, row]))
-    return Packed(result, found.scale * cell)
+        first = np.array([column, row % side if pages > 1 else row])
+        own = cell * (_turned(one.places * found.scale, turns, margin) + first)
+        result[one.vertices] = own + np.array([0, size * (row // side) if pages > 1 else 0])
+    return Packed(result, found.scale * cell, max(1, -(-found.rows // side)))
 
 
-def _no_room(charts: int, size: int) -> ReconstructionError:
+def _no_room(charts: int, size: int, pages: int) -> ReconstructionError:
+    what = f"a texture of {size} x {size} has" if pages == 1 else f"{pages} textures of {size} x {size} have"
     return ReconstructionError(
         "InvalidSpec",
-        f"spec.mesh.textureSize: a texture of {size} x {size} has no room for the {charts:,} charts of the surface.",
+        f"spec.mesh.textureSize: {what} no room for the {charts:,} charts of the surface.",
         suggestion="Raise spec.mesh.textureSize, or lower spec.mesh.targetFaces or targetFaces of the entry of "
         "spec.exports.",
         details={"field": "spec.mesh.textureSize"},
@@ -132,24 +150,28 @@ def _upright(places: Array, faces: NDArray[np.int64], chart: NDArray[np.int64]) 
     return result
 
 
-def _first_scale(charts: list[_Chart], side: int, margin: float) -> float:
-    """At which the charts would cover three quarters of the picture."""
+def _first_scale(charts: list[_Chart], side: int, margin: float, pages: int) -> float:
+    """At which the charts would cover three quarters of the pictures."""
     area = max(sum(one.area for one in charts), 1e-30)
     longest = max(float(one.places.max()) for one in charts)
-    return float(min(np.sqrt(0.75 * side**2 / area), (side - 2 * margin - 2) / max(longest, 1e-30)))
+    return float(min(np.sqrt(0.75 * pages * side**2 / area), (side - 2 * margin - 2) / max(longest, 1e-30)))
 
 
-def _tried(charts: list[_Chart], scale: float, side: int, margin: float) -> _Trial:
+def _tried(
+    charts: list[_Chart], group: NDArray[np.int64], scale: float, side: int, margin: float, pages: int
+) -> _Trial:
     shapes = [_orientations(one, scale, margin) for one in charts]
-    order = sorted(range(len(charts)), key=lambda k: (-max(shapes[k][0].height, shapes[k][0].width), k))
-    free = np.empty((TALLER * side, side), np.int32)
+    order = sorted(range(len(charts)), key=lambda k: (group[k], -max(shapes[k][0].height, shapes[k][0].width), k))
+    free = np.empty((TALLER * pages * side, side), np.int32)
+    page = side if pages > 1 else len(free)
     free[:] = np.arange(side, 0, -1)
     widest = free[:, 0].copy()
     where, rows = [(0, 0, 0)] * len(charts), 0
     for index in order:
         best: tuple[int, int, int, int] | None = None
         for turns, shape in enumerate(shapes[index]):
-            row, column = _lowest(free, widest, shape.runs, shape.height, shape.width, best[0] if best else len(free))
+            below = best[0] if best else len(free)
+            row, column = _lowest(free, widest, shape.runs, shape.height, shape.width, below, page)
             if row >= 0 and (best is None or row + shape.height < best[0]):
                 best = row + shape.height, turns, row, column
         if best is None:
@@ -218,10 +240,13 @@ def _cover(mask, corners, margin):  # pragma: no cover - compiled
 
 
 @njit(cache=True, nogil=True)
-def _lowest(free, widest, runs, height, width, below):  # pragma: no cover - compiled
-    """Row and column of the first place where all runs are free, such that the chart ends before row `below`; -1 where
-    there is none. `widest` has for each row the longest run of free cells."""
+def _lowest(free, widest, runs, height, width, below, page):  # pragma: no cover - compiled
+    """Row and column of the first place where all runs are free, such that the chart ends before row `below` and does
+    not lie across a multiple of `page` rows; -1 where there is none. `widest` has for each row the longest run of free
+    cells."""
     for row in range(0, min(below, free.shape[0]) - height):
+        if row // page != (row + height - 1) // page:
+            continue
         if widest[row + runs[0, 0]] < runs[0, 2] or widest[row + runs[-1, 0]] < runs[-1, 2]:
             continue
         column = 0

@@ -13,6 +13,10 @@ from reconstruction_api.stage_table import BY_NAME, StageName
 FILE: Final = BY_NAME[StageName.TEXTURE].document
 
 
+COARSE: Final = 1.5
+"""Width of a texel in pixels of the photos from which it is said."""
+
+
 class ShownView(Document):
     """One photo beside what the mesh shows of it."""
 
@@ -39,7 +43,11 @@ class HeldOut(Document):
 
 class TextureDocument(Document):
     size: int
-    """Side of the picture in pixels."""
+    """Side of a page in pixels."""
+    pages: int = 1
+    pixels_per_texel: float | None = None
+    """Width of a texel in pixels of the photos that show the surface best, on average: what is more than 1 is detail
+    that the texture has no room for. None in documents of earlier releases, and where no photo shows the surface."""
     source: TextureSource | None = None
     """Which photos the detail is from: `Original` where any original was used; None in documents of earlier releases,
     and of renderings."""
@@ -53,10 +61,19 @@ class TextureDocument(Document):
     """PSNR at the held-out photos for each way of blending; the best one is used."""
     charts: int = 0
     surface_share: float = 0
-    """Of the picture, that shows a part of the surface."""
+    """Of the pages, that shows a part of the surface."""
     photo_share: float | None = None
     """Of the surface, that some photo shows."""
     views: dict[str, float] = Field(default_factory=dict)
     """Share of the surface that each photo shows best."""
     held_out: HeldOut | None = None
     """None where no photo was held out, or the mesh shows none of them."""
+
+    def coarseness(self) -> str | None:
+        """That the photos show more than the texture has room for, and what to do about it; None where they do not."""
+        if self.pixels_per_texel is None or self.pixels_per_texel < COARSE:
+            return None
+        return (
+            f"a texel is {self.pixels_per_texel:.1f} pixels of the photos wide (a larger spec.mesh.textureSize or "
+            "spec.mesh.maxTexturePages would show more of their detail)"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from ..compiled import threaded
+from .mesh import Mesh
 from .raycast import Caster
 from .rendering import Camera
 from .scene import View
@@ -22,6 +23,8 @@ CANDIDATES = 6
 """Views kept for a point, the best ones."""
 BUFFER_SIDE = 800
 """Longest side of the depth buffers that decide on visibility, in pixels."""
+MOST_KEPT = 100
+"""Photos of which it is kept in memory what they see: 5 MB each."""
 OPAQUE_PHOTO = 250
 """Alpha from which a pixel of a photo shows nothing but the object."""
 EDGE = 0.02
@@ -41,6 +44,37 @@ class Visibility:
     camera: Camera
     distance: NDArray[np.float32]  # [H, W] to the nearest surface, inf where there is none
     feather: NDArray[np.float32]  # [H, W] 0..1
+
+
+class Sightings:
+    """What photos see of a mesh, made when it is first asked for; made again each time of many photos."""
+
+    def __init__(self, mesh: Mesh):
+        self.caster = Caster(mesh)
+        self._kept: dict[str, Visibility] = {}
+
+    def of(self, views: Sequence[View], done: Callable[[int], None] = lambda number: None) -> Iterable[Visibility]:
+        """Of each view; may be gone through again. `done` hears how many are made."""
+        if len(views) > MOST_KEPT:
+            self._kept.clear()
+            return _Again(self.caster, views, done)
+        for number, view in enumerate(views):
+            if view.name not in self._kept:
+                self._kept[view.name] = visibility(self.caster, view)
+                done(number + 1)
+        return [self._kept[view.name] for view in views]
+
+
+@dataclass(frozen=True)
+class _Again:
+    caster: Caster
+    views: Sequence[View]
+    done: Callable[[int], None]
+
+    def __iter__(self) -> Iterator[Visibility]:
+        for number, view in enumerate(self.views):
+            yield visibility(self.caster, view)
+            self.done(number + 1)
 
 
 @dataclass(frozen=True)

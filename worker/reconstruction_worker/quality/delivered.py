@@ -35,9 +35,13 @@ class Shown:
     ssim: float
 
 
-def shown_by_mesh(atlas: Atlas, texture: NDArray[np.uint8], views: Iterable[View]) -> list[Shown]:
-    """What the mesh with its `texture` [S, S, 3] shows of photos; those that it does not show are left out."""
-    caster, shader = Caster(atlas.mesh), textured(atlas.mesh, atlas.uv, texture)
+def shown_by_mesh(
+    atlas: Atlas, texture: NDArray[np.uint8], views: Iterable[View], caster: Caster | None = None
+) -> list[Shown]:
+    """What the mesh with its `texture` [P S, S, 3] shows of photos; those that it does not show are left out. `caster`
+    is of the same triangles."""
+    caster = Caster(atlas.mesh) if caster is None else caster
+    shader = textured(atlas.mesh, atlas.uv, texture)
     found = []
     for view in views:
         photo = view.photo()

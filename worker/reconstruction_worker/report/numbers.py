@@ -64,7 +64,10 @@ def quality_document(findings: Findings) -> QualityDocument:
             }
         ),
         "texture": TextureSummary(
-            size=texture.size if texture else None, photo_share=texture.photo_share if texture else None
+            size=texture.size if texture else None,
+            pages=texture.pages if texture else None,
+            pixels_per_texel=texture.pixels_per_texel if texture else None,
+            photo_share=texture.photo_share if texture else None,
         ),
     }
     return findings.quality.model_copy(update=beside)

@@ -107,7 +107,7 @@ def _tiles(findings: Findings, quality: QualityDocument) -> list[Document]:
         tile("Photos placed", f"{placed} of {photos}" if findings.registration.method is not PoseOrigin.NONE else None),
         tile("Reprojection error", number(findings.registration.mean_reprojection_error, 2), "px"),
         tile("Triangles", f"{mesh.faces if mesh else 0:,}", "", closed),
-        tile("Texture", f"{texture.size if texture else 0}²", "px", _share(texture)),
+        tile("Texture", _size(texture), "px", _share(texture)),
         tile("Time", running_time(findings)),
     )
 
@@ -116,13 +116,19 @@ def _coverage(shown: HeldOut | None) -> str | None:
     return None if shown is None else f"on {shown.coverage:.0%} of the held-out views"
 
 
+def _size(texture: TextureDocument | None) -> str:
+    if texture is None:
+        return "0²"
+    return f"{texture.size}²" if texture.pages == 1 else f"{texture.pages} x {texture.size}²"
+
+
 def _share(texture: TextureDocument | None) -> str | None:
     if texture is None or texture.photo_share is None:
         return None
     line = f"{texture.photo_share:.0%} from photos"
     if texture.originals:
         line += f", {texture.originals} in their original size"
-    return f"{line}; {texture.note}" if texture.note else line
+    return "; ".join([line, *filter(None, (texture.note, texture.coarseness()))])
 
 
 def _view(view: ViewQuality) -> Document:

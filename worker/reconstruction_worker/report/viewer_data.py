@@ -4,6 +4,7 @@ one JSON document."""
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..exporters.ply import coloured
 from ..exporters.textured_model import Model
 from ..geometry.gaussians import Gaussians
 from ..geometry.mesh import Mesh, vertex_normals
+from ..geometry.pages import page_of
 from ..geometry.photo_support import Support, photo_support
 from ..geometry.rendering import Camera
 from ..geometry.scene import Scene
@@ -118,15 +120,33 @@ def _cloud(points: NDArray[Any], framing: NDArray[np.float64] | None = None) -> 
 
 def _mesh(model: Model) -> dict[str, Any]:
     if len(model.faces) <= MAX_FACES:
-        picture = Image.fromarray(model.texture)
-        picture.thumbnail((TEXTURE_SIDE, TEXTURE_SIDE), Image.Resampling.BOX)
+        picture, uv = _sheet(model)
         document = _arrays(model.vertices, model.normals, model.faces)
-        return {**document, "uv": _base64(_steps(model.uv, 0, 1)), "texture": jpeg_url(picture, quality=88)}
+        return {**document, "uv": _base64(_steps(uv, 0, 1)), "texture": jpeg_url(picture, quality=88)}
     whole, colours = coloured(model)
     simple = decimated(whole, MAX_FACES)
     nearest = KDTree(whole.vertices).query(simple.vertices)[1]
     document = _arrays(simple.vertices, vertex_normals(simple), simple.faces)
     return {**document, "colours": _base64(colours[nearest])}
+
+
+def _sheet(model: Model) -> tuple[Image.Image, NDArray[np.floating]]:
+    """The texture in the page's size, of several pages all in one picture, in rows and columns, and `uv` [V, 2] in
+    it."""
+    if model.pages == 1:
+        picture = Image.fromarray(model.texture)
+        picture.thumbnail((TEXTURE_SIDE, TEXTURE_SIDE), Image.Resampling.BOX)
+        return picture, model.uv
+    columns = math.ceil(math.sqrt(model.pages))
+    rows, side = math.ceil(model.pages / columns), min(model.page_shape[0], TEXTURE_SIDE // columns)
+    sheet = Image.new("RGB", (columns * side, rows * side))
+    for page in range(model.pages):
+        picture = Image.fromarray(page_of(model.texture, page)).resize((side, side), Image.Resampling.BOX)
+        sheet.paste(picture, (page % columns * side, page // columns * side))
+    first = np.zeros((len(model.uv), 2))
+    pages = model.page_of_faces()[:, None]
+    first[model.faces] = np.stack([pages % columns, pages // columns], axis=-1)
+    return sheet, (model.page_uv() + first) / [columns, rows]
 
 
 def _arrays(vertices: NDArray[np.floating], normals: NDArray[np.floating], faces: NDArray[np.int32]) -> dict[str, Any]:

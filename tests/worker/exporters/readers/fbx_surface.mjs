@@ -1,4 +1,5 @@
-// What three.js shows of an FBX file: positions and texture coordinates of each triangle's corners, and the unit, as JSON.
+// What three.js shows of an FBX file: positions and texture coordinates of each triangle's corners, which corners have
+// which material, the names of the materials' textures, and the unit, as JSON.
 import { readFile } from "node:fs/promises";
 import * as THREE from "three";
 import { FBXLoader } from "three/examples/jsm/loaders/FBXLoader.js";
@@ -16,11 +17,14 @@ group.traverse((child) => {
   if (child.isMesh) mesh = child;
 });
 const positions = mesh.geometry.getAttribute("position").clone().applyMatrix4(mesh.matrixWorld);
+const materials = [mesh.material].flat();
 console.log(
   JSON.stringify({
     positions: Array.from(positions.array),
     uv: Array.from(mesh.geometry.getAttribute("uv").array),
-    textured: mesh.material.map !== null,
+    textured: materials.every((each) => each.map !== null),
+    textures: materials.map((each) => each.map?.name ?? null),
+    groups: mesh.geometry.groups,
     unitScaleFactor: group.userData.unitScaleFactor,
   }),
 );
