@@ -1,9 +1,8 @@
 """A stub in the place of ReconViaGen (`trellis/pipelines/trellis_image_to_3d.py`): its classes by the same names, with
-networks of one number each. It looks at nothing, and gives the mesh and Gaussians of `truth.npz`, step by step; `wrong`
-beside it says what goes wrong. What it was asked for is in `asked.json`."""
+networks of one number each. It looks at nothing, and gives the mesh and Gaussians of `truth.npz`, step by step. What it
+was asked for is in `asked.json`."""
 
 import json
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,6 @@ from dreamsim import dreamsim  # type: ignore[import-not-found]
 from transformers import AutoModelForImageSegmentation  # type: ignore[import-not-found]
 
 ROOT = Path(__file__).parents[2]
-WRONG = (ROOT / "wrong").read_text() if (ROOT / "wrong").exists() else ""
 NEVER_USED = (AutoModelForImageSegmentation, dr, dreamsim, rembg)
 
 
@@ -39,8 +37,7 @@ class FlowEulerGuidanceIntervalSampler:
         assert sigma_min == 1e-5
 
     def sample_once(self) -> None:
-        if WRONG == "slow":
-            time.sleep(0.4)
+        pass
 
 
 class Pipeline:
@@ -50,6 +47,14 @@ class Pipeline:
 
 
 class TrellisVGGTTo3DPipeline(Pipeline):
+    low_vram: bool
+    _device: torch.device
+    VGGT_model: Any
+    image_cond_model_transform: Any
+    slat_sampler_params: dict[str, Any]
+    slat_sampler: FlowEulerGuidanceIntervalSampler
+    sparse_structure_sampler: FlowEulerGuidanceIntervalSampler
+
     def run(self, image: list[Any], **asked: Any) -> tuple[dict[str, Any], None, None]:
         assert self.low_vram and str(self._device) == "cpu"
         assert all(float(each.weight.detach()) == 3 for each in [*self.models.values(), self.VGGT_model.aggregator])
@@ -58,8 +63,6 @@ class TrellisVGGTTo3DPipeline(Pipeline):
         assert all((each.mode, each.size) == ("RGB", (518, 518)) for each in image)
         asked |= {"pictures": len(image), "parts": sorted(self.models), "params": self.slat_sampler_params}
         (ROOT / "asked.json").write_text(json.dumps(asked))
-        if WRONG not in ("", "slow"):
-            raise RuntimeError(WRONG)
         for sampler, given in (
             (self.sparse_structure_sampler, "sparse_structure_sampler_params"),
             (self.slat_sampler, "slat_sampler_params"),

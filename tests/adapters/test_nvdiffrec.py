@@ -20,13 +20,19 @@ from reconstruction_nvdiffrec.mesh_files import read_mesh, write_base
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
+from reconstruction_api.stages import StageName
 from reconstruction_worker.engines import licences
 from reconstruction_worker.engines.engine_document import EngineDocument
 from reconstruction_worker.engines.foreign.outcome import failure_of
 from reconstruction_worker.engines.foreign.program import ENV_UPSTREAM
+from reconstruction_worker.engines.result_files import write_surface
 from reconstruction_worker.engines.training.posed_photos import read_scene
+from reconstruction_worker.files import write_document
 from reconstruction_worker.geometry.atlas import unwrap
-from reconstruction_worker.geometry.mesh import vertex_normals
+from reconstruction_worker.geometry.coloured_mesh import ColouredMesh
+from reconstruction_worker.geometry.mesh import Mesh, vertex_normals
+from reconstruction_worker.records import StageRecord, write_record
+from reconstruction_worker.side_by_side.workspaces import trained_beside
 from reconstruction_worker.stage import StageContext, Stopped
 
 from ..worker.engines.test_depth_fusion import SIX, distance_to_ball, six_views
@@ -70,6 +76,31 @@ def test_fused_depth_is_where_it_begins_and_its_mesh_is_what_comes_out(tmp_path:
     document = EngineDocument.read(wanted.folder / "engine.json")
     assert (document.engine, document.licence) == ("nvdiffrec", "LicenseRef-NVIDIA-nvdiffrec")
     assert document.settings["baseMesh"] is True and document.settings["steps"] == 40
+
+
+@pytest.mark.parametrize(("agreement", "begins_there"), [(0.93, True), (0.8, False)])
+def test_it_goes_on_from_the_mesh_of_reconviagen_where_that_fits_the_photos(
+    tmp_path: Path, upstream: Path, agreement: float, begins_there: bool
+) -> None:
+    workspace = tmp_path / "engines" / "nvdiffrec"
+    six_views(workspace)
+    before = workspace.with_name("reconviagen")
+    (before / "train").mkdir(parents=True)
+    larger = Mesh(1.1 * bumpy_sphere().vertices, bumpy_sphere().faces)
+    write_surface(before / "train", ColouredMesh(larger, np.full((len(larger.vertices), 3), 90, np.uint8)))
+    write_document(
+        before / "train" / "engine.json", EngineDocument(engine="reconviagen", settings={"silhouettes": agreement})
+    )
+    assert trained_beside(workspace, "reconviagen") is None, "it has not finished"
+    (before / "stages").mkdir()
+    write_record(before, StageRecord(stage=StageName.TRAIN, key="k", digest="d", code_version=1))
+    wanted = context(workspace, training={"steps": 10})
+    said = ENGINE.fit(wanted).message
+    size = np.ptp(ENGINE.load(wanted.folder, workspace, "cpu").mesh.bounds(), axis=0).max()
+    true = np.ptp(bumpy_sphere().bounds(), axis=0).max()
+    assert size == pytest.approx((1.1 if begins_there else 1.0) * true, rel=0.02)
+    expected = "begun at the mesh of reconviagen" if begins_there else "begun at the fused depth maps"
+    assert expected in said and f"are those of the masks by {agreement:.0%}" in said
 
 
 def test_without_depth_maps_it_begins_at_its_own_grid(tmp_path: Path, upstream: Path) -> None:

@@ -28,9 +28,10 @@ from reconstruction_api.names import ENV_WEIGHTS
 from reconstruction_worker.engines import licences, registry, trained
 from reconstruction_worker.engines.engine_document import EngineDocument
 from reconstruction_worker.engines.foreign.program import ENV_UPSTREAM
+from reconstruction_worker.geometry import silhouette_fit
 from reconstruction_worker.geometry.gaussians import Gaussians
 from reconstruction_worker.geometry.harmonics import CONSTANT
-from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.silhouette_fit import SilhouetteFit
 from reconstruction_worker.geometry.similarity import Similarity
 from reconstruction_worker.ingest.dataset import Dataset, DatasetImage, Original
 from reconstruction_worker.poses.output import UNPOSED, Pictures, write_transforms
@@ -213,32 +214,59 @@ def test_too_few_placed_photos_are_refused(tmp_path: Path, upstream: Path) -> No
     assert failure.value.code == "ImageCountOutOfRange" and "spec.poses.method to None" in failure.value.suggestion
 
 
-def test_a_program_without_memory_and_a_stop_end_it(tmp_path: Path, upstream: Path) -> None:
-    six_views(tmp_path / "workspace")
-    (upstream / "wrong").write_text("CUDA out of memory. Tried to allocate 2 GiB")
-    with pytest.raises(ReconstructionError, match="reconviagen ran out of GPU memory") as failure:
-        fitted(tmp_path / "workspace")
-    assert failure.value.code == "GPUOutOfMemory"
-    (upstream / "wrong").write_text("slow")
+def program(patch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    """Another one in the place of that which runs the networks."""
+    (tmp_path / "other.py").write_text(text)
+    patch.setattr(fitting, "PROGRAM", replace(fitting.PROGRAM, script=tmp_path / "other.py"))
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", "GPUOutOfMemory"),
+        ("RuntimeError: Error(s) in loading state_dict for slat_flow_model: x is missing", "WeightsUnavailable"),
+        ("ModuleNotFoundError: No module named 'spconv'", "EngineUnavailable"),
+        ("RuntimeError: No CUDA GPUs are available", "GPUUnavailable"),
+        ("RuntimeError: rembg is not there: it was not expected to be used", "InternalError"),
+    ],
+)
+def test_what_goes_wrong_has_a_code(
+    tmp_path: Path, upstream: Path, monkeypatch: pytest.MonkeyPatch, last: str, code: str
+) -> None:
+    unposed(tmp_path / "workspace")
+    program(monkeypatch, tmp_path, f"import sys\nprint('reading vggt')\nsys.exit({last!r})")
+    with pytest.raises(ReconstructionError, match="reconviagen") as failure:
+        fitted(tmp_path / "workspace", poses={"method": "None"})
+    assert failure.value.code == code and not (tmp_path / "workspace" / "train" / "engine.json").exists()
+
+
+def test_a_stop_ends_it_between_two_steps(tmp_path: Path, upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unposed(tmp_path / "workspace")
+    lines = "import time\nfor step in range(1, 31):\n    print(f'structure={step} of=30')\n    time.sleep(0.3)"
+    program(monkeypatch, tmp_path, lines)
     reported: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StageContext, "report_progress", lambda _, __, message: reported.append(message))
-        with pytest.raises(Stopped):
-            fitted(tmp_path / "workspace", lambda: any("structure, step 2 of 30" in each for each in reported))
-    assert not any("step 12 of 30" in each for each in reported) and any("reading vggt" in each for each in reported)
+    monkeypatch.setattr(StageContext, "report_progress", lambda _, __, message: reported.append(message))
+    with pytest.raises(Stopped):
+        fitted(
+            tmp_path / "workspace",
+            lambda: any("structure, step 2 of 30" in each for each in reported),
+            poses={"method": "None"},
+        )
+    assert not any("step 12 of 30" in each for each in reported)
     assert not (tmp_path / "workspace" / "train" / "engine.json").exists()
 
 
 def test_a_shape_that_no_photo_shows_is_said_to_be_one(
     tmp_path: Path, upstream: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bar = Mesh(bumpy_sphere().vertices * [4, 0.2, 0.2], bumpy_sphere().faces)
     one = np.ones((1, 3), np.float32)
-    made = fitting.Made(bar, Gaussians(one, one, np.ones((1, 4), np.float32), one[:, 0], one[:, None]))
+    made = fitting.Made(bumpy_sphere(), Gaussians(one, one, np.ones((1, 4), np.float32), one[:, 0], one[:, None]))
     monkeypatch.setattr(fitting, "_run", lambda *_: None)
     monkeypatch.setattr(fitting, "read_made", lambda _: made)
+    monkeypatch.setattr(fitting, "_measured", lambda _: np.zeros((0, 3)))
+    monkeypatch.setattr(silhouette_fit, "fit_to_silhouettes", lambda *_: SilhouetteFit(Similarity(), 0.61))
     six_views(tmp_path / "workspace")
-    with pytest.raises(ReconstructionError, match="fits none of the camera poses") as failure:
+    with pytest.raises(ReconstructionError, match="by 61% at most") as failure:
         fitted(tmp_path / "workspace")
     assert failure.value.code == "PoseEstimationFailed" and "poses.method to None" in failure.value.suggestion
 

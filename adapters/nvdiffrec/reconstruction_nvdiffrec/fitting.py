@@ -25,6 +25,7 @@ from reconstruction_worker.geometry.atlas import unwrap
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.stage import StageContext, StageOutput
 
+from .beginning import beginning_of, views_of
 from .input_folder import CommonLens, write_input
 from .mesh_files import read_mesh, write_base
 
@@ -54,16 +55,22 @@ def fit(context: StageContext, spec: EngineSpec) -> StageOutput:
     context.advance(1, "writing the photos for nvdiffrec")
     train = [scene.photo(name) for name in split.train]
     lens = write_input(work / "photos", train, [scene.photo(name) for name in split.held_out])
-    base = _base(context, scene, train, work / "base")
+    start = beginning_of(context, scene, train)
+    base = None if start.mesh is None else _base(context, start.mesh, train, work / "base")
     steps = context.spec.training.steps or STEPS[context.spec.training.chosen_preset]
     _run(context, work, configuration(lens, steps, base), steps)
     context.advance(ENDS, "reading what nvdiffrec has made")
     made = read_mesh(work / "out" / "result" / "mesh" / "mesh.obj")
-    _keep(context, made, spec, {"steps": steps, "baseMesh": base is not None, "focal": round(lens.focal, 3)}, split)
+    settings = {
+        "steps": steps,
+        "baseMesh": base is not None,
+        "beginning": start.words,
+        "focal": round(lens.focal, 3),
+    }
+    _keep(context, made, spec, settings, split)
     seconds = time.monotonic() - began
-    start = "begun at the fused depth maps" if base is not None else "begun at a grid"
     return StageOutput(
-        f"nvdiffrec: {len(made.mesh.faces)} triangles after {steps} steps, {start}, in {seconds:.0f} s",
+        f"nvdiffrec: {len(made.mesh.faces)} triangles after {steps} steps, {start.words}, in {seconds:.0f} s",
         {Metric.HELD_OUT_IMAGES: len(split.held_out), Metric.DEVICE: "CUDA"},
     )
 
@@ -107,30 +114,15 @@ def _run(context: StageContext, work: Path, settings: dict[str, Any], steps: int
     PROGRAM.run(context, ["--config", "job.json"], work, heard)
 
 
-def _base(context: StageContext, scene: Scene, train: list[PosedPhoto], folder: Path) -> Path | None:
-    """The surface of the fused depth maps, from where the program goes on; None where a photo has no map."""
-    if any(photo.depth is None for photo in train):
-        return None
+def _base(context: StageContext, mesh: Mesh, train: list[PosedPhoto], folder: Path) -> Path:
+    """The mesh from where the program goes on, as it reads one."""
     from reconstruction_worker.engines.depth_fusion.colours import vertex_colours
-    from reconstruction_worker.engines.depth_fusion.fusing import WITNESSES, fused
-    from reconstruction_worker.engines.depth_fusion.surface import surface_of
-    from reconstruction_worker.geometry.scene import View
     from reconstruction_worker.geometry.surface import decimated
 
-    maps = fused(context, scene)
-    views = [View(photo.name, photo.camera, photo.file, photo.usable) for photo in train]
-    surface: Mesh = surface_of(
-        maps.aligned.maps,
-        views,
-        scene.box,
-        maps.aligned.disagreement or 0.0,
-        bounded=scene.bounded,
-        witnesses=WITNESSES,
-    ).mesh
-    if len(surface.faces) > BASE_FACES:
-        surface = decimated(surface, BASE_FACES)
+    if len(mesh.faces) > BASE_FACES:
+        mesh = decimated(mesh, BASE_FACES)
     context.advance(BEGINS - 5, "laying out the surface for nvdiffrec")
-    path = write_base(folder, unwrap(surface, TEXTURE), vertex_colours(surface, views), TEXTURE)
+    path = write_base(folder, unwrap(mesh, TEXTURE), vertex_colours(mesh, views_of(train)), TEXTURE)
     return path.relative_to(folder.parent)
 
 

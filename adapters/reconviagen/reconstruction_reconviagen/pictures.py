@@ -49,7 +49,7 @@ def unposed_rgba(workspace: Path) -> dict[str, NDArray[np.uint8] | None]:
     for photo in read_dataset(workspace).images:
         mask = read_mask(workspace, photo)
         opaque = mask is None or bool((mask == 255).all())
-        found[photo.original.name] = None if opaque else np.dstack([read_rgb(workspace, photo), mask])
+        found[photo.original.name] = None if opaque or mask is None else np.dstack([read_rgb(workspace, photo), mask])
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
@@ -23,7 +25,7 @@ def figure() -> Mesh:
         trimesh.creation.box((0.9, 0.25, 0.2)).apply_translation((0.2, 0, 0.1)),
         trimesh.creation.cylinder(0.1, 0.8).apply_translation((0.1, 0.15, 0.3)),
     ]
-    whole = trimesh.util.concatenate(parts)
+    whole: Any = trimesh.util.concatenate(parts)
     return Mesh(np.asarray(whole.vertices), np.asarray(whole.faces, np.int32))
 
 

@@ -80,8 +80,8 @@ def fit_to_points(mesh: Mesh, start: Similarity, points: NDArray[np.float64]) ->
     found = start
     for _ in range(ROUNDS):
         distance, nearest = KDTree(found.points(own)).query(points)
-        near = distance <= np.quantile(distance, NEAREST)
-        found = fit_similarity(own[nearest[near]], points[near])
+        near = np.flatnonzero(distance <= np.quantile(distance, NEAREST))
+        found = fit_similarity(own[np.asarray(nearest)[near]], points[near])
     return found
 
 
@@ -131,7 +131,7 @@ def _middle(outlines: Sequence[_Outline]) -> NDArray[np.float64]:
         across = np.eye(3) - np.outer(ray, ray)
         total += across
         target += across @ outline.camera.camera_to_world[:3, 3]
-    return np.linalg.lstsq(total, target, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(total, target, rcond=None)[0], np.float64)
 
 
 def _sized(points: NDArray[np.float64], guess: Similarity, outlines: Sequence[_Outline]) -> Similarity:

@@ -13,6 +13,7 @@ from reconstruction_api.live_view import FOLDER as LIVE_FOLDER
 from reconstruction_api.stages import StageName
 
 from ..files import write_atomically
+from ..records import read_record
 from ..stage import folder_of
 from ..stage_files import ORIGINALS
 
@@ -39,6 +40,15 @@ def prepared(workspace: Path, engine: str) -> Path:
         if (workspace / record).is_file():
             write_atomically(own / record, (workspace / record).read_text(encoding="utf-8"))
     return own
+
+
+def trained_beside(own: Path, engine: str) -> Path | None:
+    """Where another engine of the same job has left what it trained, for the engine that `own` is the workspace of;
+    None of one that has not finished, is not among the job's, or where the job has no other."""
+    workspace = own.parent / engine
+    if own.parent.name != FOLDER or read_record(workspace, StageName.TRAIN) is None:
+        return None
+    return folder_of(workspace, StageName.TRAIN)
 
 
 def engine_workspaces(workspace: Path) -> list[Path]:
