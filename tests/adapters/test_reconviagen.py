@@ -242,7 +242,8 @@ def test_what_goes_wrong_has_a_code(
 
 def test_a_stop_ends_it_between_two_steps(tmp_path: Path, upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unposed(tmp_path / "workspace")
-    lines = "import time\nfor step in range(1, 31):\n    print(f'structure={step} of=30')\n    time.sleep(0.3)"
+    bar = "\\rSampling:   3%|#  | 1/30 [00:00]"
+    lines = f"import time\nfor step in range(1, 31):\n    print('{bar}structure=%d of=30' % step)\n    time.sleep(0.3)"
     program(monkeypatch, tmp_path, lines)
     reported: list[str] = []
     monkeypatch.setattr(StageContext, "report_progress", lambda _, __, message: reported.append(message))

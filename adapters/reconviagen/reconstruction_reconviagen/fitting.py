@@ -65,7 +65,7 @@ READS: Final = 9
 """Networks that are read."""
 BEGINS, SAMPLES, ENDS = 5.0, 30.0, 75.0
 """Percentages of the stage at which networks are read, the first sampling begins, and the second ends."""
-_STEP: Final = re.compile(r"(structure|latent)=(\d+) of=(\d+)")
+_STEP: Final = re.compile(r"(structure|latent)=(\d+) of=(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _run(context: StageContext, work: Path, more: dict[str, Any]) -> None:
 
     def heard(line: str) -> None:
         nonlocal read
-        if found := _STEP.fullmatch(line):
+        if found := _STEP.search(line):  # upstream's bar of progress may stand before it
             done = int(found[2]) + (STRUCTURE["steps"] if found[1] == "latent" else 0)
             percent = SAMPLES + (ENDS - SAMPLES) * done / total
             context.report_progress(percent, f"ReconViaGen: {found[1]}, step {found[2]} of {found[3]}")

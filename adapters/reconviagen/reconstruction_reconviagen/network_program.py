@@ -20,7 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "SPCONV_ALGO": "native", "ATTN_BACKEND": "xformers"}
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TQDM_DISABLE": "1",
+    "SPCONV_ALGO": "native",
+    "ATTN_BACKEND": "xformers",
+}
 
 import numpy as np
 import torch
