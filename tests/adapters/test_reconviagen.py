@@ -28,6 +28,7 @@ from reconstruction_api.names import ENV_WEIGHTS
 from reconstruction_worker.engines import licences, registry, trained
 from reconstruction_worker.engines.engine_document import EngineDocument
 from reconstruction_worker.engines.foreign.program import ENV_UPSTREAM
+from reconstruction_worker.engines.training.cuda import Graphics
 from reconstruction_worker.geometry import silhouette_fit
 from reconstruction_worker.geometry.gaussians import Gaussians
 from reconstruction_worker.geometry.harmonics import CONSTANT
@@ -354,6 +355,23 @@ def test_the_device_is_checked_before_anything_else(tmp_path: Path, monkeypatch:
         ENGINE.fit(context(tmp_path))
     assert asked == [SPEC] and SPEC.min_vram_bytes == 12 * 2**30 and not list(tmp_path.iterdir())
     assert (SPEC.min_images, SPEC.max_images, SPEC.needs_gpu, SPEC.needs_poses) == (2, 16, True, False)
+
+
+@pytest.mark.parametrize(
+    ("graphics", "said"),
+    [
+        (Graphics(None, "A", (8, 6), 11 * 2**30, 24 * 2**30), r"needs 12\.0 GiB of GPU memory; 11\.0 GiB of 24\.0 GiB"),
+        (Graphics(None, "B", (6, 1), 20 * 2**30, 24 * 2**30), r"compute capability 7\.0; B has 6\.1"),
+        (Graphics("the image's PyTorch is built for CPUs only."), "built for CPUs only"),
+    ],
+)
+def test_a_gpu_that_will_not_do_is_refused_with_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graphics: Graphics, said: str
+) -> None:
+    monkeypatch.setattr("reconstruction_worker.engines.training.device.found_graphics", lambda: graphics)
+    with pytest.raises(ReconstructionError, match=said) as failure:
+        ENGINE.fit(context(tmp_path, engine="reconviagen"))
+    assert failure.value.code == "GPUUnavailable" and not list(tmp_path.iterdir())
 
 
 def test_an_image_without_the_program_says_which_to_build(tmp_path: Path, upstream: Path) -> None:
