@@ -9,7 +9,7 @@ import pytest
 
 from reconstruction_worker.poses.pairs import (
     EXHAUSTIVE_UP_TO,
-    POSED_NEIGHBOURS,
+    POSED_RANKS,
     WINDOW,
     Pairing,
     blocks,
@@ -74,10 +74,16 @@ def test_photos_of_known_poses_are_compared_with_those_that_look_the_same_way_fr
     choice = pairs_by_view(around(count))
     assert choice.pairing is Pairing.POSED
     apart = np.array([min(b - a, count - b + a) for a, b in choice.pairs])
-    assert apart.max() <= POSED_NEIGHBOURS // 2 + 1
-    assert len(choice.pairs) <= count * POSED_NEIGHBOURS
+    assert apart.max() == POSED_RANKS[-1] // 2 + 1  # there is one on either side
+    assert (apart == 1).sum() == count
     assert set(np.array(choice.pairs).ravel().tolist()) == set(range(count))
     assert len(pairs_by_view(around(20)).pairs) == 190
+
+
+def test_pairs_of_photos_with_known_poses_grow_with_their_number() -> None:
+    few, many = (len(pairs_by_view(around(count)).pairs) for count in (100, 400))
+    assert many == pytest.approx(4 * few, rel=0.02)
+    assert many <= 400 * len(POSED_RANKS)
 
 
 def test_photos_from_one_place_in_opposite_directions_are_not_compared() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from reconstruction_worker.ingest.dataset import DatasetImage
 from reconstruction_worker.poses.output import World
-from reconstruction_worker.poses.undistorted_pictures import write_pictures
+from reconstruction_worker.poses.undistorted_pictures import MOST_AT_ONCE, write_pictures
 from reconstruction_worker.poses.world import settle
 
 from .scenes import a_model, survey_poses, write_ingest
@@ -43,7 +43,7 @@ def survey(workspace: Path, cameras: list[int]) -> tuple[World, dict[str, Datase
 
 
 def test_maps_of_many_cameras_are_not_in_memory_at_once(tmp_path: Path) -> None:
-    world, photos = survey(tmp_path, list(range(1, 41)))
+    world, photos = survey(tmp_path, list(range(1, 61)))
     held: list[int] = []
     tracemalloc.start()
     try:
@@ -52,8 +52,8 @@ def test_maps_of_many_cameras_are_not_in_memory_at_once(tmp_path: Path) -> None:
         )
     finally:
         tracemalloc.stop()
-    assert len(held) == 41
-    assert max(held) < 4 * MAP_BYTES
+    assert len(held) == 61
+    assert max(held) < 30 * MAP_BYTES  # some are worked on at a time, and one is being made
 
 
 def test_each_photo_is_undistorted_for_its_own_camera_whatever_their_order(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_each_photo_is_undistorted_for_its_own_camera_whatever_their_order(tmp_p
 
 
 def test_it_can_be_ended_between_two_photos(tmp_path: Path) -> None:
-    world, photos = survey(tmp_path, [1, 2, 3])
+    world, photos = survey(tmp_path, [1] * 20)
 
     def end(count: int) -> None:
         if count == 2:
@@ -79,4 +79,5 @@ def test_it_can_be_ended_between_two_photos(tmp_path: Path) -> None:
 
     with pytest.raises(InterruptedError):
         write_pictures(tmp_path, tmp_path / "poses", world, photos, None, end)
-    assert len(list((tmp_path / "poses" / "images").iterdir())) == 2
+    # Those that were being written meanwhile are finished.
+    assert 2 <= len(list((tmp_path / "poses" / "images").iterdir())) <= 2 + 2 * MOST_AT_ONCE

@@ -19,8 +19,9 @@ WINDOW: Final = 12
 """Followers a photo is compared with in an ordered set."""
 NEIGHBOURS: Final = 20
 """Nearest photos by GPS that a photo is compared with."""
-POSED_NEIGHBOURS: Final = 10
-"""Photos that a photo of a large set with known poses is compared with."""
+POSED_RANKS: Final = (1, 2, 3, 4, 6, 8, 11, 15)
+"""Which of the photos of a large set with known poses a photo is compared with, by how near they are: the next ones see
+nearly the same, those farther away tell depth."""
 WIDEST_ANGLE: Final = 60.0
 """Degrees between the directions of view of two photos from which they have hardly any feature in common."""
 STEP_ANGLE: Final = 15.0
@@ -75,7 +76,7 @@ def pairs_by_view(poses: NDArray[np.float64]) -> PairChoice:
         away = np.linalg.norm(places - places[index], axis=1) / step + turned / STEP_ANGLE
         away[turned > WIDEST_ANGLE] = np.inf
         away[index] = np.inf
-        chosen = np.argsort(away, kind="stable")[:POSED_NEIGHBOURS]
+        chosen = np.argsort(away, kind="stable")[np.array(POSED_RANKS) - 1]
         pairs.update((min(index, other), max(index, other)) for other in chosen[np.isfinite(away[chosen])].tolist())
     return PairChoice(Pairing.POSED, tuple(sorted(pairs)))
 

@@ -288,6 +288,15 @@ def write_pictures(bench: Workbench) -> tuple[Path, Path]:
     return images, masks
 
 
+def visible(points: NDArray[np.float32], mask: Path) -> NDArray[np.bool_]:
+    """Which of points [N, 2] (pixels; the corner of the upper left one is the origin) a written mask does not hide."""
+    with Image.open(mask) as file:
+        shown = np.asarray(file.convert("L")) >= MASK_MARGIN
+    column, row = np.floor(points).astype(int).T
+    height, width = shown.shape
+    return shown[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+
+
 def _opaque(rgb: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """An object without background, or with one of a single colour, on its own mean colour, so that the outline, which
     is no place on the surface, bears as few features as possible."""

@@ -18,7 +18,18 @@ from .native import follow
 from .pairs import EXHAUSTIVE_UP_TO, pairs_by_view
 from .posed_model import PosedModel, SparsePoints
 from .provided.provided_poses import Provided, Share
-from .sfm import SEED, CameraGroup, FeatureSettings, Workbench, extract, match, overlapping_pairs, verified_matches
+from .quick_features import compare, find_features
+from .sfm import (
+    SEED,
+    CameraGroup,
+    FeatureSettings,
+    Workbench,
+    enter_photos,
+    extract,
+    match,
+    overlapping_pairs,
+    verified_matches,
+)
 from .two_view import confirms_points
 
 MIN_POINTS: Final = 20
@@ -27,7 +38,12 @@ MIN_SHARE: Final = 0.05
 """Of the features that photos have in common, whose rays have to meet. True poses come to more than half, those of a
 phone that drifts to less."""
 OF_MANY: Final = FeatureSettings(max_side_pixels=1000, max_features=1024, doubled=False)
-"""Of a large set: its points only tell where the scene is and what training begins with; the poses are known."""
+"""Of a large set whose quick features leave doubt."""
+SURE_SHARE: Final = 0.25
+"""Of the features that look alike in two photos, that have to become points for the poses to be beyond doubt; true
+poses come to more than half."""
+SURE_POINTS: Final = 5
+"""The same for a photo: points by the number of photos."""
 FEW: Final = 20
 """Photos to train on below which the others help to find points."""
 SAMPLE: Final = 12
@@ -43,12 +59,16 @@ def with_points(bench: Workbench, given: Provided) -> PosedModel:
     wanted = _sample(given.model) if brings_points else _trained_on(given)
     part = replace(bench, photos=[bench.photos[index] for index in wanted])
     hypotheses = [given] if given.alternative is None else [given, given.alternative]
-    seen = [
-        _seen(part.part(index / len(hypotheses), (index + 1) / len(hypotheses)), _only(each.model, wanted), index)
-        for index, each in enumerate(hypotheses)
-    ]
-    best = max(range(len(seen)), key=lambda index: seen[index].pairs)
-    _check_agreement(hypotheses[best], seen[best], len(wanted))
+    models = [_only(each.model, wanted) for each in hypotheses]
+    seen = _seen_quickly(part, models) if brings_points or len(wanted) > EXHAUSTIVE_UP_TO else []
+    best = _most(seen) if seen else 0
+    if not seen or not seen[best].sure:
+        seen = [
+            _seen(part.part(index / len(models), (index + 1) / len(models)), model, index)
+            for index, model in enumerate(models)
+        ]
+        best = _most(seen)
+        _check_agreement(hypotheses[best], seen[best], len(wanted))
     if brings_points:
         return hypotheses[best].model
     found = seen[best].model
@@ -69,12 +89,50 @@ class _Seen:
     """Pairs of photos that show the same place."""
     matches: int
     """Pairs of features in them that show the same point."""
+    fitting: int = 0
+    """Those of them that the poses allow, where they were not chosen by that."""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the photos confirm the poses beyond doubt."""
+        least = SURE_SHARE * self.matches
+        enough = self.points >= SURE_POINTS * len(self.model.shots)
+        return enough and self.fitting > least and self.pairs > least
+
+    @property
+    def points(self) -> int:
+        """Triangulated points that a third photo confirms, where there is one: two rays meet by chance."""
+        return len(self._confirmed)
 
     @property
     def pairs(self) -> int:
-        """Pairs of features whose rays meet in a triangulated point."""
+        """Pairs of features whose rays meet in these."""
+        return int((self._confirmed * (self._confirmed - 1) // 2).sum())
+
+    @property
+    def _confirmed(self) -> NDArray[np.int64]:
+        """Photos that show each of them."""
         lengths = self.model.points.track_lengths
-        return int((lengths * (lengths - 1) // 2).sum())
+        return lengths[lengths > 2] if confirms_points(len(self.model.shots)) else lengths
+
+
+def _most(seen: Sequence[_Seen]) -> int:
+    """The index of the one that shows the most."""
+    return max(range(len(seen)), key=lambda index: seen[index].pairs)
+
+
+def _seen_quickly(bench: Workbench, models: Sequence[PosedModel]) -> list[_Seen]:
+    """What photos show by quick features, from where each of the models has their cameras."""
+    features = find_features(bench.part(0.0, 0.5))
+    seen = list[_Seen]()
+    for number, model in enumerate(models):
+        part = bench.part(0.5 + 0.5 * number / len(models), 0.5 + 0.5 * (number + 1) / len(models))
+        database = bench.scratch / f"quick-{number}.db"
+        enter_photos(groups_of(model), bench.scratch / "images", database)
+        found = compare(part.part(0.0, 0.8), model, features, pairs_by_view(model.poses).pairs, database)
+        shown = PosedModel.from_reconstruction(triangulated(part.part(0.8, 1.0), model, database))
+        seen.append(_Seen(shown, found.overlapping, found.candidates, found.fitting))
+    return seen
 
 
 def _seen(bench: Workbench, model: PosedModel, number: int) -> _Seen:
@@ -128,19 +186,18 @@ def _only(model: PosedModel, indices: Sequence[int]) -> PosedModel:
 
 def _check_agreement(given: Provided, seen: _Seen, photos: int) -> None:
     """Raises InvalidPoses when photos overlap in plenty and yet hardly anything can be seen where the poses say."""
-    points = len(seen.model.points.xyz)
-    too_few = points < MIN_POINTS or seen.pairs < MIN_SHARE * seen.matches
+    too_few = seen.points < MIN_POINTS or seen.pairs < MIN_SHARE * seen.matches
     if too_few and seen.overlapping >= photos / 2:
         raise ReconstructionError(
             "InvalidPoses",
             f"{given.file}: the poses contradict the photos: {seen.overlapping} pairs of photos overlap, with "
-            f"{seen.matches} common features, but only {points} points can be seen from where it puts the cameras. "
+            f"{seen.matches} common features, but only {seen.points} points can be seen from where it puts them. "
             f"Matrices must be {given.axes}, and the photos those that the poses were made for.",
             details={
                 "file": given.file,
                 "overlappingPairs": seen.overlapping,
                 "matches": seen.matches,
-                "points": points,
+                "points": seen.points,
             },
         )
 

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
-from PIL import Image
 
 from .colmap_cameras import project, rays
 
@@ -49,8 +48,11 @@ class Undistorter:
 
     def write(self, rgb: NDArray[np.uint8], mask: NDArray[np.uint8] | None, path: Path) -> None:
         """Save colours [H, W, 3] and coverage [H, W] as a PNG of the pinhole camera, RGB or RGBA."""
-        picture = rgb if mask is None else np.dstack([rgb, mask])
-        Image.fromarray(self.apply(picture)).save(path, compress_level=3)
+        picture = self.apply(rgb if mask is None else np.dstack([rgb, mask]))
+        order = cv2.COLOR_RGB2BGR if mask is None else cv2.COLOR_RGBA2BGRA
+        # Half the time of Pillow's usual level, for a hundredth more of bytes.
+        _, png = cv2.imencode(".png", cv2.cvtColor(picture, order), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        path.write_bytes(png.tobytes())
 
     def pixels(
         self, column: NDArray[np.float64], row: NDArray[np.float64]
