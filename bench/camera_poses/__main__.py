@@ -22,7 +22,7 @@ from bench.worker_quality.measuring import ProgramFailed, run
 from demo import layout
 from reconstruction_worker.cpus import available_cpus
 
-from .attempt import OURS, PEER
+from .attempt import EARLIER, OURS, PEER
 from .rows import ERROR_PERCENT, Row, bars, position_errors
 from .scenes import SCENES, WORK, Scene, prepare
 
@@ -42,20 +42,26 @@ def measure(scene: Scene, method: str) -> Row | None:
     usage = run(command, WORK / scene.name / f"{method}.log", available_cpus())
     result = json.loads((folder / "result.json").read_text())
     truth = {name: np.array(pose)[:3, 3] for name, pose in poses.items()}
+    took = result["poses"] if scene.given and "poses" in result else asdict(usage)
     errors = position_errors(result["positions"], truth) if truth else []
     return Row(
         scene=scene.name,
         method=method,
-        photos=len(list(photos.iterdir())),
+        photos=len(truth) or len(list(photos.iterdir())),
         placed=len(result["positions"]),
         error_percent=round(max(errors), 3) if errors else None,
         right=sum(error <= ERROR_PERCENT for error in errors) if truth else None,
         strategy=result.get("strategy") or result["error"],
-        seconds=usage.seconds,
-        cpu_seconds=usage.cpu_seconds,
+        seconds=took["seconds"],
+        cpu_seconds=took["cpu_seconds"],
         peak_rss_mib=usage.peak_rss_mib,
         load_average=round(load, 1),
     )
+
+
+def methods(scene: Scene) -> tuple[str, ...]:
+    """What is measured of a scene."""
+    return (OURS, *((PEER,) if scene.peer else ()), *((EARLIER,) if scene.given else ()))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -81,7 +87,7 @@ def _read(path: Path) -> list[Row]:
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    order = [(scene.name, method) for scene in SCENES for method in (OURS, PEER)]
+    order = [(scene.name, method) for scene in SCENES for method in (OURS, PEER, EARLIER)]
     return sorted(rows, key=lambda row: order.index((row.scene, row.method)))
 
 
@@ -93,7 +99,7 @@ def main() -> int:
     for scene in SCENES:
         if options.only is not None and scene.name not in options.only:
             continue
-        for method in (OURS, PEER) if scene.peer and not options.without_peer else (OURS,):
+        for method in (OURS,) if options.without_peer else methods(scene):
             try:
                 row = measure(scene, method)
             except ProgramFailed as error:

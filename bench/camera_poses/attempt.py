@@ -1,35 +1,41 @@
 """One method on one set of photos, in its own process: `python -m bench.camera_poses.attempt METHOD PHOTOS FOLDER`.
 
-It writes `result.json` into the folder: where each placed photo was taken from, and what the method says of itself.
+It writes `result.json` into the folder: where each placed photo was taken from, what the method says of itself, and
+what the stage poses alone took.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-OURS, PEER = "recon", "pycolmap"
+if TYPE_CHECKING:
+    from reconstruction_api.stages import StageName
+    from reconstruction_worker.stage import StageContext
+
+OURS, PEER, EARLIER = "recon", "pycolmap", "recon, as it was"
+"""The last is what stage poses did of given poses before they were used to compare photos."""
 
 
 def ours(photos: Path, folder: Path) -> dict[str, Any]:
     """Our stages ingest and poses, with nothing but the defaults."""
     import reconstruction_worker.poses  # noqa: F401  (loads libraries in the order that they bear)
     from reconstruction_api.errors import ReconstructionError
-    from reconstruction_api.job import ReconstructionJobSpec
     from reconstruction_api.stages import StageName
-    from reconstruction_worker.stage import StageContext
-    from reconstruction_worker.stages import ingest, poses
+    from reconstruction_worker.stages import poses
 
-    spec = ReconstructionJobSpec.model_validate({"source": {"uri": str(photos)}})
-    for stage, run, source in ((StageName.INGEST, ingest.run, photos), (StageName.POSES, poses.run, None)):
-        (folder / stage).mkdir(parents=True)
-        try:
-            run(StageContext(stage, folder, spec, lambda _: None, lambda: False, source))
-        except ReconstructionError as error:
-            return {"error": f"{error.code}: {error.message}", "positions": {}}
+    try:
+        ingested(photos, folder)
+        began = time.monotonic(), _processor_seconds()
+        (folder / StageName.POSES).mkdir()
+        poses.run(context_of(StageName.POSES, photos, folder))
+    except ReconstructionError as error:
+        return {"error": f"{error.code}: {error.message}", "positions": {}}
     registration = json.loads((folder / "poses" / "registration.json").read_text())
     frames = json.loads((folder / "poses" / "transforms.json").read_text())["frames"]
     originals = {
@@ -37,13 +43,59 @@ def ours(photos: Path, folder: Path) -> dict[str, Any]:
         for photo in json.loads((folder / "ingest" / "dataset.json").read_text())["images"]
     }
     return {
-        "strategy": registration["strategy"],
+        "strategy": registration["strategy"] or f"given, {registration['points']:,} points",
         "strategies": registration["strategies"],
         "positions": {
             originals[Path(frame["file_path"]).stem]: [row[3] for row in frame["transform_matrix"][:3]]
             for frame in frames
         },
+        "poses": _since(*began),
     }
+
+
+def earlier(photos: Path, folder: Path) -> dict[str, Any]:
+    """Given poses, as they were handled: COLMAP's features, of each photo compared with those of the ten nearest, and
+    one picture written after the other."""
+    import reconstruction_worker.poses  # noqa: F401  (loads libraries in the order that they bear)
+    from reconstruction_worker.poses.dataset_photos import read_dataset
+
+    from .earlier import write_posed
+
+    ingested(photos, folder)
+    dataset = read_dataset(folder)
+    began = time.monotonic(), _processor_seconds()
+    model = write_posed(folder, dataset)
+    originals = {photo.name: photo.original.name for photo in dataset.images}
+    return {
+        "strategy": f"given, {len(model.points.xyz):,} points",
+        "positions": {originals[shot.name]: shot.world_from_camera[:3, 3].tolist() for shot in model.shots},
+        "poses": _since(*began),
+    }
+
+
+def context_of(stage: StageName, photos: Path, folder: Path) -> StageContext:
+    from reconstruction_api.job import ReconstructionJobSpec
+    from reconstruction_worker.stage import StageContext
+
+    spec = ReconstructionJobSpec.model_validate({"source": {"uri": str(photos)}})
+    return StageContext(stage, folder, spec, lambda _: None, lambda: False, photos)
+
+
+def ingested(photos: Path, folder: Path) -> None:
+    from reconstruction_api.stages import StageName
+    from reconstruction_worker.stages import ingest
+
+    (folder / StageName.INGEST).mkdir()
+    ingest.run(context_of(StageName.INGEST, photos, folder))
+
+
+def _since(moment: float, processor: float) -> dict[str, float]:
+    return {"seconds": round(time.monotonic() - moment, 1), "cpu_seconds": round(_processor_seconds() - processor, 1)}
+
+
+def _processor_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def pycolmap_defaults(photos: Path, folder: Path) -> dict[str, Any]:
@@ -67,7 +119,7 @@ def pycolmap_defaults(photos: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-METHODS = {OURS: ours, PEER: pycolmap_defaults}
+METHODS = {OURS: ours, PEER: pycolmap_defaults, EARLIER: earlier}
 
 
 def main() -> None:

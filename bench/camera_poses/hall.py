@@ -23,7 +23,6 @@ BOXES: Final = (
     np.array([[0.9, 0.0, 0.1], [2.1, 0.8, 1.3]]),
     np.array([[-0.4, 0.0, -1.9], [0.4, 2.0, -1.1]]),
 )
-PIXELS_PER_METRE: Final = 320
 FOCAL: Final = 0.85
 """Relative to the width of the photos, which are 4 by 3."""
 NEAR: Final = 0.05
@@ -48,6 +47,7 @@ class Side:
 class Hall:
     """`photograph` shows it as a pinhole camera sees it."""
 
+    pixels_per_metre: int = 320
     seed: int = 3
 
     def photograph(self, pose: Array, width: int) -> NDArray[np.uint8]:
@@ -65,27 +65,29 @@ class Hall:
     @cached_property
     def _sides(self) -> tuple[list[Side], list[list[Side]]]:
         generator = np.random.default_rng(self.seed)
-        return list(_sides(HALL, generator)), [list(_sides(box, generator)) for box in BOXES]
+        walls, *boxes = (list(_sides(box, self.pixels_per_metre, generator)) for box in (HALL, *BOXES))
+        return walls, boxes
 
 
 def _distance(sides: list[Side], eye: Array) -> float:
     return float(np.linalg.norm(np.mean([side.middle for side in sides], axis=0) - eye))
 
 
-def _sides(box: Array, generator: np.random.Generator) -> Iterator[Side]:
+def _sides(box: Array, per_metre: int, generator: np.random.Generator) -> Iterator[Side]:
     size = box[1] - box[0]
     for axis in range(3):
         first, second = (np.eye(3)[other] * size[other] for other in range(3) if other != axis)
-        shape = np.array([np.linalg.norm(second), np.linalg.norm(first)]) * PIXELS_PER_METRE
+        height, width = (int(np.ceil(np.linalg.norm(edge) * per_metre)) for edge in (second, first))
         for end in range(2):
             corner = box[0] + end * np.eye(3)[axis] * size[axis]
-            yield Side(corner, first, second, _texture(generator, *np.ceil(shape).astype(int).tolist()))
+            yield Side(corner, first, second, _texture(generator, height, width, per_metre))
 
 
-def _texture(generator: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """[height, width, 3] with detail of every size, the smaller the fainter, as in photos (Field 1987)."""
+def _texture(generator: np.random.Generator, height: int, width: int, largest: int) -> NDArray[np.uint8]:
+    """[height, width, 3] with detail of every size up to `largest` pixels, the smaller the fainter, as in photos (Field
+    1987)."""
     colours = np.zeros((height, width, 3), np.float32)
-    pixels = PIXELS_PER_METRE
+    pixels = largest
     while pixels >= 2:
         cells = (height // pixels + 2, width // pixels + 2, 3)
         noise = generator.normal(size=cells).astype(np.float32)
@@ -144,3 +146,9 @@ def around_hall(count: int) -> list[Array]:
         else:
             poses.append(look_at(np.array([3.2 * x, height, 2.0 * z]), np.array([9 * x, 1.4, 6 * z])))
     return poses
+
+
+def intrinsics(width: int) -> dict[str, float]:
+    """Of photos so wide, as `transforms.json` has them."""
+    height = 3 * width // 4
+    return {"fl_x": FOCAL * width, "fl_y": FOCAL * width, "cx": width / 2, "cy": height / 2, "w": width, "h": height}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reconstruction_worker.geometry.similarity import fit_similarity
 
-from .attempt import OURS, PEER
+from .attempt import EARLIER, OURS, PEER
 from .scenes import SCENES, Scene
 
 PLACED_SHARE = 0.9
@@ -18,6 +18,8 @@ PLACED_SHARE = 0.9
 ERROR_PERCENT = 1.0
 """Of the extent, of a placed photo's position, for it to count as right."""
 MEMORY_GIB = 4.0
+SHARE_OF_EARLIER = 0.5
+"""Of the processor time that given poses took."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,14 @@ def bars(rows: Sequence[Row]) -> list[Bar]:
     by_scene = {scene.name: scene for scene in SCENES}
     ours = [row for row in rows if row.method == OURS and row.scene in by_scene]
     peers = {row.scene: row for row in rows if row.method == PEER}
+    before = {row.scene: row for row in rows if row.method == EARLIER}
     found: list[Bar] = []
     for row in ours:
         found += _of_row(row, by_scene[row.scene], peers.get(row.scene))
+        if row.scene in before:
+            share = row.cpu_seconds / before[row.scene].cpu_seconds
+            what = f"{row.scene}: at most {SHARE_OF_EARLIER:.0%} of the processor time that it took earlier"
+            found.append(Bar(what, share <= SHARE_OF_EARLIER, f"{share:.0%}"))
     if ours:
         most = max(row.peak_rss_mib for row in ours) / 1024
         found.append(Bar(f"at most {MEMORY_GIB:g} GiB", most <= MEMORY_GIB, f"{most:.1f} GiB"))

@@ -12,18 +12,22 @@ from pathlib import Path
 
 import numpy as np
 from bench.worker_quality.scenes import DATASETS
+from PIL import Image
 
 from demo import layout
 from demo_photos.__main__ import DEFAULT_CACHE
 from demo_photos.cameras import View, arc_views, look_at
 from demo_photos.render import TexturedMesh, photograph
 from demo_photos.scan import obtain_scan
+from reconstruction_worker.ingest.pose_files import TRANSFORMS
 
+from .hall import Hall, around_hall, intrinsics
 from .shapes import ball, tunnel
 
 WORK = layout.ROOT / "out" / "bench-poses"
 DISTANCE = 3.2
 DEMO_PHOTOS = 40
+Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Scene:
     """Whether pycolmap's defaults, which compare all pairs, get a run."""
     most_seconds: float | None = None
     """A bar on two cores."""
+    given: bool = False
+    """Whether the poses are beside the photos: then the stage poses alone is measured, beside what it did earlier."""
 
 
 def prepare(scene: Scene) -> tuple[Path, dict[str, list[list[float]]]] | None:
@@ -125,6 +131,22 @@ def ordered(count: int, size: int = 480) -> Callable[[Path], dict[str, list[list
     return lambda folder: _take(ball(side=1024), spiral(count, size), folder)
 
 
+def given(count: int, width: int = 1600) -> Callable[[Path], dict[str, list[list[float]]]]:
+    """Photos of a hall, and their poses as nerfstudio has them: z is up."""
+
+    def write(folder: Path) -> dict[str, list[list[float]]]:
+        hall, poses = Hall(), [Z_UP @ pose for pose in around_hall(count)]
+        names = [f"{number:03d}.jpg" for number in range(count)]
+        for name, pose in zip(names, around_hall(count), strict=True):
+            Image.fromarray(hall.photograph(pose, width)).save(folder / name, quality=92)
+        truth = {name: pose.tolist() for name, pose in zip(names, poses, strict=True)}
+        frames = [{"file_path": name, "transform_matrix": pose} for name, pose in truth.items()]
+        (folder / TRANSFORMS).write_text(json.dumps({**intrinsics(width), "frames": frames}))
+        return truth
+
+    return write
+
+
 def _third_of_lund(folder: Path) -> dict[str, list[list[float]]] | None:
     source = DATASETS / "opensfm_lund" / "images_960"
     for photo in sorted(source.glob("*.jpg"))[::3]:
@@ -144,4 +166,6 @@ SCENES = (
     Scene("ordered-100", "100 photos in order", ordered(100), peer=False),
     Scene("ordered-200", "200 photos in order", ordered(200), peer=False),
     Scene("ordered-300", "300 photos in order", ordered(300), peer=False, most_seconds=900),
+    Scene("given-100", "100 photos with given poses", given(100), peer=False, given=True),
+    Scene("given-400", "400 photos with given poses", given(400), peer=False, most_seconds=60, given=True),
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench.camera_poses import __main__ as bench
-from bench.camera_poses.attempt import OURS, PEER
+from bench.camera_poses.attempt import EARLIER, OURS, PEER
+from bench.camera_poses.hall import HALL, Hall, around_hall, intrinsics
 from bench.camera_poses.rows import Row, bars, position_errors
 from bench.camera_poses.scenes import SCENES, spiral
 from PIL import Image
@@ -45,6 +46,34 @@ def test_rendered_scenes_show_something_everywhere(name: str, tmp_path: Path) ->
 def test_a_spiral_has_neighbours_that_overlap() -> None:
     eyes = np.array([view.camera_to_world[:3, 3] for view in spiral(100, 64)])
     assert np.linalg.norm(np.diff(eyes, axis=0), axis=1).max() < 0.6
+
+
+def test_a_place_in_the_hall_has_the_same_colour_in_all_photos() -> None:
+    hall, width = Hall(pixels_per_metre=40), 320
+    lens = intrinsics(width)
+    wall = np.random.default_rng(0).uniform([HALL[1, 0], *HALL[0, 1:]], HALL[1], (4000, 3))
+    seen = []
+    for pose in around_hall(40)[20:22]:
+        local = (wall - pose[:3, 3]) @ pose[:3, :3]
+        column = lens["cx"] - lens["fl_x"] * local[:, 0] / local[:, 2]
+        row = lens["cy"] + lens["fl_y"] * local[:, 1] / local[:, 2]
+        inside = (local[:, 2] < -0.5) & (column > 0) & (column < width) & (row > 0) & (row < lens["h"])
+        colours = np.zeros((len(wall), 3))
+        colours[inside] = hall.photograph(pose, width)[row[inside].astype(int), column[inside].astype(int)]
+        seen.append((inside, colours))
+    both = seen[0][0] & seen[1][0]
+    assert both.sum() > 500
+    assert np.median(np.abs(seen[0][1] - seen[1][1])[both]) < 12
+    assert np.median(np.abs(seen[0][1][both] - np.roll(seen[1][1][both], 1, axis=0))) > 30
+
+
+def test_given_poses_are_measured_beside_how_they_were_handled() -> None:
+    scene = next(scene for scene in SCENES if scene.name == "given-400")
+    assert bench.methods(scene) == (OURS, EARLIER)
+    ours = replace(FAR_APART, scene="given-400", photos=400, placed=400, seconds=50.0, cpu_seconds=90.0)
+    found = {bar.what.partition(": ")[2]: bar for bar in bars([ours, replace(ours, method=EARLIER, cpu_seconds=225.0)])}
+    assert found["at most 50% of the processor time that it took earlier"].found == "40%"
+    assert found["1 min on two cores"].met
 
 
 def test_errors_are_those_that_no_similarity_explains() -> None:
