@@ -55,7 +55,7 @@ class Hall:
         over."""
         picture = np.zeros((3 * width // 4, width, 3), np.uint8)
         intrinsics = np.array([[FOCAL * width, 0, width / 2], [0, FOCAL * width, picture.shape[0] / 2], [0, 0, 1]])
-        camera_from_world = np.linalg.inv(pose @ np.diag([1.0, -1, -1, 1]))[:3]
+        camera_from_world = np.linalg.inv(pose @ np.diag([1.0, -1, -1, 1]))[:3].astype(np.float64)
         walls, boxes = self._sides
         for sides in (walls, *sorted(boxes, key=lambda box: -_distance(box, pose[:3, 3]))):
             for side in sorted(sides, key=lambda side: -_distance([side], pose[:3, 3])):
@@ -108,7 +108,7 @@ def _paint(picture: NDArray[np.uint8], side: Side, intrinsics: Array, camera_fro
     # Pixel centres are whole numbers in OpenCV.
     edge = projected[:, :2] / projected[:, 2:] - 0.5
     mask = np.zeros(picture.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, np.round(edge.clip(-1e5, 1e5) * 16).astype(np.int32), 255, shift=4)
+    cv2.fillConvexPoly(mask, np.round(edge.clip(-1e5, 1e5) * 16).astype(np.int32), [255.0], shift=4)
     if not mask.any():
         return
     plane = np.stack([rotation @ side.u / width, rotation @ side.v / height, rotation @ side.corner + shift], axis=1)

@@ -141,7 +141,8 @@ def _view(model: PosedModel, index: int, features: QuickFeatures) -> View:
     camera = model.cameras[shot.camera_id]
     plane = rays(camera, features.points.astype(np.float64)) if len(features.points) else np.zeros((0, 2))
     allowed = OFF_THE_LINE * max(camera.width, camera.height) / camera.mean_focal_length()
-    return View(np.hstack([plane, np.ones((len(plane), 1))]), np.linalg.inv(shot.world_from_camera), allowed)
+    camera_from_world = np.linalg.inv(shot.world_from_camera).astype(np.float64)
+    return View(np.hstack([plane, np.ones((len(plane), 1))]), camera_from_world, allowed)
 
 
 def _fit(first: View, second: View, matches: NDArray[np.int64]) -> NDArray[np.bool_]:

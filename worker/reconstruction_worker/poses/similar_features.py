@@ -26,7 +26,7 @@ def most_similar(
     partners = np.empty((len(pairs), most), np.int32)
     _partners(len(pairs), descriptors, starts, pairs, partners)
     found = [np.flatnonzero(row >= 0) for row in partners]
-    return [np.stack([rows, row[rows]], axis=1) for rows, row in zip(found, partners, strict=True)]
+    return [np.stack([rows, row[rows]], axis=1).astype(np.int64) for rows, row in zip(found, partners, strict=True)]
 
 
 @threaded(vectorised=True)
