@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
@@ -104,10 +105,10 @@ def test_similar_features_are_those_of_all_distances() -> None:
         assert sorted(map(tuple, found.tolist())) == by_all_distances(photos[first], photos[second])
 
 
-def by_all_distances(first: Array, second: Array) -> list[tuple[int, int]]:
+def by_all_distances(first: NDArray[np.integer], second: NDArray[np.integer]) -> list[tuple[int, int]]:
     if not len(second):
         return []
-    distance = np.linalg.norm(first[:, None].astype(float) - second[None], axis=2)
+    distance = np.linalg.norm(first[:, None].astype(float) - second, axis=2)
     best = distance.argmin(axis=1)
     clear = np.sort(distance, axis=1)[:, 0] < RATIO * np.sort(distance, axis=1)[:, 1]
     return [(i, int(j)) for i, j in enumerate(best) if clear[i] and distance[:, j].argmin() == i]
