@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .cameras import pixel_rays
+from .cameras import cropped, pixel_rays
 from .mesh import Mesh, face_normals, vertex_normals
-from .raycast import Caster, Hits
+from .raycast import RAYS_AT_ONCE, Caster, Hits
 from .rendering import Camera
 
 Picture = NDArray[np.uint8]
@@ -24,13 +24,25 @@ WIRE_PIXELS, WIRE_SHARE = 0.8, 0.12
 
 
 def render(caster: Caster, camera: Camera, shader: Shader, samples: int = 2) -> Picture:
-    """What a camera sees, with `samples` x `samples` rays a pixel; transparent where there is no surface.
+    """What a camera sees, with `samples` x `samples` rays a pixel; transparent where there is no surface. In bands, so
+    that large pictures take little more memory than their pixels.
 
     Returns RGBA, not premultiplied. [H, W, 4]
     """
+    rows = max(1, RAYS_AT_ONCE // (camera.width * samples**2))
+    if rows >= camera.height:
+        return _rendered(caster, camera, shader, samples)
+    bands = [
+        cropped(camera, 0, top, camera.width, min(top + rows, camera.height)) for top in range(0, camera.height, rows)
+    ]
+    return np.concatenate([_rendered(caster, band, shader, samples) for band in bands])
+
+
+def _rendered(caster: Caster, camera: Camera, shader: Shader, samples: int) -> Picture:
     fine = camera.scaled(samples)
-    hits = caster.view(fine)
-    colour = shader(hits, pixel_rays(fine)) * hits.hit[..., None]
+    rays = pixel_rays(fine)
+    hits = caster.cast(fine.camera_to_world[:3, 3], rays)
+    colour = shader(hits, rays) * hits.hit[..., None]
     blocks = (camera.height, samples, camera.width, samples)
     alpha = hits.hit.astype(np.float32).reshape(blocks).mean(axis=(1, 3))
     mean = colour.reshape(*blocks, 3).mean(axis=(1, 3)) / np.maximum(alpha, 1e-6)[..., None]
