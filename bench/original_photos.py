@@ -67,7 +67,7 @@ class Row:
 
 def colours(points: Array) -> Array:
     """With detail of the size of a few pixels of the photos, which is lost in smaller ones. [..., 3] in 0..1"""
-    grey = 0.2 + 0.3 * clouds(points + 9, 31, 2) + 0.35 * clouds(points + 9, 320, 1)
+    grey = 0.2 + 0.3 * clouds(points + 9, 31, 2) + 0.35 * clouds(points + 9, 900, 1)
     tint = 0.75 + 0.25 * np.sin(points * [7.0, 9.0, 11.0])
     return (grey[..., None] * tint).clip(0, 1)
 
