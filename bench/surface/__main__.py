@@ -86,12 +86,11 @@ def finished(photo_set: PhotoSet, out: Path) -> dict[str, Any] | None:
 def compared(photo_set: PhotoSet, photos: Path, row: dict[str, Any], given: argparse.Namespace) -> dict[str, Any]:
     """What was asked for beside the row."""
     workspace, found = workspace_of(photo_set), {}
-    seconds, side = row["budget_seconds"], row["side"]
     if given.with_peer and photo_set.known is not None:
-        found["peers"] = [asdict(peer) for peer in Peer(photo_set, workspace, seconds, given.finished).rows()]
+        found["peers"] = [asdict(peer) for peer in Peer(photo_set, workspace, row, given.finished).rows()]
     if given.beside and photo_set.name in OBJECTS:
         found["earlier"] = asdict(
-            earlier.measure(photo_set, photos, workspace, given.beside, seconds, side, finished=given.finished)
+            earlier.measure(photo_set, photos, workspace, given.beside, row, finished=given.finished)
         )
         picture = WORK / f"{photo_set.name}-beside-{given.beside}.jpg"
         draw([workspace, earlier.folder_of(photo_set, given.beside) / "result" / "workspace"], picture)

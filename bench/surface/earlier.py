@@ -68,15 +68,17 @@ def folder_of(photo_set: PhotoSet, commit: str) -> Path:
 
 
 def measure(
-    photo_set: PhotoSet, photos: Path, now: Path, commit: str, seconds: int, side: int, *, finished: bool
+    photo_set: PhotoSet, photos: Path, now: Path, commit: str, row: dict[str, Any], *, finished: bool
 ) -> EarlierRow:
-    """`now` is today's workspace. A run of before is used where it is `finished` and may be. The job asks for what the
-    commit's users got: its own engine, and nothing that a set asks for beside."""
+    """`now` is today's workspace, `row` its figures. A run of before is used where it is `finished` and may be. The job
+    asks for what the commit's users got: its own engine, and nothing that a set asks for beside."""
     folder = folder_of(photo_set, commit)
     notes, before = folder / "usage.json", machine()
     if not (finished and notes.exists()):
         print(f"{photo_set.name}: with the code of {commit}", flush=True)
-        _, usage = reconstruct(job(photo_set.name, photos, seconds, side), folder, checkout(commit))
+        _, usage = reconstruct(
+            job(photo_set.name, photos, row["budget_seconds"], row["side"]), folder, checkout(commit)
+        )
         notes.write_text(json.dumps({**asdict(usage), "machine": before}, indent=1))
     used, workspace = json.loads(notes.read_text()), folder / "result" / "workspace"
     shown_now = document(now, "texture/texture.json")["heldOut"]["views"]

@@ -88,6 +88,8 @@ def known(photo_set: PhotoSet, workspace: Path, mesh: Mesh) -> Nearness:
     assert photo_set.known is not None and photo_set.cameras is not None
     model = in_frame_of_photos(mesh.vertices, workspace)
     whole = Mesh(model, mesh.faces)
+    if not len(mesh.faces):
+        return nearness(whole, photo_set.known())
     judged = witnesses(whole, photo_set.cameras()) > 0
     if photo_set.above is not None:
         judged &= model[mesh.faces].mean(axis=1)[:, 2] > photo_set.above

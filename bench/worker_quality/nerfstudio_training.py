@@ -197,18 +197,19 @@ def compare(trainer: TimedTrainer, pictures: Path) -> list[dict[str, Any]]:
 
 
 def run(request: dict[str, Any]) -> None:
-    """Leaves `result.json` and the rendered views in the folder of the request, and where it names a file to `keep` it
-    in, what was learned."""
+    """Leaves `result.json` and the rendered views in the folder of the request; where it names a file to `keep` it in,
+    what was learned instead of views."""
     torch.set_num_threads(request["threads"])
     trainer = train(request)
-    if "keep" in request:
-        torch.save(trainer.pipeline.state_dict(), request["keep"])
+    keep = request.get("keep")
+    if keep:
+        torch.save(trainer.pipeline.state_dict(), keep)
     seconds, cpu_seconds = trainer.passed
     out = Path(request["out"])
     result = {
         "seconds": round(seconds, 1),
         "cpuSeconds": round(cpu_seconds, 1),
         "steps": trainer.steps,
-        "views": compare(trainer, out / "views"),
+        "views": [] if keep else compare(trainer, out / "views"),
     }
     (out / "result.json").write_text(json.dumps(result, indent=1))

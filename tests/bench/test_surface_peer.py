@@ -82,8 +82,12 @@ def test_the_box_is_about_the_shape_in_nerfstudios_world_and_the_mesh_comes_back
     there = trimesh.creation.box((1, 1, 1))
     there.vertices = there.vertices @ world[:3, :3].T + world[:3, 3]
     there.export(tmp_path / "mesh.ply")
-    (tmp_path / "export.json").write_text(json.dumps({"worldFromNerfstudio": np.linalg.inv(world).tolist()}))
+    (tmp_path / "export.json").write_text(
+        json.dumps({"worldFromNerfstudio": np.linalg.inv(world).tolist(), "noSurface": None})
+    )
     assert np.abs(in_our_world(tmp_path / "mesh.ply", tmp_path / "export.json").vertices) == pytest.approx(0.5)
+    (tmp_path / "none.json").write_text(json.dumps({"worldFromNerfstudio": np.eye(4).tolist(), "noSurface": "empty"}))
+    assert not len(in_our_world(tmp_path / "mesh.ply", tmp_path / "none.json").faces)
 
 
 def test_ns_export_gets_the_pipeline_that_was_trained_and_only_then(exports: ModuleType) -> None:
@@ -97,15 +101,15 @@ def test_each_piece_of_nerfstudios_work_is_done_once(tmp_path: Path, monkeypatch
     still_life = next(each for each in SETS if each.name == "still-life")
     frames = [{"file_path": f"poses/images/{name}.png", "transform_matrix": np.eye(4).tolist()} for name in "abc"]
     workspace, done = workspace_with(tmp_path / "workspace", frames), list[str]()
-    known = still_life.known
+    (workspace / "train" / "history.jsonl").write_text('{"seconds": 3.0}\n{"seconds": 110.0}\n')
+    row, known = {"seconds": 220.0, "cpu_seconds": 260.0}, still_life.known
     assert known is not None
     truth = known()
 
     def train(asked: dict[str, Any]) -> Usage:
         done.append("train")
-        assert asked["seconds"] == 120 and asked["cpuSeconds"] > 100
-        views = [{"psnr": 20.0}, {"psnr": 22.0}]
-        result = {"seconds": 120.0, "cpuSeconds": 200.0, "steps": 300, "views": views}
+        assert (asked["seconds"], asked["cpuSeconds"]) == (110, 130)
+        result = {"seconds": 120.0, "cpuSeconds": 200.0, "steps": 300, "views": []}
         (Path(asked["out"]) / "result.json").write_text(json.dumps(result))
         return USAGE
 
@@ -115,7 +119,7 @@ def test_each_piece_of_nerfstudios_work_is_done_once(tmp_path: Path, monkeypatch
         shape = np.load(asked["shape"])
         trimesh.Trimesh(shape, truth.faces, process=False).export(log.parent / f"{asked['method']}_mesh.ply")
         (log.parent / f"export-{asked['method']}.json").write_text(
-            json.dumps({"worldFromNerfstudio": np.eye(4).tolist()})
+            json.dumps({"worldFromNerfstudio": np.eye(4).tolist(), "noSurface": None})
         )
         return USAGE
 
@@ -123,11 +127,11 @@ def test_each_piece_of_nerfstudios_work_is_done_once(tmp_path: Path, monkeypatch
     monkeypatch.setattr(comparison, "run", export)
     monkeypatch.setattr(comparison, "python", lambda: "python")
     monkeypatch.setattr(comparison, "WORK", tmp_path)
-    rows = Peer(still_life, workspace, 120, finished=False).rows()
+    rows = Peer(still_life, workspace, row, finished=False).rows()
     assert done == ["train", "tsdf", "poisson"]
     assert [row.method for row in rows] == ["ns-export tsdf", "ns-export poisson"]
-    assert rows[0].known.f_at_1_percent > 0.98 and rows[0].held_out_psnr == 21.0
-    assert Peer(still_life, workspace, 120, finished=True).rows() == rows
+    assert rows[0].known.f_at_1_percent > 0.98 and rows[0].steps == 300
+    assert Peer(still_life, workspace, row, finished=True).rows() == rows
     assert done == ["train", "tsdf", "poisson"]
 
 

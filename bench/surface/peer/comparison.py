@@ -18,7 +18,6 @@ from ...finished import in_world
 from ...machine import machine
 from ...worker_quality import peer
 from ...worker_quality.measuring import Usage, run
-from ...worker_quality.ours import BUSY_SHARE
 from ..figures import known
 from ..nearness import Nearness
 from ..sets import WORK, PhotoSet
@@ -40,8 +39,6 @@ class PeerRow:
     """Of the training."""
     training_seconds: float
     training_cpu_seconds: float
-    held_out_psnr: float
-    """Of the trained field, over whole pictures."""
     export_seconds: float
     export_cpu_seconds: float
     peak_rss_mib: float
@@ -57,8 +54,8 @@ class Peer:
     photo_set: PhotoSet
     workspace: Path
     """Of our run: its photos, poses and held-out views."""
-    seconds: float
-    """Of training, and as much processor time as our training can use in it on a machine that does nothing else."""
+    row: dict[str, Any]
+    """The figures of that run: nerfstudio trains as long, and for as much processor time."""
     finished: bool
 
     @property
@@ -67,10 +64,8 @@ class Peer:
 
     def rows(self) -> list[PeerRow]:
         """Train once, export with each method."""
-        threads = available_cpus()
-        asked = peer.request(
-            self.workspace, self.folder, self.seconds, BUSY_SHARE * threads * self.seconds, threads, SEED
-        )
+        seconds, cpu_seconds = time_of_training(self.workspace, self.row)
+        asked = peer.request(self.workspace, self.folder, seconds, cpu_seconds, available_cpus(), SEED)
         asked |= {"keep": str(self.folder / "pipeline.pt")}
         training = self._once("training", lambda: peer.train(asked))
         return [self._row(method, asked, training) for method in METHODS]
@@ -86,7 +81,6 @@ class Peer:
             steps=result["steps"],
             training_seconds=result["seconds"],
             training_cpu_seconds=result["cpuSeconds"],
-            held_out_psnr=round(float(np.mean([view["psnr"] for view in result["views"]])), 3),
             export_seconds=export["seconds"],
             export_cpu_seconds=export["cpu_seconds"],
             peak_rss_mib=max(training["peak_rss_mib"], export["peak_rss_mib"]),
@@ -115,10 +109,20 @@ class Peer:
         return json.loads(file.read_text())
 
 
+def time_of_training(workspace: Path, row: dict[str, Any]) -> tuple[float, float]:
+    """Seconds of our training loop, and processor seconds: of those of the whole run as large a share."""
+    lines = (workspace / "train" / "history.jsonl").read_text().splitlines()
+    seconds = json.loads(lines[-1])["seconds"]
+    return seconds, round(row["cpu_seconds"] * seconds / row["seconds"], 1)
+
+
 def in_our_world(file: Path, export: Path) -> Mesh:
-    """The mesh of an export, in the world of our workspace."""
+    """The mesh of an export, in the world of our workspace; an empty one where it has found no surface."""
+    document = json.loads(export.read_text())
+    if document["noSurface"]:
+        return Mesh(np.zeros((0, 3)), np.zeros((0, 3), np.int32))
     mesh = trimesh.load(file, process=False, force="mesh")
     assert isinstance(mesh, trimesh.Trimesh)
-    matrix = np.array(json.loads(export.read_text())["worldFromNerfstudio"])
+    matrix = np.array(document["worldFromNerfstudio"])
     points = np.asarray(mesh.vertices, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
     return Mesh(points, np.asarray(mesh.faces, np.int32))
