@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo import layout
-from reconstruction_worker.geometry.atlas import Atlas, texels, unwrap
+from reconstruction_worker.geometry.atlas import Atlas, unwrap
 from reconstruction_worker.geometry.bake import BLENDINGS, baked_in_each_way
 from reconstruction_worker.geometry.mesh import Mesh
+from reconstruction_worker.geometry.pages import Pages
 from reconstruction_worker.geometry.ply_file import read_ply
 from reconstruction_worker.geometry.scene import View, load_scene
 from reconstruction_worker.quality.delivered import Shown, shown_by_mesh
@@ -121,9 +122,9 @@ def checkout(commit: str) -> Path:
 
 def judged_mesh(workspace: Path, judged: list[View], others: list[View], size: int) -> list[Shown]:
     """What the workspace's mesh shows of the photos `judged` with colours of the `others`, blended as suits it best."""
-    atlas = unwrap(read_ply(workspace / "mesh" / "mesh.ply"), size)
-    baked = baked_in_each_way(atlas, texels(atlas, size), others, size, BLENDINGS)
-    found = [shown_by_mesh(atlas, each.picture, judged) for each in baked]
+    surface = Pages(unwrap(read_ply(workspace / "mesh" / "mesh.ply"), size), size)
+    baked = baked_in_each_way(surface, others, BLENDINGS)
+    found = [shown_by_mesh(surface.atlas, each.picture, judged) for each in baked]
     return max(found, key=lambda shown: mean(shown).psnr)
 
 
