@@ -35,10 +35,10 @@ def beside_earlier(rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     for row in (row for row in rows if row.get("earlier")):
         earlier = row["earlier"]
-        for code, shown, faces, piece, seconds in (
-            ("today", earlier["now"], row["faces"], row["main_piece_share"], row["seconds"]),
-            (earlier["commit"], earlier["mesh"], earlier["faces"], earlier["main_piece_share"], earlier["seconds"]),
-            (f"{earlier['commit']}, its own colours", earlier["own_colours"], earlier["faces"], None, None),
+        for code, shown, of in (
+            ("today", earlier["now"], row),
+            (earlier["commit"], earlier["mesh"], earlier),
+            (f"{earlier['commit']}, its own colours", earlier["own_colours"], earlier),
         ):
             cells = (
                 row["set"],
@@ -46,12 +46,15 @@ def beside_earlier(rows: Sequence[dict[str, Any]]) -> str:
                 f"{shown['psnr']:.1f} dB, SSIM {shown['ssim']:.2f}",
                 f"{shown['coverage']:.0%}",
                 str(earlier["photos"]),
-                f"{faces:,}",
-                "" if piece is None else f"{piece:.0%}",
-                "" if seconds is None else f"{seconds:.0f} s",
+                f"{of['faces']:,}",
+                f"{of['main_piece_share']:.0%}",
+                f"{of['seconds']:.0f} s / {of['cpu_seconds']:.0f} s",
             )
             lines.append(f"| {' | '.join(cells)} |")
     if not lines:
         return ""
-    head = "| photos | code of | textured mesh | coverage | photos judged by | faces | main piece | all stages |"
+    head = (
+        "| photos | code of | textured mesh | coverage | photos judged by | faces | main piece "
+        "| all stages, wall / processor |"
+    )
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *lines])

@@ -117,6 +117,7 @@ def earlier(psnr: float) -> dict[str, Any]:
         "faces": 10_000,
         "main_piece_share": 0.9,
         "seconds": 250.0,
+        "cpu_seconds": 170.0,
     }
 
 
