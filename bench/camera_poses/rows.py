@@ -91,4 +91,7 @@ def _of_row(row: Row, scene: Scene, peer: Row | None) -> list[Bar]:
     if scene.most_seconds is not None:
         what = f"{row.scene}: {scene.most_seconds / 60:g} min on two cores"
         found.append(Bar(what, row.seconds <= scene.most_seconds, f"{row.seconds / 60:.1f} min"))
+    if scene.most_cpu_seconds is not None:
+        what = f"{row.scene}: {scene.most_cpu_seconds:g} s of processor time"
+        found.append(Bar(what, row.cpu_seconds <= scene.most_cpu_seconds, f"{row.cpu_seconds:.0f} s"))
     return found
