@@ -64,6 +64,7 @@ class OriginalPhoto:
         with Image.open(self.file) as image:
             image.draft("RGB", wanted)
             photo = pixels_of(image)
+        image.close()  # the pixels that Pillow holds too
         if wanted[0] < photo.shape[1]:
             photo = np.asarray(cv2.resize(photo, wanted, interpolation=cv2.INTER_AREA), np.uint8)
         if self.undistorter.keeps_pixels and (photo.shape[1], photo.shape[0]) == (camera.width, camera.height):

@@ -117,26 +117,25 @@ def baked_in_each_way(
     pictures = [surface.empty(scratch) for _ in blendings]
     sums = Sums(len(views), len(blendings))
     done, shown = 0, list[NDArray[np.uint8]]()
-    for number, page in enumerate(surface):
+    for number in range(surface.atlas.pages):
+        page = surface[number]
         colours = [np.zeros((len(page.index), 3), np.uint8) for _ in blendings]
         best = np.full(len(page.index), -1, np.int16)
         for begin in range(0, len(page.index), TEXELS_AT_ONCE):
             part = slice(begin, begin + TEXELS_AT_ONCE)
             progress(30 + 55 * (done + begin) / max(surface.texels, 1), "photos onto the surface")
-            seen = _looked_up(page.points[part], page.normals[part], views, buffers, extent, density, finer or {})
-            best[part] = seen.best
-            for blending, into in zip(blendings, colours, strict=True):
-                scale = gains if blending.levelled else np.ones_like(gains)
-                arrays = seen.weight, seen.view, seen.full, seen.coarse, scale, blending.detail_exponent
-                _blend(len(seen.view), into[part], *arrays)
+            look = page.points[part], page.normals[part], views, buffers, extent, density, finer or {}
+            best[part] = _coloured(_looked_up(*look), [into[part] for into in colours], blendings, gains)
         done += len(page.index)
         sums.add(best, page.points, colours, surface.atlas.pages)
         shown.append(np.packbits(best >= 0))
         for picture, into in zip(pictures, colours, strict=True):
             page_of(picture, number).reshape(-1, 3)[page.index] = into
+        del page, colours, best  # before the next page is laid out
     progress(85, "filling what no photo shows")
     nearest = sums.nearest()
-    for number, page in enumerate(surface):
+    for number in range(surface.atlas.pages):
+        page = surface[number]
         unknown = np.flatnonzero(np.unpackbits(shown[number], count=len(page.index)) == 0)
         filled = nearest(page.points[unknown])
         for picture, fill in zip(pictures, filled, strict=True):
@@ -144,8 +143,20 @@ def baked_in_each_way(
             colours = whole.reshape(-1, 3)[page.index]
             colours[unknown] = fill
             whole[:] = _with_gutter(colours, page.index, surface.size)
+        del page
     shares = {view.name: float(count) for view, count in zip(views, sums.best / max(done, 1), strict=True)}
     return [Baked(picture, float(sums.known / max(done, 1)), shares) for picture in pictures]
+
+
+def _coloured(
+    seen: _Seen, colours: list[NDArray[np.uint8]], blendings: Sequence[Blending], gains: NDArray[np.float32]
+) -> NDArray[np.int16]:
+    """Write the colours of points [N, 3] for each way of blending; the view that shows each point best. [N]"""
+    for blending, into in zip(blendings, colours, strict=True):
+        scale = gains if blending.levelled else np.ones_like(gains)
+        arrays = seen.weight, seen.view, seen.full, seen.coarse, scale, blending.detail_exponent
+        _blend(len(seen.view), into, *arrays)
+    return seen.best
 
 
 def _some_of(surface: Pages) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
