@@ -13,6 +13,8 @@ NEIGHBOURS: Final = 12
 """Texels with a photo that give an unseen texel its colour."""
 KEPT: Final = 200_000
 """Of those with a photo, evenly spread."""
+AT_ONCE: Final = 1 << 18
+"""Texels that are filled at once: 600 bytes each."""
 
 
 class Sums:
@@ -43,8 +45,15 @@ class Sums:
         tree = KDTree(points) if len(points) else None
 
         def colours_at(places: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
-            if tree is None or len(places) == 0:
-                return [np.full((len(places), 3), 128, np.uint8) for _ in colours]
+            found = [np.full((len(places), 3), 128, np.uint8) for _ in colours]
+            for begin in range(0, len(places) if tree is not None else 0, AT_ONCE):
+                part = slice(begin, begin + AT_ONCE)
+                for into, own in zip(found, mean_of_nearest(places[part]), strict=True):
+                    into[part] = own
+            return found
+
+        def mean_of_nearest(places: NDArray[np.float32]) -> list[NDArray[np.uint8]]:
+            assert tree is not None
             distance, neighbour = tree.query(places, k=min(NEIGHBOURS, len(points)), workers=-1)
             distance, neighbour = distance.reshape(len(places), -1), neighbour.reshape(len(places), -1)
             share = 1 / np.maximum(distance, 1e-6)
