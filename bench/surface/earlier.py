@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -49,7 +50,7 @@ class EarlierRow:
     photos: int
     """That both show, and that both are judged by."""
     mesh: Figures
-    """The earlier mesh, with colours made as they are made today."""
+    """The earlier mesh, with colours made as they are made today, where today's masks leave something to show."""
     now: Figures
     """Today's mesh on the same photos."""
     own_colours: Figures
@@ -61,6 +62,21 @@ class EarlierRow:
     cpu_seconds: float
     peak_rss_mib: float
     machine: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AsToday(View):
+    """A photo of an earlier run, of which is wanted what today's run takes for the object: an earlier one may have had no
+    masks, and a black backdrop is easily right."""
+
+    today: Path = Path()
+
+    def photo(self) -> NDArray[np.uint8]:
+        photo = super().photo()
+        with Image.open(self.today) as today:
+            alpha = today.convert("RGBA").getchannel("A").resize((photo.shape[1], photo.shape[0]))
+        photo[..., 3] = np.asarray(alpha)
+        return photo
 
 
 def folder_of(photo_set: PhotoSet, commit: str) -> Path:
@@ -86,7 +102,8 @@ def measure(
     scene = load_scene(workspace)
     names = [view["name"] for view in shown_now if view["name"] in {one.name for one in scene.views}]
     untouched = {*names, *document(now, "train/split.json")["eval"]}
-    judged = [view for view in scene.views if view.name in names]
+    today = {view.name: view.image for view in load_scene(now).views}
+    judged = [AsToday(**vars(view), today=today[view.name]) for view in scene.views if view.name in names]
     others = [view for view in scene.views if view.usable and view.name not in untouched]
     found = judged_mesh(workspace, judged, others, document(now, "texture/texture.json")["size"])
     both = {shown.name for shown in found}
@@ -120,7 +137,7 @@ def checkout(commit: str) -> Path:
     return folder
 
 
-def judged_mesh(workspace: Path, judged: list[View], others: list[View], size: int) -> list[Shown]:
+def judged_mesh(workspace: Path, judged: Sequence[View], others: list[View], size: int) -> list[Shown]:
     """What the workspace's mesh shows of the photos `judged` with colours of the `others`, blended as suits it best."""
     surface = Pages(unwrap(read_ply(workspace / "mesh" / "mesh.ply"), size), size)
     baked = baked_in_each_way(surface, others, BLENDINGS)

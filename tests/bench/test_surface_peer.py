@@ -13,7 +13,7 @@ import pytest
 import trimesh
 from bench.finished import in_frame_of_photos, in_world
 from bench.surface import earlier, running
-from bench.surface.earlier import Figures, judged_mesh, mean
+from bench.surface.earlier import AsToday, Figures, judged_mesh, mean
 from bench.surface.peer import comparison, environment
 from bench.surface.peer.comparison import Peer, in_our_world
 from bench.surface.sets import SETS
@@ -23,6 +23,7 @@ from PIL import Image
 
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.ply_file import write_ply
+from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.geometry.scene import load_scene
 from reconstruction_worker.quality.delivered import Shown
 
@@ -171,6 +172,17 @@ def test_an_earlier_mesh_is_judged_by_photos_that_its_colours_were_made_without(
     assert shown.psnr < 6
     (same,) = judged_mesh(workspace, [views[1]], [views[2]], 128)
     assert same.psnr > 30 and 0.2 < same.coverage < 0.6
+
+
+def test_of_an_earlier_photo_is_wanted_what_todays_masks_leave(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 2), (10, 20, 30)).save(tmp_path / "before.png")
+    mask = np.zeros((2, 4, 4), np.uint8)
+    mask[:, :2, 3] = 255
+    Image.fromarray(mask).save(tmp_path / "today.png")
+    camera = Camera(np.eye(4), 1.0, 1.0, 2.0, 1.0, 4, 2)
+    photo = AsToday("before.png", camera, tmp_path / "before.png", today=tmp_path / "today.png").photo()
+    assert (photo[..., :3] == (10, 20, 30)).all()
+    assert (photo[..., 3] == mask[..., 3]).all()
 
 
 def test_means_are_over_photos() -> None:
