@@ -66,8 +66,8 @@ class EarlierRow:
 
 @dataclass(frozen=True)
 class AsToday(View):
-    """A photo of an earlier run, of which is wanted what today's run takes for the object: an earlier one may have had no
-    masks, and a black backdrop is easily right."""
+    """A photo of an earlier run, of which is wanted what today's run takes for the object: an earlier one may have had
+    no masks, and a black backdrop is easily right."""
 
     today: Path = Path()
 
