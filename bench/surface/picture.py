@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reconstruction_worker.exporters.textured_model import load_model
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import over, render, shaded, textured
@@ -35,10 +36,9 @@ def draw(workspaces: Sequence[Path], file: Path) -> None:
 
 def _row(workspace: Path, names: Sequence[str]) -> NDArray[np.uint8]:
     views = {view.name: view for view in load_scene(workspace).views}
-    with np.load(workspace / "texture" / "mesh.npz") as arrays:
-        mesh, uv = Mesh(arrays["vertices"].astype(np.float64), arrays["faces"]), arrays["uv"]
-    picture = np.asarray(Image.open(workspace / "texture" / "basecolor.png").convert("RGB"))
-    caster, shaders = Caster(mesh), (shaded(mesh), textured(mesh, uv, picture))
+    model = load_model(workspace / "texture", metres_per_unit=None)
+    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    caster, shaders = Caster(mesh), (shaded(mesh), textured(mesh, model.uv, model.texture))
     cells = []
     for view in (views[name] for name in names):
         camera = view.camera.scaled(HEIGHT / view.camera.height)
