@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -120,14 +120,14 @@ def fitted(workspace: Path, stop: Callable[[], bool] | None = None, **spec: Any)
 
 
 @pytest.fixture(scope="module")
-def posed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StageContext, str, Path]]:
+def posed(tmp_path_factory: pytest.TempPathFactory) -> tuple[StageContext, str, Path]:
     """What six views with depth maps became; the message, and the program's folder."""
     tmp_path = tmp_path_factory.mktemp("posed")
     with pytest.MonkeyPatch.context() as patch:
         folder = planted(tmp_path, patch)
         six_views(tmp_path / "workspace")
         wanted, said = fitted(tmp_path / "workspace")
-        yield wanted, said, folder
+    return wanted, said, folder
 
 
 def test_its_mesh_lies_where_the_photos_show_the_object_in_the_gaussians_colours(
@@ -243,7 +243,7 @@ def test_what_goes_wrong_has_a_code(
 
 def test_a_stop_ends_it_between_two_steps(tmp_path: Path, upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unposed(tmp_path / "workspace")
-    bar = "\\rSampling:   3%|#  | 1/30 [00:00]"
+    bar = "\\rSampling:   3%%|#  | 1/30 [00:00]"
     lines = f"import time\nfor step in range(1, 31):\n    print('{bar}structure=%d of=30' % step)\n    time.sleep(0.3)"
     program(monkeypatch, tmp_path, lines)
     reported: list[str] = []

@@ -591,6 +591,7 @@ class Cluster:
             if pod := self.active_pod():
                 self.start(pod)
                 self.succeed(self.pods[pod.name])
-            elif plan.next_check is not None:
+            still_waits = pod is not None and self.pods[pod.name].phase == "Pending"  # for a claim that is made later
+            if plan.next_check is not None and (pod is None or still_waits):
                 self.now = max(self.now, plan.next_check)
         raise BrokenPromiseError("the job does not come to an end although nothing disturbs it")

@@ -125,7 +125,7 @@ def failing(root: Path, file: str, test: str) -> bool:
         ),
         (
             TABLE,
-            'fields=("mesh.textureSize", "mesh.textureSource")',
+            'fields=("mesh.textureSize", "mesh.maxTexturePages", "mesh.textureSource")',
             "fields=()",
             ("test_leaves.py", "test_each_leaf_belongs"),
         ),
