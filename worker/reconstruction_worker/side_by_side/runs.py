@@ -162,13 +162,20 @@ def _none_left(run: Run) -> ReconstructionError:
     )
 
 
+def _same(before: EnginesDocument | None, now: EnginesDocument) -> bool:
+    """Whether both compare the same results. What processes kept in memory changes with each that ends, the export's
+    after the comparison too."""
+    kept = {"engines": {"__all__": {"kept_memory_bytes", "kept_gpu_memory_bytes"}}}
+    return before is not None and before.model_dump(exclude=kept) == now.model_dump(exclude=kept)
+
+
 def _with_best(run: Run, records: Mapping[str, StageRecord], lent: Lent, *, skipped: bool) -> tuple[StageRecord, bool]:
     """The job's own results are the best engine's."""
     standings = [standing_of(workspace_of(run.workspace, name), name) for name in run.spec.all_engines]
     document = compared(standings, mesh=any(not export.format.gaussians for export in run.spec.exports))
     own = workspace_of(run.workspace, document.best)
     there = read_record(run.workspace, StageName.EVALUATE)
-    if skipped and there is not None and _document(run) == document and _holds(run, own, _JUDGED):
+    if skipped and there is not None and _same(_document(run), document) and _holds(run, own, _JUDGED):
         return there, True
     for name in _JUDGED:
         remove_record(run.workspace, name)
