@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reconstruction_api.stages import StageName
-from reconstruction_worker.geometry.mesh import Mesh, component_labels, face_cross, with_faces
+from reconstruction_worker.geometry.mesh import Mesh, piece_areas, with_faces
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from ..finished import document, in_frame_of_photos, seconds_of_stages
@@ -77,8 +77,7 @@ def _off_upright(photo: str, up: tuple[float, float, float], workspace: Path) ->
 
 def main_piece_share(mesh: Mesh) -> float:
     """Of the area, what the largest piece has."""
-    count, labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    areas, _ = piece_areas(mesh)
     return round(float(areas.max() / areas.sum()), 4)
 
 

@@ -15,7 +15,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..geometry.mesh import Mesh, face_cross
+from ..geometry.mesh import Mesh
 from ..geometry.raycast import Caster
 from ..geometry.render import sample
 from .checking import Content, require
@@ -120,7 +120,7 @@ def check_raster(path: Path, values: NDArray[Any], grid: Grid, model: Model) -> 
 def _grid(places: NDArray[np.float64], model: Model) -> Grid:
     """As fine as the texture is, in a size of 1, 2 or 5 times a power of ten."""
     low, high = places[:, :2].min(axis=0), places[:, :2].max(axis=0)
-    area = float(np.linalg.norm(face_cross(Mesh(places - places[0], model.faces)), axis=1).sum()) / 2
+    area = Mesh(places - places[0], model.faces).area()
     texel = math.sqrt(max(area, 1e-12) / (model.texture.shape[0] * model.texture.shape[1]))
     wanted = max(texel, float((high - low).max()) / (MAX_SIDE - 2), 1e-6)
     power = 10.0 ** math.floor(math.log10(wanted))

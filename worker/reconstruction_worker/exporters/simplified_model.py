@@ -11,7 +11,6 @@ from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from ..geometry.atlas import Texels, unwrap
-from ..geometry.mesh import Mesh
 from ..geometry.pages import Pages, page_of
 from ..geometry.raycast import Caster
 from ..geometry.render import sample
@@ -31,7 +30,7 @@ def simplified_model(model: Model, faces: int | None) -> Model:
     wanted."""
     if faces is None or len(model.faces) <= faces:
         return model
-    original = Mesh(model.vertices.astype(np.float64), model.faces)
+    original = model.mesh()
     size = float(np.ptp(model.bounds(), axis=0).max())
     side = model.texture.shape[1]
     atlas = unwrap(simplified(model.welded()[0], faces, HOLE * size), side, model.pages)

@@ -28,7 +28,7 @@ OPACITY: Final = 0.98
 def surface_gaussians(model: Model, count: int = COUNT) -> Gaussians:
     """About `count` Gaussians on the model, never more. Colours are the same from all sides."""
     found = surface_points(model, count)
-    distance = np.sqrt(_area(model) / max(len(found.positions), 1))
+    distance = np.sqrt(model.mesh().area() / max(len(found.positions), 1))
     colours = found.colours.astype(np.float32) / np.float32(255)
     scales = np.array([SPREAD, SPREAD, THICKNESS], np.float32) * np.float32(distance)
     return Gaussians(
@@ -48,8 +48,3 @@ def _facing(normals: NDArray[np.floating]) -> NDArray[np.float32]:
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     turns = Rotation.from_matrix(np.stack([x, np.cross(z, x), z], axis=2))
     return np.roll(turns.as_quat(), 1, axis=1).astype(np.float32)
-
-
-def _area(model: Model) -> float:
-    a, b, c = (model.vertices[model.faces[:, corner]].astype(np.float64) for corner in range(3))
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)

@@ -41,6 +41,10 @@ class Model:
         """Lower and upper corner. [2, 3]"""
         return np.stack([self.vertices.min(axis=0), self.vertices.max(axis=0)])
 
+    def mesh(self) -> Mesh:
+        """Its surface, with the seams of its texture."""
+        return Mesh(self.vertices.astype(np.float64), self.faces)
+
     def welded(self) -> tuple[Mesh, NDArray[np.int64]]:
         """The mesh without the seams of its texture, and the welded vertex of each vertex. [V]"""
         points, index = np.unique(self.vertices, axis=0, return_inverse=True)
@@ -54,7 +58,7 @@ class Model:
 
     def atlas(self) -> Atlas:
         """How its surface lies in its texture."""
-        return Atlas(Mesh(self.vertices.astype(np.float64), self.faces), self.normals, self.uv, 0, self.pages)
+        return Atlas(self.mesh(), self.normals, self.uv, 0, self.pages)
 
     def page_of_faces(self) -> NDArray[np.int64]:
         """The page that each face is on. [F]"""

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..geometry.mesh import face_cross
 from . import glb
 from .checking import Content, reading, require
 from .exporter import Exporter
@@ -39,7 +38,7 @@ def write(model: Model, folder: Path, style: Style = DEFAULT) -> list[Path]:
     """Write `tileset.json` and a GLB file for each level: `tileset_0.glb` is the finest."""
     levels = levels_of(model)
     files = [glb.write(level, folder, _level(style, index))[0] for index, level in enumerate(levels)]
-    area, error = _area(model), 0.0
+    area, error = model.mesh().area(), 0.0
     tile: dict[str, Any] = {}
     for index, (level, file) in enumerate(zip(levels, files, strict=True)):
         below = {"children": [tile]} if tile else {}
@@ -107,11 +106,6 @@ def _box(model: Model) -> list[float]:
     """Centre and half axes of the box around the model, z up."""
     low, high = model.bounds().astype(float)
     return [*((low + high) / 2).tolist(), *np.diag(np.maximum((high - low) / 2, 1e-6)).ravel().tolist()]
-
-
-def _area(model: Model) -> float:
-    """Of the surface."""
-    return float(np.linalg.norm(face_cross(model.welded()[0]), axis=1).sum() / 2)
 
 
 def _edge(area: float, level: Model) -> float:

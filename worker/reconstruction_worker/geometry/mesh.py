@@ -100,6 +100,13 @@ def component_labels(mesh: Mesh) -> tuple[int, Indices]:
     return len(used), compact.astype(np.int32)
 
 
+def piece_areas(mesh: Mesh) -> tuple[Vectors, Indices]:
+    """Area of each piece that shares no edge with another one [N], in square world units, and the piece of each face
+    [F]."""
+    count, labels = component_labels(mesh)
+    return np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count) / 2, labels
+
+
 def with_faces(mesh: Mesh, keep: NDArray[np.bool_]) -> Mesh:
     """The mesh with only the chosen faces [F] and the vertices they use."""
     return compacted(Mesh(mesh.vertices, mesh.faces[keep]))

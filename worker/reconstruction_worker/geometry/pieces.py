@@ -15,7 +15,7 @@ from ..compiled import threaded
 from .agreement import WITNESSES
 from .field_depth import OPAQUE, DepthMap
 from .matching import FIELD_TRUST
-from .mesh import Mesh, boundary_edges, component_labels, face_cross, vertex_normals, with_faces
+from .mesh import Mesh, boundary_edges, piece_areas, vertex_normals, with_faces
 from .surface import MANY_VIEWS
 from .tsdf import camera_arrays
 from .visibility import pixel
@@ -49,8 +49,8 @@ class Pieces:
 def supported_pieces(mesh: Mesh, maps: list[DepthMap], tolerance: float, share: float | None, carve: bool) -> Pieces:
     """The pieces that cameras have seen, within `tolerance`; with a `share` those with at least so much of the largest
     one's area, whatever cameras say of them. Where `carve`, transparent pixels see past a piece as well."""
-    count, labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    areas, labels = piece_areas(mesh)
+    count = len(areas)
     part = areas / areas.max()
     if share is not None:
         kept = part >= share
@@ -60,7 +60,7 @@ def supported_pieces(mesh: Mesh, maps: list[DepthMap], tolerance: float, share: 
     np.minimum.at(low, labels, corners.min(axis=1))
     np.maximum.at(high, labels, corners.max(axis=1))
     large = np.linalg.norm(high - low, axis=1) >= LEAST_SIZE * float(np.linalg.norm(np.ptp(mesh.bounds(), axis=0)))
-    large &= _width(mesh, labels, count, areas / 2) >= RAG * tolerance
+    large &= _width(mesh, labels, count, areas) >= RAG * tolerance
     supported = _supported(mesh, labels, count, maps, tolerance, carve)
     large[areas.argmax()] = supported[areas.argmax()] = True
     kept = large & supported

@@ -16,10 +16,10 @@ from .mesh import (
     Mesh,
     boundary_edges,
     compacted,
-    component_labels,
     edge_counts,
     face_cross,
     half_edges,
+    piece_areas,
     vertex_normals,
     with_faces,
 )
@@ -88,8 +88,7 @@ def observed(mesh: Mesh, maps: list[DepthMap], tolerance: float, views: int, pat
     keep = np.all(_evened(mean, witnesses >= min(views, len(maps)))[mesh.faces], axis=1)
     hidden = np.flatnonzero(~keep)
     if len(hidden) and keep.any():
-        count, labels = component_labels(Mesh(mesh.vertices, mesh.faces[hidden]))
-        areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh)[hidden], axis=1) / 2, minlength=count)
+        areas, labels = piece_areas(Mesh(mesh.vertices, mesh.faces[hidden]))
         keep[hidden] = (areas < patch)[labels]
     if len(maps) >= MANY_VIEWS:
         weak = ~_evened(mean, 2 * witnesses + sure >= 3 * views)
@@ -175,8 +174,7 @@ def _collapsed(mesh: Mesh, faces: int) -> Mesh:
 
 def _largest_pieces(mesh: Mesh) -> Mesh:
     """Those that make up `MAIN_AREA` of the surface, and at least one."""
-    count, labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=np.linalg.norm(face_cross(mesh), axis=1), minlength=count)
+    areas, labels = piece_areas(mesh)
     order = np.argsort(-areas, kind="stable")
     before = np.cumsum(areas[order]) - areas[order]
     return with_faces(mesh, np.isin(labels, order[before < MAIN_AREA * areas.sum()]))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from PIL import Image
 
 from reconstruction_api.documents.engines import FILE, FOLDER, EngineFailure, EnginesDocument, EngineStanding
@@ -19,7 +18,6 @@ from reconstruction_api.stages import StageName
 from ..exporters.exports_document import FILE as EXPORTS_FILE
 from ..exporters.exports_document import ExportsDocument
 from ..exporters.textured_model import Model, load_model
-from ..geometry.mesh import Mesh
 from ..geometry.scene import Scene
 from ..geometry.surface_agreement import surface_agreement
 from ..records import read_record
@@ -132,11 +130,7 @@ def _exports(own: Path, target: Path) -> dict[str, str | None]:
 
 
 def _agreement(best: Model, model: Model) -> float:
-    return round(surface_agreement(_mesh(best), _mesh(model)), 3)
-
-
-def _mesh(model: Model) -> Mesh:
-    return Mesh(model.vertices.astype(np.float64), model.faces)
+    return round(surface_agreement(best.mesh(), model.mesh()), 3)
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..exporters.textured_model import Model
-from ..geometry.mesh import Mesh
 from ..geometry.orbit import orbit_camera
 from ..geometry.raycast import Caster
 from ..geometry.render import Picture, over, render, shaded, textured, wireframe
@@ -41,7 +40,7 @@ def preview(model: Model, scene: Scene) -> Preview:
 
     `model` is in world units, z up.
     """
-    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    mesh = model.mesh()
     caster = Caster(mesh)
     colours = textured(mesh, model.uv, model.texture)
     view = frontal_view(scene) if scene.views else None

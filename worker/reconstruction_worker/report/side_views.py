@@ -46,7 +46,7 @@ def write_side_views(
 ) -> list[str]:
     """Write a picture for each style and side, and a sheet of all; their names. `model` is in world units, z up;
     `advance` hears the share that is done."""
-    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    mesh = model.mesh()
     caster, subject = Caster(mesh), subject_of(scene, mesh.vertices)
     cameras = {side: around(subject, *place, 1.0, (SIZE, SIZE)) for side, place in SIDES.items()}
     pictures: dict[tuple[PreviewStyle, str], Image.Image] = {}

@@ -13,7 +13,6 @@ from reconstruction_api.turntable import TurntableRenderer
 
 from ..engines.base import Makes
 from ..exporters.textured_model import Model
-from ..geometry.mesh import Mesh
 from ..geometry.mesh_raster import BehindCamera, TexturedMesh
 from ..geometry.raycast import Caster
 from ..geometry.render import Picture, Shader, over, render, textured
@@ -51,7 +50,7 @@ def show_field(field: Field) -> Show:
 
 def show_mesh(model: Model) -> Show:
     """With its texture, without lighting; four points a pixel."""
-    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    mesh = model.mesh()
     drawn = TexturedMesh(mesh, model.uv, model.texture)
 
     @cache
