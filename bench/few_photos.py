@@ -20,17 +20,16 @@ import trimesh
 import yaml
 
 from demo import layout
-from reconstruction_worker.cpus import available_cpus
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 
 from . import page
+from .bar import Bar
 from .finished import document, seconds_of_stages
 from .machine import machine
+from .recon import run_job
 from .rendered import looking, mottled, on_grey, painted, square_camera, write_photos
 from .shapes.shapes import convex
-from .surface.table import Bar
-from .worker_quality.measuring import run
 
 NAME = "bench-few-photos"
 PAGE = layout.ROOT / "docs" / "benchmarks.md"
@@ -85,13 +84,10 @@ def measure(count: int) -> Row:
     photos, out = WORK / f"{count}-photos", WORK / f"{count}"
     write(count, photos)
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
     job = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     job["spec"]["source"] = {"uri": str(photos)}
-    (out / "job.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
     before = machine()
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out / "results"]
-    usage = run(command, out / "run.log", available_cpus())
+    usage = run_job(job, out / "job.yaml", out / "results", out / "run.log")
     workspace = out / "results" / "workspace"
     return Row(
         photos=count,

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconstruction_api.stages import StageName
+from reconstruction_worker.exporters.textured_model import load_model
+from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.records import read_record
 
 
@@ -22,6 +24,13 @@ def seconds_of_stages(workspace: Path) -> dict[StageName, float]:
     """Of those that have run."""
     records = {name: read_record(workspace, name) for name in StageName}
     return {name: record.seconds for name, record in records.items() if record is not None}
+
+
+def textured_mesh(workspace: Path) -> tuple[Mesh, NDArray[np.float32], NDArray[np.uint8]]:
+    """In the frame of the poses that came with the photos, with its texture [P S, S, 3] and the coordinates in that
+    [V, 2]."""
+    model = load_model(workspace / "texture", metres_per_unit=None)
+    return Mesh(in_frame_of_photos(model.mesh().vertices, workspace), model.faces), model.uv, model.texture
 
 
 def in_frame_of_photos(points: NDArray[np.float64], workspace: Path) -> NDArray[np.float64]:

@@ -18,11 +18,9 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from demo import layout
-from reconstruction_worker.cpus import available_cpus
 from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import over, render, textured
@@ -30,12 +28,12 @@ from reconstruction_worker.geometry.rendering import Camera
 from reconstruction_worker.quality.metrics import psnr
 
 from . import page
-from .finished import in_frame_of_photos
+from .bar import Bar
+from .finished import textured_mesh
 from .machine import machine
+from .recon import job, run_job
 from .rendered import Array, cut_out, looking, painted, write_photos
 from .shapes.shapes import convex
-from .surface.table import Bar
-from .worker_quality.measuring import run
 from .worker_quality.synthetic import clouds
 
 NAME = "bench-originals"
@@ -102,32 +100,20 @@ def write(folder: Path) -> None:
 
 def reconstruct(photos: Path, source: str, until: str) -> tuple[Path, float, float]:
     """The workspace; seconds and the most memory (MiB) of what had to be made."""
-    job = {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
-        "metadata": {"name": "bench-originals"},
-        "spec": {
-            "source": {"uri": str(photos)},
-            "engine": "splats",
-            "training": {"timeBudgetSeconds": 60, "device": "CPU"},
-            "mesh": {"textureSource": source, "textureSize": TEXTURE_SIDE},
-            "quality": {"onFailure": "Warn"},
-        },
+    spec = {
+        "engine": "splats",
+        "training": {"timeBudgetSeconds": 60, "device": "CPU"},
+        "mesh": {"textureSource": source, "textureSize": TEXTURE_SIDE},
+        "quality": {"onFailure": "Warn"},
     }
-    WORK.mkdir(parents=True, exist_ok=True)
-    file, out = WORK / "job.yaml", WORK / "result"
-    file.write_text(yaml.safe_dump(job, sort_keys=False))
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out, "--until", until]
-    usage = run(command, WORK / f"{source}-{until}.log", available_cpus())
+    out, log = WORK / "result", WORK / f"{source}-{until}.log"
+    usage = run_job(job("bench-originals", photos, spec), WORK / "job.yaml", out, log, until=until)
     return out / "workspace", usage.seconds, usage.peak_rss_mib
 
 
 def new_views(workspace: Path) -> list[float]:
     """Decibels of each, inside the shape."""
-    with np.load(workspace / "texture" / "mesh.npz") as arrays:
-        mesh = Mesh(in_frame_of_photos(arrays["vertices"].astype(np.float64), workspace), arrays["faces"])
-        uv = arrays["uv"]
-    texture = np.asarray(Image.open(workspace / "texture" / "basecolor.png").convert("RGB"))
+    mesh, uv, texture = textured_mesh(workspace)
     shape = convex()
     truth, caster, shader, grey = Caster(shape), Caster(mesh), textured(mesh, uv, texture), np.full(3, 0.5)
     found = []

@@ -78,8 +78,7 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.strategy} | {row.seconds:.0f} s / {row.cpu_seconds:.0f} s | {row.peak_rss_mib:.0f} MiB | "
             f"{row.load_average:g} |"
         )
-    held = [f"- {'✓' if bar.met else '✗'} {bar.what}: **{bar.found}**" for bar in bars(rows)]
-    return "\n".join([*lines, "", *held])
+    return "\n".join([*lines, "", *(bar.line() for bar in bars(rows))])
 
 
 def _read(path: Path) -> list[Row]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reconstruction_worker.geometry.similarity import fit_similarity
 
+from ..bar import Bar
 from .attempt import EARLIER, OURS, PEER
 from .scenes import SCENES, Scene
 
@@ -40,13 +41,6 @@ class Row:
     peak_rss_mib: float
     load_average: float
     """Of the machine, before."""
-
-
-@dataclass(frozen=True)
-class Bar:
-    what: str
-    met: bool
-    found: str
 
 
 def position_errors(found: Mapping[str, Sequence[float]], truth: Mapping[str, NDArray[np.float64]]) -> list[float]:

@@ -12,15 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
-
 from demo import layout
-from reconstruction_worker.cpus import available_cpus
 
 from .. import page
 from ..machine import machine
+from ..recon import job, run_job
 from ..surface.picture import draw
-from ..worker_quality.measuring import run
 from .figures import figures
 from .objects import OBJECTS, KnownObject
 from .table import table
@@ -39,29 +36,21 @@ def reconstruct(known: KnownObject, maps: str, engine: str, out: Path) -> tuple[
     views = WORK / f"{known.name}-{maps}"
     shutil.rmtree(views, ignore_errors=True)
     write_six(known, views, noisy=maps == "noisy")
-    job = {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
-        "metadata": {"name": out.name},
-        "spec": {
-            "source": {"uri": str(views)},
-            "images": {"depth": "Required", "depthUnitMicrometres": 100},
-            "poses": {
-                "method": "CanonicalViews",
-                "fieldOfViewDegrees": FIELD_OF_VIEW_DEGREES,
-                "cameraDistanceMillimetres": round(DISTANCE * 1000),
-            },
-            "engine": engine,
-            "training": {"device": "CPU", **({} if engine == "depth-fusion" else {"steps": 1200})},
-            "mesh": {"targetFaces": 50_000, "textureSize": 1024},
+    spec = {
+        "images": {"depth": "Required", "depthUnitMicrometres": 100},
+        "poses": {
+            "method": "CanonicalViews",
+            "fieldOfViewDegrees": FIELD_OF_VIEW_DEGREES,
+            "cameraDistanceMillimetres": round(DISTANCE * 1000),
         },
+        "engine": engine,
+        "training": {"device": "CPU", **({} if engine == "depth-fusion" else {"steps": 1200})},
+        "mesh": {"targetFaces": 50_000, "textureSize": 1024},
     }
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / "job.yaml").write_text(yaml.safe_dump(job, sort_keys=False))
-    command = [layout.PYTHON, "-m", "reconstruction_cli", "run", out / "job.yaml", "--out", out, "--until", "evaluate"]
     poses = out / "workspace" / "stages" / "poses.json"
-    usage = run(command, out / "run.log", available_cpus(), mark=poses)
+    asked = job(out.name, views, spec)
+    usage = run_job(asked, out / "job.yaml", out, out / "run.log", until="evaluate", mark=poses)
     return out / "workspace", usage.cpu_seconds_after_mark
 
 

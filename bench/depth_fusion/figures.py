@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-from PIL import Image
 
 from reconstruction_api.stages import StageName
 from reconstruction_worker.geometry.mesh import Mesh
@@ -15,7 +14,7 @@ from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import over, render, textured
 from reconstruction_worker.quality.metrics import psnr
 
-from ..finished import document, in_frame_of_photos, seconds_of_stages
+from ..finished import document, seconds_of_stages, textured_mesh
 from ..surface.nearness import Nearness, nearness
 from .objects import KnownObject
 from .views import new_cameras, photograph
@@ -43,10 +42,8 @@ class Row:
 def figures(known: KnownObject, workspace: Path, cpu_seconds_after_poses: float) -> Row:
     """Of a workspace whose mesh is textured."""
     seconds = seconds_of_stages(workspace)
-    with np.load(workspace / "texture" / "mesh.npz") as arrays:
-        mesh = Mesh(in_frame_of_photos(arrays["vertices"].astype(np.float64), workspace), arrays["faces"])
-        uv = arrays["uv"]
-    shown = new_views(known, mesh, uv, np.asarray(Image.open(workspace / "texture" / "basecolor.png").convert("RGB")))
+    mesh, uv, texture = textured_mesh(workspace)
+    shown = new_views(known, mesh, uv, texture)
     return Row(
         nearness(mesh, known.mesh),
         round(fmean(shown), 2),

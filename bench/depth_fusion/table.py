@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..surface.table import Bar
+from ..bar import Bar
 
 ENGINE = "depth-fusion"
 F_AT_1_PERCENT = {"exact": 0.97, "noisy": 0.92}

@@ -12,19 +12,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from demo import layout
 from reconstruction_api.stages import StageName
-from reconstruction_worker.cpus import available_cpus
 from reconstruction_worker.geometry.mesh import Mesh, with_faces
 from reconstruction_worker.geometry.ply_file import read_ply
 
 from .. import page
+from ..bar import Bar
 from ..finished import document, in_frame_of_photos, seconds_of_stages
 from ..machine import machine
+from ..recon import job, run_job
 from ..surface.nearness import Nearness, nearness
-from ..worker_quality.measuring import run
 from .photos import cameras, shown, witnesses, write
 from .shapes import SHAPES, Shape
 
@@ -57,32 +55,14 @@ def measure(shape: Shape, engine: str, seconds: float) -> Row:
     photos, folder = WORK / f"{shape.name}-photos", WORK / f"{shape.name}-{engine}"
     if not (photos / "transforms.json").exists():
         write(shape, photos)
-    folder.mkdir(parents=True, exist_ok=True)
-    job = {
-        "apiVersion": "reconstruction.dev/v1alpha1",
-        "kind": "ReconstructionJob",
-        "metadata": {"name": f"bench-{shape.name}"},
-        "spec": {
-            "source": {"uri": str(photos)},
-            "engine": engine,
-            "training": {"timeBudgetSeconds": round(SHARE_OF_TIME[engine] * seconds), "device": "CPU"},
-            "quality": {"onFailure": "Warn"},
-        },
+    spec = {
+        "engine": engine,
+        "training": {"timeBudgetSeconds": round(SHARE_OF_TIME[engine] * seconds), "device": "CPU"},
+        "quality": {"onFailure": "Warn"},
     }
-    file, before = folder / "job.yaml", machine()
-    file.write_text(yaml.safe_dump(job, sort_keys=False))
-    command = [
-        layout.PYTHON,
-        "-m",
-        "reconstruction_cli",
-        "run",
-        file,
-        "--out",
-        folder / "result",
-        "--until",
-        "evaluate",
-    ]
-    usage = run(command, folder / "run.log", available_cpus())
+    before = machine()
+    asked = job(f"bench-{shape.name}", photos, spec)
+    usage = run_job(asked, folder / "job.yaml", folder / "result", folder / "run.log", until="evaluate")
     workspace = folder / "result" / "workspace"
     took, mesh = seconds_of_stages(workspace), read_ply(workspace / "mesh" / "mesh.ply")
     model = Mesh(in_frame_of_photos(mesh.vertices, workspace), mesh.faces)
@@ -121,10 +101,11 @@ def bars(rows: Sequence[dict[str, Any]]) -> list[str]:
         ours, theirs = of.get((shape, "splats")), of.get((shape, "nerfacto"))
         if ours is not None and theirs is not None:
             met = ours >= LEAST_F and ours >= theirs - MOST_BEHIND
-            found.append(
-                f"- {'✓' if met else '✗'} {shape}: F at 2 % of {LEAST_F} with splats, and no more than {MOST_BEHIND} "
-                f"below nerfacto's in a quarter of its time: **{ours:.3f}**, nerfacto's {theirs:.3f}"
+            what = (
+                f"{shape}: F at 2 % of {LEAST_F} with splats, and no more than {MOST_BEHIND} "
+                "below nerfacto's in a quarter of its time"
             )
+            found.append(f"{Bar(what, met, f'{ours:.3f}').line()}, nerfacto's {theirs:.3f}")
     return found
 
 

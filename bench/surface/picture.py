@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reconstruction_worker.exporters.textured_model import load_model
-from reconstruction_worker.geometry.mesh import Mesh
 from reconstruction_worker.geometry.raycast import Caster
 from reconstruction_worker.geometry.render import over, render, shaded, textured
 from reconstruction_worker.geometry.scene import load_scene
@@ -37,7 +36,7 @@ def draw(workspaces: Sequence[Path], file: Path) -> None:
 def _row(workspace: Path, names: Sequence[str]) -> NDArray[np.uint8]:
     views = {view.name: view for view in load_scene(workspace).views}
     model = load_model(workspace / "texture", metres_per_unit=None)
-    mesh = Mesh(model.vertices.astype(np.float64), model.faces)
+    mesh = model.mesh()
     caster, shaders = Caster(mesh), (shaded(mesh), textured(mesh, model.uv, model.texture))
     cells = []
     for view in (views[name] for name in names):

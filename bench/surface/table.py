@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..bar import Bar
 from .beside import beside_earlier, beside_peers
 
 OBJECTS = ("monstree", "dino")
@@ -18,18 +18,6 @@ F_AT_1_PERCENT, F_AT_2_PERCENT, NORMALS_DEGREES = 0.85, 0.95, 20.0
 """What surfaces of known shapes have to reach."""
 BETTER_DB = 1.5
 """How much better than an earlier commit's mesh today's is to show photos that its colours were made without."""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A figure beside what it has to be."""
-
-    text: str
-    met: bool
-    figure: str
-
-    def line(self) -> str:
-        return f"- {'✓' if self.met else '✗'} {self.text}: **{self.figure}**"
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..bar import Bar
 from .rows import OURS, OURS_QUARTER, PEER, SPLATS, Row
 
 BETTER_DB = 2.0
@@ -17,18 +17,6 @@ PROCESSORS = 2
 MOST_UNREGISTERED = {"drone": 0, "lund": 2}
 REPROJECTION_PX = 1.0
 POSES_MIB = 2048
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One requirement and whether the figures meet it."""
-
-    what: str
-    found: str
-    met: bool
-
-    def __str__(self) -> str:
-        return f"{'met   ' if self.met else 'MISSED'} {self.what}: {self.found}"
 
 
 def bars(rows: Sequence[Row]) -> list[Bar]:
@@ -58,7 +46,7 @@ def _against(scene: str, ours: Row, quarter: Row | None, peer: Row) -> Bar:
     if quarter is not None:
         text += f", {quarter.psnr - peer.psnr:+.2f} dB in a quarter of the time"
         met = met or quarter.psnr >= peer.psnr
-    return Bar(f"{scene}: {BETTER_DB:g} dB better than nerfstudio, or as good in a quarter of the time", text, met)
+    return Bar(f"{scene}: {BETTER_DB:g} dB better than nerfstudio, or as good in a quarter of the time", met, text)
 
 
 def _splats(scene: str, splats: Row, quarter: Row | None) -> Bar:
@@ -67,9 +55,9 @@ def _splats(scene: str, splats: Row, quarter: Row | None) -> Bar:
         psnr, seconds = SPLATS_PSNR[scene]
         met = splats.psnr >= psnr and splats.cpu_seconds <= PROCESSORS * seconds
         what = f"{scene}: splats reach {psnr:g} dB in {seconds:g} s of training on {PROCESSORS} processors"
-        return Bar(what, text, met)
+        return Bar(what, met, text)
     least = quarter.psnr if quarter is not None else 0.0
-    return Bar(f"{scene}: splats are as good as nerfacto in the same time ({least:.2f} dB)", text, splats.psnr >= least)
+    return Bar(f"{scene}: splats are as good as nerfacto in the same time ({least:.2f} dB)", splats.psnr >= least, text)
 
 
 def _object(runs: Sequence[Row]) -> Bar:
@@ -80,7 +68,7 @@ def _object(runs: Sequence[Row]) -> Bar:
 
     row = next((row for row in runs if met(row)), runs[-1])
     text = f"{row.psnr:.2f} dB in {row.seconds:.0f} s and {row.peak_rss_mib:.0f} MiB"
-    return Bar(f"object: {OBJECT_PSNR} dB in 100 s of training, {OBJECT_MIB} MiB", text, met(row))
+    return Bar(f"object: {OBJECT_PSNR} dB in 100 s of training, {OBJECT_MIB} MiB", met(row), text)
 
 
 def _poses(scene: str, ours: Row) -> Bar:
@@ -89,4 +77,4 @@ def _poses(scene: str, ours: Row) -> Bar:
     met = ours.registered >= wanted and error is not None and error <= REPROJECTION_PX
     met = met and memory is not None and memory <= POSES_MIB
     what = f"{scene}: {wanted} of {ours.images} photos placed, {REPROJECTION_PX:g} px, {POSES_MIB} MiB"
-    return Bar(what, f"{ours.registered} photos, {error} px, {memory} MiB", met)
+    return Bar(what, met, f"{ours.registered} photos, {error} px, {memory} MiB")

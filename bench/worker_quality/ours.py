@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from demo import layout
 from reconstruction_api.job import Training
 from reconstruction_worker.engines.splats.settings import planned_steps
 from reconstruction_worker.engines.training.posed_photos import read_scene
 
-from .measuring import Usage, run
+from ..recon import job, run_job
+from .measuring import Usage
 from .scenes import Scene
 
 RUN_OF = {"nerfacto": "train", "splats": "splats"}
@@ -119,25 +118,22 @@ class Worker:
         length: dict[str, int],
     ) -> Usage:
         """`length` are the fields of `spec.training` that say how long it is to take."""
-        job = {
-            "apiVersion": "reconstruction.dev/v1alpha1",
-            "kind": "ReconstructionJob",
-            "metadata": {"name": f"bench-{self.scene.name}"},
-            "spec": {
-                "source": {"uri": str(self.photos)},
-                "images": {"maxSidePixels": max_side or self.scene.max_side},
-                "engine": engine,
-                "training": {**length, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
-                "mesh": {"targetFaces": 1000, "textureSize": 64},  # the surface is not what is measured
-                "quality": {"onFailure": "Warn"},
-            },
+        spec = {
+            "images": {"maxSidePixels": max_side or self.scene.max_side},
+            "engine": engine,
+            "training": {**length, "seed": seed, "device": "CPU", "checkpointEverySteps": 100_000},
+            "mesh": {"targetFaces": 1000, "textureSize": 64},  # the surface is not what is measured
+            "quality": {"onFailure": "Warn"},
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{run_name}.yaml"
-        file.write_text(yaml.safe_dump(job, sort_keys=False))
-        out = self.folder / run_name
-        command = [layout.PYTHON, "-m", "reconstruction_cli", "run", file, "--out", out, "--until", until]
-        return run(command, self.folder / "logs" / f"{log}.log", self.threads, mark)
+        return run_job(
+            job(f"bench-{self.scene.name}", self.photos, spec),
+            self.folder / f"{run_name}.yaml",
+            self.folder / run_name,
+            self.folder / "logs" / f"{log}.log",
+            until=until,
+            threads=self.threads,
+            mark=mark,
+        )
 
 
 def _history(workspace: Path) -> list[dict[str, float]]:

@@ -21,7 +21,7 @@ def tables(rows: Sequence[Row]) -> str:
     placed = [row for row in rows if row.method == OURS and row.reprojection_error_px is not None]
     if placed:
         parts.append(_poses(placed))
-    parts.append("\n".join(f"- {'✓' if bar.met else '✗'} {bar.what}: **{bar.found}**" for bar in bars(rows)))
+    parts.append("\n".join(bar.line() for bar in bars(rows)))
     return "\n\n".join(parts)
 
 

@@ -123,9 +123,9 @@ def earlier(psnr: float) -> dict[str, Any]:
 
 def test_ahead_of_a_peer_is_ahead_in_everything() -> None:
     of_set = row("face", known=KNOWN, faces=50_000, mesh_seconds=30.0, peers=PEERS)
-    found = [bar for bar in bars(of_set) if "ahead of" in bar.text]
+    found = [bar for bar in bars(of_set) if "ahead of" in bar.what]
     assert [bar.met for bar in found] == [True, False]
-    assert found[0].figure == "F +0.300 at 1 %, +0.160 at 2 %, normals -18.0°"
+    assert found[0].found == "F +0.300 at 1 %, +0.160 at 2 %, normals -18.0°"
     text = table([of_set, row("dino")])
     assert "| face | ns-export tsdf | 0.600, 0.800 | 30.0° | 90,000 |" in text
     assert "code of" not in text
@@ -134,7 +134,7 @@ def test_ahead_of_a_peer_is_ahead_in_everything() -> None:
 @pytest.mark.parametrize(("psnr", "met"), [(22.5, True), (22.6, False)])
 def test_an_earlier_mesh_is_to_be_outdone(psnr: float, met: bool) -> None:
     of_set = row("dino", faces=100_000, earlier=earlier(psnr))
-    (found,) = [bar for bar in bars(of_set) if "2fa5375" in bar.text]
+    (found,) = [bar for bar in bars(of_set) if "2fa5375" in bar.what]
     assert found.met is met
     lines = [line for line in table([of_set]).splitlines() if "2fa5375" in line and line.startswith("|")]
     assert len(lines) == 2 and f"{psnr:.1f} dB" in lines[0] and f"{psnr + 1:.1f} dB" in lines[1]

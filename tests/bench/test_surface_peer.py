@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from bench import recon
 from bench.finished import in_frame_of_photos, in_world
 from bench.surface import earlier, running
 from bench.surface.earlier import AsToday, Figures, judged_mesh, mean
@@ -143,7 +144,7 @@ def test_what_exporters_need_is_locked_beside_what_this_project_has() -> None:
 
 
 def test_an_earlier_commit_runs_with_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "run", lambda command, log, threads: command)
+    monkeypatch.setattr(recon, "run", lambda command, log, threads, mark: command)
     workspace, command = running.reconstruct(
         running.job("dino", tmp_path, 120, 640), tmp_path / "run", tmp_path / "old"
     )
