@@ -8,16 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import pycolmap
 from PIL import Image
 
-from ..stage import Stopped
 from .learned_features import LearnedFeatures, LearnedMatcher, likely_partners
 from .native import follow
 from .pairs import Pair, Pairing
-from .sfm import MASK_MARGIN, MIN_INLIERS, CameraGroup, Workbench, enter_photos, verification_options, write_pictures
+from .sfm import MIN_INLIERS, CameraGroup, Workbench, enter_photos, verification_options, visible, write_pictures
 
 EVERY_PAIR_UP_TO: Final = 30
 """Photos of which all pairs are compared: 435 pairs, some ten minutes on two cores."""
@@ -50,7 +48,7 @@ def _find(bench: Workbench, networks: LearnedMatcher, images: Path, masks: Path)
     """Of each photo of the bench."""
     features = []
     for done, photo in enumerate(bench.photos):
-        _go_on(bench, done / len(bench.photos), f"learned features in {done} of {len(bench.photos)} photos")
+        bench.go_on(done / len(bench.photos), f"learned features in {done} of {len(bench.photos)} photos")
         with Image.open(images / photo.name) as picture:
             found = networks.find(np.asarray(picture.convert("RGB")))
         mask = masks / f"{photo.name}.png"
@@ -61,16 +59,8 @@ def _find(bench: Workbench, networks: LearnedMatcher, images: Path, masks: Path)
 def _visible(features: LearnedFeatures, mask: Path) -> LearnedFeatures:
     """Those that the mask does not hide, nor that are at the outline: where something ends in a picture there is no
     place of its surface that other photos could show."""
-    with Image.open(mask) as file:
-        whole = np.asarray(file.convert("L")) >= MASK_MARGIN
-    reach = max(2, round(OUTLINE_SHARE * max(whole.shape)))
-    framed = np.pad(whole, reach, mode="edge")  # the photo's border is no outline
-    visible = (
-        cv2.erode(framed.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8))[reach:-reach, reach:-reach] > 0
-    )
-    column, row = np.rint(features.points).astype(int).T
-    height, width = visible.shape
-    return features.kept(visible[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)])
+    # Centres of pixels are whole numbers there, and half ones here.
+    return features.kept(visible(features.points + np.float32(0.5), mask, OUTLINE_SHARE))
 
 
 def _compare(
@@ -87,7 +77,7 @@ def _compare(
             # COLMAP's origin is the corner of the upper left pixel.
             db.write_keypoints(numbers[name], found.points + np.float32(0.5))
         for done, (first, second) in enumerate(pairs):
-            _go_on(bench, done / len(pairs), f"compared {done} of {len(pairs)} pairs of photos by learned features")
+            bench.go_on(done / len(pairs), f"compared {done} of {len(pairs)} pairs of photos by learned features")
             matches = networks.match(features[first], features[second])
             if len(matches) >= MIN_INLIERS:
                 db.write_matches(numbers[names[first]], numbers[names[second]], matches)
@@ -99,10 +89,3 @@ def _verify(bench: Workbench, pairs: Sequence[Pair], database: Path) -> None:
     listed = bench.scratch / "learned-pairs.txt"
     listed.write_text("".join(f"{names[first]} {names[second]}\n" for first, second in pairs))
     follow(partial(pycolmap.verify_matches, database, listed, verification_options()), bench.stop_requested)
-
-
-def _go_on(bench: Workbench, done: float, message: str) -> None:
-    """Report, or raise Stopped."""
-    if bench.stop_requested():
-        raise Stopped
-    bench.say(done, message)

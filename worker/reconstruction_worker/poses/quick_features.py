@@ -18,7 +18,6 @@ import pycolmap
 from numpy.typing import NDArray
 
 from ..cpus import available_cpus
-from ..stage import Stopped
 from .colmap_cameras import rays
 from .pairs import Pair
 from .posed_model import PosedModel
@@ -76,7 +75,7 @@ def find_features(bench: Workbench) -> list[QuickFeatures]:
         try:
             for features in pool.map(lambda pair: _of_file(*pair), paths):
                 found.append(features)
-                _go_on(bench, len(found) / len(paths), f"features in {len(found)} of {len(paths)} photos")
+                bench.go_on(len(found) / len(paths), f"features in {len(found)} of {len(paths)} photos")
         finally:
             pool.shutdown(cancel_futures=True)
     return found
@@ -97,7 +96,7 @@ def compare(
         for number, each in zip(order, features, strict=True):
             db.write_keypoints(number, each.points)
         for done in range(0, len(pairs), AT_ONCE):
-            _go_on(bench, done / len(pairs), f"compared {done} of {len(pairs)} pairs of photos")
+            bench.go_on(done / len(pairs), f"compared {done} of {len(pairs)} pairs of photos")
             some = pairs[done : done + AT_ONCE]
             for (first, second), similar in zip(some, most_similar(descriptors, starts, np.array(some)), strict=True):
                 matches = similar[_fit(views[first], views[second], similar)]
@@ -163,10 +162,3 @@ def _geometry(matches: NDArray[np.int64]) -> pycolmap.TwoViewGeometry:
     result.config = pycolmap.TwoViewGeometryConfiguration.CALIBRATED
     result.inlier_matches = matches.astype(np.uint32)
     return result
-
-
-def _go_on(bench: Workbench, done: float, message: str) -> None:
-    """Report, or raise Stopped."""
-    if bench.stop_requested():
-        raise Stopped
-    bench.say(done, message)

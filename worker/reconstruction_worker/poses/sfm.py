@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from PIL import Image
 
 from ..cpus import available_cpus
 from ..ingest.dataset import DatasetImage
+from ..stage import Stopped
 from .dataset_photos import read_mask, read_rgb
 from .native import follow
 from .pairs import Pair, blocks
@@ -78,6 +80,12 @@ class Workbench:
     photos: Sequence[DatasetImage]
     say: Say
     stop_requested: Callable[[], bool]
+
+    def go_on(self, done: float, message: str) -> None:
+        """Report, or raise Stopped."""
+        if self.stop_requested():
+            raise Stopped
+        self.say(done, message)
 
     def part(self, start: float, end: float) -> Workbench:
         """The same bench, whose progress is reported as the part from `start` to `end` of a larger whole."""
@@ -288,10 +296,16 @@ def write_pictures(bench: Workbench) -> tuple[Path, Path]:
     return images, masks
 
 
-def visible(points: NDArray[np.float32], mask: Path) -> NDArray[np.bool_]:
-    """Which of points [N, 2] (pixels; the corner of the upper left one is the origin) a written mask does not hide."""
+def visible(points: NDArray[np.float32], mask: Path, outline: float = 0.0) -> NDArray[np.bool_]:
+    """Which of points [N, 2] (pixels; the corner of the upper left one is the origin) a written mask does not hide, nor
+    has at its outline: so near to it, as a share of the longer side, but at least 2 pixels."""
     with Image.open(mask) as file:
         shown = np.asarray(file.convert("L")) >= MASK_MARGIN
+    if outline:
+        reach = max(2, round(outline * max(shown.shape)))
+        framed = np.pad(shown, reach, mode="edge").astype(np.uint8)  # the photo's border is no outline
+        inner = cv2.erode(framed, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        shown = inner[reach:-reach, reach:-reach] > 0
     column, row = np.floor(points).astype(int).T
     height, width = shown.shape
     return shown[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
