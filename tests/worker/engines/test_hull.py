@@ -57,6 +57,19 @@ def test_one_wrong_mask_among_many_cuts_nothing_away() -> None:
     assert cells_within(hull, RADIUS).all()
 
 
+def test_each_cell_is_looked_up_where_its_centre_is_seen() -> None:
+    """One photo from the right, whose left half shows the object: to its left is -y, as z is up."""
+    from_the_right = np.array([[0.0, 0, 1, 3], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    alpha = np.zeros((SIZE, SIZE), np.uint8)
+    alpha[:, : SIZE // 2] = 255
+    hull = carve([Camera(from_the_right, 100, 100, SIZE / 2, SIZE / 2, SIZE, SIZE)], [alpha], BOX)
+    assert hull is not None
+    middle = hull.occupied.shape[1] // 2
+    in_sight = hull.occupied[:middle, :, middle]  # x below 0: all of it in the picture
+    assert in_sight[:, middle // 2 : middle - 12].all()
+    assert not in_sight[:, middle + 12 :].any()
+
+
 def test_masks_that_contradict_each_other_everywhere_give_no_hull() -> None:
     assert carve(cameras(), [np.zeros((SIZE, SIZE), np.uint8)] * 14, BOX) is None
 

@@ -148,11 +148,13 @@ def test_all_that_a_training_needs_can_be_compiled_before() -> None:
     from reconstruction_worker.engines.gaussians import backward, chain_rule, forward, picture_kernels, projection
     from reconstruction_worker.engines.splats import adam
     from reconstruction_worker.engines.splats.compile_kernels import compile_kernels
+    from reconstruction_worker.engines.training import hull_kernels
 
     compile_kernels()
     kernels = [projection.project, forward.draw, forward.draw_depths, backward.slopes_of_pairs]
     kernels += [chain_rule.slopes_of_gaussians, picture_kernels.compose, picture_kernels.similarity]
     kernels += [picture_kernels.slopes_of_picture, picture_kernels.into_tiles, adam.step_of_adam]
+    kernels += [hull_kernels.look_up]
     known = [len(kernel.block.signatures) for kernel in kernels]
     compared(NumbaRasteriser(antialiased=False), some_gaussians())
     assert [len(kernel.block.signatures) for kernel in kernels] == known

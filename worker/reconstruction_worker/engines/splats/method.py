@@ -52,7 +52,7 @@ class SplatsMethod:
         rate = rate_of_means(0, settings["extent"])
         return SplatsTrainer(
             Cloud(first, settings["harmonics"], settings["mostGaussians"], setup.device),
-            Photos(setup.cameras, setup.pictures, settings["smaller"], setup.device),
+            Photos(setup.cameras, setup.handed_over(), settings["smaller"], setup.device),
             exposures,
             _rasteriser(settings, setup.device),
             Schedule(settings["steps"], settings["raysPerStep"], rate, rate * LAST_OF_MEANS),

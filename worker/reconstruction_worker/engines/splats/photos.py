@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -31,11 +31,11 @@ class Photos:
     """All of them, at their size and, where `smaller` is less than one, at so many times the pixels a side too."""
 
     def __init__(
-        self, cameras: Sequence[Camera], pictures: Sequence[NDArray[np.uint8]], smaller: float, device: torch.device
+        self, cameras: Sequence[Camera], pictures: Iterable[NDArray[np.uint8]], smaller: float, device: torch.device
     ):
-        """`pictures` are [H, W, 3], or [H, W, 4] and not premultiplied."""
+        """`pictures` are [H, W, 3], or [H, W, 4] and not premultiplied; of the cameras' sizes."""
         self._device = device
-        self._stay_on_device = device.type == "cuda" and _bytes(pictures, smaller) <= DEVICE_SHARE * free_bytes(device)
+        self._stay_on_device = device.type == "cuda" and _bytes(cameras, smaller) <= DEVICE_SHARE * free_bytes(device)
         self._opaque: dict[tuple[int, int], Tensor] = {}
         self._whole: list[Photo] = []
         self._small: list[Photo] = []
@@ -75,9 +75,9 @@ class Photos:
         return tensor.to(self._device) if self._stay_on_device else tensor.pin_memory()
 
 
-def _bytes(pictures: Sequence[NDArray[np.uint8]], smaller: float) -> int:
+def _bytes(cameras: Sequence[Camera], smaller: float) -> int:
     """What all photos take, in both sizes; about what opaque ones share is counted for each."""
-    pixels = sum(picture.shape[0] * picture.shape[1] for picture in pictures)
+    pixels = sum(camera.width * camera.height for camera in cameras)
     return round(4 * pixels * (1 + smaller**2 if smaller < 1 else 1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,7 +54,7 @@ class Setup:
     scene: Scene
     photos: Sequence[PosedPhoto]
     """Those to train on."""
-    pictures: Sequence[NDArray[np.uint8]]
+    pictures: list[NDArray[np.uint8]]
     """Their pixels, [H, W, 3] or [H, W, 4]."""
     bounds: Bounds
     settings: Settings
@@ -64,6 +64,13 @@ class Setup:
     @property
     def cameras(self) -> list[Camera]:
         return [photo.camera for photo in self.photos]
+
+    def handed_over(self) -> Iterator[NDArray[np.uint8]]:
+        """The pictures one after the other, each of which goes when the next is asked for: who copies them needs no
+        memory for all twice."""
+        self.pictures.reverse()
+        while self.pictures:
+            yield self.pictures.pop()
 
 
 class Method(Protocol):

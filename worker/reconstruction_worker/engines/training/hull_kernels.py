@@ -1,9 +1,26 @@
-"""The compiled loop of the visual hull; imported on first use, and without closures, like `hash_kernels`."""
+"""The compiled loops of the visual hull; imported on first use, and without closures, like `hash_kernels`."""
 
 import numba
 import numpy as np
 
 from ...compiled import threaded
+
+
+@threaded()
+def look_up(begin, end, centres, pose, lens, mask, seen, outside):  # pragma: no cover - compiled
+    """Add a photo's word on cells with `centres` [N, 3] to `seen` and `outside` [N]: the camera's `pose` is [4, 4], its
+    `lens` fx, fy, cx, cy in pixels, its `mask` [H, W] (bool)."""
+    height, width = mask.shape
+    for cell in range(begin, end):
+        x, y, z = centres[cell, 0] - pose[0, 3], centres[cell, 1] - pose[1, 3], centres[cell, 2] - pose[2, 3]
+        depth = -(x * pose[0, 2] + y * pose[1, 2] + z * pose[2, 2])
+        if depth <= 0:
+            continue
+        column = lens[2] + lens[0] * (x * pose[0, 0] + y * pose[1, 0] + z * pose[2, 0]) / depth
+        row = lens[3] - lens[1] * (x * pose[0, 1] + y * pose[1, 1] + z * pose[2, 1]) / depth
+        if 0 <= column < width and 0 <= row < height:
+            seen[cell] += 1
+            outside[cell] += not mask[int(row), int(column)]
 
 
 @numba.njit(fastmath=True)

@@ -108,39 +108,30 @@ def carve(
 
     A cell goes when more than a few photos see it outside their mask. Photos that don't see it say nothing about it.
     """
+    from .hull_kernels import look_up  # numba takes a second to import
+
     centres = _cell_centres(box)
     cell = float(np.linalg.norm((box[1] - box[0]) / RESOLUTION))
-    seen = torch.zeros(len(centres), dtype=torch.int16)
-    outside = torch.zeros_like(seen)
+    seen = np.zeros(len(centres), np.int16)
+    outside = np.zeros_like(seen)
     for camera, alpha in zip(cameras, alphas, strict=True):
-        mask = torch.from_numpy(_widened(alpha, camera, cell, box))
-        inside_picture, column, row = _project(centres, camera)
-        seen += inside_picture
-        outside += inside_picture & ~mask[row, column]
-    occupied = (outside <= torch.floor(WRONG_MASKS * seen)) & (seen > 0)
+        pose = camera.camera_to_world.astype(np.float32)
+        lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
+        look_up(len(centres), centres, pose, lens, _widened(alpha, camera, cell, box), seen, outside)
+    occupied = (outside <= np.floor(WRONG_MASKS * seen.astype(np.float32))) & (seen > 0)
     if not occupied.any():
         return None
-    return VisualHull(occupied.view(RESOLUTION, RESOLUTION, RESOLUTION), torch.tensor(box, dtype=torch.float32))
+    cells = torch.from_numpy(occupied).view(RESOLUTION, RESOLUTION, RESOLUTION)
+    return VisualHull(cells, torch.tensor(box, dtype=torch.float32))
 
 
-def _cell_centres(box: NDArray[np.float64]) -> Tensor:
+def _cell_centres(box: NDArray[np.float64]) -> NDArray[np.float32]:
     """[RESOLUTION ** 3, 3], z fastest."""
     axes = [
-        torch.tensor(low + (np.arange(RESOLUTION) + 0.5) / RESOLUTION * (high - low), dtype=torch.float32)
+        (low + (np.arange(RESOLUTION) + 0.5) / RESOLUTION * (high - low)).astype(np.float32)
         for low, high in zip(box[0], box[1], strict=True)
     ]
-    return torch.cartesian_prod(*axes)
-
-
-def _project(points: Tensor, camera: Camera) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether each point is in the picture, and its column and row (some valid ones where it is not)."""
-    pose = torch.tensor(camera.camera_to_world, dtype=torch.float32)
-    local = (points - pose[:3, 3]) @ pose[:3, :3]
-    depth = -local[:, 2]
-    column = (camera.cx + camera.fx * local[:, 0] / depth).floor()
-    row = (camera.cy - camera.fy * local[:, 1] / depth).floor()
-    inside = (depth > 0) & (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    return inside, torch.where(inside, column, 0).long(), torch.where(inside, row, 0).long()
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _widened(alpha: NDArray[np.uint8], camera: Camera, cell: float, box: NDArray[np.float64]) -> NDArray[np.bool_]:
