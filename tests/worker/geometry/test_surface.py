@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from reconstruction_worker.geometry.holes import without_holes
 from reconstruction_worker.geometry.mesh import (
@@ -10,6 +11,7 @@ from reconstruction_worker.geometry.mesh import (
     boundary_edges,
     component_labels,
     edge_counts,
+    face_cross,
     vertex_normals,
     with_faces,
 )
@@ -35,6 +37,39 @@ def test_the_border_of_a_sheet_is_not_a_hole() -> None:
     closed, filled = without_holes(sheet, perimeter=0.5)
     assert filled == 0
     assert len(boundary_edges(closed)) == len(boundary_edges(sheet))
+
+
+def annulus(count: int, ragged: float = 0.0) -> Mesh:
+    """A flat ring between a hole of radius 1, each second vertex of whose border is `ragged` further out, and a circle
+    of radius 2, facing +z."""
+    angle = 2 * np.pi * np.arange(count) / count
+    circle = np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
+    inner = circle * (1 + ragged * (np.arange(count) % 2))[:, None]
+    own, after = np.arange(count), np.roll(np.arange(count), -1)
+    faces = np.concatenate(
+        [np.stack([own, own + count, after], axis=1), np.stack([after, own + count, after + count], axis=1)]
+    )
+    return Mesh(np.concatenate([inner, 2 * circle]), faces.astype(np.int32))
+
+
+@pytest.mark.parametrize("count", [3, 8, 9, 17, 30, 61, 100])
+def test_what_closes_a_flat_hole_is_flat_and_covers_it_once(count: int) -> None:
+    closed, filled = without_holes(annulus(count), perimeter=7)
+    assert filled == 1
+    assert len(boundary_edges(closed)) == count  # those of the circle outside
+    assert (edge_counts(closed)[1] <= 2).all()
+    cross = face_cross(closed)
+    assert (cross[:, 2] > 0).all()
+    assert abs(cross[:, :2]).max() < 1e-9
+    assert closed.area() == pytest.approx(2 * count * np.sin(2 * np.pi / count))  # of the regular polygon, radius 2
+
+
+def test_a_hole_is_as_long_around_as_it_is_wide_however_ragged_its_border() -> None:
+    ragged = annulus(120, ragged=0.1)
+    along = np.linalg.norm(np.diff(ragged.vertices[:121], axis=0), axis=1)[:119].sum()
+    assert along > 12  # of a hole that is 2 wide
+    assert without_holes(ragged, perimeter=7)[1] == 1
+    assert without_holes(ragged, perimeter=6)[1] == 0
 
 
 def test_smoothing_removes_noise_and_keeps_the_size() -> None:

@@ -98,6 +98,20 @@ def test_gutters_repeat_the_charts_colours(ball: Textured) -> None:
     assert picture[gutter].max(axis=1).min() > 0
 
 
+def test_a_texture_made_part_by_part_is_the_same(ball: Textured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconstruction_worker.geometry.bake.TEXELS_AT_ONCE", 7001)
+    parts = bake(Pages(ball.atlas, SIZE), list(ball.scene.views))
+    assert np.array_equal(parts.picture, ball.baked.picture)
+
+
+def test_a_page_that_was_let_go_of_is_laid_out_again(ball: Textured) -> None:
+    pages = Pages(ball.atlas, SIZE)
+    before = pages[0]
+    pages.forget()
+    assert pages[0] is not before
+    assert np.array_equal(pages[0].index, ball.surface.index)
+
+
 def test_one_photo_that_disagrees_is_left_out(atlas: Atlas, tmp_path: Path) -> None:
     write_poses(tmp_path, MeshField(bumpy_sphere()), around(16))
     scene = load_scene(tmp_path)

@@ -70,11 +70,11 @@ def texels(atlas: Atlas, size: int, page: int = 0) -> Texels:
         faces = faces[page_of_faces(atlas.uv, faces, atlas.pages) == page]
     _rasterise(owner, corners, faces)
     index = np.flatnonzero(owner >= 0)
-    values = np.concatenate([atlas.mesh.vertices.astype(np.float32), atlas.normals], axis=1)
-    found = np.empty((len(index), 6), np.float32)
-    _interpolate(len(index), found, index, owner.ravel(), size, corners, faces, values)
-    points, normals = np.ascontiguousarray(found[:, :3]), found[:, 3:]
-    return Texels(index, points, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
+    points, normals = np.empty((len(index), 3), np.float32), np.empty((len(index), 3), np.float32)
+    for found, values in ((points, atlas.mesh.vertices.astype(np.float32)), (normals, atlas.normals)):
+        _interpolate(len(index), found, index, owner.ravel(), size, corners, faces, values)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    return Texels(index, points, normals)
 
 
 @njit

@@ -31,7 +31,8 @@ from .tsdf import camera_arrays
 from .unseen import Sums
 from .visibility import CANDIDATES, Sightings, Visibility, candidates, pixel
 
-TEXELS_AT_ONCE = 1 << 22
+TEXELS_AT_ONCE = 1 << 21
+"""72 bytes each while photos are looked up."""
 COARSE_SHARE = 0.006
 """Standard deviation that separates coarse from fine, as a share of the photo's side."""
 DISAGREEMENT = 30.0
@@ -140,9 +141,8 @@ def baked_in_each_way(
         filled = nearest(page.points[unknown])
         for picture, fill in zip(pictures, filled, strict=True):
             whole = page_of(picture, number)
-            colours = whole.reshape(-1, 3)[page.index]
-            colours[unknown] = fill
-            whole[:] = _with_gutter(colours, page.index, surface.size)
+            whole.reshape(-1, 3)[page.index[unknown]] = fill
+            _fill_gutter(whole, page.index)
         del page
     shares = {view.name: float(count) for view, count in zip(views, sums.best / max(done, 1), strict=True)}
     return [Baked(picture, float(sums.known / max(done, 1)), shares) for picture in pictures]
@@ -215,19 +215,19 @@ def _blurred(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (colour / np.maximum(covered, 1e-4)).clip(0, 255).astype(np.uint8)
 
 
-def _with_gutter(colours: NDArray[np.uint8], index: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """The picture with each texel off the surface in the colour of the nearest one on it. [S, S, 3]"""
-    empty = np.ones(size * size, np.uint8)
-    empty[index] = 0
-    picture = np.zeros((size * size, 3), np.uint8)
-    picture[index] = colours
-    _, label = cv2.distanceTransformWithLabels(
-        empty.reshape(size, size), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    source = np.zeros(int(label.max()) + 1, np.int64)
-    nearest = label.ravel().astype(np.int64)
+def _fill_gutter(picture: NDArray[np.uint8], index: NDArray[np.int64]) -> None:
+    """Give each texel off the surface the colour of the nearest one on it. `picture` is [S, S, 3], `index` has the
+    texels that are on the surface."""
+    empty = np.ones(picture.shape[:2], np.uint8)
+    empty.ravel()[index] = 0
+    _, labels = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.asarray(labels, np.int32).ravel()
+    source = np.zeros(int(nearest.max()) + 1, np.int32)
     source[nearest[index]] = index
-    return picture[source[nearest]].reshape(size, size, 3)
+    texels = picture.reshape(-1, 3)
+    for begin in range(0, len(texels), TEXELS_AT_ONCE):
+        part = slice(begin, begin + TEXELS_AT_ONCE)
+        texels[part] = texels[source[nearest[part]]]  # those on the surface are their own nearest ones
 
 
 @njit

@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse.linalg import splu
 
 from .mesh import Mesh, boundary_edges
 
-MAX_RINGS = 12
-RELAXATION_ROUNDS = 40
+INNERMOST = 8
+"""Vertices of a ring, at most, that is closed by a vertex in its middle."""
+EVENING_ROUNDS = 50
+"""Of the border that is measured: it follows pixels and voxels, and is up to three times as long as the hole is
+around."""
 
 
 def without_holes(mesh: Mesh, perimeter: float) -> tuple[Mesh, int]:
-    """The mesh with holes of at most this perimeter closed, and how many there were.
+    """The mesh with holes of at most this perimeter, measured along an evened border, closed, and how many there were.
 
-    A hole is closed by shrunk copies of its border, ring by ring towards its centre, relaxed to a soap film.
+    A hole is closed by rings of ever fewer vertices towards its centre, which are relaxed to a soap film.
     """
     vertices, faces, filled = [mesh.vertices], [mesh.faces], 0
     count = len(mesh.vertices)
     for loop in border_loops(mesh):
         points = mesh.vertices[loop]
-        sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
-        if sides.sum() > perimeter:
+        if _perimeter(_evened(points)) > perimeter:
             continue
-        radius = np.linalg.norm(points - points.mean(axis=0), axis=1).mean()
-        rings = int(np.clip(round(radius / max(sides.mean(), 1e-12)), 1, MAX_RINGS))
-        vertices.append(_film(points, rings))
-        faces.append(_strips(loop, rings, count))
-        count += len(vertices[-1])
+        film = _film(points)
+        numbers = np.concatenate([loop, count + np.arange(len(film.vertices), dtype=np.int32)])
+        vertices.append(film.vertices)
+        faces.append(numbers[film.faces])
+        count += len(film.vertices)
         filled += 1
     return Mesh(np.concatenate(vertices), np.concatenate(faces)), filled
+
+
+def _perimeter(loop: NDArray[np.float64]) -> float:
+    """Length of a closed chain [N, 3]."""
+    return float(np.linalg.norm(loop - np.roll(loop, -1, axis=0), axis=1).sum())
+
+
+def _evened(loop: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A closed chain [N, 3] without what goes to and fro within a few of its vertices."""
+    for _ in range(min(EVENING_ROUNDS, len(loop) // 4)):
+        loop = (np.roll(loop, 1, axis=0) + 2 * loop + np.roll(loop, -1, axis=0)) / 4
+    return loop
 
 
 def border_loops(mesh: Mesh) -> list[NDArray[np.int32]]:
@@ -51,30 +69,48 @@ def border_loops(mesh: Mesh) -> list[NDArray[np.int32]]:
     return loops
 
 
-def _film(border: NDArray[np.float64], rings: int) -> NDArray[np.float64]:
-    """Inner rings of a hole with `border` [N, 3], outermost first, and its centre. [(rings - 1) N + 1, 3]"""
-    centre = border.mean(axis=0)
-    shares = np.arange(1, rings) / rings
-    inner = border[None] * (1 - shares[:, None, None]) + centre * shares[:, None, None]
-    for _ in range(RELAXATION_ROUNDS if rings > 1 else 0):
-        outward = np.concatenate([border[None], inner[:-1]])
-        inward = np.concatenate([inner[1:], np.broadcast_to(centre, (1, *border.shape))])
-        beside = np.roll(inner, 1, axis=1) + np.roll(inner, -1, axis=1)
-        inner = (outward + inward + beside) / 4
-        centre = inner[-1].mean(axis=0)
-    return np.concatenate([inner.reshape(-1, 3), centre[None]])
+@dataclass(frozen=True)
+class _Film:
+    """A hole's inner vertices [I, 3], and its triangles [F, 3]: N vertices of the border first, then the inner ones."""
+
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int64]
 
 
-def _strips(loop: NDArray[np.int32], rings: int, first: int) -> NDArray[np.int32]:
-    """Triangles between a border and the rings inside it, whose vertices are numbered from `first`. [F, 3]"""
-    size = len(loop)
-    faces = []
-    outer = loop
-    for ring in range(rings - 1):
-        inner = first + ring * size + np.arange(size)
-        after_outer, after_inner = np.roll(outer, -1), np.roll(inner, -1)
-        faces += [np.stack([after_outer, outer, inner], 1), np.stack([after_outer, inner, after_inner], 1)]
-        outer = inner
-    centre = np.full(size, first + (rings - 1) * size)
-    faces.append(np.stack([np.roll(outer, -1), outer, centre], 1))
-    return np.concatenate(faces).astype(np.int32)
+def _film(border: NDArray[np.float64]) -> _Film:
+    """A soap film over a border [N, 3]: each vertex within is in the middle of its neighbours."""
+    size = len(border)
+    faces, ring, count = list[NDArray[np.int64]](), np.arange(size), size
+    while len(ring) > INNERMOST:
+        inner = count + np.arange(-(-len(ring) // 2))
+        faces.append(_strip(ring, inner))
+        ring, count = inner, count + len(inner)
+    faces.append(np.stack([np.roll(ring, -1), ring, np.full(len(ring), count)], axis=1))
+    triangles = np.concatenate(faces)
+    return _Film(_relaxed(border, triangles, count + 1 - size), triangles)
+
+
+def _strip(outer: NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Triangles between a ring and the next one, which has a vertex for each pair of its own. [F, 3]"""
+    first, after = outer[::2], np.roll(outer[::2], -1)
+    middle = outer[1::2]
+    paired = len(middle)
+    faces = [
+        np.stack([middle, first[:paired], inner[:paired]], axis=1),
+        np.stack([middle, inner[:paired], np.roll(inner, -1)[:paired]], axis=1),
+        np.stack([after[:paired], middle, np.roll(inner, -1)[:paired]], axis=1),
+    ]
+    if paired < len(first):  # the last one is alone
+        faces.append(np.array([[after[-1], first[-1], inner[-1]], [after[-1], inner[-1], inner[0]]]))
+    return np.concatenate(faces)
+
+
+def _relaxed(border: NDArray[np.float64], faces: NDArray[np.int64], inner: int) -> NDArray[np.float64]:
+    """Positions of the `inner` vertices that come after those of the border."""
+    ends = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+    total, ones = len(border) + inner, np.ones(len(ends))
+    adjacent = coo_array((ones, (ends[:, 0], ends[:, 1])), shape=(total, total)).tocsr()
+    adjacent = adjacent + adjacent.T
+    own = adjacent[len(border) :]
+    laplacian = diags_array(np.asarray(own.sum(axis=1)).ravel()) - own[:, len(border) :]
+    return np.asarray(splu(csc_array(laplacian)).solve(np.asarray(own[:, : len(border)] @ border)))

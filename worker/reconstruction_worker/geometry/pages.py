@@ -28,6 +28,10 @@ class Pages:
             self._last = page, texels(self.atlas, self.size, page)
         return self._last[1]
 
+    def forget(self) -> None:
+        """Let go of the page that was kept: 36 bytes a texel."""
+        self._last = None
+
     @cached_property
     def texels(self) -> int:
         """How many show the surface, on all pages."""

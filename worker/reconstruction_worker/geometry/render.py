@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from .cameras import cropped, pixel_rays
 from .mesh import Mesh, face_normals, vertex_normals
-from .raycast import RAYS_AT_ONCE, Caster, Hits
+from .raycast import Caster, Hits
 from .rendering import Camera
 
 Picture = NDArray[np.uint8]
 Shader = Callable[[Hits, NDArray[np.float64]], NDArray[np.float32]]
 """Colour [..., 3] in 0..1 of what rays [..., 3] have met."""
 
+RAYS_AT_ONCE = 1 << 18
+"""400 bytes each while colours are looked up."""
 CLAY = np.array([0.78, 0.76, 0.73], np.float32)
 WIRE = np.array([0.10, 0.32, 0.62], np.float32)
 PAPER = np.array([0.95, 0.96, 0.97], np.float32)

@@ -162,6 +162,7 @@ def _judged(
     result = []
     with _scratch(context) as scratch:
         textures = baked_in_each_way(surface, others, BLENDINGS, progress, originals.photos, Path(scratch), sightings)
+        surface.forget()
         for blending, without in zip(BLENDINGS, textures, strict=True):
             context.advance(55, "comparing the mesh with the held-out photos")
             found = shown_by_mesh(surface.atlas, without.picture, judged, sightings.caster)
