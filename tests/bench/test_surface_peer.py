@@ -61,11 +61,15 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     scripts = ModuleType("nerfstudio.scripts")
     scripts.exporter = ModuleType("exporter")  # type: ignore[attr-defined]
     scripts.exporter.eval_setup = "theirs"  # type: ignore[attr-defined]
+    utilities = ModuleType("nerfstudio.exporter")
+    utilities.exporter_utils = ModuleType("exporter_utils")  # type: ignore[attr-defined]
+    utilities.exporter_utils.Progress = "theirs"  # type: ignore[attr-defined]
     training = ModuleType("nerfstudio_training")
     training.configuration = training.without_perceptual_metric = None  # type: ignore[attr-defined]
     pipelines = ModuleType("base_pipeline")
     pipelines.Pipeline = object  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "nerfstudio.scripts", scripts)
+    monkeypatch.setitem(sys.modules, "nerfstudio.exporter", utilities)
     monkeypatch.setitem(sys.modules, "nerfstudio.pipelines.base_pipeline", pipelines)
     monkeypatch.setitem(sys.modules, "bench.worker_quality.nerfstudio_training", training)
     monkeypatch.delitem(sys.modules, "bench.surface.peer.exports", raising=False)
@@ -96,6 +100,24 @@ def test_ns_export_gets_the_pipeline_that_was_trained_and_only_then(exports: Mod
     with exports.instead_of_loading("ours"):
         assert exports.exporter.eval_setup(Path("config.yml"))[1] == "ours"
     assert exports.exporter.eval_setup == "theirs"
+
+
+def points_taken(exports: ModuleType, found: int, wanted: int = 200_000) -> int:
+    """Batches of rays until `ns-export` has the points it wants, with so many of each batch in the box."""
+    with exports.limited():
+        progress = exports.exporter_utils.Progress(disable=True)
+    assert exports.exporter_utils.Progress == "theirs"
+    task = progress.add_task("Generating Point Cloud", total=wanted)
+    while not progress.finished:
+        progress.advance(task, found)
+    return progress.batches
+
+
+def test_taking_points_for_poissons_method_has_an_end(exports: ModuleType) -> None:
+    assert points_taken(exports, 4000) == 50
+    assert points_taken(exports, 100) == exports.BATCHES
+    with pytest.raises(ValueError, match=exports.TOO_FEW):
+        points_taken(exports, 1)
 
 
 def test_each_piece_of_nerfstudios_work_is_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,17 +14,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from nerfstudio.exporter import exporter_utils
 from nerfstudio.pipelines.base_pipeline import Pipeline
 from nerfstudio.scripts import exporter
 from numpy.typing import NDArray
+from rich.progress import Progress, TaskID
 
 from ...worker_quality.clock import Clock
 from ...worker_quality.nerfstudio_training import configuration, without_perceptual_metric
 
 POINTS = 200_000
-"""Of the cloud that Poisson's method makes a surface of; `ns-export` asks for five times as many."""
+"""Of the cloud that Poisson's method makes a surface of, at most; `ns-export` asks for five times as many."""
 RAYS = 4096
 """At a time; 32,768 by default, for which a GPU has the memory."""
+BATCHES = 120
+"""Of so many rays, from which points are taken: where few of what they meet is in the box, `ns-export` would go on
+without end."""
+FEWEST_POINTS = 1000
+"""With fewer there is no surface."""
 MAPS = 2
 """Depth maps that are fused at a time; 10 by default, with five times the memory and the same result."""
 MARGIN = 0.05
@@ -32,6 +39,8 @@ MARGIN = 0.05
 
 NO_SURFACE = "Surface level must be within volume data range"
 """What marching cubes says where TSDF holds nothing but space, or nothing but what is behind a surface."""
+TOO_FEW = "points in the box"
+"""Of too few Poisson's method makes none either."""
 
 
 def run(request: dict[str, Any]) -> None:
@@ -47,12 +56,12 @@ def run(request: dict[str, Any]) -> None:
     box = box_about(np.load(request["shape"]), world)
     folder = Path(request["folder"])
     why = None
-    with instead_of_loading(pipeline):
+    with instead_of_loading(pipeline), limited():
         try:
             EXPORTS[request["method"]](folder, box)
         except ValueError as error:
             why = str(error)
-            if NO_SURFACE not in why:
+            if NO_SURFACE not in why and TOO_FEW not in why:
                 raise
     document = {"worldFromNerfstudio": np.linalg.inv(world).tolist(), "noSurface": why}
     (folder / f"export-{request['method']}.json").write_text(json.dumps(document, indent=1))
@@ -93,6 +102,36 @@ def instead_of_loading(pipeline: Pipeline) -> Iterator[None]:
         yield
     finally:
         setattr(exporter, name, original)
+
+
+class LimitedProgress(Progress):
+    """The progress of taking points, which is at its end after `BATCHES` at the latest. Raises ValueError where there
+    are too few points by then."""
+
+    batches = 0
+    points = 0.0
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self.batches, self.points = self.batches + 1, self.points + advance
+        if self.batches >= BATCHES and self.points < FEWEST_POINTS:
+            raise ValueError(f"{self.points:.0f} {TOO_FEW} of {self.batches * RAYS} rays")
+
+    @property
+    def finished(self) -> bool:
+        return super().finished or self.batches >= BATCHES
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """`ns-export` takes points for a while only."""
+    name = "Progress"
+    original = getattr(exporter_utils, name)
+    setattr(exporter_utils, name, LimitedProgress)
+    try:
+        yield
+    finally:
+        setattr(exporter_utils, name, original)
 
 
 def _tsdf(folder: Path, box: NDArray[np.float64]) -> None:
