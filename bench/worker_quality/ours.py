@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 from reconstruction_worker.engines.splats.settings import planned_steps
 from reconstruction_worker.engines.training.posed_photos import read_scene
 

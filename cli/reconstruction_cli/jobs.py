@@ -11,9 +11,10 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.manifests import JobManifest
 from reconstruction_api.source import Source
+from reconstruction_api.training import Device
 from reconstruction_api.validation import parse_job
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Final
 
 from reconstruction_api.errors import ReconstructionError
 from reconstruction_api.formats import ExportFormat
-from reconstruction_api.job import Images
+from reconstruction_api.images import Images
 from reconstruction_api.names import API_VERSION, JOB_KIND, MAX_JOB_NAME
 from reconstruction_api.source import Source
 from reconstruction_worker.ingest.arrange import arrange

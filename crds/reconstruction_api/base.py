@@ -22,6 +22,9 @@ from pydantic_core import CoreSchema, core_schema
 from .network import ENTRY_PATTERN
 from .rules import Rule, check_rules
 
+MAX_SECONDS: Final = 31_536_000
+"""A year."""
+
 _DECIMAL: Final = r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 _SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"

@@ -14,25 +14,15 @@ from typing import Any, ClassVar, Final
 from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel, to_snake
 
-from .base import ApiModel, DecimalString, DNSLabel
+from .base import MAX_SECONDS, ApiModel, DecimalString, DNSLabel
 from .baseline import BASELINE
-from .job import (
-    BUILT_IN_BAR,
-    BUILT_IN_ENGINE,
-    BUILT_IN_PRESET,
-    MAX_SECONDS,
-    MAX_STEPS,
-    DepthFusion,
-    Quality,
-    QualityAction,
-    ReconstructionJobSpec,
-    Training,
-    TrainingPreset,
-)
+from .job import BUILT_IN_ENGINE, ReconstructionJobSpec
 from .lifecycle import MAX_RETENTION_SECONDS, Retention
 from .mesh import Mesh, MeshCrop, TextureSource
+from .quality import BUILT_IN_BAR, Quality, QualityAction
 from .rules import Rule
 from .source import Reuse
+from .training import BUILT_IN_PRESET, MAX_STEPS, DepthFusion, Training, TrainingPreset
 
 
 class TrainingDefaults(ApiModel):

@@ -3,252 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, ClassVar, Final, NamedTuple
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from .base import ApiModel, DecimalString, DNSLabel, DNSSubdomain
+from .base import MAX_SECONDS, ApiModel, DNSLabel, DNSSubdomain
 from .destination import Destination
 from .engines import CPU_ONLY, NEED_DEPTH, NEED_POSES
 from .exports import EXPORT_RULES, MAX_EXPORTS, Audience, Export, Report
 from .formats import ExportFormat
+from .images import DepthPolicy, Images
 from .lifecycle import Cancellation, EndStage, PauseStage, Redo, Retention
 from .mesh import Mesh
 from .notifications import Notification
 from .poses import PoseMethod, Poses
+from .quality import Quality
 from .rules import KeyedBy, Rule, is_untouched, named_once, untouched
 from .source import Reuse, Source
 from .stage_table import STAGES, ending_with, listed
+from .training import MIN_TIME_BUDGET_SECONDS, DepthFusion, Device, Training
 from .turntable import Turntable
 
-
-class MaskPolicy(StrEnum):
-    AUTO = "Auto"
-    ALPHA = "Alpha"
-    FOLDER = "Folder"
-    BACKGROUND = "Background"
-    NONE = "None"
-
-
-class DepthPolicy(StrEnum):
-    AUTO = "Auto"
-    REQUIRED = "Required"
-    NONE = "None"
-
-
-class Images(ApiModel):
-    """How photos are prepared."""
-
-    max_side_pixels: int = Field(default=1600, ge=64, le=8192)
-    """Photos with a longer side are scaled down to this many pixels for the training. Their cameras are estimated from
-    up to 1600 pixels all the same."""
-    video_frames: int = Field(default=120, ge=2, le=2000)
-    """So many frames of a video become photos: evenly spread over it, and of neighbours the sharpest."""
-    masks: MaskPolicy = MaskPolicy.AUTO
-    """What separates the object from its background: `Alpha` uses the photos' alpha channel, `Folder` a folder `masks`
-    beside the photos (white is the object), `Background` makes masks of photos whose background is of one colour, such
-    as black cloth or white paper, `None` nothing. `Auto` uses whichever is there, else `Background` where the borders
-    of most photos are of one colour."""
-    depth: DepthPolicy = DepthPolicy.AUTO
-    """Depth maps in a folder `depth` beside the photos, which the training is held to: `Auto` uses those that are there
-    and fit, `Required` fails with DepthInvalid where a photo has none that does, `None` uses none. A map is a PNG or
-    TIFF of 16 bits, or floating-point numbers (TIFF, `.npy`) in metres, along the camera's axis; 0 is unknown."""
-    depth_unit_micrometres: int | None = Field(default=None, ge=1, le=1_000_000)
-    """What 1 means in a depth map of whole numbers: 1000, a millimetre, unless set. Where it is set, and GPS gives no
-    scale, the result is in metres."""
-
-
-class Device(StrEnum):
-    AUTO = "Auto"
-    CUDA = "CUDA"
-    CPU = "CPU"
-
-
-class TrainingPreset(StrEnum):
-    PRODUCTION = "Production"
-    DEVELOPMENT = "Development"
-
-
-PRESET_STEPS: Final = {
-    TrainingPreset.PRODUCTION: (30_000, 6000),
-    TrainingPreset.DEVELOPMENT: (3000, 1000),
-}
-"""Steps of a training that names none: on a GPU, and on a CPU."""
-
-MAX_STEPS: Final = 1_000_000
-MAX_SECONDS: Final = 31_536_000
-"""A year."""
-
 BUILT_IN_ENGINE: Final = "nerfacto"
-"""What an unset `engine` stands for, and below the same for other fields, where no profile says otherwise. They may
-change with a release: each job keeps what it was accepted with."""
-BUILT_IN_PRESET: Final = TrainingPreset.PRODUCTION
+"""What an unset `engine` stands for where no profile says otherwise. It may change with a release: each job keeps what
+it was accepted with."""
 MOST_ENGINES: Final = 4
 """That one job may compare."""
-MIN_TIME_BUDGET_SECONDS: Final = 10
-
-
-class Precision(StrEnum):
-    FULL = "Full"
-    HALF = "Half"
-
-
-class HoldOut(StrEnum):
-    AUTO = "Auto"
-    NONE = "None"
-
-
-class DepthFusion(StrEnum):
-    AUTO = "Auto"
-    NEVER = "Never"
-
-
-class Training(ApiModel):
-    """How the engine is trained."""
-
-    rules: ClassVar = (
-        Rule(
-            "earlyStopping looks at held-out views; set holdOut to Auto",
-            cel="!self.earlyStopping || self.holdOut != 'None'",
-            holds=lambda training: not training.early_stopping or training.hold_out is not HoldOut.NONE,
-            field="earlyStopping",
-        ),
-    )
-
-    preset: TrainingPreset | None = None
-    """`Production` for results to deliver; `Development` for a first look on small hardware: a smaller model and, where
-    `steps` is unset, fewer steps. When unset, what the profile's `defaults` say, else `Production`."""
-    steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
-    """Optimisation steps. When unset along with `preset`, what the profile's `defaults` say; else 30000 on a GPU and
-    6000 on a CPU, with preset `Development` 3000 and 1000."""
-    time_budget_seconds: int | None = Field(default=None, ge=MIN_TIME_BUDGET_SECONDS, le=MAX_SECONDS)
-    """How long training should take at most: once the speed on this hardware is known, as many steps are planned as fit
-    (never more than `steps`), and the learning rate falls over those. A plan, not a deadline. Several `engines` share
-    it in equal parts. When unset, what the profile's `defaults` say, else no limit."""
-    early_stopping: bool = False
-    """Training ends when the held-out views have levelled off (no gain of 0.05 dB in five looks, about thirty of which
-    are spread over a training), and the state that showed them best becomes the result."""
-    hold_out: HoldOut = HoldOut.AUTO
-    """Which photos are kept from the training to judge its result by. `Auto`: those that the provided poses name for
-    it, else one in ten; none of fewer than five photos, nor of six `CanonicalViews`, each of which is the only one of
-    its side. `None`: none, all are trained on. Without held-out photos there is no PSNR or SSIM, and the verdict is
-    `warn`."""
-    depth_fusion: DepthFusion | None = None
-    """`Auto` leaves the training out where all photos of an object have depth maps and these agree: engine
-    `depth-fusion` then makes the surface of the maps, in seconds, and the train stage says which and why. `Never`
-    trains. When unset, `Never` in jobs that name an engine; in others what the profile's `defaults` say, else `Auto`
-    where they name no engine either and the profile offers `depth-fusion`. It is looked at when training begins."""
-    device: Device = Device.AUTO
-    """`CUDA` fails where no GPU is found, `CPU` never asks for one, `Auto` takes a GPU when the profile offers one."""
-    rays_per_step: int | None = Field(default=None, ge=256, le=1_048_576)
-    """Camera rays of one step; chosen by device and preset when unset. Engines that train on whole photos (splats,
-    splatfacto) do not use it."""
-    gradient_accumulation: int = Field(default=1, ge=1, le=64)
-    """A step is computed in so many parts whose gradients are added up: the same step in less memory, a little slower.
-    More parts are taken where memory demands it. splats and splatfacto take so many photos for each step."""
-    checkpoint_every_steps: int = Field(default=1000, ge=10, le=100_000)
-    """A checkpoint is written after this many steps and when the pod is asked to stop; with early stopping also
-    whenever the held-out views look better than before."""
-    keep_checkpoints: int = Field(default=2, ge=1, le=100)
-    """How many of the latest checkpoints stay in the workspace, beside the one that shows the held-out views best."""
-    result_precision: Precision = Precision.FULL
-    """`Half` leaves of a training that has ended only what the later stages need, in half precision: one file of about
-    a fifth of a checkpoint's size; the checkpoints are removed. It is looked at when training ends: a change afterwards
-    does nothing before it is trained again (`redo.train`)."""
-    seed: int = Field(default=42, ge=0, le=2**31 - 1)
-    """Seed of every random choice in training."""
-
-    @property
-    def chosen_preset(self) -> TrainingPreset:
-        """The preset, where neither the job nor a profile names one too."""
-        return self.preset or BUILT_IN_PRESET
-
-    def planned_steps(self, *, on_gpu: bool) -> int:
-        """How long to train on a device, in steps."""
-        return self.steps or PRESET_STEPS[self.chosen_preset][0 if on_gpu else 1]
-
-
-class QualityAction(StrEnum):
-    FAIL = "Fail"
-    WARN = "Warn"
-
-
-class QualityBar(NamedTuple):
-    """The bar with every value known; decimals as text."""
-
-    min_psnr: str
-    min_ssim: str
-    warn_psnr: str
-    warn_ssim: str
-    on_failure: QualityAction
-
-
-BUILT_IN_BAR: Final = QualityBar("25", "0.85", "20", "0.75", QualityAction.WARN)
-
-
-def _at_most(lower: str, upper: str) -> bool:
-    return float(lower) <= float(upper)
-
-
-def _or_usual(name: str, usual: str) -> str:
-    """CEL: the number, or what is built in. A profile that says otherwise is not known to the API server."""
-    return f"(has(self.{name}) ? double(self.{name}) : {float(usual)})"
-
-
-class Quality(ApiModel):
-    """The bar for what the job delivers, shown from where held-out photos were taken: pass at the minimum, warn at the
-    warning level, otherwise fail. A mesh is judged where it has a surface, with a texture made without those photos;
-    where Gaussians are delivered, the trained scene in whole pictures; both where both are. What is unset is as the
-    profile's `defaults` say, else as each field says."""
-
-    rules: ClassVar = (
-        Rule(
-            "warnPSNR must not exceed minPSNR",
-            cel=f"{_or_usual('warnPSNR', BUILT_IN_BAR.warn_psnr)} <= {_or_usual('minPSNR', BUILT_IN_BAR.min_psnr)}",
-            holds=lambda quality: _at_most(
-                quality.warn_psnr or BUILT_IN_BAR.warn_psnr, quality.min_psnr or BUILT_IN_BAR.min_psnr
-            ),
-            field="warnPSNR",
-        ),
-        Rule(
-            "warnSSIM must not exceed minSSIM",
-            cel=f"{_or_usual('warnSSIM', BUILT_IN_BAR.warn_ssim)} <= {_or_usual('minSSIM', BUILT_IN_BAR.min_ssim)}",
-            holds=lambda quality: _at_most(
-                quality.warn_ssim or BUILT_IN_BAR.warn_ssim, quality.min_ssim or BUILT_IN_BAR.min_ssim
-            ),
-            field="warnSSIM",
-        ),
-        Rule(
-            "minSSIM must lie between 0 and 1",
-            cel="!has(self.minSSIM) || (double(self.minSSIM) >= 0.0 && double(self.minSSIM) <= 1.0)",
-            holds=lambda quality: quality.min_ssim is None or 0 <= float(quality.min_ssim) <= 1,
-            field="minSSIM",
-        ),
-    )
-
-    min_psnr: DecimalString | None = Field(default=None, alias="minPSNR")
-    """Peak signal-to-noise ratio in decibels at which the result passes; 25 by default."""
-    min_ssim: DecimalString | None = Field(default=None, alias="minSSIM")
-    """Structural similarity (0 to 1) at which the result passes; 0.85 by default."""
-    warn_psnr: DecimalString | None = Field(default=None, alias="warnPSNR")
-    """Peak signal-to-noise ratio in decibels at which the result still counts, with a warning; 20 by default."""
-    warn_ssim: DecimalString | None = Field(default=None, alias="warnSSIM")
-    """Structural similarity (0 to 1) at which the result still counts, with a warning; 0.75 by default."""
-    on_failure: QualityAction | None = None
-    """`Fail` ends the job with QualityBelowThreshold; `Warn`, by default, delivers all the same and says so."""
-
-    @property
-    def bar(self) -> QualityBar:
-        """What held-out views are judged by, where neither the job nor a profile names a value too."""
-        usual = BUILT_IN_BAR
-        return QualityBar(
-            self.min_psnr or usual.min_psnr,
-            self.min_ssim or usual.min_ssim,
-            self.warn_psnr or usual.warn_psnr,
-            self.warn_ssim or usual.warn_ssim,
-            self.on_failure or usual.on_failure,
-        )
 
 
 class RetryPolicy(ApiModel):

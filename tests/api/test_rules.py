@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from reconstruction_api import job, manifests, mesh, poses, profile, status, worker
+from reconstruction_api import job, manifests, mesh, poses, profile, quality, status, training, worker
 from reconstruction_api.base import ApiModel
 from reconstruction_api.rules import Rule
 
 MODELS = sorted(
     {
         model
-        for module in (job, manifests, mesh, poses, profile, status, worker)
+        for module in (job, manifests, mesh, poses, profile, quality, status, training, worker)
         for _, model in inspect.getmembers(module, inspect.isclass)
         if issubclass(model, ApiModel) and model is not ApiModel
     },

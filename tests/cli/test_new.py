@@ -12,7 +12,7 @@ from tests.worker.ingest.photos import encoded, picture, write_photos
 from tests.worker.ingest.test_camera_formats import HEIC, write_dng
 from tests.worker.ingest.videos import write_video
 
-from reconstruction_api.job import DepthPolicy
+from reconstruction_api.images import DepthPolicy
 from reconstruction_api.mesh import TextureSource
 from reconstruction_api.poses import PoseMethod
 from reconstruction_api.validation import parse_job

@@ -25,7 +25,7 @@ __all__ = ["package"]  # a fixture
 ROOT = Path(__file__).parents[2]
 COPIED = ("crds/reconstruction_api", "worker/reconstruction_worker", "tools/code_versions", "tests/api", "cli")
 TABLE = "crds/reconstruction_api/stage_table.py"
-JOB = "crds/reconstruction_api/job.py"
+IMAGES = "crds/reconstruction_api/images.py"
 
 
 def release(name: str) -> Later:
@@ -118,7 +118,7 @@ def failing(root: Path, file: str, test: str) -> bool:
     ("file", "old", "new", "guard"),
     [
         (
-            JOB,
+            IMAGES,
             "    video_frames: int = Field(default=120, ge=2, le=2000)\n",
             "    sharpen: bool = False\n    video_frames: int = Field(default=120, ge=2, le=2000)\n",
             ("test_leaves.py", "test_each_default_has_a_value_that_digests_leave_out"),
@@ -136,7 +136,7 @@ def failing(root: Path, file: str, test: str) -> bool:
             ("test_leaves.py", "test_each_leaf_belongs"),
         ),
         (
-            JOB,
+            IMAGES,
             "max_side_pixels: int = Field(default=1600",
             "max_side_pixels: int = Field(default=1200",
             ("test_leaves.py", "test_no_default_of_the_definitions_changes_unnoticed"),

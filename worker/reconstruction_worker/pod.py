@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from reconstruction_api.defaults import completed
 from reconstruction_api.destination import Destination
 from reconstruction_api.errors import ExitCode, ReconstructionError
-from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import (
     ADDED_PATH,
     CAMERA_PATH_PATH,
@@ -38,6 +38,7 @@ from reconstruction_api.names import (
 from reconstruction_api.plan import WorkerPlan, known_stage
 from reconstruction_api.source import Source
 from reconstruction_api.stages import ResourceClass, Stage, StageName, graph_of, stages_of
+from reconstruction_api.training import DepthFusion
 from reconstruction_api.worker import Failure, PodReport, WorkerJob
 
 from .artifacts import delivered

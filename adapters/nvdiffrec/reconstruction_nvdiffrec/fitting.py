@@ -12,8 +12,8 @@ import numpy as np
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import HoldOut, TrainingPreset
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.training import HoldOut, TrainingPreset
 from reconstruction_worker.engines.engine_document import FILE, EngineDocument
 from reconstruction_worker.engines.foreign.program import Program
 from reconstruction_worker.engines.result_files import write_surface

@@ -15,8 +15,8 @@ import numpy as np
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import HoldOut
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.training import HoldOut
 from reconstruction_worker.engines.engine_document import FILE, EngineDocument
 from reconstruction_worker.engines.foreign.program import Program
 from reconstruction_worker.engines.registry import others_that

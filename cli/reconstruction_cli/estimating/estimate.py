@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.mesh import TextureSource
 from reconstruction_api.profile import ProfileSpec
 from reconstruction_api.stages import ResourceClass, Stage
+from reconstruction_api.training import Device
 
 from .rates import Rate, Sample, rate_of
 from .work import Work, stages_to_run, work_of

@@ -10,8 +10,8 @@ import torch
 
 from reconstruction_api.engines import ENGINES, EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device
 from reconstruction_api.names import ENV_GPU, GPU_PROMISED
+from reconstruction_api.training import Device
 from reconstruction_worker.engines import graphics
 from reconstruction_worker.engines.graphics import check_image, is_compiled, torch_is_for_cuda
 from reconstruction_worker.engines.training.cuda import runs_on

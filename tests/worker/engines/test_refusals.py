@@ -9,8 +9,9 @@ import pytest
 
 from reconstruction_api.engines import ENGINES, EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.stages import BY_NAME, ResourceClass, StageName
+from reconstruction_api.training import Device
 from reconstruction_worker.engines import requirements
 from reconstruction_worker.engines.training.device import choose_device
 from reconstruction_worker.ingest.bounds import check_count, check_depth

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 from reconstruction_worker.engines.nerfacto import settings as nerfacto
 from reconstruction_worker.engines.splatfacto import settings as splatfacto
 from reconstruction_worker.engines.training.posed_photos import PosedPhoto, Scene

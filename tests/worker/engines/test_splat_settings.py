@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 from reconstruction_worker.engines.splats.overlap import overlap_is_small, photos_of_a_place
 from reconstruction_worker.engines.splats.settings import (
     BYTES_PER_GAUSSIAN,

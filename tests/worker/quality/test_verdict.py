@@ -2,7 +2,7 @@ import pytest
 
 from reconstruction_api.exports import Export
 from reconstruction_api.formats import ExportFormat
-from reconstruction_api.job import Quality
+from reconstruction_api.quality import Quality
 from reconstruction_worker.geometry.texture_document import HeldOut, ShownView
 from reconstruction_worker.quality.verdict import MESH, VIEWS, Verdict, judge, judged_mesh, of_what_is_delivered
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pydantic import Field
 
 from reconstruction_api.documents.base import Document
-from reconstruction_api.job import Precision
 from reconstruction_api.stage_table import BY_NAME, StageName
+from reconstruction_api.training import Precision
 
 FILE: Final = BY_NAME[StageName.TRAIN].document
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device
 from reconstruction_api.names import ENV_GPU, GPU_PROMISED
+from reconstruction_api.training import Device
 
 _CUDA_OF_TORCH: Final = re.compile(r"^cuda\b.*=\s*(None|'[^']*')\s*$", re.MULTILINE)
 COMPILER: Final = "nvcc"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, ReconstructionJobSpec
+from reconstruction_api.images import DepthPolicy
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.poses import PoseMethod
 
 from .. import memory

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import MaskPolicy
+from reconstruction_api.images import MaskPolicy
 
 from .dataset import DatasetImage
 from .plain_background import MOST_PHOTOS, Backdrop, are_objects, object_mask

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, Images, MaskPolicy
+from reconstruction_api.images import DepthPolicy, Images, MaskPolicy
 
 from ..files import sha256_of
 from ..stage_files import ORIGINALS

@@ -13,7 +13,8 @@ from PIL import Image
 
 from reconstruction_api.documents.registration import DepthMapUse
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, ReconstructionJobSpec
+from reconstruction_api.images import DepthPolicy
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.poses import PoseMethod
 
 from ..ingest.dataset import DatasetImage

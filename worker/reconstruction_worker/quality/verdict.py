@@ -7,8 +7,7 @@ from typing import Final
 
 from reconstruction_api.documents.quality import MeshSummary
 from reconstruction_api.exports import Export
-from reconstruction_api.job import Quality
-from reconstruction_api.quality import Verdict
+from reconstruction_api.quality import Quality, Verdict
 
 from ..geometry.texture_document import HeldOut
 from .basis import margin

@@ -14,9 +14,8 @@ from PIL import Image
 from reconstruction_api.documents.quality import FILE as QUALITY_FILE
 from reconstruction_api.documents.quality import Means, MeshSummary, QualityDocument, Thresholds, ViewQuality
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Quality, QualityAction, QualityBar
 from reconstruction_api.metric_names import Metric
-from reconstruction_api.quality import Verdict
+from reconstruction_api.quality import Quality, QualityAction, QualityBar, Verdict
 from reconstruction_api.stages import StageName
 
 from ..engines.trained import trained_field

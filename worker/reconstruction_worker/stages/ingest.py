@@ -15,7 +15,7 @@ from typing import Final
 from PIL import Image
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy, MaskPolicy
+from reconstruction_api.images import DepthPolicy, MaskPolicy
 from reconstruction_api.mesh import TextureSource
 from reconstruction_api.metric_names import Metric
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reconstruction_api.job import Device
 from reconstruction_api.mesh import Mesh as MeshSettings
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName
+from reconstruction_api.training import Device
 
 from ..engines.base import Makes
 from ..engines.trained import trained, trained_makes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reconstruction_api.documents.registration import FILE as REGISTRATION_FILE
 from reconstruction_api.documents.registration import FeedForwardUse, PoseOrigin, RegistrationDocument
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthPolicy
+from reconstruction_api.images import DepthPolicy
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.poses import PoseMethod
 from reconstruction_api.stages import StageName

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconstruction_api.job import DepthFusion
+from reconstruction_api.training import DepthFusion
 
 from ..engines.engine_document import EngineDocument
 from ..engines.fused_or_trained import fused_or_trained

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from reconstruction_api.engines import DEPTH_FUSION_ENGINE
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import DepthFusion, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.names import CLUSTER_PROFILE_KIND, PROFILE_KIND
 from reconstruction_api.profile import ClusterProfileSpec, ProfileSpec
 from reconstruction_api.rules import broken_rules
 from reconstruction_api.status import ProfileSnapshot, ReconstructionJobStatus
+from reconstruction_api.training import DepthFusion
 from reconstruction_api.worker import Failure
 
 from ...model import JobView, Observed, ProfileView

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from reconstruction_api.engines import CPU_ONLY, GPU_ONLY
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.profile import EngineImage, ProfileSpec
 from reconstruction_api.stage_table import listed
 from reconstruction_api.stages import StageName, graph_of
+from reconstruction_api.training import Device
 
 
 def missing_gpu(spec: ReconstructionJobSpec, profile: ProfileSpec, name: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from reconstruction_api.job import Device, ReconstructionJobSpec
+from reconstruction_api.job import ReconstructionJobSpec
 from reconstruction_api.profile import ProfileSpec
+from reconstruction_api.training import Device
 
 from .hardware import engine_field, engines_of, offers_gpu, trains
 

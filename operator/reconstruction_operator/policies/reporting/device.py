@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconstruction_api.job import Device
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.reasons import Reason
+from reconstruction_api.training import Device
 
 from ..control.hardware import offers_gpu
 from ..control.situation import Situation

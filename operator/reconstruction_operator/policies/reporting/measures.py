@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconstruction_api.errors import CATALOGUE
-from reconstruction_api.job import Device
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.profile import ClassResources
 from reconstruction_api.stages import ResourceClass
 from reconstruction_api.status import ClassRun, Condition, ConditionType, ReconstructionJobStatus, StageState
+from reconstruction_api.training import Device
 
 from ...model import Observed
 from ...times import parse_time

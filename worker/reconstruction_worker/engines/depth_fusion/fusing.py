@@ -10,8 +10,8 @@ import numpy as np
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import HoldOut
 from reconstruction_api.metric_names import Metric
+from reconstruction_api.training import HoldOut
 
 from ...files import write_document
 from ...geometry.coloured_mesh import ColouredMesh

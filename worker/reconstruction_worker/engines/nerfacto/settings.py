@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reconstruction_api.job import Training, TrainingPreset
+from reconstruction_api.training import Training, TrainingPreset
 
 from ..gpu_kernels import gpu_kernels_are_available
 from ..rays.keypoints import CLEAR_SHARE

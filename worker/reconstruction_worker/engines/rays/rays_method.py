@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 
 from ...geometry.rendering import Field
 from ..training.fit import Settings, Setup

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconstruction_api.job import Training, TrainingPreset
+from reconstruction_api.training import Training, TrainingPreset
 
 from ..training.posed_photos import Scene
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reconstruction_api.job import Training
+from reconstruction_api.training import Training
 
 from ...geometry.gaussians import Gaussians
 from ...geometry.rendering import Field

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reconstruction_api.job import Training, TrainingPreset
+from reconstruction_api.training import Training, TrainingPreset
 
 from ..training.out_of_memory import free_bytes
 from ..training.posed_photos import Scene

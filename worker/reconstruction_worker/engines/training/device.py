@@ -6,7 +6,7 @@ import torch
 
 from reconstruction_api.engines import EngineSpec
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import Device
+from reconstruction_api.training import Device
 
 from ..graphics import gpu_is_promised
 from ..registry import others_that

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from reconstruction_api.errors import ReconstructionError
-from reconstruction_api.job import HoldOut, Precision, Training
 from reconstruction_api.metric_names import Metric
 from reconstruction_api.stages import StageName, digest
+from reconstruction_api.training import HoldOut, Precision, Training
 
 from ...files import write_document
 from ...geometry.gaussians import Gaussians

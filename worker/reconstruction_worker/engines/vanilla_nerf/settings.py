@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reconstruction_api.job import Training, TrainingPreset
+from reconstruction_api.training import Training, TrainingPreset
 
 from ..rays.rays import spread_of_samples
 from ..training.posed_photos import Scene
