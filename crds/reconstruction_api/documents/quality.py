@@ -98,7 +98,10 @@ class QualityDocument(Document):
     """`mesh`, where it was measured; `views`, where the trained scene itself was judged: its Gaussians are delivered,
     or there is no mesh to be measured."""
     caution: str | None = None
-    """What the verdict can't be relied on for."""
+    """What the verdict can't be relied on for, or that the photos are blurred."""
+    blur_pixels: float | None = None
+    """Median standard deviation of the photos' blur, in pixels of the size that was trained on; 0.7 of sharp ones. From
+    2.5 on the verdict is `fail`. None where they have no edges to tell by, and in documents of earlier releases."""
     thresholds: Thresholds | None = None
     background: str = "white"
     """What masked photos and renderings are put over before they are compared."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.worker.quality.test_sharpness import blurred, shapes
 
 from reconstruction_api.documents.quality import ViewQuality
 from reconstruction_api.errors import ReconstructionError
@@ -17,13 +19,15 @@ from reconstruction_worker.stage import StageContext, StageOutput
 from reconstruction_worker.stages import evaluate
 
 HELD_OUT = ("IMG_1.png", "IMG_5.png")
+PLAIN = np.full((200, 300, 3), 128, np.uint8)
+CAMERA = SimpleNamespace(width=300, height=200)
 PLANNED = BY_NAME[StageName.EVALUATE].needs
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trained scene that shows its two held-out photos with 18 and 20 dB."""
-    photos = [SimpleNamespace(name=name, usable=True, camera=None) for name in HELD_OUT]
+    photos = [SimpleNamespace(name=name, usable=True, camera=CAMERA, pixels=lambda: PLAIN) for name in HELD_OUT]
     shown = {name: ViewQuality(name=name, psnr=psnr, ssim=0.8) for name, psnr in zip(HELD_OUT, (18, 20), strict=True)}
     stand_ins: dict[str, Any] = {
         "read_scene": lambda _: SimpleNamespace(photos=photos, photo=lambda name: name),
@@ -49,6 +53,34 @@ def evaluated(folder: Path, needs: tuple[StageName, ...] = PLANNED, **spec: Any)
     context = StageContext(StageName.EVALUATE, folder, job, lambda _: None, lambda: False, needs=needs)
     output = evaluate.run(context)
     return output, json.loads((context.folder / "quality.json").read_text())
+
+
+@pytest.fixture
+def soft(scene: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with photos that are all blurred."""
+    picture = blurred(shapes(), 5)
+    photos = [SimpleNamespace(name=name, usable=True, camera=CAMERA, pixels=lambda: picture) for name in HELD_OUT]
+    monkeypatch.setattr(evaluate, "read_scene", lambda _: SimpleNamespace(photos=photos, photo=lambda name: name))
+
+
+def test_what_is_made_of_blurred_photos_fails_however_well_it_shows_them(soft: None, tmp_path: Path) -> None:
+    output, quality = evaluated(tmp_path)
+    assert quality["mesh"]["verdict"] == "pass" and quality["verdict"] == "fail"
+    assert quality["blurPixels"] == pytest.approx(5, rel=0.2)
+    assert "the photos are blurred by" in quality["caution"] and "the photos are blurred by" in output.message
+    assert "Take sharper photos" in quality["nextStep"]
+
+
+def test_blurred_photos_end_a_job_that_is_to_fail_below_its_bar(soft: None, tmp_path: Path) -> None:
+    with pytest.raises(ReconstructionError, match="the photos are blurred by") as failure:
+        evaluated(tmp_path, quality={"onFailure": "Fail"})
+    assert failure.value.code == "QualityBelowThreshold"
+    assert "images.maxSidePixels" in (failure.value.suggestion or "")
+
+
+def test_photos_without_edges_are_not_called_blurred(scene: None, tmp_path: Path) -> None:
+    _, quality = evaluated(tmp_path)
+    assert quality.get("blurPixels") is None and quality["verdict"] == "pass"
 
 
 def test_a_mesh_is_delivered_so_the_mesh_is_judged(scene: None, tmp_path: Path) -> None:

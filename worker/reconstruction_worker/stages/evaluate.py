@@ -30,7 +30,7 @@ from ..geometry.rendering import Field
 from ..geometry.texture_document import FILE as TEXTURE_FILE
 from ..geometry.texture_document import TextureDocument
 from ..poses.dataset_photos import source_names
-from ..quality import metrics, perceptual
+from ..quality import metrics, perceptual, sharpness
 from ..quality.basis import judged_by, margin
 from ..quality.flip import flip
 from ..quality.missing_side import missing_side
@@ -78,8 +78,27 @@ def run(context: StageContext) -> StageOutput:
             missing = missing_side([photo.camera for photo in scene.photos])
             progress = [(line.step, line.psnr) for line in read_history(context.of(StageName.TRAIN))]
             result = result.model_copy(update={"next_step": next_step(views, progress, sources, missing)})
+    result = _with_blur(result, [photo for photo in scene.photos if photo.usable])
     write_document(context.folder / QUALITY_FILE, result)
     return _outcome(result, context.spec.quality, sources)
+
+
+def _with_blur(result: QualityDocument, photos: Sequence[PosedPhoto]) -> QualityDocument:
+    """The document with how blurred the photos are. Where they are, what is made of them fails, however well it shows
+    them."""
+    some = evenly(len(photos), min(len(photos), sharpness.ENOUGH))
+    blur = sharpness.blur_of(photos[index].pixels() for index in some)
+    result = result.model_copy(update={"blur_pixels": blur})
+    if blur is None or blur < sharpness.BLURRED:
+        return result
+    side = max(max(photo.camera.width, photo.camera.height) for photo in photos)
+    update = {
+        "caution": "; ".join(filter(None, (result.caution, sharpness.in_words(blur)))),
+        "next_step": sharpness.advice(blur, side),
+    }
+    if result.psnr is not None:  # without held-out views nothing is failed
+        update["verdict"] = Verdict.FAIL
+    return result.model_copy(update=update)
 
 
 def _with_delivered(context: StageContext, result: QualityDocument) -> QualityDocument:
@@ -208,7 +227,7 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
         return StageOutput(message=message, metrics=verdict)
     if result.trained is not None:
         trained = f"{len(result.views)} of the photos trained on are reproduced with {result.trained.psnr:.2f} dB"
-        message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}: {result.verdict}"
+        message = f"{NONE_HELD_OUT}, so there is no PSNR or SSIM; {trained}{_caution(result)}: {result.verdict}"
         return StageOutput(message=message, metrics=verdict)
     numbers: dict[str, str | int] = {Metric.PSNR: f"{result.psnr:.2f}", Metric.SSIM: f"{result.ssim:.3f}"}
     if result.flip is not None:
@@ -222,8 +241,7 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
     if MESH in result.judged and result.mesh is not None:
         numbers |= _of_mesh(result.mesh)
         found = f"{_mesh_in_words(result.mesh)}; the trained scene {found}"
-    if result.caution is not None:
-        found += f" ({result.caution})"
+    found += _caution(result)
     bar = quality.bar
     if result.verdict is Verdict.FAIL and bar.on_failure is QualityAction.FAIL:
         worst = [names.get(Path(name).stem, name) for name in result.worst]
@@ -237,6 +255,10 @@ def _outcome(result: QualityDocument, quality: Quality, names: Mapping[str, str]
     if result.verdict is not Verdict.PASS:
         line += f"; it passes at {bar.min_psnr} dB and {bar.min_ssim}. {result.next_step or ''}".rstrip()
     return StageOutput(message=line, metrics={**numbers, **verdict})
+
+
+def _caution(result: QualityDocument) -> str:
+    return f" ({result.caution})" if result.caution else ""
 
 
 def _sure(margin_decibels: float | None) -> str:
