@@ -115,7 +115,8 @@ _KINDS = (
     ErrorKind("TrainingDiverged", _M, False, "Training produced NaN or infinite values, twice.",
               "Set spec.endAfter to Poses for a report of the camera poses; if they are right, clear it and try "
               "another spec.training.seed, or report the data set."),
-    ErrorKind("QualityBelowThreshold", _M, False, "The held-out views are below the job's quality bar.",
+    ErrorKind("QualityBelowThreshold", _M, False,
+              "The held-out views are below the job's quality bar, or all photos are blurred.",
               "Look at evaluate/views in the workspace, or set spec.quality.onFailure to Warn for a report with the "
               "worst views; add photos there, raise spec.training.steps, or lower spec.quality."),
     ErrorKind("EmptyMesh", _M, False, "No surface was found in the trained field.",

@@ -285,7 +285,8 @@ class ReconstructionJobSpec(ApiModel):
     """Where the results are published besides the job's volume. May be set, or changed, after the job has ended: then
     nothing else runs again."""
     quality: Quality = Field(default_factory=Quality)
-    """The bar for held-out views."""
+    """The bar for held-out views. Below it is also what is made of photos that are all blurred: it shows these well,
+    whatever it lacks."""
     suspend: bool = False
     """`true` writes a checkpoint and frees the hardware; `false` resumes where it stopped."""
     pause_after: PauseStage | None = None

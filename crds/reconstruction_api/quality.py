@@ -49,8 +49,9 @@ def _or_usual(name: str, usual: str) -> str:
 class Quality(ApiModel):
     """The bar for what the job delivers, shown from where held-out photos were taken: pass at the minimum, warn at the
     warning level, otherwise fail. A mesh is judged where it has a surface, with a texture made without those photos;
-    where Gaussians are delivered, the trained scene in whole pictures; both where both are. What is unset is as the
-    profile's `defaults` say, else as each field says."""
+    where Gaussians are delivered, the trained scene in whole pictures; both where both are. What is made of photos that
+    are all blurred fails whatever it reaches: it shows these well. What is unset is as the profile's `defaults` say,
+    else as each field says."""
 
     rules: ClassVar = (
         Rule(
