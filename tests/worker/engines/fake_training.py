@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -74,9 +74,14 @@ class FakeTraining:
             field.render(Camera(look_at_origin(0.3, 0.2), side, side, side / 2, side / 2, side, side))
         return part
 
-    def again(self) -> Trainer:
+    def again(self, device: str = "cuda") -> Trainer:
         """Another trainer of the same kind, as a process makes it that continues."""
-        return self.method.trainer(self.setup)
+        return self.method.trainer(for_one_trainer(replace(self.setup, device=torch.device(device))))
+
+
+def for_one_trainer(setup: Setup) -> Setup:
+    """A trainer takes the pictures out of its setup."""
+    return replace(setup, pictures=list(setup.pictures))
 
 
 def _any_neighbours(module: Any, points: torch.Tensor, count: int) -> Any:
@@ -108,4 +113,4 @@ def fake_training(
         derived = method.settings(scene, bounds, wanted, device) | largest | (settings or {})
         setup = Setup(scene, photos, pictures, bounds, derived, wanted, device)
         stack.enter_context(walked_backward())
-        yield FakeTraining(spec, usage, method, setup, method.trainer(setup))
+        yield FakeTraining(spec, usage, method, setup, method.trainer(for_one_trainer(setup)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,7 @@ def test_a_training_from_a_gpu_continues_on_a_cpu(engine: str, tmp_path: Path) -
     with fake_training(engine, tmp_path) as training:
         training.step()
         state = training.trainer.state() | {"step": 1}
-        there = training.method.trainer(replace(training.setup, device=torch.device("cpu")))
+        there = training.again("cpu")
         there.restore(state)
         assert there.step == 1
         moments = moments_of(there)

@@ -84,7 +84,9 @@ class Method(Protocol):
         """`training` as the job has it: what it leaves unset is the method's to choose."""
         ...
 
-    def trainer(self, setup: Setup) -> Trainer: ...
+    def trainer(self, setup: Setup) -> Trainer:
+        """It may take the pictures out of the setup, which is for one trainer."""
+        ...
 
     def field(self, checkpoint: dict[str, Any], device: torch.device) -> Field:
         """The scene of a checkpoint that one of its trainers has saved."""
