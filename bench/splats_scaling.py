@@ -27,6 +27,7 @@ from reconstruction_worker.gpu_check.scene import write_ball
 from reconstruction_worker.stage import StageContext
 
 from . import page
+from .bar import Bar
 from .machine import machine
 from .worker_quality.measuring import run
 
@@ -133,20 +134,13 @@ def table(rows: Sequence[Row]) -> str:
         )
     largest = max((row for row in rows if row.photos <= 100), key=lambda row: row.peak_rss_mib, default=rows[0])
     slowest = max(row.frame_cpu_ms for row in rows) / available_cpus()
-    lines += [
-        "",
-        f"- {_mark(largest.peak_rss_mib <= MOST_MIB)} {largest.photos} photos of {largest.side} x {largest.side} "
-        f"pixels in {MOST_MIB} MiB: **{largest.peak_rss_mib:.0f} MiB**",
-        f"- {_mark(slowest <= MOST_FRAME_MS)} a frame in {MOST_FRAME_MS} ms: **{slowest:.0f} ms on {available_cpus()} "
-        "processors**",
-        "",
-        "![Processor time of training by the number of photos](../bench/results/splats.svg)",
-    ]
-    return "\n".join(lines)
-
-
-def _mark(met: bool) -> str:
-    return "✓" if met else "✗"
+    size = f"{largest.photos} photos of {largest.side} x {largest.side} pixels"
+    found = f"{largest.peak_rss_mib:.0f} MiB"
+    memory = Bar(f"{size} in {MOST_MIB} MiB", largest.peak_rss_mib <= MOST_MIB, found)
+    found = f"{slowest:.0f} ms on {available_cpus()} processors"
+    frame = Bar(f"a frame in {MOST_FRAME_MS} ms", slowest <= MOST_FRAME_MS, found)
+    picture = "![Processor time of training by the number of photos](../bench/results/splats.svg)"
+    return "\n".join([*lines, "", memory.line(), frame.line(), "", picture])
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -93,15 +94,19 @@ def box_about(points: NDArray[np.float64], world: NDArray[np.float64]) -> NDArra
 
 
 @contextmanager
-def instead_of_loading(pipeline: Pipeline) -> Iterator[None]:
-    """`ns-export` gets this pipeline whatever configuration it is called with."""
-    name = "eval_setup"
-    original = getattr(exporter, name)
-    setattr(exporter, name, lambda *_, **__: (None, pipeline, Path(), 0))
+def replaced(module: ModuleType, name: str, stand_in: Any) -> Iterator[None]:
+    """For a while a name of nerfstudio's stands for something else."""
+    original = getattr(module, name)
+    setattr(module, name, stand_in)
     try:
         yield
     finally:
-        setattr(exporter, name, original)
+        setattr(module, name, original)
+
+
+def instead_of_loading(pipeline: Pipeline) -> AbstractContextManager[None]:
+    """`ns-export` gets this pipeline whatever configuration it is called with."""
+    return replaced(exporter, "eval_setup", lambda *_, **__: (None, pipeline, Path(), 0))
 
 
 class LimitedProgress(Progress):
@@ -122,16 +127,9 @@ class LimitedProgress(Progress):
         return super().finished or self.batches >= BATCHES
 
 
-@contextmanager
-def limited() -> Iterator[None]:
+def limited() -> AbstractContextManager[None]:
     """`ns-export` takes points for a while only."""
-    name = "Progress"
-    original = getattr(exporter_utils, name)
-    setattr(exporter_utils, name, LimitedProgress)
-    try:
-        yield
-    finally:
-        setattr(exporter_utils, name, original)
+    return replaced(exporter_utils, "Progress", LimitedProgress)
 
 
 def _tsdf(folder: Path, box: NDArray[np.float64]) -> None:

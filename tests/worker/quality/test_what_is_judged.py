@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.worker.quality.test_sharpness import blurred, shapes
 
 from reconstruction_api.documents.quality import ViewQuality
@@ -24,10 +25,14 @@ CAMERA = SimpleNamespace(width=300, height=200)
 PLANNED = BY_NAME[StageName.EVALUATE].needs
 
 
+def photos_of(picture: NDArray[np.uint8]) -> list[Any]:
+    return [SimpleNamespace(name=name, usable=True, camera=CAMERA, pixels=lambda: picture) for name in HELD_OUT]
+
+
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trained scene that shows its two held-out photos with 18 and 20 dB."""
-    photos = [SimpleNamespace(name=name, usable=True, camera=CAMERA, pixels=lambda: PLAIN) for name in HELD_OUT]
+    photos = photos_of(PLAIN)
     shown = {name: ViewQuality(name=name, psnr=psnr, ssim=0.8) for name, psnr in zip(HELD_OUT, (18, 20), strict=True)}
     stand_ins: dict[str, Any] = {
         "read_scene": lambda _: SimpleNamespace(photos=photos, photo=lambda name: name),
@@ -58,8 +63,7 @@ def evaluated(folder: Path, needs: tuple[StageName, ...] = PLANNED, **spec: Any)
 @pytest.fixture
 def soft(scene: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same with photos that are all blurred."""
-    picture = blurred(shapes(), 5)
-    photos = [SimpleNamespace(name=name, usable=True, camera=CAMERA, pixels=lambda: picture) for name in HELD_OUT]
+    photos = photos_of(blurred(shapes(), 5))
     monkeypatch.setattr(evaluate, "read_scene", lambda _: SimpleNamespace(photos=photos, photo=lambda name: name))
 
 
