@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reconstruction_api.crd import JOB, document
@@ -36,7 +37,8 @@ BAR = {"minPSNR": "25", "minSSIM": "0.85", "warnPSNR": "20", "warnSSIM": "0.75"}
 def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, psnr: float, action: str) -> PodReport:
     """What a pod reports after the worker's own evaluation of views that are reproduced so well."""
     view = ViewQuality(name="IMG_0001.png", psnr=psnr, ssim=0.95)
-    photo = SimpleNamespace(name="IMG_0001.png", usable=True, camera=None)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)  # as sharp as a photo can be
+    photo = SimpleNamespace(name="IMG_0001.png", usable=True, camera=None, pixels=lambda: noise)
     stand_ins: dict[str, Any] = {
         "read_scene": lambda _: SimpleNamespace(photos=[photo], photo=lambda name: name),
         "read_split": lambda *_: SimpleNamespace(held_out=("IMG_0001.png",), train=()),
