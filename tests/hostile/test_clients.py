@@ -105,8 +105,10 @@ async def test_a_hostile_client_is_refused_and_keeps_nobody_out(
     with caplog.at_level(logging.INFO):
         attack = asyncio.create_task(CLIENTS[name](side.target))
         await asyncio.sleep(0.3)
+        # The worker meanwhile; it has the attacker's address, so amid young connections it is one too many.
         async with asyncio.timeout(LEGITIMATE_SECONDS):
-            assert await side.post() == 200, "the worker meanwhile"
+            while await side.post() != 200:  # noqa: ASYNC110 - tried again, as a worker does
+                await asyncio.sleep(0.05)
         answers = await attack
     assert {status(answer) for answer in answers} <= REFUSALS | {0}
     assert not any(b"reconstruction_operator_" in answer for answer in answers), "metrics are elsewhere"
