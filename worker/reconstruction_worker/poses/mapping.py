@@ -13,6 +13,7 @@ from typing import Final
 import pycolmap
 
 from ..cpus import available_cpus
+from .misplaced import remove_misplaced
 from .native import follow
 from .sfm import SEED, Workbench
 from .support import remove_unsupported
@@ -47,15 +48,17 @@ def reconstruct(
     bench: Workbench, settings: MapperSettings, database: Path, start: pycolmap.Reconstruction | None = None
 ) -> list[pycolmap.Reconstruction]:
     """Models of the scene, those with the most photos first; empty when not even three photos fit together, or
-    two where there are no more. Photos that see too little to be held up by it are in none. With `start`, a model from
-    the same features, photos are added to it and no other model is begun."""
+    two where there are no more. Photos that see too little to be held up by it are in none, nor are those whose matches
+    contradict their place. With `start`, a model from the same features, photos are added to it and no other is begun.
+    """
     folder = bench.scratch / "models"
     folder.mkdir(exist_ok=True)
     if settings.kind == "global":
-        models = _global(bench, database, folder)
+        models = _global(bench, settings, database, folder)
     else:
         models = _incremental(bench, settings, database, folder, start)
     for model in models:
+        remove_misplaced(model, database, settings.hold)
         remove_unsupported(model, settings.hold)
     models = [model for model in models if model.num_reg_images() >= _smallest(bench)]
     return sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
@@ -108,8 +111,7 @@ def _incremental_options(bench: Workbench, settings: MapperSettings) -> pycolmap
     options = pycolmap.IncrementalPipelineOptions()
     options.min_model_size = _smallest(bench)
     options.max_num_models = 4
-    known = settings.trust_focal and all(photo.focal_pixels for photo in bench.photos)
-    refine_focal = not known and tells_intrinsics(len(bench.photos))
+    refine_focal = _refines_focal(bench, settings)
     options.ba_refine_focal_length = options.mapper.abs_pose_refine_focal_length = refine_focal
     options.ba_refine_extra_params = options.mapper.abs_pose_refine_extra_params = (
         settings.distortion and tells_intrinsics(len(bench.photos))
@@ -136,10 +138,17 @@ def _written(model: pycolmap.Reconstruction, folder: Path) -> Path:
     return folder
 
 
-def _global(bench: Workbench, database: Path, folder: Path) -> list[pycolmap.Reconstruction]:
+def _refines_focal(bench: Workbench, settings: MapperSettings) -> bool:
+    known = settings.trust_focal and all(photo.focal_pixels for photo in bench.photos)
+    return not known and tells_intrinsics(len(bench.photos))
+
+
+def _global(bench: Workbench, settings: MapperSettings, database: Path, folder: Path) -> list[pycolmap.Reconstruction]:
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = available_cpus()
     options.random_seed = SEED
+    options.mapper.bundle_adjustment.refine_focal_length = _refines_focal(bench, settings)
+    options.mapper.bundle_adjustment.refine_extra_params = settings.distortion
     # Relative poses need focal lengths; where no EXIF gave them they are estimated from all pairs at once.
     calibration = pycolmap.ViewGraphCalibrationOptions()
     calibration.random_seed = SEED

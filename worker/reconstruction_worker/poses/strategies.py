@@ -44,18 +44,22 @@ def ladder(
 ) -> list[Strategy]:
     """Strategies in the order in which they are tried: those that only place photos from scratch are quick and come
     first. With `guessed_lenses`, photos of one size may be from several lenses. With masks, the last resort also looks
-    at the background.
+    at the background. A street whose photos are far apart is placed best all at once: one after the other, the error of
+    each is that of all that follow.
 
     A photo that is placed by few points can be wrong, and all that follow inherit its scale. So with `known_positions`
     (GPS) bold strategies hold on to these, and the first of them continues what the cautious ones have made."""
     bold = replace(BOLD, use_positions=known_positions)
     plain = replace(_PLAIN, max_features=FEATURES_OF_MANY) if photos > MANY else _PLAIN
-    steps = [Strategy("all at once", plain, MapperSettings(kind="global"))] if photos > HUGE else []
+    at_once = Strategy("all at once", plain, MapperSettings(kind="global", distortion=photos > HUGE))
+    steps = [at_once] if photos > HUGE else []
     steps.append(Strategy("standard", plain, MapperSettings()))
     if known_focals:
         steps.append(Strategy("free focal length", plain, MapperSettings(trust_focal=False)))
     if known_positions:
         steps.append(Strategy("extended", plain, bold, extends=True))
+    if photos <= HUGE:
+        steps.append(at_once)
     steps.append(Strategy("bold", plain, bold))
     steps.append(Strategy("distorted", plain, replace(bold, distortion=True)))
     if guessed_lenses:
@@ -65,7 +69,7 @@ def ladder(
     steps.append(Strategy("bold learned features", _LEARNED, bold))
     steps.append(Strategy("rich features", _RICH, bold))
     steps.append(Strategy("faint features", _FAINT, bold, last_resort=True))
-    steps.append(Strategy("global", _RICH, MapperSettings(kind="global"), last_resort=True))
+    steps.append(Strategy("global", _RICH, MapperSettings(kind="global", distortion=True), last_resort=True))
     if masked:
         steps.append(Strategy("background", _UNMASKED, MapperSettings(), last_resort=True))
     return steps
