@@ -46,6 +46,8 @@ class StrategyResult(Document):
     features_per_photo: int = 0
     """Median."""
     verified_pairs: int = 0
+    confirmed: float | None = None
+    """Share of the pairs with enough matches that confirm its poses; null where there are none."""
     gps: GpsAgreement | None = None
     seconds: float = 0
     left_out: str = ""

@@ -93,10 +93,10 @@ def test_which_attempt_is_used(attempts: list[tuple[int, Agreement | None]], bes
 
 def test_the_stage_says_what_gps_made_of_the_models() -> None:
     registration = Registration(PoseOrigin.STRUCTURE_FROM_MOTION, 24, 29, [])
-    assert registration.summary(RIGHT, [an_attempt(24, RIGHT)]) == "24 of 29 photos registered"
-    assert registration.summary(RIGHT, [an_attempt(24, RIGHT), an_attempt(29, WRONG)]) == (
+    assert registration.summary(RIGHT, "standard", [an_attempt(24, RIGHT)]) == "24 of 29 photos registered"
+    assert registration.summary(RIGHT, None, [an_attempt(24, RIGHT), an_attempt(29, WRONG)]) == (
         "24 of 29 photos registered (strategy standard placed 29, but typically 23 m off their GPS)"
     )
-    assert registration.summary(WRONG, [an_attempt(24, WRONG)]) == (
+    assert registration.summary(WRONG, None, [an_attempt(24, WRONG)]) == (
         "24 of 29 photos registered, but they contradict the photos' GPS: they are typically 23 m off"
     )

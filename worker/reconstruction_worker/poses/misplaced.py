@@ -2,8 +2,8 @@
 
 A photo that was placed by a few wrong points takes those that follow it along: a street falls into two halves, each
 right by itself, with small reprojection errors everywhere, for the points that would contradict were left out. The
-matches between the halves still do: a pair's matches lie on the epipolar lines of its true pose (Hartley and Zisserman
-2004, section 9.2), whatever their depths are.
+pairs' matches still do: with the poses of a right model as many of them lie on their epipolar lines as with the pose
+that suits that pair best (Hartley and Zisserman 2004, sections 9.2 and 11.1), whatever their depths are.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
@@ -22,15 +23,18 @@ FEWEST: Final = 30
 """Matches of a pair that count: fewer may all be wrong."""
 PARTNERS: Final = 12
 """Pairs of a photo that are looked at, those with the most matches."""
-TOLERANCE: Final = 0.008
-"""Distance of a match from its epipolar line, relative to the focal length: models bend, and lenses are guesses."""
-CONFIRMED, CONTRADICTED = 0.5, 0.25
-"""Share of a pair's matches that lie on their lines, from which the poses are confirmed, and below which they are
-contradicted: some of them lie on any line."""
+TOLERANCE: Final = 0.002
+"""Distance of a match from its epipolar line, relative to the focal length."""
+CONFIRMED, CONTRADICTED = 0.7, 0.5
+"""Of as many matches as suit the pair's own pose, the share that the model's poses explain from which these are
+confirmed, and below which they are contradicted."""
 TELLING: Final = 1 / 3
-"""Share of the images that the largest part must have for the others to be doubted: where there is none so large, it is
-the lens that is not known well enough for epipolar lines to tell anything."""
+"""Share of the images that the largest part must have for the others to be doubted: where there is none so large, the
+whole model is bent, or the lens unknown."""
+CERTAINTY: Final = 0.999
 BASELINE: Final = 1e-9
+
+Rays = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,58 +43,49 @@ class Pair:
 
     images: tuple[int, int]
     matches: int
-    share: float
-    """Of the matches, those that lie on their epipolar lines."""
+    explained: float
+    """Of as many matches as suit the pair's own best pose, those that the model's poses explain; may be above 1."""
 
 
 def remove_misplaced(model: pycolmap.Reconstruction, database: Path, hold: Collection[str] = ()) -> None:
     """Take out of a model the photos that matches do not join to most of the others, but contradict. What has too few
     matches to tell stays, and so do the photos named in `hold`."""
     held = {image_id for image_id in model.reg_image_ids() if model.image(image_id).name in hold}
-    for image_id in misplaced(list(_pairs(model, database)), held):
+    for image_id in misplaced(list(pairs_of(model, database)), held):
         frame_id = model.image(image_id).frame_id
         if model.frame(frame_id).has_pose():
             model.deregister_frame(frame_id)
 
 
+def confirmed_share(model: pycolmap.Reconstruction, database: Path) -> float | None:
+    """Share of the pairs that confirm a model's poses; None where none can tell."""
+    explained = [pair.explained for pair in pairs_of(model, database)]
+    return round(sum(each >= CONFIRMED for each in explained) / len(explained), 3) if explained else None
+
+
 def misplaced(pairs: Collection[Pair], held: Collection[int] = ()) -> set[int]:
-    """Images that confirmed pairs do not join to the largest part, or to the one with most of those that are `held`,
-    where more matches contradict their place beside it than leave it open."""
-    joined = [pair.images for pair in pairs if pair.share >= CONFIRMED]
-    part = _parts(joined, {image for pair in pairs for image in pair.images})
-    if len(set(part.values())) < 2:
-        return set()
+    """Images that pairs do not join to the largest part, or to the one with most of those that are `held`, but
+    contradict. A part is what confirmed pairs join."""
+    confirmed = [pair.images for pair in pairs if pair.explained >= CONFIRMED]
+    part = _parts(confirmed, {image for pair in pairs for image in pair.images})
     sizes = Counter(part.values())
+    if len(sizes) < 2:
+        return set()
     main = max(sizes, key=lambda one: (sum(part.get(image) == one for image in held), sizes[one], -one))
     if sizes[main] < TELLING * len(part):
         return set()
-    against: Counter[int] = Counter()
+    say: Counter[tuple[int, int]] = Counter()
     for pair in pairs:
-        one, other = (part[image] for image in pair.images)
-        if (one == main) == (other == main):
-            continue
-        against[other if one == main else one] += pair.matches if pair.share < CONTRADICTED else -pair.matches
-    return {image for image, its in part.items() if against[its] > 0 and image not in held}
+        one, other = sorted(part[image] for image in pair.images)
+        if one != other:
+            say[one, other] += -pair.matches if pair.explained < CONTRADICTED else pair.matches
+    whole = _parts([ends for ends, matches in say.items() if matches > 0], sizes)
+    doubted = {whole[end] for ends, matches in say.items() if matches <= 0 for end in ends} - {whole[main]}
+    return {image for image, its in part.items() if whole[its] in doubted and image not in held}
 
 
-def _parts(joined: Collection[tuple[int, int]], images: Collection[int]) -> dict[int, int]:
-    """For each image the number of its part: the lowest of the images that it is joined to."""
-    part = {image: image for image in images}
-
-    def root(image: int) -> int:
-        while part[image] != image:
-            part[image] = part[part[image]]
-            image = part[image]
-        return image
-
-    for one, other in joined:
-        low, high = sorted((root(one), root(other)))
-        part[high] = low
-    return {image: root(image) for image in images}
-
-
-def _pairs(model: pycolmap.Reconstruction, database: Path) -> Iterator[Pair]:
-    """The strongest pairs of a model's images, with what of their matches its poses explain."""
+def pairs_of(model: pycolmap.Reconstruction, database: Path) -> Iterator[Pair]:
+    """The strongest pairs of a model's images, with how much of their matches its poses explain."""
     registered = set(model.reg_image_ids())
     with pycolmap.Database.open(database) as db:
         numbers, geometries = db.read_two_view_geometries()
@@ -103,12 +98,29 @@ def _pairs(model: pycolmap.Reconstruction, database: Path) -> Iterator[Pair]:
         images = {image for one, other, _ in strongest for image in (one, other)}
         points = {image: db.read_keypoints(image)[:, :2].astype(np.float64) for image in images}
     for one, other, matches in strongest:
-        distance = _epipolar_distances(model, (one, other), points[one][matches[:, 0]], points[other][matches[:, 1]])
-        yield Pair((one, other), len(matches), float((distance < TOLERANCE).mean()))
+        a = _rays(model, one, points[one][matches[:, 0]])
+        b = _rays(model, other, points[other][matches[:, 1]])
+        yield Pair((one, other), len(matches), _explained(_essential(model, one, other), a, b))
+
+
+def _parts(joined: Collection[tuple[int, int]], members: Collection[int]) -> dict[int, int]:
+    """For each member the number of its part: the lowest of the members that it is joined to."""
+    part = {member: member for member in members}
+
+    def root(member: int) -> int:
+        while part[member] != member:
+            part[member] = part[part[member]]
+            member = part[member]
+        return member
+
+    for one, other in joined:
+        low, high = sorted((root(one), root(other)))
+        part[high] = low
+    return {member: root(member) for member in members}
 
 
 def _strongest(found: list[tuple[int, int, NDArray[np.uint32]]]) -> list[tuple[int, int, NDArray[np.uint32]]]:
-    """Of the pairs those that are among an image's `PARTNERS` best."""
+    """Of the pairs those that are among the `PARTNERS` best of one of their images."""
     taken: Counter[int] = Counter()
     result = []
     for one, other, matches in sorted(found, key=lambda pair: (-len(pair[2]), pair[:2])):
@@ -118,25 +130,39 @@ def _strongest(found: list[tuple[int, int, NDArray[np.uint32]]]) -> list[tuple[i
     return result
 
 
-def _epipolar_distances(
-    model: pycolmap.Reconstruction, pair: tuple[int, int], points: NDArray[np.float64], theirs: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Sampson's distance of matched pixels [N, 2] of two images from the epipolar lines of their poses, at a focal
-    length of 1; 0 where the images are from one place. [N]"""
-    one, other = (model.image(image) for image in pair)
-    relative = other.cam_from_world() * one.cam_from_world().inverse()
+def _rays(model: pycolmap.Reconstruction, image_id: int, pixels: NDArray[np.float64]) -> Rays:
+    """Where an image's pixels [N, 2] are on the plane at distance 1, as [N, 3]."""
+    camera = model.camera(model.image(image_id).camera_id)
+    plane = np.asarray(camera.cam_from_img(pixels), np.float64)
+    return np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
+
+
+def _essential(model: pycolmap.Reconstruction, one: int, other: int) -> NDArray[np.float64] | None:
+    """The essential matrix [3, 3] of two images' poses; None where both are at one place."""
+    relative = model.image(other).cam_from_world() * model.image(one).cam_from_world().inverse()
     length = float(np.linalg.norm(relative.translation))
     if length < BASELINE:
-        return np.zeros(len(points))
+        return None
     x, y, z = relative.translation / length
-    essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ relative.rotation.matrix()
-    a, b = (_rays(model, image, seen) for image, seen in ((one, points), (other, theirs)))
-    in_other, in_one = a @ essential.T, b @ essential
+    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ relative.rotation.matrix()
+
+
+def _explained(essential: NDArray[np.float64] | None, one: Rays, other: Rays) -> float:
+    """How many of the matches of two images an essential matrix explains, beside the one that explains the most."""
+    if essential is None:
+        return 1.0
+    those = int((_distances(essential, one, other) < TOLERANCE).sum())
+    if those >= CONFIRMED * len(one):
+        return 1.0  # no other can explain many more
+    _, inliers = cv2.findEssentialMat(
+        one[:, :2], other[:, :2], np.eye(3), method=cv2.RANSAC, prob=CERTAINTY, threshold=TOLERANCE
+    )
+    best = int(np.count_nonzero(inliers)) if inliers is not None else 0
+    return those / best if best >= FEWEST else 1.0
+
+
+def _distances(essential: NDArray[np.float64], one: Rays, other: Rays) -> NDArray[np.float64]:
+    """Sampson's distance of matches from their epipolar lines, at a focal length of 1. [N]"""
+    in_other, in_one = one @ essential.T, other @ essential
     slope = (in_other[:, :2] ** 2).sum(axis=1) + (in_one[:, :2] ** 2).sum(axis=1)
-    return np.asarray(np.abs((b * in_other).sum(axis=1)) / np.sqrt(np.maximum(slope, 1e-20)), np.float64)
-
-
-def _rays(model: pycolmap.Reconstruction, image: pycolmap.Image, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where an image's pixels [N, 2] are on the plane at distance 1, as [N, 3]."""
-    plane = np.asarray(model.camera(image.camera_id).cam_from_img(pixels), np.float64)
-    return np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
+    return np.asarray(np.abs((other * in_other).sum(axis=1)) / np.sqrt(np.maximum(slope, 1e-20)), np.float64)

@@ -87,19 +87,19 @@ class Registration:
         side = min(BEST_SIDE, self.scaled_from)
         return f"Set spec.images.maxSidePixels to {side}; if that is not enough, take more photos, with more overlap."
 
-    def summary(self, gps: Agreement | None, attempts: Sequence[Attempt]) -> str:
-        """One line for people. `gps` is the final model's agreement with the photos' GPS."""
+    def summary(self, gps: Agreement | None, strategy: str | None, attempts: Sequence[Attempt]) -> str:
+        """One line for people. `gps` is the final model's agreement with the photos' GPS, `strategy` what it is of."""
         line = f"{self.registered} of {self.total} photos registered"
         if gps is not None and gps.contradicts:
             return f"{line}, but they contradict the photos' GPS: they are typically {gps.residual_metres:.0f} m off"
-        larger = [attempt for attempt in attempts if attempt.contradicts_gps and attempt.registered > self.registered]
+        doubted = next((one for one in attempts if one.strategy.name == strategy and one.unconfirmed), None)
+        if doubted is not None:
+            return f"{line}, but {_doubts(doubted)}"
+        larger = [attempt for attempt in attempts if attempt.doubtful and attempt.registered > self.registered]
         if not larger:
             return line
         most = max(larger, key=lambda attempt: attempt.registered)
-        off = most.gps.residual_metres if most.gps is not None else 0.0
-        return (
-            f"{line} (strategy {most.strategy.name} placed {most.registered}, but typically {off:.0f} m off their GPS)"
-        )
+        return f"{line} (strategy {most.strategy.name} placed {most.registered}, but {_doubts(most)})"
 
     def document(
         self,
@@ -129,6 +129,13 @@ class Registration:
             depth=depth.document() if depth is not None else None,
             masks=masks,
         )
+
+
+def _doubts(attempt: Attempt) -> str:
+    """Why it is not to be believed."""
+    if attempt.gps is not None and attempt.gps.contradicts:
+        return f"typically {attempt.gps.residual_metres:.0f} m off their GPS"
+    return f"only {attempt.confirmed or 0:.0%} of the overlapping pairs of photos confirm their places"
 
 
 def listed(names: Sequence[str]) -> str:

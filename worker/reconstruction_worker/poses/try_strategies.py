@@ -19,6 +19,7 @@ from .gps_agreement import Agreement, agreement
 from .gps_priors import GROWING_METRES, GpsPosition, distinct_positions, loosened, write_priors
 from .mapping import reconstruct
 from .match_learned import learned_pairing, match_learned
+from .misplaced import confirmed_share
 from .own_lenses import with_own_lenses
 from .pairs import PairChoice, Pairing, choose_pairs
 from .partners import pairs_to_match
@@ -27,6 +28,8 @@ from .strategies import Strategy
 
 ENOUGH: Final = 0.9
 """Share of placed photos at which no further strategy is tried."""
+SURE: Final = 0.75
+"""Share of the pairs of photos that must confirm a model for it to be believed."""
 
 NOT_INSTALLED: Final = f"the worker was installed without its optional extra '{learned_features.EXTRA}'"
 
@@ -48,6 +51,8 @@ class Attempt:
     """Of the verified pairs, those that a homography explains."""
     gps: Agreement | None = None
     """With the photos' GPS, where that can tell."""
+    confirmed: float | None = None
+    """Share of the pairs of photos whose matches confirm the model's poses, where any can tell."""
     model: pycolmap.Reconstruction | None = None
     """The one with the most photos."""
     left_out: str = ""
@@ -56,6 +61,15 @@ class Attempt:
     @property
     def contradicts_gps(self) -> bool:
         return self.gps is not None and self.gps.contradicts
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether too few pairs of photos confirm the model's poses."""
+        return self.confirmed is not None and self.confirmed < SURE
+
+    @property
+    def doubtful(self) -> bool:
+        return self.contradicts_gps or self.unconfirmed
 
     def document(self) -> StrategyResult:
         """For registration.json."""
@@ -67,6 +81,7 @@ class Attempt:
             model_sizes=self.model_sizes,
             features_per_photo=self.features_per_photo,
             verified_pairs=self.verified_pairs,
+            confirmed=self.confirmed,
             gps=self.gps.document() if self.gps is not None else None,
             seconds=round(self.seconds, 1),
             **({"left_out": self.left_out} if self.left_out else {}),
@@ -102,11 +117,11 @@ def try_strategies(
 
 
 def best_of(attempts: Sequence[Attempt], total: int, required_share: float) -> Attempt:
-    """The attempt that placed the most photos. One that contradicts GPS only wins when no other has placed what the job
-    needs: it may still be GPS that is wrong."""
+    """The attempt that placed the most photos. A doubtful one only wins when no other has placed what the job needs: it
+    may still be GPS that is wrong, or the lens that is not known well enough for pairs to confirm anything."""
 
     def rank(attempt: Attempt) -> tuple[bool, int, int]:
-        believed = not attempt.contradicts_gps and attempt.registered >= required_share * total
+        believed = not attempt.doubtful and attempt.registered >= required_share * total
         return believed, attempt.registered, attempt.points
 
     return max(attempts, key=rank)
@@ -122,12 +137,12 @@ def _enough(attempts: Sequence[Attempt], strategy: Strategy, total: int, require
     """Whether `strategy` is not worth its time any more."""
     if strategy.last_resort:
         return max((attempt.registered for attempt in attempts), default=0) >= required_share * total
-    believed = (attempt.registered for attempt in attempts if not attempt.contradicts_gps)
+    believed = (attempt.registered for attempt in attempts if not attempt.doubtful)
     return max(believed, default=0) >= max(ENOUGH, required_share) * total
 
 
 def _to_extend(attempts: Sequence[Attempt], strategy: Strategy, choice: PairChoice) -> pycolmap.Reconstruction | None:
-    """The largest model so far from the same features and pairs that does not contradict GPS."""
+    """The largest model so far from the same features and pairs that is not doubtful."""
     usable = [
         attempt
         for attempt in attempts
@@ -135,7 +150,7 @@ def _to_extend(attempts: Sequence[Attempt], strategy: Strategy, choice: PairChoi
         and attempt.strategy.own_lenses == strategy.own_lenses
         and attempt.pairing == choice.pairing
         and attempt.model is not None
-        and not attempt.contradicts_gps
+        and not attempt.doubtful
     ]
     return max(usable, key=lambda attempt: (attempt.registered, attempt.points)).model if usable else None
 
@@ -171,6 +186,7 @@ def _try(
     if models:
         attempt.model = models[0]
         attempt.registered, attempt.points = models[0].num_reg_images(), models[0].num_points3D()
+        attempt.confirmed = confirmed_share(models[0], database)
         attempt.gps = _agreement(models[0], dict(zip(names, zip(gps_positions, deviations, strict=True), strict=True)))
     with pycolmap.Database.open(database) as db:
         counts = [db.num_keypoints_for_image(image.image_id) for image in db.read_all_images()]

@@ -124,7 +124,12 @@ def run(context: StageContext) -> StageOutput:
         document = document.model_copy(update={"caution": note})
     took = {"seconds": round(time.monotonic() - start, 1), "peak_memory_bytes": most_held()}
     write_document(context.folder / REGISTRATION_FILE, document.model_copy(update=took))
-    notes = [registration.summary(gps, attempts), document.caution, world.masks.summary(by_name), control.note]
+    notes = [
+        registration.summary(gps, strategy, attempts),
+        document.caution,
+        world.masks.summary(by_name),
+        control.note,
+    ]
     if registration.unregistered:
         notes.append(strategies_left_out(attempts))
     if provided is not None and (unnamed := everything - len(photos)):
