@@ -213,3 +213,15 @@ def test_sky_is_no_surface_and_a_wall_is_one() -> None:
     assert not found[:, 70:].any()
     assert not sky(photo, camera, everywhere).any()
     assert not sky(photo, look_at(np.array([0.0, -1.0, 4.0]), size=120), nowhere).any()
+
+
+def test_a_deep_blue_sky_with_clouds_is_sky_and_what_stands_before_it_is_not() -> None:
+    camera = look_at(np.array([0.0, -3.0, 0.2]), size=120)
+    random = np.random.default_rng(0)
+    photo = random.integers(0, 255, (120, 120, 3)).astype(np.uint8)
+    photo[:40] = [40, 75, 150]
+    photo[10:20, 20:50] = random.integers(150, 255, (10, 30, 1))
+    photo[:60, 90:100] = random.integers(0, 255, (60, 10, 3))
+    found = sky(photo, camera, np.zeros((120, 120), np.bool_))
+    assert found[:34, :84].all(), "with the cloud"
+    assert not found[:, 93:97].any()

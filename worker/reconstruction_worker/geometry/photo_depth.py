@@ -26,11 +26,12 @@ from .field_depth import OPAQUE, DepthMap, trust, within_budget
 from .landmarks import Landmarks
 from .matching import completed, prefer_field, prefer_points, ray_lengths, resampled
 from .neighbours import FEWEST_POINTS, neighbours
+from .plane_families import NOWHERE, families, smoothest_depth
 from .rendering import Camera
 from .scene import View
-from .semiglobal import smoothest, smoothest_in_band
+from .semiglobal import smoothest_in_band
 from .sky import sky
-from .sweep import UNKNOWN, Grey, Planes, planes_through, sweep
+from .sweep import Grey, Planes, planes_through, sweep
 
 NEIGHBOURS = 5
 """Photos that each one is compared with."""
@@ -39,9 +40,9 @@ CONFIRMING = 12
 SMALLEST_SIDE = 150
 """Longer side of the picture in which the whole range is searched, in pixels, roughly."""
 MOST_LEVELS = 4
-MOST_PLANES = 512
-"""Depths that are tried in the smallest picture; where things are too near and too far for them, the photo is left
-out."""
+MOST_PLANES, WIDENED = 512, 4.0
+"""Depths that are tried in the smallest picture, and how much farther apart they may be than its pixels ask for; where
+things are too near and too far for these, the photo is left out."""
 REACH = 6
 """Depths tried on each side of what the next smaller picture said."""
 FINE_WINDOWS, COARSE_WINDOWS = (7, 15), (5, 11)
@@ -178,13 +179,11 @@ def _searched(
     if not others:
         return nowhere, "no other photo shows the same from a place that is near enough"
     coarse = [_level(other, pyramid, 0) for other in others]
-    planes = planes_through(pyramid[0].camera, shown, [other.camera for other in coarse], MOST_PLANES)
+    planes = planes_through(pyramid[0].camera, shown, [other.camera for other in coarse], MOST_PLANES, WIDENED)
     if planes is None:
         return nowhere, "it shows things too near and too far from the camera at once"
-    index = _coarse(pyramid[0], coarse, planes, points, field)
+    inverse, known = _coarse(pyramid[0], coarse, planes, points, field)
     step = float(planes.offsets[1] - planes.offsets[0])
-    known = (index > 0) & (index < len(planes.offsets) - 1)
-    inverse = planes.inverse_depth(pyramid[0].camera, index)
     for level in range(1, len(pyramid)):
         step /= 2
         at_level = [_level(other, pyramid, level) for other in others]
@@ -202,14 +201,18 @@ def _level(other: list[Grey], own: list[Grey], level: int) -> Grey:
 
 def _coarse(
     photo: Grey, others: list[Grey], planes: Planes, points: NDArray[np.float64], field: DepthMap
-) -> NDArray[np.float32]:
-    """The plane of each pixel of the smallest picture."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Inverse z-depth in the smallest picture, and where it was found within the range that is searched."""
     camera = photo.camera
-    cost = sweep(photo, others, planes, COARSE_WINDOWS)
-    cost[:, planes.inverse_depth(camera, np.zeros((camera.height, camera.width))) <= 0] = UNKNOWN
-    prefer_points(cost, camera, planes, points)
-    prefer_field(cost, camera, planes, field)
-    return smoothest(cost, photo.values)
+    tried, costs = families(camera, planes, points), []
+    for family in tried:
+        cost = sweep(photo, others, family, COARSE_WINDOWS)
+        for k in range(len(cost)):
+            cost[k][family.inverse_depth(camera, np.full(cost[k].shape, k)) <= 0] = NOWHERE
+        prefer_points(cost, camera, family, points)
+        prefer_field(cost, camera, family, field)
+        costs.append(cost)
+    return smoothest_depth(camera, tried, costs, photo.values)
 
 
 def _finer(

@@ -85,10 +85,14 @@ def plane_coordinates(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def planes_through(
-    camera: Camera, points: NDArray[np.float64], neighbours: list[Camera], most: int = MOST_PLANES
+    camera: Camera,
+    points: NDArray[np.float64],
+    neighbours: list[Camera],
+    most: int = MOST_PLANES,
+    widened: float = 1.0,
 ) -> Planes | None:
-    """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for; None where
-    that would be too many: down a street things are so near and so far that such planes do not find them."""
+    """Planes that reach over the depths of `points` [N, 3], as dense as the neighbours' resolution asks for. Where that
+    would be too many they are farther apart, up to `widened` times as far; None where that is not enough."""
     pixels, depth = project(camera, points)
     u, v = (pixels[:, 0] - camera.cx) / camera.fx, (pixels[:, 1] - camera.cy) / camera.fy
     inverse = 1 / depth
@@ -101,7 +105,9 @@ def planes_through(
     high = high + margin
     shift = np.median([_shift(camera, other, float(np.median(depth))) for other in neighbours])
     count = math.ceil((high - low) * max(float(shift), 1e-9) / STEP_PIXELS) + 1
-    return Planes(slope, np.linspace(low, high, max(count, FEWEST_PLANES))) if count <= most else None
+    return (
+        Planes(slope, np.linspace(low, high, max(min(count, most), FEWEST_PLANES))) if count <= widened * most else None
+    )
 
 
 def sweep(
