@@ -72,24 +72,22 @@ def write_matches(file: Path, matches: int) -> None:
             db.write_keypoints(number + 1, pixels.astype(np.float32))
 
 
-def turned_from(photo: int, degrees: float) -> NDArray[np.float64]:
-    """The street, of which all from one photo on is turned about that photo."""
-    poses, a = down_a_street(), np.radians(degrees)
-    turn, to = np.eye(4), np.eye(4)
+def turned_from(poses: NDArray[np.float64], photo: int, degrees: float) -> NDArray[np.float64]:
+    """Poses of which all from one photo on are turned about that photo."""
+    a, turn, to = np.radians(degrees), np.eye(4), np.eye(4)
     turn[:3, :3] = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
     to[:3, 3] = poses[photo, :3, 3]
-    poses[photo:] = to @ turn @ np.linalg.inv(to) @ poses[photo:]
-    return poses
+    return np.concatenate([poses[:photo], to @ turn @ np.linalg.inv(to) @ poses[photo:]])
 
 
 @pytest.mark.parametrize(
     ("poses", "matches", "hold", "left"),
     [
         (down_a_street(), 120, (), set(range(PHOTOS))),
-        (turned_from(5, 40), 120, (), set(range(5))),
-        (turned_from(3, 40), 120, (), set(range(3, PHOTOS))),
-        (turned_from(5, 40), 120, ("6.jpg",), set(range(5, PHOTOS))),
-        (turned_from(5, 40), 20, (), set(range(PHOTOS))),  # too few to tell
+        (turned_from(down_a_street(), 5, 40), 120, (), set(range(5))),
+        (turned_from(down_a_street(), 3, 40), 120, (), set(range(3, PHOTOS))),
+        (turned_from(down_a_street(), 5, 40), 120, ("6.jpg",), set(range(5, PHOTOS))),
+        (turned_from(down_a_street(), 5, 40), 20, (), set(range(PHOTOS))),  # too few to tell
     ],
     ids=["right", "the end is turned", "the beginning is turned", "held", "few matches"],
 )
@@ -107,10 +105,7 @@ def test_a_street_that_bends_all_along_is_not_confirmed(tmp_path: Path) -> None:
     assert confirmed_share(model_of(down_a_street()), tmp_path / "matches.db") == 1
     bent = down_a_street()
     for photo in range(1, PHOTOS):
-        a, to, turn = np.radians(12), np.eye(4), np.eye(4)
-        turn[:3, :3] = [[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]]
-        to[:3, 3] = bent[photo, :3, 3]
-        bent[photo:] = to @ turn @ np.linalg.inv(to) @ bent[photo:]
+        bent = turned_from(bent, photo, 12)
     model = model_of(bent)
     share = confirmed_share(model, tmp_path / "matches.db")
     assert share is not None

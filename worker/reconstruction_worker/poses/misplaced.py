@@ -18,6 +18,11 @@ import cv2
 import numpy as np
 import pycolmap
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .colmap_cameras import rays
+from .epipolar import essential_matrix
 
 FEWEST: Final = 30
 """Matches of a pair that count: fewer may all be wrong."""
@@ -105,18 +110,11 @@ def pairs_of(model: pycolmap.Reconstruction, database: Path) -> Iterator[Pair]:
 
 def _parts(joined: Collection[tuple[int, int]], members: Collection[int]) -> dict[int, int]:
     """For each member the number of its part: the lowest of the members that it is joined to."""
-    part = {member: member for member in members}
-
-    def root(member: int) -> int:
-        while part[member] != member:
-            part[member] = part[part[member]]
-            member = part[member]
-        return member
-
-    for one, other in joined:
-        low, high = sorted((root(one), root(other)))
-        part[high] = low
-    return {member: root(member) for member in members}
+    order = np.array(sorted(members))
+    ends = np.searchsorted(order, np.array(list(joined), np.int64).reshape(-1, 2))
+    graph = coo_matrix((np.ones(len(ends), np.int8), ends.T), shape=(len(order), len(order)))
+    _, first, part = np.unique(connected_components(graph, directed=False)[1], return_index=True, return_inverse=True)
+    return dict(zip(order.tolist(), order[first[part]].tolist(), strict=True))
 
 
 def _strongest(found: list[tuple[int, int, NDArray[np.uint32]]]) -> list[tuple[int, int, NDArray[np.uint32]]]:
@@ -132,19 +130,15 @@ def _strongest(found: list[tuple[int, int, NDArray[np.uint32]]]) -> list[tuple[i
 
 def _rays(model: pycolmap.Reconstruction, image_id: int, pixels: NDArray[np.float64]) -> Rays:
     """Where an image's pixels [N, 2] are on the plane at distance 1, as [N, 3]."""
-    camera = model.camera(model.image(image_id).camera_id)
-    plane = np.asarray(camera.cam_from_img(pixels), np.float64)
-    return np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
+    plane = rays(model.camera(model.image(image_id).camera_id), pixels)
+    return np.hstack([plane, np.ones((len(plane), 1))])
 
 
 def _essential(model: pycolmap.Reconstruction, one: int, other: int) -> NDArray[np.float64] | None:
     """The essential matrix [3, 3] of two images' poses; None where both are at one place."""
-    relative = model.image(other).cam_from_world() * model.image(one).cam_from_world().inverse()
-    length = float(np.linalg.norm(relative.translation))
-    if length < BASELINE:
-        return None
-    x, y, z = relative.translation / length
-    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ relative.rotation.matrix()
+    relative = (model.image(other).cam_from_world() * model.image(one).cam_from_world().inverse()).matrix()
+    length = float(np.linalg.norm(relative[:, 3]))
+    return essential_matrix(relative) / length if length >= BASELINE else None
 
 
 def _explained(essential: NDArray[np.float64] | None, one: Rays, other: Rays) -> float:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..cpus import available_cpus
 from .colmap_cameras import rays
+from .epipolar import essential_matrix
 from .pairs import Pair
 from .posed_model import PosedModel
 from .sfm import MIN_INLIERS, Workbench, visible, write_pictures
@@ -145,11 +146,9 @@ def _view(model: PosedModel, index: int, features: QuickFeatures) -> View:
 
 
 def _fit(first: View, second: View, matches: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of matches [M, 2] show what both cameras can see: their rays all but meet (Hartley and Zisserman 2004,
-    section 9.6)."""
+    """Which of matches [M, 2] show what both cameras can see: their rays all but meet."""
     a, b = first.plane[matches[:, 0]], second.plane[matches[:, 1]]
-    relative = second.camera_from_world @ np.linalg.inv(first.camera_from_world)
-    essential = np.cross(relative[:3, 3], relative[:3, :3], axisb=0).T
+    essential = essential_matrix(second.camera_from_world @ np.linalg.inv(first.camera_from_world))
     across = np.abs(np.einsum("ij,ij->i", b @ essential, a))
     there, back = a @ essential.T, b @ essential
     return (across <= second.allowed * np.linalg.norm(there[:, :2], axis=1)) & (
